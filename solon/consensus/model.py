@@ -137,6 +137,8 @@ class ConsensusModel:
         tiers: of a cascade, the model for each tier but the last; this model itself speaks for the last.
         classifier: plain values of the classifier that votes with this version, see ``consensus.classifier``; None
             where none was trained.
+        segment: field of the seed that tells segments apart; empty where nothing does.
+        segments: segment -> what it adds to the weight of each voter, see ``consensus.segments``.
     """
 
     kind: str = "prior"
@@ -156,6 +158,8 @@ class ConsensusModel:
     seats: tuple[int, ...] = ()
     tiers: tuple[ConsensusModel, ...] = ()
     classifier: Mapping[str, Any] | None = None
+    segment: str = ""
+    segments: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def at(self, tier: int) -> ConsensusModel:
         """Return the model that says what is believed where the cascade went up to ``tier``."""
@@ -189,6 +193,8 @@ class ConsensusModel:
         """Return the model as plain values, for ``from_json`` and as the payload of a consensus version."""
         cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}
         trained = {"classifier": dict(self.classifier)} if self.classifier is not None else {}
+        by_segment = {name: dict(added) for name, added in self.segments.items()}
+        parted = {"segment": self.segment, "segments": by_segment} if self.segment or self.segments else {}
         return {
             "format": FORMAT,
             "kind": self.kind,
@@ -207,6 +213,7 @@ class ConsensusModel:
             "notes": dict(self.notes),
             **(cascade if self.tiers else {}),
             **trained,
+            **parted,
         }
 
     @classmethod
@@ -239,4 +246,9 @@ class ConsensusModel:
             seats=tuple(int(tier) for tier in data.get("seats", ())),
             tiers=tuple(cls.from_json(tier) for tier in data.get("tiers", ())),
             classifier=data.get("classifier"),
+            segment=str(data.get("segment", "")),
+            segments={
+                str(name): {str(voter): float(w) for voter, w in added.items()}
+                for name, added in data.get("segments", {}).items()
+            },
         )

@@ -25,6 +25,7 @@ from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
 from solon.store.runs.items import CandidateRow, ItemRow, load_candidate, load_text
+from solon.store.runs.segments import segments_on
 from solon.store.runs.verdicts import SEVERITY, cited_on, scores_on, severities, shortlist_scores
 
 if TYPE_CHECKING:
@@ -191,7 +192,14 @@ class ItemContext:
         """The panel's consensus on the candidates shown, from its verdicts on them and from what critics
         found."""
         votes = [verdict.vote() for verdict in verdicts]
-        return judge_item(self.consensus, votes, against=self._held_against(shown))
+        return judge_item(self.consensus, votes, against=self._held_against(shown), segment=self._segment())
+
+    def _segment(self) -> str:
+        """The part of the data that the item is of, where its consensus version tells parts apart."""
+        if not self.consensus.segment:
+            return ""
+        with self.store.connect() as connection:
+            return segments_on(connection, self.consensus.segment, [self.item.id]).get(self.item.id, "")
 
     def _held_against(self, shown: Sequence[str]) -> dict[str, float]:
         """What critics hold against each outcome, the same whether it is remembered or read."""
