@@ -333,6 +333,17 @@ class RoutingConfig(Section):
         return int(self.budget_minutes * 60 / self.review_seconds)
 
 
+class ConsensusConfig(Section):
+    """What the panel's reliability may differ by."""
+
+    segment: str = Field(
+        "",
+        max_length=60,
+        description="field of the seeds in whose parts the panel may be right unequally often: specialty, lang, "
+        "source, licence, or another column of theirs; empty: none",
+    )
+
+
 class ReviewersConfig(Section):
     """Whose decision is final, and how many answers of others it takes. May be changed at any time."""
 

@@ -135,8 +135,11 @@ class ConsensusModel:
         notes: further figures of the fit, such as the share of each estimator.
         seats: of a cascade, the tier of every place of the panel; empty where there is no cascade.
         tiers: of a cascade, the model for each tier but the last; this model itself speaks for the last.
+        refused: voters whose votes count for nothing, see ``consensus.admission``.
         classifier: plain values of the classifier that votes with this version, see ``consensus.classifier``; None
             where none was trained.
+        segment: field of the seed that tells segments apart; empty where nothing does.
+        segments: segment -> what it adds to the weight of each voter, see ``consensus.segments``.
     """
 
     kind: str = "prior"
@@ -155,7 +158,10 @@ class ConsensusModel:
     notes: Mapping[str, float] = field(default_factory=dict)
     seats: tuple[int, ...] = ()
     tiers: tuple[ConsensusModel, ...] = ()
+    refused: tuple[str, ...] = ()
     classifier: Mapping[str, Any] | None = None
+    segment: str = ""
+    segments: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def at(self, tier: int) -> ConsensusModel:
         """Return the model that says what is believed where the cascade went up to ``tier``."""
@@ -189,6 +195,8 @@ class ConsensusModel:
         """Return the model as plain values, for ``from_json`` and as the payload of a consensus version."""
         cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}
         trained = {"classifier": dict(self.classifier)} if self.classifier is not None else {}
+        by_segment = {name: dict(added) for name, added in self.segments.items()}
+        parted = {"segment": self.segment, "segments": by_segment} if self.segment or self.segments else {}
         return {
             "format": FORMAT,
             "kind": self.kind,
@@ -206,7 +214,9 @@ class ConsensusModel:
             "n_decisions": self.n_decisions,
             "notes": dict(self.notes),
             **(cascade if self.tiers else {}),
+            **({"refused": list(self.refused)} if self.refused else {}),
             **trained,
+            **parted,
         }
 
     @classmethod
@@ -238,5 +248,11 @@ class ConsensusModel:
             notes={str(k): float(v) for k, v in data["notes"].items()},
             seats=tuple(int(tier) for tier in data.get("seats", ())),
             tiers=tuple(cls.from_json(tier) for tier in data.get("tiers", ())),
+            refused=tuple(str(name) for name in data.get("refused", ())),
             classifier=data.get("classifier"),
+            segment=str(data.get("segment", "")),
+            segments={
+                str(name): {str(voter): float(w) for voter, w in added.items()}
+                for name, added in data.get("segments", {}).items()
+            },
         )

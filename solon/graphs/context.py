@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from solon.agents.case import Case
 from solon.agents.voters import Recorded, Voter
-from solon.consensus.admission import heard, refused_by
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.graphs.examples import Examples
@@ -28,6 +27,7 @@ from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
 from solon.store.runs.items import CandidateRow, ItemRow, load_candidate, load_text
+from solon.store.runs.segments import segments_on
 from solon.store.runs.verdicts import SEVERITY, cited_on, scores_on, severities, shortlist_scores
 
 if TYPE_CHECKING:
@@ -198,8 +198,15 @@ class ItemContext:
     def weigh(self, verdicts: Iterable[Verdict], shown: Sequence[str]) -> Consensus:
         """The panel's consensus on the candidates shown, from its verdicts on them and from what critics
         found."""
-        votes = heard([verdict.vote() for verdict in verdicts], refused_by(self.consensus))
-        return judge_item(self.consensus, votes, against=self._held_against(shown))
+        votes = [verdict.vote() for verdict in verdicts]
+        return judge_item(self.consensus, votes, against=self._held_against(shown), segment=self._segment())
+
+    def _segment(self) -> str:
+        """The part of the data that the item is of, where its consensus version tells parts apart."""
+        if not self.consensus.segment:
+            return ""
+        with self.store.connect() as connection:
+            return segments_on(connection, self.consensus.segment, [self.item.id]).get(self.item.id, "")
 
     def _held_against(self, shown: Sequence[str]) -> dict[str, float]:
         """What critics hold against each outcome, the same whether it is remembered or read."""

@@ -157,7 +157,16 @@ def learn(
         if not fitted or len(usable) <= last:
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
             return LearningResult(None, len(fitted), 0, None, why=why)
-        evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers, question)
+        evidence = gather(
+            connection,
+            run,
+            scope_runs,
+            usable,
+            rated,
+            reviewers or config.reviewers,
+            question,
+            config.consensus.segment,
+        )
         heard = hear_classifier(connection, config, question, evidence) if config.classifier.enabled else None
         evidence = heard.vote_in(connection, evidence) if heard is not None else evidence
         # Of the seen half alone: what is refused is fitted, and the held-out half tests it.
@@ -212,8 +221,14 @@ def learn(
         doubted=doubted,
         turned=turned,
         confirmed=confirmed,
-        why=f"version {number} is in force{untrained}",
+        why=f"version {number} is in force{untrained}{_unknown_segment(evidence)}",
     )
+
+
+def _unknown_segment(evidence: Evidence) -> str:
+    if not evidence.segment or evidence.segments:
+        return ""
+    return f"; no seed states {evidence.segment!r}, which [consensus] segment names"
 
 
 def usable_decisions(store: Store, run_id: str) -> tuple[int, int]:
@@ -249,14 +264,14 @@ def _fit(
     from solon.consensus.learn import fit, fit_cascade
 
     decisions = evidence.as_decisions(fit_on)
-    options |= {"outcomes": question.outcomes, "against": evidence.against}
+    options |= {"outcomes": question.outcomes, "against": evidence.against, "segments": evidence.segments}
     if max(tiers):
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
         model = fit_cascade(evidence.votes, decisions, tiers, drawn, **options)
     else:
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
         model = fit(evidence.votes, decisions, calibrate_on=drawn, **options)
-    return replace(model, reviewers=evidence.reliability)
+    return replace(model, reviewers=evidence.reliability, segment=evidence.segment)
 
 
 def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel) -> Stopping:
@@ -274,10 +289,16 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
     sizes = sorted({round(len(fit_on) * part / 8) for part in (1, 2, 3, 4, 6, 8)} - {0})
     for size in sizes if len(test) >= OLD_ENOUGH else ():
         early = _fit(question, evidence, fit_on[:size], unlabelled=False, calibration="none")
-        hits = [judge_item(early, evidence.votes[d.item_id]).best == d.outcome for d in test]
+        hits = [
+            judge_item(early, evidence.votes[d.item_id], segment=evidence.segments.get(d.item_id, "")).best
+            == d.outcome
+            for d in test
+        ]
         curve.append((size, sum(hits) / len(hits)))
     people = list(model.reviewers.values())
-    confidence = [judge_item(model, j.votes, against=j.against).confidence for j in evidence.judged]
+    confidence = [
+        judge_item(model, j.votes, against=j.against, segment=j.segment).confidence for j in evidence.judged
+    ]
     return judge_stopping(
         np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve
     )
@@ -445,7 +466,9 @@ def _rest(
     votes = item.votes if cuts is None else [vote for vote in item.votes if vote.seat != RESOLVER]
     reached = tier_reached(votes, tiers)
     for tier in range(reached + 1):
-        consensus = judge_item(model.at(tier), up_to(votes, tier, tiers), against=item.against)
+        consensus = judge_item(
+            model.at(tier), up_to(votes, tier, tiers), against=item.against, segment=item.segment
+        )
         standing = stand(item.pilot, cuts, tier)
         if tier == reached or stops_here(consensus, config.routing, standing):
             break

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from solon.consensus.admission import heard
 from solon.consensus.worth import RELIABILITY
 from solon.questions import Question
 from solon.store.learning import evidence as learning
@@ -15,6 +14,7 @@ from solon.store.reviewing.experts import save_measured
 from solon.store.reviewing.known import known_answers
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.voting import who_decides
+from solon.store.runs.segments import segments_on
 from solon.store.runs.verdicts import against_on, votes_on
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Evidence:
         by_votes: of decisions that votes made: what the votes say without the panel.
         final: people whose decision is final.
         ruled: questions on which a lead ruled.
+        segment: field of the seed that tells segments apart; empty for none.
+        segments: item -> its segment.
     """
 
     usable: list[DecidedItem]
@@ -56,6 +58,8 @@ class Evidence:
     by_votes: dict[str, float]
     final: frozenset[str]
     ruled: frozenset[str]
+    segment: str = ""
+    segments: dict[str, str] = field(default_factory=dict)
 
     @property
     def fit_on(self) -> list[DecidedItem]:
@@ -66,8 +70,12 @@ class Evidence:
         """The same without the votes of voters that are refused."""
         if not refused:
             return self
-        votes = {item: heard(cast, refused) for item, cast in self.votes.items()}
-        judged = [replace(one, votes=heard(one.votes, refused)) for one in self.judged]
+
+        def heard(cast: Sequence[Vote]) -> tuple[Vote, ...]:
+            return tuple(vote for vote in cast if vote.judge not in refused)
+
+        votes = {item: heard(cast) for item, cast in self.votes.items()}
+        judged = [replace(one, votes=heard(one.votes)) for one in self.judged]
         return replace(self, votes=votes, judged=judged)
 
     def as_decisions(self, decided: Sequence[DecidedItem]) -> list[Decision]:
@@ -146,6 +154,7 @@ def gather(
     rated: Mapping[str, Reviewer],
     reviewers: ReviewersConfig,
     question: Question,
+    segment: str = "",
 ) -> Evidence:
     """The evidence for learning: decisions with the verdicts on their items, and what people answered blind.
 
@@ -158,10 +167,13 @@ def gather(
         rated: everyone's measured reliability.
         reviewers: who is proven, and who is not, as configured.
         question: that the runs ask.
+        segment: field of the seed by which reliability may differ; empty for none.
     """
     from solon.consensus.reviewers import merge
 
     judged = learning.judged_items(connection, run.id, question)
+    segments = segments_on(connection, segment, {*(j.item_id for j in judged), *(d.item_id for d in usable)})
+    judged = [replace(j, segment=segments.get(j.item_id, "")) for j in judged]
     votes = {j.item_id: j.votes for j in judged}
     votes |= votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
     held = against_on(connection, [(d.question, d.shown) for d in usable])
@@ -188,7 +200,9 @@ def gather(
     answers = answers_by_question([blind for blind in said_blind if blind.item_id in own])
     final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
     ruled = frozenset(question_of(*asked) for asked in learning.ruled_questions(connection, scope_runs))
-    return Evidence(usable, judged, votes, against, answers, reliability, by_votes, final, ruled)
+    return Evidence(
+        usable, judged, votes, against, answers, reliability, by_votes, final, ruled, segment, segments
+    )
 
 
 def answers_by_question(said: Sequence[Blind]) -> dict[str, dict[str, str]]:
