@@ -23,6 +23,7 @@ from solon.config.review import MailConfig, ReviewConfig, SsoConfig
 from solon.config.sections import (
     BUILTIN,
     ClassifierConfig,
+    ConsensusConfig,
     CriticConfig,
     GeneratorConfig,
     ImportConfig,
@@ -54,7 +55,7 @@ NOT_SHAPING = ("store", "import", "limits", "reviewers", "tracing", "privacy", "
 """Keys that do not change what a run makes of a seed: where they are changed, the same run goes on."""
 
 
-NEWER = ("preference", "rules", "classifier")
+NEWER = ("preference", "rules", "classifier", "consensus")
 """Sections that runs were begun without in earlier versions: as they come they change nothing, and are not stored."""
 ROLES = frozenset({"generator", "critic", "judge", "resolver"})
 """Roles that models play; a recipe has those of its steps."""
@@ -81,6 +82,7 @@ class Config(Section):
         classifier: a voter beside them that learns from decisions.
         resolver: who hears both sides of a split panel.
         routing: when an item goes to an expert.
+        consensus: what the panel's reliability may differ by.
         reviewers: whose decision is final, and how many votes of others it takes.
         preference: the `preference` recipe.
         instruction: the `instruction` recipe.
@@ -113,6 +115,7 @@ class Config(Section):
     classifier: ClassifierConfig = ClassifierConfig()
     resolver: ResolverConfig = ResolverConfig()
     routing: RoutingConfig = RoutingConfig()
+    consensus: ConsensusConfig = ConsensusConfig()
     reviewers: ReviewersConfig = ReviewersConfig()
     preference: PreferenceConfig = PreferenceConfig()
     instruction: InstructionConfig = InstructionConfig()

@@ -299,6 +299,12 @@ class RoutingConfig(Section):
     )
     max_redrafts: int = Field(1, ge=0, le=5, description="new rounds where every candidate is poor")
     max_reviews_per_item: int = Field(4, ge=1, le=20, description="then an item is rejected")
+    admit: float = Field(
+        0.8,
+        ge=0.5,
+        lt=1,
+        description="lower 95 % bounds of its rates from which `solon judges` admits a judge",
+    )
     own_family: bool = Field(
         False, description="judges may judge answers of their own model family: nothing is said about it"
     )
@@ -325,6 +331,17 @@ class RoutingConfig(Section):
         if self.budget_minutes is None:
             return self.budget
         return int(self.budget_minutes * 60 / self.review_seconds)
+
+
+class ConsensusConfig(Section):
+    """What the panel's reliability may differ by."""
+
+    segment: str = Field(
+        "",
+        max_length=60,
+        description="field of the seeds in whose parts the panel may be right unequally often: specialty, lang, "
+        "source, licence, or another column of theirs; empty: none",
+    )
 
 
 class ReviewersConfig(Section):

@@ -37,6 +37,8 @@ class Ballots:
         lean: (n, V) +1 where all of a voter's votes saw order AB, -1 where all saw BA, 0 where they balance
             or the order is unknown.
         votes: (n, K) plain count of votes, ties split evenly.
+        asked: (V,) votes of each voter on an item: seats, orders and samples. The median over the items that it voted
+            on, so that single abstentions change nothing.
         criteria: (R,) names of the criteria that judges of single texts scored, sorted.
         rated: (n, V, R) a voter's mean score by criterion; NaN where it gave none.
     """
@@ -50,6 +52,7 @@ class Ballots:
     seen: Floats
     lean: Floats
     votes: Floats
+    asked: Floats
     criteria: tuple[str, ...]
     rated: Floats
 
@@ -65,7 +68,7 @@ class Ballots:
         """Return the ballots of the given items only, with the same voters and channels."""
         return Ballots(
             self.outcomes, self.voters, self.channels, self.owner, self.shares[rows], self.channel[rows],
-            self.seen[rows], self.lean[rows], self.votes[rows], self.criteria, self.rated[rows],
+            self.seen[rows], self.lean[rows], self.votes[rows], self.asked, self.criteria, self.rated[rows],
         )  # fmt: skip
 
 
@@ -104,6 +107,7 @@ def collect(items: Sequence[Sequence[Vote]], outcomes: Sequence[str] = ("A", "B"
         seen=np.asarray(count > 0.0, dtype=np.float64),
         lean=((count * sign) @ member) / whole,
         votes=raw.sum(axis=1),
+        asked=np.array([float(np.median(c[c > 0.0])) if (c > 0.0).any() else 1.0 for c in per_voter.T]),
         **_scores(items, voters, index, k),
     )
 

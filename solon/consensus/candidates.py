@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,6 +48,10 @@ class Candidate:
     ratings: Floats | None = None
     criteria: Floats | None = None
     family: str = WEIGHTS
+
+    def counted(self, way: str, unit: Floats, log_prior: float) -> Candidate:
+        """Return the candidate that was fitted on features times ``unit``, as one for features as they are."""
+        return replace(self, name=self.name + way, flat=self.flat * unit, score=self.score + log_prior)
 
 
 def share_out(candidates: Sequence[Candidate]) -> tuple[Floats, list[Candidate]]:

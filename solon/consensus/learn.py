@@ -13,6 +13,7 @@ from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, 
 from solon.consensus.logit import log_softmax
 from solon.consensus.model import OTHERS, PRIOR_CORRELATION, Calibration, ConsensusModel
 from solon.consensus.panel import TIE, Vote, critic_against, judge_item, lead_of, share_of
+from solon.consensus.segments import BySegment, learn_segments
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.weights import Weights, learn_weights
 from solon.errors import ConfigError
@@ -52,6 +53,7 @@ def fit(
     extra: Mapping[str, Mapping[str, float]] | None = None,
     against: Mapping[str, Mapping[str, float]] | None = None,
     calibrate_on: Collection[str] | None = None,
+    segments: Mapping[str, str] | None = None,
     directed: bool | None = None,
     rubric: Mapping[str, float] | None = None,
 ) -> ConsensusModel:
@@ -71,6 +73,7 @@ def fit(
             ``signals``.
         calibrate_on: the decided items that calibrate, for instance where only some were drawn at random;
             None: all.
+        segments: part of the data that an item is of, where reliability may differ by it, see ``segments``.
 
     Raises:
         ConfigError: a decision names an item without votes, or there is no calibration of that kind.
@@ -88,10 +91,11 @@ def fit(
     at = {name: i for i, name in enumerate(kept)}
     ballots = collect([votes_by_item[name] for name in kept], outcomes)
     chosen = [d for d in decisions if d.outcome in outcomes or d.outcome == TIE]
+    rows, target = np.array([at[d.item] for d in chosen], dtype=np.int64), targets(chosen, outcomes)
     weights = learn_weights(
         ballots,
-        np.array([at[d.item] for d in chosen], dtype=np.int64),
-        targets(chosen, outcomes),
+        rows,
+        target,
         correlation=correlation,
         turn_after=turn_after,
         early_turn=early_turn,
@@ -99,6 +103,16 @@ def fit(
         rubric=rubric,
     )
     model = _as_model(ballots, weights, outcomes, correlation, len(decisions))
+    if segments and decisions:
+        start = ConsensusModel.prior(outcomes).default_weight / (
+            1.0 + correlation * max(0, len(ballots.voters) - 1)
+        )
+        names = [segments.get(d.item, "") for d in chosen]
+        by_segment = learn_segments(ballots, rows, target, weights.left_out, names, start)
+        model, weights = (
+            _with_segments(model, ballots, by_segment),
+            replace(weights, left_out=by_segment.left_out),
+        )
     if not decisions or calibration == "none":
         return model
     other = [d for d in decisions if d.outcome not in outcomes and d.outcome != TIE]
@@ -114,6 +128,7 @@ def fit(
             extra or {},
             against or {},
             calibrate_on,
+            segments or {},
         ),
     )
 
@@ -184,6 +199,15 @@ def _as_model(
     )
 
 
+def _with_segments(model: ConsensusModel, ballots: Ballots, by_segment: BySegment) -> ConsensusModel:
+    added = {
+        name: dict(zip(ballots.voters, values.tolist(), strict=True))
+        for name, values in by_segment.added.items()
+    }
+    notes = {**model.notes, "estimator:by-segment": by_segment.share}
+    return replace(model, segments=added, notes=notes)
+
+
 def _directed(ballots: Ballots, weights: Weights) -> dict[str, Any]:
     """The tables of a model that knows confusions or scores."""
     names = [*ballots.voters, OTHERS]
@@ -212,6 +236,7 @@ def _calibrate(
     extra: Mapping[str, Mapping[str, float]],
     against: Mapping[str, Mapping[str, float]],
     only: Collection[str] | None,
+    segments: Mapping[str, str],
 ) -> Calibration:
     """``decisions``: first those that ``weights.left_out`` is about, in order, then those that chose no
     outcome. ``only``: items that calibrate.
@@ -222,7 +247,8 @@ def _calibrate(
     for i, decision in enumerate(decisions):
         if only is not None and decision.item not in only:
             continue
-        seen = judge_item(model, votes[decision.item], extra.get(decision.item))
+        segment = segments.get(decision.item, "")
+        seen = judge_item(model, votes[decision.item], extra.get(decision.item), segment=segment)
         posterior = left_out[i] if i < len(left_out) else np.array(list(seen.posterior.values()))
         best = int(np.argmax(posterior))
         top.append(float(posterior[best]))

@@ -139,8 +139,11 @@ class ConsensusModel:
         notes: further figures of the fit, such as the share of each estimator.
         seats: of a cascade, the tier of every place of the panel; empty where there is no cascade.
         tiers: of a cascade, the model for each tier but the last; this model itself speaks for the last.
+        refused: voters whose votes count for nothing, see ``consensus.admission``.
         classifier: plain values of the classifier that votes with this version, see ``consensus.classifier``; None
             where none was trained.
+        segment: field of the seed that tells segments apart; empty where nothing does.
+        segments: segment -> what it adds to the weight of each voter, see ``consensus.segments``.
         confusions: per voter, what its share of each outcome (rows) adds to the log-odds of each outcome; voters that
             are not in it add what stands under ``OTHERS``, and nothing where that is missing.
         rubric: weight by criterion in a judge's mean score.
@@ -165,7 +168,10 @@ class ConsensusModel:
     notes: Mapping[str, float] = field(default_factory=dict)
     seats: tuple[int, ...] = ()
     tiers: tuple[ConsensusModel, ...] = ()
+    refused: tuple[str, ...] = ()
     classifier: Mapping[str, Any] | None = None
+    segment: str = ""
+    segments: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     confusions: Mapping[str, Table] = field(default_factory=dict)
     rubric: Mapping[str, float] = field(default_factory=dict)
     ratings: Mapping[str, Table] = field(default_factory=dict)
@@ -210,6 +216,8 @@ class ConsensusModel:
         known = bool(self.confusions or self.ratings)
         cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}
         trained = {"classifier": dict(self.classifier)} if self.classifier is not None else {}
+        by_segment = {name: dict(added) for name, added in self.segments.items()}
+        parted = {"segment": self.segment, "segments": by_segment} if self.segment or self.segments else {}
         return {
             "format": FORMAT if known else 1,
             "kind": self.kind,
@@ -228,7 +236,9 @@ class ConsensusModel:
             "notes": dict(self.notes),
             **(directed if known else {}),
             **(cascade if self.tiers else {}),
+            **({"refused": list(self.refused)} if self.refused else {}),
             **trained,
+            **parted,
         }
 
     @classmethod
@@ -260,7 +270,13 @@ class ConsensusModel:
             notes={str(k): float(v) for k, v in data["notes"].items()},
             seats=tuple(int(tier) for tier in data.get("seats", ())),
             tiers=tuple(cls.from_json(tier) for tier in data.get("tiers", ())),
+            refused=tuple(str(name) for name in data.get("refused", ())),
             classifier=data.get("classifier"),
+            segment=str(data.get("segment", "")),
+            segments={
+                str(name): {str(voter): float(w) for voter, w in added.items()}
+                for name, added in data.get("segments", {}).items()
+            },
             confusions=_tables(data.get("confusions", {})),
             rubric={str(k): float(v) for k, v in data.get("rubric", {}).items()},
             ratings=_tables(data.get("ratings", {})),

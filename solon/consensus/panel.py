@@ -208,6 +208,7 @@ def judge_item(
     extra: Mapping[str, float] | None = None,
     *,
     against: Mapping[str, float] | None = None,
+    segment: str = "",
 ) -> Consensus:
     """Return what the panel thinks of one item: posterior, margin, confidence and signals.
 
@@ -217,13 +218,17 @@ def judge_item(
     Args:
         extra: further signals for the calibration to listen to.
         against: what critics hold against each outcome, from 0 (nothing) to 1 (fatal).
+        segment: part of the data that the item is of, as the field ``model.segment`` of its seed says; one that
+            nothing is known of changes nothing.
     """
     if model.tiers:
         model = model.at(tier_reached(votes, model.seats))
     outcomes = model.outcomes
+    if model.refused:
+        votes = [vote for vote in votes if vote.judge not in model.refused]
     heard = _hear(model, votes)
     voters = heard.voters
-    posterior = _posterior(model, voters)
+    posterior = _posterior(model, voters, segment)
     order = sorted(range(len(outcomes)), key=lambda i: -posterior[i])
     top, second = posterior[order[0]], posterior[order[1]]
     signals, split = _signals(voters, heard.votes, len(outcomes))
@@ -354,21 +359,22 @@ def share_of(v: Vote, index: dict[str, int], k: int) -> list[float] | None:
     return share
 
 
-def _posterior(model: ConsensusModel, voters: dict[str, _Voter]) -> list[float]:
+def _posterior(model: ConsensusModel, voters: dict[str, _Voter], segment: str) -> list[float]:
     outcomes = model.outcomes
     base = model.base
     logits = [base.get(o, 0.0) for o in outcomes] if base else [0.0] * len(outcomes)
     damped = model.default_weight / (1.0 + model.correlation * max(0, len(voters) - 1))
+    added = model.segments.get(segment, {}) if model.segments else {}
     for name, voter in voters.items():
-        weight = model.weights.get(name, damped)
+        weight = model.weights.get(name, damped) + added.get(name, 0.0)
         for i, s in enumerate(voter.shares):
             logits[i] += (weight * s + voter.logits[i]) / voter.n
         if model.confusions:
             table = model.confusions.get(name) or model.confusions.get(OTHERS, ())
             for s, row in zip(voter.shares, table, strict=False):
                 if s:
-                    for i, added in enumerate(row):
-                        logits[i] += s / voter.n * added
+                    for i, cell in enumerate(row):
+                        logits[i] += s / voter.n * cell
         if model.ratings and voter.rated:
             logits[0] += _from_scores(model, name, voter.rated)
     high = max(logits)

@@ -30,11 +30,15 @@ LOGIT = ((0.3, 0.25), (1.0, 1.0), (2.0, 1.5))
 """Prior standard deviation of a voter's weight, flexibility."""
 MOST_FEATURES = 80
 """With more, the logit looks at voters only; with more voters than this it is left out (time, not accuracy)."""
+MOST_WORK = 200_000_000
+"""Multiplications in a step of the logit; where voters, outcomes and decisions ask for more, it is left out."""
 PLACES = ("A", "B")
-AGREEMENT_PRIOR = -1.5
-"""Log prior of agreement-based weights for judges that may share errors (models); 0 for independent
-people.
+AGREEMENT_PRIOR = -3.0
+"""Log prior of agreement-based weights for judges that may share errors (models); 0 for independent people. A twentieth
+of the average, before any decision: it decides where the plain verdicts are level, and turns no lead of theirs.
 """
+VOTER_PRIOR = -3.0
+"""Log prior of counting every voter alike, however many seats, orders and samples it answered by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,15 @@ class Weights:
         return np.asarray(out)
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way to count votes: what the features (F,) are multiplied by before anything is fitted."""
+
+    name: str
+    unit: Floats
+    log_prior: float
+
+
 def learn_weights(
     ballots: Ballots,
     rows: Ints,
@@ -108,26 +121,20 @@ def learn_weights(
         rubric: weight by criterion in a judge's mean score; None: all alike.
     """
     n_voters, k = len(ballots.voters), len(ballots.outcomes)
-    x = _design(ballots.take(rows))
     evidence = _Evidence(ballots, rows, target, turn_after)
     w0 = math.log(PRIOR_ACCURACY * (k - 1) / (1.0 - PRIOR_ACCURACY)) / (
         1.0 + correlation * max(0, n_voters - 1)
     )
-    centre = np.zeros(x.shape[2])
-    centre[:n_voters] = w0
-    candidates = [_scaled("alike", centre, x @ centre, target, 1.0, 0.0)]
-    if n_voters >= 3 and len(ballots) > n_voters:
-        by_agreement = _from_agreement(ballots, w0)
-        prior = 0.0 if correlation == 0.0 else AGREEMENT_PRIOR
-        candidates.append(_scaled("agreement", by_agreement, x @ by_agreement, target, 1.0, prior))
-    for turned in (False, True) if early_turn else (False,):
-        for strength, near, cost in NAIVE_BAYES if len(rows) else ():
-            candidates.append(evidence.naive_bayes(x, strength, near, turned, correlation, cost))
-        for spread, cost in LOGIT if len(rows) and n_voters <= MOST_FEATURES else ():
-            candidates.append(evidence.logit(x, centre, spread, turned, cost, with_base=False))
-    if is_directed(ballots.outcomes) if directed is None else directed:
-        for spread, cost in LOGIT if len(rows) and n_voters + k <= MOST_FEATURES else ():
-            candidates.append(evidence.logit(x, centre, spread, early_turn, cost + 0.5, with_base=True))
+    design = _design(ballots.take(rows))
+    directed = is_directed(ballots.outcomes) if directed is None else directed
+    candidates = [
+        found.counted(way.name, way.unit, way.log_prior)
+        for way in _ways_to_count(ballots)
+        for found in evidence.estimate(
+            design * way.unit, _starts(ballots, way.unit, w0, correlation), correlation, early_turn, directed
+        )
+    ]
+    if directed:
         candidates += confusion_candidates(ballots, rows, target, correlation)
         candidates += rating_candidates(ballots, rows, target, correlation, rubric or {}) if k == 2 else ()
     share, candidates = share_out(candidates)
@@ -160,6 +167,32 @@ def _design(ballots: Ballots) -> Floats:
     return np.concatenate(parts, axis=2)
 
 
+def _ways_to_count(ballots: Ballots) -> list[_Way]:
+    """The ways to count voters of unequally many votes; one where all have equally many.
+
+    A voter of eight seats has said more than one of a single seat, so its share counts by its votes over the panel's
+    mean, as in a plain count of verdicts. How much more is not known beforehand, since its seats err together: that
+    every voter counts alike is tried beside it, and left-out decisions choose.
+    """
+    alike, rest = np.ones(len(ballots.voters)), np.ones(len(ballots.voters) + len(ballots.outcomes))
+    much = ballots.asked / ballots.asked.mean() if len(alike) else alike
+    by_votes = _Way("", np.concatenate([much, much[ballots.owner], rest]), 0.0)
+    if np.allclose(much, 1.0):
+        return [by_votes]
+    return [by_votes, _Way("-by-voter", np.ones_like(by_votes.unit), VOTER_PRIOR)]
+
+
+def _starts(ballots: Ballots, unit: Floats, w0: float, correlation: float) -> list[tuple[str, Floats, float]]:
+    """Weightings that need no decision, with a name and a log prior each: all voters alike, then by agreement."""
+    n_voters = len(ballots.voters)
+    alike = np.zeros(2 * n_voters + len(ballots.channels) + len(ballots.outcomes))
+    alike[:n_voters] = w0
+    if n_voters < 3 or len(ballots) <= n_voters:
+        return [("alike", alike, 0.0)]
+    prior = 0.0 if correlation == 0.0 else AGREEMENT_PRIOR
+    return [("alike", alike, 0.0), ("agreement", _from_agreement(ballots, unit, w0), prior)]
+
+
 def _scaled(
     name: str, flat: Floats, logits: Floats, target: Floats, mean: float, log_prior: float
 ) -> Candidate:
@@ -170,7 +203,7 @@ def _scaled(
     return Candidate(name, flat * fit.weights[0], fit.left_out, fit.score + log_prior)
 
 
-def _from_agreement(ballots: Ballots, w0: float, rounds: int = 50) -> Floats:
+def _from_agreement(ballots: Ballots, unit: Floats, w0: float, rounds: int = 50) -> Floats:
     """One-coin EM over voters' shares (no decisions); weights rescaled to the mean of ``w0``, none below 0.
 
     Only the ratios are believed, never the certainty: judges that share errors agree without being right.
@@ -180,7 +213,7 @@ def _from_agreement(ballots: Ballots, w0: float, rounds: int = 50) -> Floats:
     active = ballots.active
     count = active.sum(axis=0)
     for _ in range(rounds):
-        posterior = np.exp(log_softmax(np.einsum("nvk,v->nk", ballots.shares, weight)))
+        posterior = np.exp(log_softmax(np.einsum("nvk,v->nk", ballots.shares, weight * unit[:n_voters])))
         hits = (np.einsum("nvk,nk->nv", ballots.shares, posterior) * active).sum(axis=0)
         p = (hits + 2.0 * PRIOR_ACCURACY) / (count + 2.0)
         moved = np.maximum(np.log(p * (k - 1) / (1.0 - p)), 0.0)
@@ -222,6 +255,30 @@ class _Evidence:
             [np.ones(self.n_voters, bool), several[ballots.owner], leaning & (self.k == 2)]
         )
         self.of = np.concatenate([np.arange(self.n_voters), ballots.owner, np.arange(self.n_voters)])
+
+    def estimate(
+        self,
+        x: Floats,
+        starts: Sequence[tuple[str, Floats, float]],
+        correlation: float,
+        early_turn: bool,
+        directed: bool,
+    ) -> list[Candidate]:
+        """Every estimator on the features ``x`` of the decided items; the first of ``starts`` is all voters alike. Of
+        outcomes that differ in kind, some may be commoner."""
+        found = [_scaled(name, flat, x @ flat, self.target, 1.0, prior) for name, flat, prior in starts]
+        if not len(x):
+            return found
+        alike = starts[0][1]
+        quick = self.n_voters <= MOST_FEATURES and len(x) * self.k * self.n_voters**2 <= MOST_WORK
+        for turned in (False, True) if early_turn else (False,):
+            for strength, near, cost in NAIVE_BAYES:
+                found.append(self.naive_bayes(x, strength, near, turned, correlation, cost))
+            for spread, cost in LOGIT if quick else ():
+                found.append(self.logit(x, alike, spread, turned, cost, with_base=False))
+        for spread, cost in LOGIT if directed and quick and self.n_voters + self.k <= MOST_FEATURES else ():
+            found.append(self.logit(x, alike, spread, early_turn, cost + 0.5, with_base=True))
+        return found
 
     def naive_bayes(
         self, x: Floats, strength: float, near: float, turned: bool, correlation: float, cost: float

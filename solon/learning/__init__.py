@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from solon.consensus.admission import refuse
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.target import Target, read_target
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import RELIABILITY, weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
+from solon.learning.admission import admit_voters
 from solon.learning.certificates import certify_sample, cuts_of
 from solon.learning.classifier import hear_classifier
-from solon.learning.evidence import Evidence, gather, rate_reviewers
+from solon.learning.evidence import Evidence, gather, is_drawn_at_random, rate_reviewers
 from solon.learning.sample import draw_sample
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 OLD_ENOUGH = 10
 """The newest decisions are not learned from yet, so that taking one back costs nothing."""
+UNTRAINED = "; it has no classifier: the decisions that teach name one outcome, or are of one group of seeds"
 SESSION_SECONDS = 1800.0
 """After so long without a decision the session has ended, and nothing is held back."""
 
@@ -70,6 +73,7 @@ class LearningResult:
             learned.
         why: what was done, or why nothing was, in words.
         tiers: how many tiers of judges the panel has.
+        refused_judges: voters that have no weight in the new version, since they are no better than chance.
     """
 
     version: int | None
@@ -84,6 +88,7 @@ class LearningResult:
     stopping: dict[str, Any] | None = None
     why: str = ""
     tiers: int = 1
+    refused_judges: tuple[str, ...] = ()
 
     @property
     def granted(self) -> bool:
@@ -152,10 +157,23 @@ def learn(
         if not fitted or len(usable) <= last:
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
             return LearningResult(None, len(fitted), 0, None, why=why)
-        evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers, question)
+        evidence = gather(
+            connection,
+            run,
+            scope_runs,
+            usable,
+            rated,
+            reviewers or config.reviewers,
+            question,
+            config.consensus.segment,
+        )
         heard = hear_classifier(connection, config, question, evidence) if config.classifier.enabled else None
         evidence = heard.vote_in(connection, evidence) if heard is not None else evidence
-    model = _fit(question, evidence, evidence.fit_on, config.tiers)
+        # Of the seen half alone: what is refused is fitted, and the held-out half tests it.
+        admissions = admit_voters(connection, evidence.fit_on, evidence.votes, question)
+    refused = frozenset(one.voter for one in admissions if one.standing == "refused")
+    evidence = evidence.without(refused)
+    model = refuse(_fit(question, evidence, evidence.fit_on, config.tiers), refused)
     model = replace(model, classifier=heard.payload) if heard is not None else model
     stopping = _judge_stopping(question, evidence, model)
     with store.transaction() as connection:
@@ -165,6 +183,7 @@ def learn(
         sample = draw_sample(connection, store.key, run, evidence, target, fresh)
         if heard is not None:
             sample = replace(sample, evidence=heard.vote_in(connection, sample.evidence, sample.decisions))
+        sample = replace(sample, evidence=sample.evidence.without(refused))
         version_id, number = certificates.add_consensus(
             connection,
             scope,
@@ -186,10 +205,12 @@ def learn(
         certificate,
         stopping=asdict(stopping),
         tiers=max(config.tiers) + 1,
+        refused_judges=tuple(sorted(refused)),
     )
+    untrained = UNTRAINED if heard is not None and heard.trained is None else ""
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
-        return replace(done, why=why)
+        return replace(done, why=why + untrained)
     queued, settled, doubted, turned, confirmed = _adopt(
         store, run, config, question, model, evidence.judged, version_id, in_force, cuts, presumed
     )
@@ -200,8 +221,14 @@ def learn(
         doubted=doubted,
         turned=turned,
         confirmed=confirmed,
-        why=f"version {number} is in force",
+        why=f"version {number} is in force{untrained}{_unknown_segment(evidence)}",
     )
+
+
+def _unknown_segment(evidence: Evidence) -> str:
+    if not evidence.segment or evidence.segments:
+        return ""
+    return f"; no seed states {evidence.segment!r}, which [consensus] segment names"
 
 
 def usable_decisions(store: Store, run_id: str) -> tuple[int, int]:
@@ -237,19 +264,15 @@ def _fit(
     from solon.consensus.learn import fit, fit_cascade
 
     decisions = evidence.as_decisions(fit_on)
-    options |= {"outcomes": question.outcomes, "against": evidence.against, "rubric": evidence.rubric}
+    options |= {"outcomes": question.outcomes, "against": evidence.against}
+    options |= {"segments": evidence.segments, "rubric": evidence.rubric}
     if max(tiers):
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
         model = fit_cascade(evidence.votes, decisions, tiers, drawn, **options)
     else:
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
         model = fit(evidence.votes, decisions, calibrate_on=drawn, **options)
-    return replace(model, reviewers=evidence.reliability)
-
-
-def is_drawn_at_random(decided: DecidedItem) -> bool:
-    """Whether the item was of the pilot, or of the random part of a budget. Then every tier was asked, too."""
-    return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
+    return replace(model, reviewers=evidence.reliability, segment=evidence.segment)
 
 
 def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel) -> Stopping:
@@ -267,10 +290,16 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
     sizes = sorted({round(len(fit_on) * part / 8) for part in (1, 2, 3, 4, 6, 8)} - {0})
     for size in sizes if len(test) >= OLD_ENOUGH else ():
         early = _fit(question, evidence, fit_on[:size], unlabelled=False, calibration="none")
-        hits = [judge_item(early, evidence.votes[d.item_id]).best == d.outcome for d in test]
+        hits = [
+            judge_item(early, evidence.votes[d.item_id], segment=evidence.segments.get(d.item_id, "")).best
+            == d.outcome
+            for d in test
+        ]
         curve.append((size, sum(hits) / len(hits)))
     people = list(model.reviewers.values())
-    confidence = [judge_item(model, j.votes, against=j.against).confidence for j in evidence.judged]
+    confidence = [
+        judge_item(model, j.votes, against=j.against, segment=j.segment).confidence for j in evidence.judged
+    ]
     return judge_stopping(
         np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve
     )
@@ -438,7 +467,9 @@ def _rest(
     votes = item.votes if cuts is None else [vote for vote in item.votes if vote.seat != RESOLVER]
     reached = tier_reached(votes, tiers)
     for tier in range(reached + 1):
-        consensus = judge_item(model.at(tier), up_to(votes, tier, tiers), against=item.against)
+        consensus = judge_item(
+            model.at(tier), up_to(votes, tier, tiers), against=item.against, segment=item.segment
+        )
         standing = stand(item.pilot, cuts, tier)
         if tier == reached or stops_here(consensus, config.routing, standing):
             break

@@ -87,7 +87,8 @@ def _tier(
         if tier_reached(votes, seats) < tier:
             continue
         against = evidence.against[decided.item_id]
-        consensus = judge_item(model.at(tier), up_to(votes, tier, seats), against=against)
+        segment = evidence.segments.get(decided.item_id, "")
+        consensus = judge_item(model.at(tier), up_to(votes, tier, seats), against=against, segment=segment)
         score[place] = consensus.confidence
         agreed[place] = float(consensus.best == outcomes[decided.decision_id])
         promised[place] = decided.question.gives_record(consensus.best) and bears_out(consensus, presumed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from solon.consensus.worth import RELIABILITY
@@ -15,6 +15,7 @@ from solon.store.reviewing.known import known_answers
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.voting import who_decides
 from solon.store.runs.laws import rubric_of_items
+from solon.store.runs.segments import segments_on
 from solon.store.runs.verdicts import against_on, votes_on
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Evidence:
         by_votes: of decisions that votes made: what the votes say without the panel.
         final: people whose decision is final.
         ruled: questions on which a lead ruled.
+        segment: field of the seed that tells segments apart; empty for none.
+        segments: item -> its segment.
         rubric: weight by criterion of the rubric that judges score by.
     """
 
@@ -57,12 +60,26 @@ class Evidence:
     by_votes: dict[str, float]
     final: frozenset[str]
     ruled: frozenset[str]
+    segment: str = ""
+    segments: dict[str, str] = field(default_factory=dict)
     rubric: dict[str, float] = field(default_factory=dict)
 
     @property
     def fit_on(self) -> list[DecidedItem]:
         """The usable decisions of the seen half, on which weights and calibration are fitted."""
         return [d for d in self.usable if not d.held_out]
+
+    def without(self, refused: frozenset[str]) -> Evidence:
+        """The same without the votes of voters that are refused."""
+        if not refused:
+            return self
+
+        def heard(cast: Sequence[Vote]) -> tuple[Vote, ...]:
+            return tuple(vote for vote in cast if vote.judge not in refused)
+
+        votes = {item: heard(cast) for item, cast in self.votes.items()}
+        judged = [replace(one, votes=heard(one.votes)) for one in self.judged]
+        return replace(self, votes=votes, judged=judged)
 
     def as_decisions(self, decided: Sequence[DecidedItem]) -> list[Decision]:
         """Decisions as the consensus learns from them, each with how reliable it is."""
@@ -78,6 +95,11 @@ class Evidence:
             )
             for d in decided
         ]
+
+
+def is_drawn_at_random(decided: DecidedItem) -> bool:
+    """Whether the item was of the pilot, or of the random part of a budget. Then every tier was asked, too."""
+    return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
 
 def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Reviewer]:
@@ -135,6 +157,7 @@ def gather(
     rated: Mapping[str, Reviewer],
     reviewers: ReviewersConfig,
     question: Question,
+    segment: str = "",
 ) -> Evidence:
     """The evidence for learning: decisions with the verdicts on their items, and what people answered blind.
 
@@ -147,10 +170,13 @@ def gather(
         rated: everyone's measured reliability.
         reviewers: who is proven, and who is not, as configured.
         question: that the runs ask.
+        segment: field of the seed by which reliability may differ; empty for none.
     """
     from solon.consensus.reviewers import merge
 
     judged = learning.judged_items(connection, run.id, question)
+    segments = segments_on(connection, segment, {*(j.item_id for j in judged), *(d.item_id for d in usable)})
+    judged = [replace(j, segment=segments.get(j.item_id, "")) for j in judged]
     votes = {j.item_id: j.votes for j in judged}
     votes |= votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
     held = against_on(connection, [(d.question, d.shown) for d in usable])
@@ -179,7 +205,20 @@ def gather(
     ruled = frozenset(question_of(*asked) for asked in learning.ruled_questions(connection, scope_runs))
     rubric = rubric_of_items(connection, run.id)
     weights = rubric.weights() if rubric is not None else {}
-    return Evidence(usable, judged, votes, against, answers, reliability, by_votes, final, ruled, weights)
+    return Evidence(
+        usable,
+        judged,
+        votes,
+        against,
+        answers,
+        reliability,
+        by_votes,
+        final,
+        ruled,
+        segment,
+        segments,
+        weights,
+    )
 
 
 def answers_by_question(said: Sequence[Blind]) -> dict[str, dict[str, str]]:

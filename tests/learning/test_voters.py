@@ -143,6 +143,18 @@ def test_rules_and_a_classifier_label_a_set_without_a_model(tmp_path: Path) -> N
         assert all(abs(sum(each.values()) - 1) < 1e-4 and tuple(each) == LABELS for each in shares)
 
 
+def test_a_classifier_waits_for_a_second_outcome_and_says_so(tmp_path: Path) -> None:
+    cards = [text_of(5 * n)[1] for n in range(40)]
+    with labelling(
+        tmp_path, seeds=[{"id": f"c{n}", "prompt": one} for n, one in enumerate(cards)]
+    ) as project:
+        answer(project)
+        learned = project.learn()
+        assert learned.version is not None
+        assert "no classifier: the decisions that teach name one outcome" in learned.why
+        assert "classifier" not in payload(project)
+
+
 def test_tiers_of_a_mixture_ask_the_strong_one_only_where_the_cheap_ones_are_not_sure(tmp_path: Path) -> None:
     seat = {"python": f"{__name__}:strong", "tier": 1}
     routing = {"policy": "threshold", "threshold": 0.3}
@@ -208,7 +220,11 @@ def test_rules_and_classifier_are_refused_where_two_texts_are_compared(tmp_path:
     with Project(f"sqlite:///{tmp_path}/pairs.db", config=config) as project:
         with pytest.raises(ConfigError) as caught:
             project.run("preference", [{"prompt": "hello"}])
+        problems = {facts.name: facts.problem for facts in project.list_recipes()}
     assert "speak of one" in caught.value.cause
+    assert "speak of one" in problems["preference"]
+    assert "no outcome" in problems["instruction"], "the rule votes for a label of another recipe"
+    assert not problems["label"] or "needs labels" in problems["label"]
 
 
 @judge("unsure", "1")

@@ -10,6 +10,7 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, Vote, judge_item
 from solon.store.records import evaluation
 from solon.store.records.evaluation import Answer, Shown
+from solon.store.runs.segments import segments_on
 from solon.store.runs.verdicts import against_on
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ class Opinion:
         answer: of the person.
         consensus: what the panel thought.
         votes: that it rests on.
+        segment: part of the data that the item is of, where its version tells parts apart.
     """
 
     answer: Answer
     consensus: Consensus
     votes: tuple[Vote, ...]
+    segment: str = ""
 
     @property
     def agrees(self) -> bool:
@@ -56,13 +59,18 @@ def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opini
     against = against_on(connection, [(answer.question, answer.shown) for answer in answers])
     payloads = evaluation.consensus_of_items(connection, sorted({answer.item_id for answer in answers}))
     models: dict[str, ConsensusModel] = {}
+    segments: dict[str, dict[str, str]] = {}
     opinions = []
     for answer in answers:
         cast = votes[answer.what]
         if not cast or answer.outcome is None:
             continue
         model = _model(models, payloads[answer.item_id]).speaking_of(answer.question.outcomes)
-        opinions.append(Opinion(answer, judge_item(model, cast, against=against[answer.shown]), cast))
+        if model.segment not in segments:
+            segments[model.segment] = segments_on(connection, model.segment, payloads)
+        segment = segments[model.segment].get(answer.item_id, "")
+        found = judge_item(model, cast, against=against[answer.shown], segment=segment)
+        opinions.append(Opinion(answer, found, cast, segment))
     return opinions
 
 

@@ -137,7 +137,10 @@ def _learning(
         models.append((version.decisions, ConsensusModel.from_json(payload)))
     steps = []
     for fitted, model in [(0, ConsensusModel.prior(outcomes=models[0][1].outcomes)), *models]:
-        best_of = [judge_item(model.speaking_of(o.answer.question.outcomes), o.votes).best for o in test]
+        best_of = [
+            judge_item(model.speaking_of(o.answer.question.outcomes), o.votes, segment=o.segment).best
+            for o in test
+        ]
         hits = sum(best == o.answer.outcome for best, o in zip(best_of, test, strict=True))
         steps.append(Step(x=float(fitted), agreement=rate(hits, len(test))))
     return tuple(steps)

@@ -118,6 +118,7 @@ class JudgedItem:
         shown: ids of the candidates shown.
         votes: votes of the panel, and of the resolver, on them.
         against: outcome -> severity that critics hold against it, see `held_against`.
+        segment: what the field by which reliability may differ says of its seed; empty for nothing.
     """
 
     item_id: str
@@ -131,6 +132,7 @@ class JudgedItem:
     shown: tuple[str, ...]
     votes: tuple[Vote, ...] = field(default=())
     against: dict[str, float] = field(default_factory=dict)
+    segment: str = ""
 
 
 def counted_decisions(

@@ -29,6 +29,7 @@ from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.reading import form_in
 from solon.store.reviewing.review_rows import VOTES, ReviewRow, find_review
 from solon.store.reviewing.reviews import set_escalated, store_decision
+from solon.store.runs.segments import segments_on
 from solon.store.runs.verdicts import against_on, votes_on
 from solon.store.tables import assignments, decisions, items, reviews
 from solon.store.tables import consensus_versions as versions
@@ -271,7 +272,12 @@ def _panel(connection: Connection, review: ReviewRow) -> tuple[dict[str, float],
         return dict.fromkeys(outcomes, 1 / len(outcomes)), 1 / len(outcomes)
     shown = tuple(review.candidates)
     cast = votes_on(connection, [(review.item_id, review.attempt, shown)])[review.item_id]
-    found = judge_item(model, cast, against=against_on(connection, [(question, shown)])[shown])
+    found = judge_item(
+        model,
+        cast,
+        against=against_on(connection, [(question, shown)])[shown],
+        segment=segments_on(connection, model.segment, [review.item_id]).get(review.item_id, ""),
+    )
     known = model.calibration.kind != "none"
     return found.posterior, found.confidence if known else min(found.confidence, UNCHECKED)
 
