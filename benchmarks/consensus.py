@@ -195,7 +195,8 @@ def main() -> None:
     for name in CROWDS if options.data else ():
         panel = recorded_crowd(options.data / f"{name}.jsonl")
         pooled: Method = lambda panel, rows: by_naive_bayes(panel, rows, pooled=True)  # noqa: E731
-        methods = {"solon": learned, **PLAIN, "pooled confusions": pooled}
+        people: Method = lambda panel, rows: learned(panel, rows, correlation=0.0)  # noqa: E731
+        methods = {"solon": people, **PLAIN, "pooled confusions": pooled}
         sizes = [size for size in SIZES if size <= 0.8 * len(panel.gold)]
         found[name] = compare(lambda _, panel=panel: panel, methods, options.draws, sizes)  # type: ignore[misc]
     for name, methods_found in found.items():
