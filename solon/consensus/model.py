@@ -138,7 +138,8 @@ class ConsensusModel:
         classifier: plain values of the classifier that votes with this version, see ``consensus.classifier``; None
             where none was trained.
         segment: field of the seed that tells segments apart; empty where nothing does.
-        segments: segment -> what it adds to the weight of each voter, see ``consensus.segments``.
+        segments: segment -> what it adds to the weight of each voter, see ``consensus.terms``.
+        texts: feature of texts, see ``consensus.traits`` -> what a unit adds to the log odds of the first outcome.
     """
 
     kind: str = "prior"
@@ -160,6 +161,7 @@ class ConsensusModel:
     classifier: Mapping[str, Any] | None = None
     segment: str = ""
     segments: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    texts: Mapping[str, float] = field(default_factory=dict)
 
     def at(self, tier: int) -> ConsensusModel:
         """Return the model that says what is believed where the cascade went up to ``tier``."""
@@ -214,6 +216,7 @@ class ConsensusModel:
             **(cascade if self.tiers else {}),
             **trained,
             **parted,
+            **({"texts": dict(self.texts)} if self.texts else {}),
         }
 
     @classmethod
@@ -251,4 +254,5 @@ class ConsensusModel:
                 str(name): {str(voter): float(w) for voter, w in added.items()}
                 for name, added in data.get("segments", {}).items()
             },
+            texts={str(name): float(w) for name, w in data.get("texts", {}).items()},
         )

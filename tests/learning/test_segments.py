@@ -17,7 +17,6 @@ from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.certificates import consensus_payload, newest_consensus
 from solon.store.runs.runs import find_run
-from solon.store.runs.segments import segments_on
 from solon.store.tables import candidates, items, records, seeds, texts
 
 RIGHT = {"plain": 0.95, "tricky": 0.08}
@@ -118,10 +117,8 @@ def test_what_was_accepted_in_a_tricky_segment_is_turned_and_stays_right(tmp_pat
         assert after["plain"] > 0.85
         assert after["tricky"] > 0.8
         with parted.store.connect() as connection:
-            named = segments_on(connection, field, [row.id for row in connection.execute(select(items.c.id))])
-            assert set(named.values()) == {"plain", "tricky"}
             opinions = opinions_on(connection, answers(connection, [find_run(connection).id]))
-            assert {opinion.segment for opinion in opinions} <= {"", "plain", "tricky"}
+            assert {opinion.traits.segment for opinion in opinions} <= {"", "plain", "tricky"}
 
 
 def test_without_a_segment_nothing_is_told_apart(tmp_path: Path) -> None:
@@ -130,12 +127,6 @@ def test_without_a_segment_nothing_is_told_apart(tmp_path: Path) -> None:
         assert "no seed states" not in whole.learn().why
         assert not learned(whole).segments
         assert "consensus" not in whole.config.effective()
-        with whole.store.connect() as connection:
-            assert segments_on(connection, "", ["any"]) == {}
-            assert (
-                segments_on(connection, "nowhere", [row.id for row in connection.execute(select(items.c.id))])
-                == {}
-            )
 
 
 def test_a_field_that_no_seed_states_is_told(tmp_path: Path) -> None:
