@@ -1,7 +1,8 @@
-"""Voters of a panel beside its seats: rules, and a classifier that learns from decisions.
+"""Voters of a panel: rules, a classifier that learns from decisions, and what was said elsewhere. The seats of models
+and functions are voters too, see `solon.recipes.questions.Seats`.
 
-A voter is put the text under judgement and gives one verdict: an outcome of the question, or nothing. Its verdicts are
-stored, weighed and learned of as those of the seats are, and its tier stands among theirs.
+A voter is put what is under judgement and gives verdicts: an outcome of the question, or nothing. All verdicts are
+stored, weighed and learned of alike, and any mixture of voters may stand in any tier.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, Field
@@ -34,44 +36,52 @@ if TYPE_CHECKING:
 
 MATCH_SECONDS = 0.1
 """How long a regular expression may look at one text."""
-NO_MATCH = "no_match"
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A text that voters are put.
+class Put:
+    """What voters are asked about.
 
     Attributes:
-        body: the text under judgement: the answer, or what gets a label.
-        outcomes: what may be said of it.
+        answers: the texts of the candidates shown.
+        outcomes: what may be said of them.
         round: how often the item was redrafted before.
-        ordinal: how many texts of this round were put before.
+        pair: how many sets of candidates of this round were shown before.
+        precedents: similar earlier decisions as text for a prompt; empty without any.
     """
 
-    body: str
+    answers: tuple[str, ...]
     outcomes: tuple[str, ...]
     round: int = 0
-    ordinal: int = 0
+    pair: int = 0
+    precedents: str = ""
 
 
 class Voter(Protocol):
-    """A voter beside the seats.
+    """What votes on what is shown.
 
     Attributes:
-        seat: its place on the panel and its name, `3: card_words`.
-        tier: as of a judge.
+        tier: the tier in which it is asked: 0 first, the next where those before are not sure enough.
     """
-
-    @property
-    def seat(self) -> str:
-        """Its place on the panel and its name."""
 
     @property
     def tier(self) -> int:
         """The tier in which it is asked."""
 
-    async def vote(self, case: Case, text: Text) -> Verdict:
-        """Its verdict on the text; it abstains rather than raises, but where a model cannot be reached."""
+    async def vote(self, case: Case, put: Put) -> list[Verdict]:
+        """Its verdicts; it abstains rather than raises, but where a model cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Verdicts that came with a seed, as a voter."""
+
+    said: Sequence[Mapping[str, Any]]
+    tier: int = 0
+
+    async def vote(self, case: Case, put: Put) -> list[Verdict]:
+        """What was said."""
+        return [Verdict.from_seed(recorded) for recorded in self.said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,35 +103,33 @@ class Rule:
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         return f"rule:{self.config.name}+{digest[:8]}"
 
-    async def vote(self, case: Case, text: Text) -> Verdict:
-        """Its verdict; it abstains where its function fails, its question is not answered or its pattern takes too
+    async def vote(self, case: Case, put: Put) -> list[Verdict]:
+        """One verdict; it abstains where its function fails, its question is not answered or its pattern takes too
         long."""
         if self.config.python:
-            return await self._by_function(case, self.config.python, text)
+            return [await self._by_function(case, self.config.python, put)]
         if self.config.prompt:
-            return await self._by_model(case, self.config.prompt, text)
+            return [await self._by_model(case, self.config.prompt, put)]
         try:
-            return self._said(matches(self.config, text.body))
+            return [self._said(matches(self.config, put.answers[0]))]
         except TimeoutError:
-            return Verdict(judge=self.identity, seat=self.seat, abstained="timeout")
+            return [Verdict(judge=self.identity, seat=self.seat, abstained="timeout")]
 
     def _said(self, matched: bool | None, **details: Any) -> Verdict:
         """`matched`: None where it could not be found out."""
         outcome = self.config.label if matched else SILENT if matched is not None else ABSTAIN
-        details = {"abstained": "" if matched else NO_MATCH, "basis": "rule" if matched else ""} | details
-        return Verdict(judge=self.identity, seat=self.seat, outcome=outcome, **details)
+        basis = "rule" if matched else ""
+        return Verdict(judge=self.identity, seat=self.seat, outcome=outcome, basis=basis, **details)
 
-    async def _by_function(self, case: Case, reference: str, text: Text) -> Verdict:
+    async def _by_function(self, case: Case, reference: str, put: Put) -> Verdict:
         outcome, opinion, plugin = await plugged.apply_rule(
-            case, reference, text.body, text.outcomes, self.config.label, seat=self.seat, round=text.round,
-            ordinal=text.ordinal,
+            case, reference, put.answers[0], put.outcomes, self.config.label, seat=self.seat, round=put.round,
+            ordinal=put.pair,
         )  # fmt: skip
         if not outcome.ok:
             return Verdict(judge=plugin.identity, seat=self.seat, call=outcome, abstained=outcome.outcome)
         if opinion is None:
-            return Verdict(
-                judge=plugin.identity, seat=self.seat, outcome=SILENT, call=outcome, abstained=NO_MATCH
-            )
+            return Verdict(judge=plugin.identity, seat=self.seat, outcome=SILENT, call=outcome)
         return Verdict(
             judge=plugin.identity,
             seat=self.seat,
@@ -134,17 +142,17 @@ class Rule:
             basis="rule",
         )
 
-    async def _by_model(self, case: Case, question: str, text: Text) -> Verdict:
-        values = {"question": question, "prompt": case.prompt, "input": case.input, "text": text.body}
+    async def _by_model(self, case: Case, question: str, put: Put) -> Verdict:
+        values = {"question": question, "prompt": case.prompt, "input": case.input, "text": put.answers[0]}
         ask = Ask(
             role="judge",
-            seat=f"rule/{self.config.name}/{text.ordinal}",
+            seat=f"rule/{self.config.name}/{put.pair}",
             model=self.config.model,
             prompt=case.prompts["judge.rule"].render(case.mark, **values),
             max_tokens=256,
             temperature=0.0,
-            seed=case.draw("rule", self.config.name, text.round, text.ordinal),
-            round=text.round,
+            seed=case.draw("rule", self.config.name, put.round, put.pair),
+            round=put.round,
             schema=_Holds,
         )
         outcome, parsed = await case.caller.parsed(ask)
@@ -187,18 +195,13 @@ class ClassifierVoter:
         """The tier in which it is asked."""
         return self.config.tier
 
-    async def vote(self, case: Case, text: Text) -> Verdict:
-        """The probability of each outcome by what was decided of other texts."""
-        identity = classifier_identity(self.config)
+    async def vote(self, case: Case, put: Put) -> list[Verdict]:
+        """One verdict: the probability of each outcome by what was decided of other texts."""
+        verdict = partial(Verdict, judge=classifier_identity(self.config), seat=self.seat)
         if self.trained is None:
-            return Verdict(judge=identity, seat=self.seat, outcome=SILENT, abstained="untrained")
-        shares = self.trained.shares(as_vectors(self.config, [text.body]))[0].tolist()
-        return Verdict(
-            judge=identity,
-            seat=self.seat,
-            basis="classifier",
-            **said_by_shares(self.trained.outcomes, shares),
-        )
+            return [verdict(outcome=SILENT)]
+        shares = self.trained.shares(as_vectors(self.config, put.answers[:1]))[0].tolist()
+        return [verdict(basis="classifier", **said_by_shares(self.trained.outcomes, shares))]
 
 
 def classifier_identity(config: ClassifierConfig) -> str:

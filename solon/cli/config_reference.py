@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from solon.config import Config
-from solon.config.sections import JudgeConfig, ModelConfig
+from solon.config.sections import JudgeConfig, ModelConfig, RuleConfig
 
 _HEAD = """\
 # Configuration
@@ -33,6 +33,7 @@ _TOML_HEAD = """\
 _OF_TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "models": ("models.default", ModelConfig),
     "judges": ("judges", JudgeConfig),
+    "rules": ("rules", RuleConfig),
 }
 
 
@@ -91,6 +92,9 @@ def tables() -> Iterator[Table]:
 
 def _repeated(name: str, defaults: Config) -> Iterator[Table]:
     shown, section = _OF_TABLES[name]
+    if name == "rules":  # there are none by default
+        yield Table(shown, _about(section), _unset_keys(section), repeated=True, optional=True)
+        return
     for values in [defaults.models["default"]] if name == "models" else defaults.judges:
         yield from _table(shown, section, values, repeated=name != "models")
 
@@ -108,11 +112,15 @@ def _table(
     yield Table(name, _about(section), keys, repeated)
     for key, kind in inner.items():
         if kind is not None:
-            shown = tuple(
-                _key(of, one, None if one.is_required() else one.get_default(call_default_factory=True))
-                for of, one in kind.model_fields.items()
-            )
-            yield Table(f"{name}.{key}", _about(kind), shown, optional=True)
+            yield Table(f"{name}.{key}", _about(kind), _unset_keys(kind), optional=True)
+
+
+def _unset_keys(section: type[BaseModel]) -> tuple[Key, ...]:
+    """The keys of a section that may be missing as a whole."""
+    return tuple(
+        _key(name, field, None if field.is_required() else field.get_default(call_default_factory=True))
+        for name, field in section.model_fields.items()
+    )
 
 
 def _optional_section(field: FieldInfo) -> type[BaseModel] | None:

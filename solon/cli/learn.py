@@ -52,11 +52,15 @@ def learn(
 def spell_learned(learned: LearningResult) -> str:
     """What a round of learning did, in words."""
     from solon.consensus.target import read_target
+    from solon.formats.records import plain_model
 
     lines = [clean(learned.why)]
     if learned.version is None:
         return lines[0]
     lines.append(f"version {learned.version}: fitted on {learned.fitted_on} decisions")
+    if learned.refused_judges:
+        named = ", ".join(plain_model(name) for name in learned.refused_judges)
+        lines.append(clean(f"refused, no better than chance and without weight: {named}; see `solon judges`"))
     certificate = learned.certificate
     if certificate is None:
         lines.append(

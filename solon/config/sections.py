@@ -299,6 +299,12 @@ class RoutingConfig(Section):
     )
     max_redrafts: int = Field(1, ge=0, le=5, description="new rounds where every candidate is poor")
     max_reviews_per_item: int = Field(4, ge=1, le=20, description="then an item is rejected")
+    admit: float = Field(
+        0.8,
+        ge=0.5,
+        lt=1,
+        description="lower 95 % bounds of its rates from which `solon judges` admits a judge",
+    )
     own_family: bool = Field(
         False, description="judges may judge answers of their own model family: nothing is said about it"
     )

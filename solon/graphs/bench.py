@@ -33,6 +33,8 @@ from solon.store.runs.runs import config_payload, find_run
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from solon.plugins import Plugin
+
 AGAIN = 1000
 """Added to the round of a call that shall be an independent draw."""
 
@@ -55,6 +57,7 @@ class Bench:
     Args:
         models: chat models in place of configured ones, by their names in [models].
         recipes: the recipes that there are; default: those that the configuration names, and the shipped ones.
+        plugins: functions in place of those that the configuration names, by their references.
         max_calls, max_cost: where the bench stops with `LimitReached`; None: no limit.
     """
 
@@ -67,9 +70,10 @@ class Bench:
         *,
         max_calls: int | None = None,
         max_cost: float | None = None,
+        plugins: Mapping[str, Plugin] | None = None,
     ) -> None:
         self.store, self.config = store, config
-        self.pool = ModelPool(config, given=models)
+        self.pool = ModelPool(config, given=models, plugins=plugins)
         self.meter = Meter(max_calls=max_calls, max_cost=max_cost)
         self._recipes = recipes or Recipes(config)
         self._prompts: dict[str, PromptLibrary] = {}

@@ -12,6 +12,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from solon.agents.case import Case
+from solon.agents.voters import Recorded, Voter
+from solon.consensus.admission import heard, refused_by
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.traits import Traits
@@ -21,6 +23,7 @@ from solon.law.casebook import Casebook, Shown
 from solon.questions import Question
 from solon.recipes.makers import Given
 from solon.recipes.pairings import BestSecond, Contender, Pairing, pick
+from solon.recipes.questions import Seats
 from solon.store.database import clock
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
@@ -31,7 +34,6 @@ from solon.store.runs.verdicts import SEVERITY, cited_on, scores_on, severities,
 
 if TYPE_CHECKING:
     from solon.agents.judge import Verdict
-    from solon.agents.voters import Voter
     from solon.recipes.recipe import Recipe
 
 
@@ -57,7 +59,7 @@ class ItemContext:
         casebook: precedents that judges may be shown; None without case law.
         verdicts: what was said elsewhere of the seed's responses; None where nothing came with it.
         on_step: is told the name of each step that is taken; None where nobody watches.
-        voters: those of the panel beside its seats: rules, and the classifier of the consensus version.
+        voters: of the panel; empty where it has none.
     """
 
     store: Store
@@ -87,6 +89,12 @@ class ItemContext:
         given = len(self.responses) >= self.question.shown or isinstance(self.recipe.maker, Given)
         has_panel = self.recipe.has_panel
         return self.verdicts is not None and given and has_panel and round == 0 and pair == 0
+
+    @property
+    def voters_elsewhere(self) -> list[Voter]:
+        """The voters where verdicts that came with the seed take the place of the seats."""
+        beside = [voter for voter in self.voters if not isinstance(voter, Seats)]
+        return [Recorded(self.verdicts or ()), *beside]
 
     def row_id(self, node: str, ordinal: str | int) -> str:
         """The id of a row that a node writes: the same whenever the attempt is replayed."""
@@ -192,7 +200,7 @@ class ItemContext:
     def weigh(self, verdicts: Iterable[Verdict], shown: Sequence[str]) -> Consensus:
         """The panel's consensus on the candidates shown, from its verdicts on them and from what critics
         found."""
-        votes = [verdict.vote() for verdict in verdicts]
+        votes = heard([verdict.vote() for verdict in verdicts], refused_by(self.consensus))
         against = self._held_against(shown)
         return judge_item(self.consensus, votes, against=against, traits=self._traits(shown))
 

@@ -16,6 +16,7 @@ from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook
 from solon.law.documents import Constitution, Rubric
 from solon.prompts.library import PromptLibrary
+from solon.recipes.questions import Seats
 from solon.recipes.recipe import Recipe
 from solon.recipes.registry import read_settings
 from solon.store.database.ids import keyed_hash
@@ -118,15 +119,17 @@ class Contexts:
             self._precedents(item),
             content.get("verdicts"),
             on_step=self.watchers.get(item.id),
-            voters=self._voters_beside(consensus) if self._config.has_voters_beside else (),
+            voters=self._voters_of(consensus),
         )
 
-    def _voters_beside(self, consensus: ConsensusModel) -> tuple[Voter, ...]:
-        """The voters beside the seats, made once for each consensus version: its classifier is one of them."""
-        if not self.recipe.has_panel or self._question.shown != 1:
-            return ()
+    def _voters_of(self, consensus: ConsensusModel) -> tuple[Voter, ...]:
+        """The voters of the panel, made once for each consensus version: its classifier is one of them."""
         if id(consensus) not in self._voters:
-            self._voters[id(consensus)] = voters_beside(self._config, consensus.classifier)
+            tiers = range(max(self._config.tiers) + 1) if self.recipe.has_panel else ()
+            seats = [Seats(self.recipe.question, tier) for tier in tiers]
+            trained = consensus.speaking_of(self._outcomes).classifier
+            beside = voters_beside(self._config, trained) if self.recipe.has_panel else ()
+            self._voters[id(consensus)] = (*seats, *beside)
         return self._voters[id(consensus)]
 
     def _precedents(self, item: ItemRow) -> Casebook:

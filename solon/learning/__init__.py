@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from solon.consensus.admission import refuse
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.target import Target, read_target
@@ -19,9 +20,10 @@ from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.traits import UNKNOWN
 from solon.consensus.worth import RELIABILITY, weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
+from solon.learning.admission import admit_voters
 from solon.learning.certificates import certify_sample, cuts_of
 from solon.learning.classifier import hear_classifier
-from solon.learning.evidence import Evidence, gather, rate_reviewers
+from solon.learning.evidence import Evidence, gather, is_drawn_at_random, rate_reviewers
 from solon.learning.sample import draw_sample
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 OLD_ENOUGH = 10
 """The newest decisions are not learned from yet, so that taking one back costs nothing."""
+UNTRAINED = "; it has no classifier: the decisions that teach name one outcome, or are of one group of seeds"
 SESSION_SECONDS = 1800.0
 """After so long without a decision the session has ended, and nothing is held back."""
 
@@ -71,6 +74,7 @@ class LearningResult:
             learned.
         why: what was done, or why nothing was, in words.
         tiers: how many tiers of judges the panel has.
+        refused_judges: voters that have no weight in the new version, since they are no better than chance.
     """
 
     version: int | None
@@ -85,6 +89,7 @@ class LearningResult:
     stopping: dict[str, Any] | None = None
     why: str = ""
     tiers: int = 1
+    refused_judges: tuple[str, ...] = ()
 
     @property
     def granted(self) -> bool:
@@ -165,7 +170,11 @@ def learn(
         )
         heard = hear_classifier(connection, config, question, evidence) if config.classifier.enabled else None
         evidence = heard.vote_in(connection, evidence) if heard is not None else evidence
-    model = _fit(question, evidence, evidence.fit_on, config.tiers)
+        # Of the seen half alone: what is refused is fitted, and the held-out half tests it.
+        admissions = admit_voters(connection, evidence.fit_on, evidence.votes, question)
+    refused = frozenset(one.voter for one in admissions if one.standing == "refused")
+    evidence = evidence.without(refused)
+    model = refuse(_fit(question, evidence, evidence.fit_on, config.tiers), refused)
     model = replace(model, classifier=heard.payload) if heard is not None else model
     stopping = _judge_stopping(question, evidence, model)
     with store.transaction() as connection:
@@ -175,6 +184,7 @@ def learn(
         sample = draw_sample(connection, store.key, run, evidence, target, fresh)
         if heard is not None:
             sample = replace(sample, evidence=heard.vote_in(connection, sample.evidence, sample.decisions))
+        sample = replace(sample, evidence=sample.evidence.without(refused))
         version_id, number = certificates.add_consensus(
             connection,
             scope,
@@ -196,10 +206,12 @@ def learn(
         certificate,
         stopping=asdict(stopping),
         tiers=max(config.tiers) + 1,
+        refused_judges=tuple(sorted(refused)),
     )
+    untrained = UNTRAINED if heard is not None and heard.trained is None else ""
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
-        return replace(done, why=why)
+        return replace(done, why=why + untrained)
     queued, settled, doubted, turned, confirmed = _adopt(
         store, run, config, question, model, evidence.judged, version_id, in_force, cuts, presumed
     )
@@ -210,7 +222,7 @@ def learn(
         doubted=doubted,
         turned=turned,
         confirmed=confirmed,
-        why=f"version {number} is in force" + _unknown_segment(evidence),
+        why=f"version {number} is in force{untrained}{_unknown_segment(evidence)}",
     )
 
 
@@ -262,11 +274,6 @@ def _fit(
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
         model = fit(evidence.votes, decisions, calibrate_on=drawn, **options)
     return replace(model, reviewers=evidence.reliability, segment=evidence.beside.segment)
-
-
-def is_drawn_at_random(decided: DecidedItem) -> bool:
-    """Whether the item was of the pilot, or of the random part of a budget. Then every tier was asked, too."""
-    return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
 
 def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel) -> Stopping:

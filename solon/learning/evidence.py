@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from solon.config.sections import ConsensusConfig
+from solon.consensus.admission import heard
 from solon.consensus.traits import UNKNOWN, Traits
 from solon.consensus.worth import RELIABILITY
 from solon.questions import Question
@@ -68,6 +69,14 @@ class Evidence:
         """The usable decisions of the seen half, on which weights and calibration are fitted."""
         return [d for d in self.usable if not d.held_out]
 
+    def without(self, refused: frozenset[str]) -> Evidence:
+        """The same without the votes of voters that are refused."""
+        if not refused:
+            return self
+        votes = {item: heard(cast, refused) for item, cast in self.votes.items()}
+        judged = [replace(one, votes=heard(one.votes, refused)) for one in self.judged]
+        return replace(self, votes=votes, judged=judged)
+
     def as_decisions(self, decided: Sequence[DecidedItem]) -> list[Decision]:
         """Decisions as the consensus learns from them, each with how reliable it is."""
         from solon.consensus.learn import Decision
@@ -82,6 +91,11 @@ class Evidence:
             )
             for d in decided
         ]
+
+
+def is_drawn_at_random(decided: DecidedItem) -> bool:
+    """Whether the item was of the pilot, or of the random part of a budget. Then every tier was asked, too."""
+    return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
 
 def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Reviewer]:

@@ -50,6 +50,7 @@ def list_recipes(recipes: Recipes, config: Config) -> list[RecipeFacts]:
 
 
 def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
+    from solon.agents.voters import check_voters
     from solon.prompts.library import PromptLibrary
     from solon.recipes.registry import read_settings
 
@@ -66,7 +67,10 @@ def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
         read_settings(recipe, config)
         recipe.pairing_under(config)
         PromptLibrary(config.prompts_dir, recipe=found.templates)
-        outcomes = recipe.question.asked(config).outcomes
+        asked = recipe.question.asked(config)
+        outcomes = asked.outcomes
+        if recipe.has_panel:
+            check_voters(config, asked, name)
     except ConfigError as error:
         problem = f"{error.cause} ({error.next_step})"
     return RecipeFacts(

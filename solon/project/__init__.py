@@ -17,7 +17,9 @@ from solon.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from solon.agents.calls import Meter
+    from solon.eval.admission import Standings
     from solon.eval.importing import Imports
+    from solon.eval.probes import ProbeCost
     from solon.eval.report.report import Report
     from solon.eval.result import SuiteResult
     from solon.formats.exports import ExportSummary
@@ -402,6 +404,64 @@ class Project(Workspace):
         )
 
     # Measuring --------------------------------------------------------------------------------------------------
+
+    def judges(
+        self,
+        run_id: str | None = None,
+        *,
+        probe: int = 0,
+        max_calls: int | None = None,
+        max_cost: float | None = None,
+        on_cost: Callable[[ProbeCost], None] | None = None,
+    ) -> Standings:
+        """How every judge of a run's panel stands: `ajudges` for scripts and notebooks, with its arguments and
+        errors."""
+        return run_sync(
+            self.ajudges(run_id, probe=probe, max_calls=max_calls, max_cost=max_cost, on_cost=on_cost)
+        )
+
+    async def ajudges(
+        self,
+        run_id: str | None = None,
+        *,
+        probe: int = 0,
+        max_calls: int | None = None,
+        max_cost: float | None = None,
+        on_cost: Callable[[ProbeCost], None] | None = None,
+    ) -> Standings:
+        """How every judge of a run's panel stands by experts' labels: how often it is right, with exact lower bounds,
+        and whether it is admitted, on probation or refused.
+
+        Args:
+            run_id: the run; default: the newest.
+            probe: plant length, order, authorship and a claim of agreement on so many judged items, beside the same
+                questions asked again. Calls are journalled: none that was answered is made again. 0: no model is asked.
+            max_calls: stop the probes after so many model calls.
+            max_cost: stop the probes at this cost, in the currency of the prices.
+            on_cost: told what the probes take, before the first call; what it raises ends them.
+
+        Raises:
+            UsageError: there is no such run, people answer all of it, or it asks for labels and is to be probed.
+            ModelError: no model answers.
+        """
+        from solon.eval.admission import list_standings
+        from solon.store.runs.runs import find_run
+
+        with self.store.connect() as connection:
+            run = find_run(connection, run_id)
+        return await list_standings(
+            self.store,
+            self.config,
+            run,
+            self.recipe(run.recipe),
+            probe=probe,
+            models=self.models,
+            recipes=self.recipes,
+            plugins=self.plugins,
+            max_calls=max_calls,
+            max_cost=max_cost,
+            on_cost=on_cost,
+        )
 
     def evaluate(
         self,

@@ -17,6 +17,7 @@ from solon.responses import LABEL, label_schema, model_of
 if TYPE_CHECKING:
     from solon.agents.case import Case
     from solon.agents.judge import Verdict
+    from solon.agents.voters import Put
     from solon.config import Config
 
 
@@ -85,35 +86,35 @@ def find_schema(question: Question, config: Config) -> str:
     return schema
 
 
-async def ask_panel(
-    question: Question,
-    case: Case,
-    answers: Sequence[str],
-    *,
-    outcomes: Sequence[str],
-    round: int,
-    pair: int,
-    precedents: str,
-    tier: int,
-) -> list[Verdict]:
-    """The verdicts of a tier of the panel; arguments as of `Question.ask`. Errors of calls stay as they are.
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """The seats of one tier of the panel, models and functions, as a voter: each is asked as the question asks it."""
 
-    Args:
-        outcomes: of the question, as it is configured.
+    question: Question
+    tier: int
 
-    Raises:
-        PartFailed: `ask` of a question of one's own raised, or gave anything but verdicts with its outcomes.
-    """
-    with naming_failures(question, "ask", guarded=case.config.privacy.guarded) as expect:
-        verdicts = list(
-            await question.ask(case, answers, round=round, pair=pair, precedents=precedents, tier=tier)
-        )
-        for one in verdicts:
-            expect(isinstance(one, judge.Verdict), f"{type(one).__name__}, no Verdict", "return verdicts")
-        known = (*outcomes, questions.TIE, ABSTAIN)
-        for one in verdicts:
-            expect(one.outcome in known, f"the outcome {one.outcome!r:.60}", f"one of {', '.join(known)}")
-    return verdicts
+    async def vote(self, case: Case, put: Put) -> list[Verdict]:
+        """The verdicts of these seats. Errors of calls stay as they are.
+
+        Raises:
+            PartFailed: `ask` of a question of one's own raised, or gave anything but verdicts with its outcomes.
+        """
+        with naming_failures(self.question, "ask", guarded=case.config.privacy.guarded) as expect:
+            said = await self.question.ask(
+                case,
+                put.answers,
+                round=put.round,
+                pair=put.pair,
+                precedents=put.precedents,
+                tier=self.tier,
+            )
+            verdicts = list(said)
+            for one in verdicts:
+                expect(isinstance(one, judge.Verdict), f"{type(one).__name__}, no Verdict", "return verdicts")
+            known = (*put.outcomes, questions.TIE, ABSTAIN)
+            for one in verdicts:
+                expect(one.outcome in known, f"the outcome {one.outcome!r:.60}", f"one of {', '.join(known)}")
+        return verdicts
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.certificates import consensus_payload, newest_consensus
 from solon.store.runs.runs import find_run
-from solon.store.tables import candidates, items, records, texts, verdicts
+from solon.store.tables import calls, candidates, items, records, texts, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,6 +143,18 @@ def test_rules_and_a_classifier_label_a_set_without_a_model(tmp_path: Path) -> N
         assert all(abs(sum(each.values()) - 1) < 1e-4 and tuple(each) == LABELS for each in shares)
 
 
+def test_a_classifier_waits_for_a_second_outcome_and_says_so(tmp_path: Path) -> None:
+    cards = [text_of(5 * n)[1] for n in range(40)]
+    with labelling(
+        tmp_path, seeds=[{"id": f"c{n}", "prompt": one} for n, one in enumerate(cards)]
+    ) as project:
+        answer(project)
+        learned = project.learn()
+        assert learned.version is not None
+        assert "no classifier: the decisions that teach name one outcome" in learned.why
+        assert "classifier" not in payload(project)
+
+
 def test_tiers_of_a_mixture_ask_the_strong_one_only_where_the_cheap_ones_are_not_sure(tmp_path: Path) -> None:
     seat = {"python": f"{__name__}:strong", "tier": 1}
     routing = {"policy": "threshold", "threshold": 0.3}
@@ -208,4 +220,69 @@ def test_rules_and_classifier_are_refused_where_two_texts_are_compared(tmp_path:
     with Project(f"sqlite:///{tmp_path}/pairs.db", config=config) as project:
         with pytest.raises(ConfigError) as caught:
             project.run("preference", [{"prompt": "hello"}])
+        problems = {facts.name: facts.problem for facts in project.list_recipes()}
     assert "speak of one" in caught.value.cause
+    assert "speak of one" in problems["preference"]
+    assert "no outcome" in problems["instruction"], "the rule votes for a label of another recipe"
+    assert not problems["label"] or "needs labels" in problems["label"]
+
+
+@judge("unsure", "1")
+def unsure(answer: str, labels: list[str]) -> dict[str, float]:
+    left = 0.6 if TRUTH[answer] != "fee" else 0.2
+    return {TRUTH[answer]: 1.0 - left, "fee": left} if TRUTH[answer] != "fee" else {"fee": 1.0}
+
+
+def test_a_function_may_give_a_probability_for_every_label(tmp_path: Path) -> None:
+    with labelling(tmp_path, judges=[{"python": f"{__name__}:strong"}], rules=[]) as project:
+        project.plugins |= {f"{__name__}:unsure": unsure}
+        project.config = project.config.model_copy(
+            update={"judges": (project.config.judges[0].model_copy(update={"python": f"{__name__}:unsure"}),)}
+        )
+        number = next(n for n in range(300, 400) if text_of(n)[0] == "loan")
+        project.run("topics", [{"id": "new", "prompt": text_of(number)[1]}], new_run=True)
+        [said] = rows(project, select(verdicts).where(verdicts.c.seat == "1: unsure"))
+        assert said.outcome == "fee"
+        assert said.shares == {"card": 0.0, "transfer": 0.0, "fee": 0.6, "loan": 0.4, "login": 0.0}
+
+
+def test_a_rule_may_ask_a_model_and_its_call_is_made_once(tmp_path: Path) -> None:
+    asked = {"name": "angry", "label": "fee", "prompt": "Does the text complain about a price?"}
+    with labelling(tmp_path, rules=[asked], classifier={}) as project:
+        said = rows(project, select(verdicts).where(verdicts.c.seat == "1: angry"))
+        assert {row.outcome for row in said} == {"fee", "silent"}
+        assert all(row.call_id for row in said)
+        made = len(rows(project, select(calls.c.id)))
+        project.run("topics", [{"id": f"t{n}", "prompt": text_of(n)[1]} for n in range(260)])
+        assert len(rows(project, select(calls.c.id))) == made == 260
+
+
+def test_rules_accept_or_reject_the_answers_of_another_recipe(tmp_path: Path) -> None:
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "generator": {"revise": False},
+        "rules": [{"name": "says_check", "label": "reject", "regex": "check|measure|compare"}],
+        "routing": {"policy": "never", "audit_share": 0.0},
+    }
+    with Project(f"sqlite:///{tmp_path}/answers.db", config=config) as project:
+        project.run("instruction", [f"Explain topic {n}." for n in range(12)])
+        said = rows(project, select(verdicts).where(verdicts.c.seat == "3: says_check"))
+        assert {row.outcome for row in said} == {"reject", "silent"}
+
+
+def test_a_store_that_was_closed_in_the_middle_hears_the_same_of_each_text(tmp_path: Path) -> None:
+    def heard(project: Project) -> dict[str, tuple[str, Any]]:
+        said = rows(project, select(verdicts).where(verdicts.c.seat == "5: classifier"))
+        return {f"{row.item_id}:{row.attempt}": (row.outcome, row.shares) for row in said}
+
+    with labelling(tmp_path) as project:
+        answer(project)
+        project.learn()
+        project.resume()
+        before = heard(project)
+        recipe = project.recipe("topics")
+    with Project(f"sqlite:///{tmp_path}/topics.db", config=project.config, recipes=[recipe]) as again:
+        again.plugins = {f"{__name__}:{one.name}": one for one in (iban, strong)}
+        again.resume()
+        assert heard(again) == before
+        assert any(shares for _, shares in before.values())

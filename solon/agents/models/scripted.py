@@ -204,7 +204,9 @@ class ScriptedChat(LeanChat):
                 f"scripted:{self.name} has no rule for this {question.role or 'unnamed'} call",
                 next_step="add a rule that fits, or set otherwise to default",
             )
-        text, probabilities = answer_by_default(question, split=self.script.otherwise == "split")
+        text, probabilities = answer_by_default(
+            question, split=self.script.otherwise == "split", leanings=self.script.leanings
+        )
         return Scripted(text, probabilities)
 
     def _message(self, found: Scripted, question: Question) -> AIMessage:

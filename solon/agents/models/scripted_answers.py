@@ -58,6 +58,8 @@ _REASONS = (
     "since a mistake here costs time later",
     "and say what is uncertain",
 )
+ORDINARY = 100
+"""Characters of an answer that is neither long nor short to a judge with leanings."""
 _HALVES = "3"
 """Chosen so that the two personas of the default panel fall into different halves."""
 _DULL = frozenset(
@@ -132,21 +134,28 @@ class Question:
         return match.group(1).strip() if match else None
 
 
-def answer_by_default(question: Question, *, split: bool) -> tuple[str, Mapping[str, float] | None]:
+def answer_by_default(
+    question: Question, *, split: bool, leanings: Mapping[Any, float] | None = None
+) -> tuple[str, Mapping[str, float] | None]:
     """The fake's answer to a call for which no rule speaks, and token -> probability where it is a verdict of
-    one token."""
+    one token.
+
+    Args:
+        split: two halves of all personas have opposite tastes.
+        leanings: of a judge, see `Script`; None for one who has none and weighs every word.
+    """
     draw = random.Random(question.key)
     if question.schema is not None:
         fields = Fields(
-            prefers_a=_preference(question, split),
-            taste=_taste(question.block("answer") or question.prompt, question, split),
+            prefers_a=_preference(question, split, leanings),
+            taste=_judged(question.block("answer") or question.prompt, question, split, leanings),
             ids=tuple(dict.fromkeys(re.findall(r"^\[([\w.-]+)\] ", question.system, re.MULTILINE))),
             quoted=question.block("answer") or "",
             write=lambda: _prose(draw, question),
         )
         return json.dumps(value_of(question.schema, fields, draw), ensure_ascii=False), None
     if question.max_tokens <= VERDICT_TOKENS:
-        p = _preference(question, split)
+        p = _preference(question, split, leanings)
         probabilities = {"A": p, "B": 1 - p}
         return likeliest(probabilities), probabilities
     return _prose(draw, question), None
@@ -173,9 +182,13 @@ def _topics(question: Question) -> list[str]:
     return words or ["the task"]
 
 
-def _preference(question: Question, split: bool) -> float:
+def _preference(question: Question, split: bool, leanings: Mapping[str, float] | None) -> float:
     """Probability that answer A is better than answer B."""
     a, b = question.block("answer A"), question.block("answer B")
+    if leanings is not None and a is not None and b is not None:
+        wavers = _share(question.key.hex(), "verdict") - 0.5
+        odds = _merit(a, question, leanings) - _merit(b, question, leanings) + leanings.get("position", 0.0)
+        return round(1 / (1 + math.exp(-odds - wavers)), 6)
     if a is None or b is None:
         margin = 4 * (_share(question.key.hex(), "verdict") - 0.5)
     elif split:
@@ -184,6 +197,21 @@ def _preference(question: Question, split: bool) -> float:
     else:
         margin = 3 * (_taste(a, question, split) - _taste(b, question, split))
     return round(1 / (1 + math.exp(-margin)), 6)
+
+
+def _judged(text: str, question: Question, split: bool, leanings: Mapping[str, float] | None) -> float:
+    """How good one text alone is found, in [0, 1]."""
+    if leanings is None:
+        return _taste(text, question, split)
+    return 1 / (1 + math.exp(1.5 - _merit(text, question, leanings)))
+
+
+def _merit(text: str, question: Question, leanings: Mapping[str, float]) -> float:
+    """What a judge with leanings holds for a text, in log odds: by its first sentence, and by what draws the judge."""
+    merit = 3 * _taste(text.split(". ")[0].rstrip("."), question, split=False)
+    merit += leanings.get("length", 0.0) * math.log2(max(1, len(text)) / ORDINARY)
+    merit += leanings.get("self", 0.0) * ("written by" in text)
+    return merit + leanings.get("sycophancy", 0.0) * ("experts agree" in text)
 
 
 def _taste(text: str, question: Question, split: bool) -> float:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from solon.errors import ConfigError
 
 Failure = Literal["timeout", "unavailable", "rate_limit", "refused", "too_long", "garbage", "empty", "cut"]
+Leaning = Literal["length", "position", "self", "sycophancy"]
 Rate = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -86,6 +87,9 @@ class Script(BaseModel):
         rates: failure -> share of all calls that fail that way, picked by the hash of the call and how often it was
             made, so that asking again can help.
         latency: seconds added to every call.
+        leanings: what draws a judge beside what an answer says in its first sentence, in log odds: `length` (for each
+            doubling), `position` (to the answer shown first), `self` (to one said to be written by a model) and
+            `sycophancy` (to one that experts are said to agree with). None: its taste is a hash of the whole text.
         log: a file that gets one JSON line per call, so that calls can be counted across processes.
     """
 
@@ -95,6 +99,7 @@ class Script(BaseModel):
     otherwise: Literal["default", "split", "refuse"] = "default"
     rates: dict[Failure, Rate] = Field(default_factory=dict)
     latency: float = Field(default=0.0, ge=0)
+    leanings: Mapping[Leaning, float] | None = None
     log: str | None = None
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from solon.agents import judge as judges
 from solon.agents.judge import Verdict
-from solon.agents.voters import Text
+from solon.agents.voters import Put, Voter
 from solon.graphs.context import ItemContext
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
-from solon.recipes.questions import ask_panel
 from solon.store.database import clock
 from solon.store.records.overview import UNJUDGED
 from solon.store.runs.verdicts import SHORTLIST
@@ -40,8 +38,7 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         reason = f"{UNJUDGED[2]} among {len(live)}"
         return {"candidates": live, "next": "end", "outcome": "rejected", "reason": reason}
     if elsewhere:
-        verdicts = [Verdict.from_seed(recorded) for recorded in context.verdicts or ()]
-        verdicts += await _ask_beside(context, shown, round=round_, pair=tried)
+        verdicts = await _ask(context, context.voters_elsewhere, shown, round_, tried)
     else:
         verdicts = await judge_shown(context, shown, round=round_, pair=tried) if asked else []
     _store(context, f"{round_}.{tried}", shown, verdicts, round_)
@@ -61,24 +58,11 @@ async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int,
     The cascade: the cheap judges first, the next tier where those asked so far are not sure enough. Every call is
     journalled as any other, so that an item replayed asks the same tiers and pays for none again.
     """
-    case, answers = context.case_of(shown[0]), [context.answer(candidate) for candidate in shown]
-    ask_seats = partial(
-        ask_panel,
-        context.recipe.question,
-        case,
-        answers,
-        outcomes=context.question.outcomes,
-        round=round,
-        pair=pair,
-        precedents=context.precedents(*shown).text,
-    )
     verdicts: list[Verdict] = []
     last = max(context.case.config.tiers)
     for tier in range(last + 1):
-        seats, beside = await asyncio.gather(
-            ask_seats(tier=tier), _ask_beside(context, shown, round=round, pair=pair, tier=tier)
-        )
-        verdicts += [*seats, *beside]
+        voters = [voter for voter in context.voters if voter.tier == tier]
+        verdicts += await _ask(context, voters, shown, round, pair)
         if tier == last:
             break
         so_far = context.weigh(verdicts, shown)
@@ -87,16 +71,16 @@ async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int,
     return verdicts
 
 
-async def _ask_beside(
-    context: ItemContext, shown: Sequence[str], *, round: int, pair: int, tier: int | None = None
+async def _ask(
+    context: ItemContext, voters: Sequence[Voter], shown: Sequence[str], round: int, pair: int
 ) -> list[Verdict]:
-    """The verdicts of rules and classifier. `tier`: of those of one tier; None: of all."""
-    voters = [voter for voter in context.voters if tier is None or voter.tier == tier]
-    if not voters:
-        return []
-    case = context.case_of(shown[0])
-    text = Text(context.answer(shown[0]), context.question.outcomes, round, pair)
-    return list(await asyncio.gather(*(voter.vote(case, text) for voter in voters)))
+    case, answers = context.case_of(shown[0]), tuple(context.answer(candidate) for candidate in shown)
+    put = Put(answers, context.question.outcomes, round, pair, context.precedents(*shown).text)
+    if len(voters) == 1:
+        return await voters[0].vote(case, put)
+    return [
+        verdict for said in await asyncio.gather(*(v.vote(case, put) for v in voters)) for verdict in said
+    ]
 
 
 async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> dict[str, float | None]:

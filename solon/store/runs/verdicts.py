@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from sqlalchemy import Connection, FromClause, bindparam, select
@@ -13,6 +14,7 @@ from solon.store.tables import (
     calls,
     candidates,
     critiques,
+    items,
     resolutions,
     verdicts,
 )
@@ -143,6 +145,29 @@ def scores_on(
         for row in connection.execute(query):
             scores.setdefault(row.a_id, []).append(row.scores)
     return scores
+
+
+def voters_of(connection: Connection, run_id: str) -> set[str]:
+    """The voters of the panel that gave verdicts on items of a run."""
+    query = select(panel_votes.c.judge).join(items, items.c.id == panel_votes.c.item_id).distinct()
+    return set(connection.execute(query.where(items.c.run_id == run_id)).scalars())
+
+
+def scores_by_judge(connection: Connection, candidate_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What each voter of the panel scored candidates that it saw alone, by voter and candidate: the mean over criteria,
+    seats and samples."""
+    given: dict[str, dict[str, list[float]]] = {}
+    for start in range(0, len(candidate_ids), CHUNK):
+        of = panel_votes.c
+        query = select(of.a_id, of.judge, of.scores).where(
+            of.a_id.in_(candidate_ids[start : start + CHUNK]), of.b_id.is_(None), of.scores.is_not(None)
+        )
+        for row in connection.execute(query):
+            given.setdefault(row.judge, {}).setdefault(row.a_id, []).extend(row.scores.values())
+    return {
+        judge: {candidate: fmean(scores) for candidate, scores in by_candidate.items() if scores}
+        for judge, by_candidate in given.items()
+    }
 
 
 def shown_to_judge(verdict: Any) -> tuple[str, ...]:

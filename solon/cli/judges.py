@@ -1,0 +1,112 @@
+"""`solon judges`: which judges of a panel are admitted, by experts' labels and by probes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
+from solon.cli.terminal import print_json
+from solon.display.text import clean
+
+if TYPE_CHECKING:
+    from solon.eval.admission import JudgeStanding, Standings
+    from solon.eval.probes import ProbeCost, ProbeFigure
+
+_STANDING = {"admitted": "admitted", "probation": "on probation", "refused": "refused"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add `solon judges` to the command line."""
+    app.command("judges")(judges)
+
+
+def judges(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run's id or its beginning; default: the newest.")
+    ] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    probe: Annotated[
+        int,
+        typer.Option(
+            "--probe",
+            min=0,
+            metavar="N",
+            help="Plant biases on N judged items, and say first what that costs.",
+        ),
+    ] = 0,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --probe: ask the models, now that the cost is known.")
+    ] = False,
+    max_calls: Annotated[int | None, typer.Option(min=1, help="Stop after so many model calls.")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="Stop at this cost.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell for each judge how often it is right, with bounds, and whether it is admitted, on probation or refused.
+
+    Example: solon judges --probe 40
+    """
+
+    def tell(cost: ProbeCost) -> None:
+        typer.echo(spell_cost(cost), err=True)
+        if not yes:
+            raise _NotAsked
+
+    with open_project(store, config) as project:
+        try:
+            found = project.judges(run, probe=probe, max_calls=max_calls, max_cost=max_cost, on_cost=tell)
+        except _NotAsked:
+            typer.echo("no model was asked: say --yes, now that you know what it costs", err=True)
+            found = project.judges(run)
+    if json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        typer.echo(spell_standings(found))
+
+
+class _NotAsked(Exception):
+    """The cost was told, and nobody has agreed to it."""
+
+
+def spell_cost(cost: ProbeCost) -> str:
+    """What probes take, in words."""
+    money = "at an unknown cost (no price for a model)" if cost.cost is None else f"for about {cost.cost:.4f}"
+    return f"probes on {cost.items} items: {cost.calls} model calls at most, {money}"
+
+
+def spell_standings(found: Standings) -> str:
+    """How every judge stands, in words."""
+    lines = [f"run {found.run}: {found.labels} labels of experts on items drawn at random"]
+    if found.others:
+        lines[0] += f"; {found.others} others are left out, since verdicts brought the items to people"
+    for judge in found.judges:
+        lines += _spell_judge(judge)
+    if found.probed is not None:
+        probed = found.probed
+        spent = "cost unknown" if probed.spent is None else f"cost {probed.spent:.4f}"
+        lines.append(f"probes: {probed.calls} calls made, {probed.from_journal} known; {spent}")
+        if probed.stopped:
+            lines.append(f"  stopped early: {probed.stopped}")
+    lines.append(f"next: {found.next_step()}")
+    return "\n".join(clean(line) for line in lines)
+
+
+def _spell_judge(judge: JudgeStanding) -> list[str]:
+    told = ", without weight in the version in force" if judge.weightless else ""
+    lines = [f"{judge.judge}: {_STANDING[judge.standing]}{told}: {judge.why}"]
+    for outcome, rate in judge.rates.items():
+        if rate.value is not None:
+            share = f"right on {rate.right} of {rate.n} ({rate.value:.2f})"
+            lines.append(f"  {outcome}: {share}, at least {rate.low:.2f} (exact, 95%)")
+    return [*lines, *(_spell_probe(figure) for figure in judge.probes)]
+
+
+def _spell_probe(figure: ProbeFigure) -> str:
+    effect = figure.effect
+    told = "found" if figure.found else "not found"
+    return (
+        f"  probe {figure.probe}: {told}; moved {figure.moved} of {figure.n}, its placebo {figure.placebo}; "
+        f"beyond that {effect.value or 0.0:+.2f} (95% {effect.low:+.2f} to {effect.high:+.2f})"
+    )
