@@ -27,8 +27,6 @@ USELESS = 0.1
 """Part of the way from chance to always right: whose skill is shown to be under it is refused."""
 LEAST = 20
 """Labels from which a voter may be refused; under them the bound of a mean is too rough."""
-REFUSED = "refused: "
-"""Before a voter's name in the notes of a consensus version: its votes have no weight there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +125,9 @@ def admit(
 
 
 def refuse(model: ConsensusModel, voters: Iterable[str]) -> ConsensusModel:
-    """The model in which these voters have no weight: whoever weighs by this version leaves their votes out."""
-    names = sorted(voters)
-    if not names:
-        return model
-    notes = {**model.notes, **{f"{REFUSED}{name}": 1.0 for name in names}}
-    return replace(model, notes=notes, tiers=tuple(refuse(tier, names) for tier in model.tiers))
-
-
-def refused_by(model: ConsensusModel) -> frozenset[str]:
-    """The voters that have no weight in this version."""
-    return frozenset(name.removeprefix(REFUSED) for name in model.notes if name.startswith(REFUSED))
-
-
-def heard(votes: Sequence[Vote], refused: frozenset[str]) -> tuple[Vote, ...]:
-    """The votes of those who are not refused."""
-    return tuple(vote for vote in votes if vote.judge not in refused)
+    """The model by which the votes of these voters count for nothing."""
+    names = tuple(sorted(voters))
+    return replace(model, refused=names, tiers=tuple(refuse(tier, names) for tier in model.tiers))
 
 
 def _sides(votes: Mapping[str, Sequence[Vote]], outcomes: Sequence[str]) -> dict[str, dict[str, str | None]]:

@@ -135,6 +135,7 @@ class ConsensusModel:
         notes: further figures of the fit, such as the share of each estimator.
         seats: of a cascade, the tier of every place of the panel; empty where there is no cascade.
         tiers: of a cascade, the model for each tier but the last; this model itself speaks for the last.
+        refused: voters whose votes count for nothing, see ``consensus.admission``.
         classifier: plain values of the classifier that votes with this version, see ``consensus.classifier``; None
             where none was trained.
         segment: field of the seed that tells segments apart; empty where nothing does.
@@ -158,6 +159,7 @@ class ConsensusModel:
     notes: Mapping[str, float] = field(default_factory=dict)
     seats: tuple[int, ...] = ()
     tiers: tuple[ConsensusModel, ...] = ()
+    refused: tuple[str, ...] = ()
     classifier: Mapping[str, Any] | None = None
     segment: str = ""
     segments: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -214,6 +216,7 @@ class ConsensusModel:
             "n_decisions": self.n_decisions,
             "notes": dict(self.notes),
             **(cascade if self.tiers else {}),
+            **({"refused": list(self.refused)} if self.refused else {}),
             **trained,
             **parted,
             **({"texts": dict(self.texts)} if self.texts else {}),
@@ -248,6 +251,7 @@ class ConsensusModel:
             notes={str(k): float(v) for k, v in data["notes"].items()},
             seats=tuple(int(tier) for tier in data.get("seats", ())),
             tiers=tuple(cls.from_json(tier) for tier in data.get("tiers", ())),
+            refused=tuple(str(name) for name in data.get("refused", ())),
             classifier=data.get("classifier"),
             segment=str(data.get("segment", "")),
             segments={

@@ -216,6 +216,8 @@ def judge_item(
     if model.tiers:
         model = model.at(tier_reached(votes, model.seats))
     outcomes = model.outcomes
+    if model.refused:
+        votes = [vote for vote in votes if vote.judge not in model.refused]
     heard = _hear(model, votes)
     voters = heard.voters
     posterior = _posterior(model, voters, traits)

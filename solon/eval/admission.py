@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.consensus.admission import Standing, refused_by
+from solon.consensus.admission import Standing
 from solon.consensus.model import ConsensusModel
 from solon.errors import UsageError
 from solon.eval.probes import ProbeCost, Probed, ProbeFigure, probe_judges
@@ -182,7 +182,7 @@ def _read(
         version = newest_consensus(connection, run.scope)
         payload = consensus_payload(connection, version) if version else None
     drawn = sum(speaks_for_all(one) for one in decided)
-    weightless = refused_by(ConsensusModel.from_json(payload)) if payload else frozenset[str]()
+    weightless = frozenset(ConsensusModel.from_json(payload).refused) if payload else frozenset[str]()
     return admissions, drawn, len(decided) - drawn, weightless
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from solon.agents.case import Case
 from solon.agents.voters import Recorded, Voter
-from solon.consensus.admission import heard, refused_by
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.traits import Traits
@@ -200,7 +199,7 @@ class ItemContext:
     def weigh(self, verdicts: Iterable[Verdict], shown: Sequence[str]) -> Consensus:
         """The panel's consensus on the candidates shown, from its verdicts on them and from what critics
         found."""
-        votes = heard([verdict.vote() for verdict in verdicts], refused_by(self.consensus))
+        votes = [verdict.vote() for verdict in verdicts]
         against = self._held_against(shown)
         return judge_item(self.consensus, votes, against=against, traits=self._traits(shown))
 

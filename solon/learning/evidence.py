@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from solon.config.sections import ConsensusConfig
-from solon.consensus.admission import heard
 from solon.consensus.traits import UNKNOWN, Traits
 from solon.consensus.worth import RELIABILITY
 from solon.questions import Question
@@ -73,8 +72,12 @@ class Evidence:
         """The same without the votes of voters that are refused."""
         if not refused:
             return self
-        votes = {item: heard(cast, refused) for item, cast in self.votes.items()}
-        judged = [replace(one, votes=heard(one.votes, refused)) for one in self.judged]
+
+        def heard(cast: Sequence[Vote]) -> tuple[Vote, ...]:
+            return tuple(vote for vote in cast if vote.judge not in refused)
+
+        votes = {item: heard(cast) for item, cast in self.votes.items()}
+        judged = [replace(one, votes=heard(one.votes)) for one in self.judged]
         return replace(self, votes=votes, judged=judged)
 
     def as_decisions(self, decided: Sequence[DecidedItem]) -> list[Decision]:

@@ -17,7 +17,6 @@ from sqlalchemy import func, select
 
 from solon import judge
 from solon.cli.app import run_command
-from solon.consensus.admission import refused_by
 from solon.consensus.model import ConsensusModel
 from solon.errors import UsageError
 from solon.eval.admission import Standings
@@ -156,7 +155,7 @@ def test_a_refused_judge_has_no_weight_and_the_version_says_so(tmp_path: Path) -
             version = newest_consensus(connection, run.scope)
             assert version is not None
             model = ConsensusModel.from_json(consensus_payload(connection, version))
-        assert refused_by(model) == set(learned.refused_judges)
+        assert set(model.refused) == set(learned.refused_judges)
         assert not set(learned.refused_judges) & set(model.weights)
         assert by_name(project.judges())["wrong"].weightless
         more = [{**row, "id": f"more {row['id']}"} for row in seeds(132)[120:]]

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from solon.consensus.admission import heard, refused_by
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.errors import UsageError
@@ -140,7 +139,4 @@ def _read(project: Workspace, model: ConsensusModel) -> list[Routed]:
     with project.store.connect() as connection:
         routes = item_routes(connection)
         votes = votes_on(connection, [(r.item_id, r.attempt, r.shown) for r in routes])
-    refused = refused_by(model)
-    return [
-        Routed(r.external_id, judge_item(model, heard(votes[r.item_id], refused)), r.route) for r in routes
-    ]
+    return [Routed(r.external_id, judge_item(model, votes[r.item_id]), r.route) for r in routes]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from solon.consensus.admission import heard, refused_by
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, Vote, judge_item
 from solon.consensus.traits import UNKNOWN, Traits
@@ -69,8 +68,7 @@ def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opini
             continue
         model = _model(models, payloads[answer.item_id]).speaking_of(answer.question.outcomes)
         known = traits.of(model, answer)
-        told = heard(cast, refused_by(model))
-        found = judge_item(model, told, against=against[answer.shown], traits=known)
+        found = judge_item(model, cast, against=against[answer.shown], traits=known)
         opinions.append(Opinion(answer, found, cast, known))
     return opinions
 

@@ -31,7 +31,8 @@ async def consensus(state: StepState, runtime: Runtime[ItemContext]) -> dict[str
     routing = context.case.config.routing
     verdicts = [Verdict.from_state(kept) for kept in state["verdicts"]]
     tier = _tier(context, state, verdicts)
-    standing = stand(context.item.pilot, context.cuts, tier)
+    # Without a panel there is nothing for a pilot to measure.
+    standing = stand(context.item.pilot and context.recipe.has_panel, context.cuts, tier)
     panel_view = context.weigh(verdicts, state["shown"])
     resolver = context.recipe.has_resolver and context.case.config.resolver.enabled
     presumed = presumption(context.pairing, context.question)

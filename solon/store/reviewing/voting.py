@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.config.sections import ReviewersConfig
-from solon.consensus.admission import heard, refused_by
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.consensus.traits import UNKNOWN
@@ -274,7 +273,6 @@ def _panel(connection: Connection, review: ReviewRow) -> tuple[dict[str, float],
         return dict.fromkeys(outcomes, 1 / len(outcomes)), 1 / len(outcomes)
     shown = tuple(review.candidates)
     cast = votes_on(connection, [(review.item_id, review.attempt, shown)])[review.item_id]
-    cast = heard(cast, refused_by(model))
     asked = [(review.item_id, shown)]
     traits = traits_on(connection, asked, segment=model.segment, texts=bool(model.texts))
     found = judge_item(
