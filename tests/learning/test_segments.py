@@ -42,7 +42,7 @@ def seed(number: int) -> dict[str, Any]:
     }
 
 
-def project(folder: Path, segment: str) -> Project:
+def project(folder: Path, segment: str, **beside: Any) -> Project:
     config = {
         "models": {"default": {"model": "scripted:default"}},
         "routing": {
@@ -53,7 +53,7 @@ def project(folder: Path, segment: str) -> Project:
             "threshold": 0.0,
         },
         "resolver": {"enabled": False},
-        **({"consensus": {"segment": segment}} if segment else {}),
+        **({"consensus": {"segment": segment, **beside}} if segment or beside else {}),
     }
     made = Project(f"sqlite:///{folder}/parted.db", config=config)
     made.store.key = "5a" * 32
@@ -133,3 +133,22 @@ def test_a_field_that_no_seed_states_is_told(tmp_path: Path) -> None:
     with project(tmp_path, "subste") as mistyped:
         answer(mistyped)
         assert "no seed states 'subste', which [consensus] segment names" in mistyped.learn().why
+
+
+def test_texts_are_gone_by_alike_in_the_graph_and_in_the_store(tmp_path: Path) -> None:
+    """The better answer is always the longer one, so that from twenty decisions on its length counts."""
+    with project(tmp_path, "") as whole:
+        answer(whole)
+        whole.learn()
+        model = learned(whole)
+        assert model.texts["length"] > 0.0
+        whole.resume()
+        assert right_by_machine(whole)["tricky"] > 0.8
+        assert whole.learn().doubted == 0, "what the graph accepted, learning accepts"
+
+
+def test_texts_can_be_left_out(tmp_path: Path) -> None:
+    with project(tmp_path, "", texts=False) as plain:
+        answer(plain)
+        plain.learn()
+        assert not learned(plain).texts

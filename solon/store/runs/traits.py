@@ -31,15 +31,24 @@ def traits_on(
         segment: field of the seed that tells segments apart; empty for none.
         texts: compare the texts of pairs.
     """
-    item_of = {tuple(shown): item_id for item_id, shown in wanted}
-    if not segment and not texts:
-        return {}
-    seeds_of = _seeds_of(connection, item_of.values())
-    bodies = _bodies(connection, (c for shown in item_of for c in shown if len(shown) == 2)) if texts else {}
+    item_of = {tuple(shown): item_id for item_id, shown in wanted if segment or (texts and len(shown) == 2)}
+    asked = list(item_of.items())
     found: dict[Shown, Traits] = {}
-    for shown, item_id in item_of.items():
+    for start in range(0, len(asked), CHUNK):  # so that few texts are held at once
+        found |= _traits_of(connection, asked[start : start + CHUNK], segment, texts)
+    return found
+
+
+def _traits_of(
+    connection: Connection, asked: Sequence[tuple[Shown, str]], segment: str, with_texts: bool
+) -> dict[Shown, Traits]:
+    seeds_of = _seeds_of(connection, [item_id for _, item_id in asked])
+    pairs = [name for shown, _ in asked for name in shown if with_texts and len(shown) == 2]
+    bodies = _bodies(connection, pairs)
+    found: dict[Shown, Traits] = {}
+    for shown, item_id in asked:
         seed = seeds_of.get(item_id, {})
-        pair = [bodies[c] for c in shown if c in bodies]
+        pair = [bodies[name] for name in shown if name in bodies]
         compared = compare_pair(seed.get("content", {}), *pair) if len(pair) == 2 else {}
         found[shown] = Traits(segment_of(seed, segment), compared)
     return found
@@ -70,29 +79,22 @@ def segment_of(seed: Mapping[str, Any], field: str) -> str:
     return name if len(name) <= LONGEST else ""
 
 
-def _seeds_of(connection: Connection, item_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    ids = sorted(set(item_ids))
-    found: dict[str, dict[str, Any]] = {}
+def _seeds_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     query = select(items.c.id, *(seeds.c[name] for name in COLUMNS), texts.c.body)
     query = query.join(seeds, seeds.c.id == items.c.seed_id).join(texts, texts.c.id == seeds.c.text_id)
-    for start in range(0, len(ids), CHUNK):
-        for row in connection.execute(query.where(items.c.id.in_(ids[start : start + CHUNK]))).mappings():
-            found[row["id"]] = {**row, "content": json.loads(row["body"] or "{}")}
-    return found
+    rows = connection.execute(query.where(items.c.id.in_(item_ids))).mappings()
+    return {row["id"]: {**row, "content": json.loads(row["body"] or "{}")} for row in rows}
 
 
-def _bodies(connection: Connection, candidate_ids: Iterable[str]) -> dict[str, tuple[str, str, str]]:
+def _bodies(connection: Connection, candidate_ids: Sequence[str]) -> dict[str, tuple[str, str, str]]:
     """Text, and instruction and input of its own, of each candidate."""
-    ids = sorted(set(candidate_ids))
     own, prompt, given = texts.alias("own"), texts.alias("prompt"), texts.alias("given")
     query = (
         select(candidates.c.id, own.c.body, prompt.c.body.label("prompt"), given.c.body.label("input"))
         .join(own, own.c.id == candidates.c.text_id)
         .join(prompt, prompt.c.id == candidates.c.prompt_text_id, isouter=True)
         .join(given, given.c.id == candidates.c.input_text_id, isouter=True)
+        .where(candidates.c.id.in_(candidate_ids))
     )
-    found: dict[str, tuple[str, str, str]] = {}
-    for start in range(0, len(ids), CHUNK):
-        for row in connection.execute(query.where(candidates.c.id.in_(ids[start : start + CHUNK]))):
-            found[row.id] = (row.body or "", row.prompt or "", row.input or "")
-    return found
+    rows = connection.execute(query) if candidate_ids else ()
+    return {row.id: (row.body or "", row.prompt or "", row.input or "") for row in rows}
