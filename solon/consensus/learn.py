@@ -13,8 +13,9 @@ from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, 
 from solon.consensus.logit import log_softmax
 from solon.consensus.model import OTHERS, PRIOR_CORRELATION, Calibration, ConsensusModel
 from solon.consensus.panel import TIE, Vote, critic_against, judge_item, lead_of, share_of
-from solon.consensus.segments import BySegment, learn_segments
+from solon.consensus.terms import Terms, learn_terms
 from solon.consensus.tiers import tier_reached, up_to
+from solon.consensus.traits import UNKNOWN, Traits
 from solon.consensus.weights import Weights, learn_weights
 from solon.errors import ConfigError
 
@@ -53,9 +54,9 @@ def fit(
     extra: Mapping[str, Mapping[str, float]] | None = None,
     against: Mapping[str, Mapping[str, float]] | None = None,
     calibrate_on: Collection[str] | None = None,
-    segments: Mapping[str, str] | None = None,
     directed: bool | None = None,
     rubric: Mapping[str, float] | None = None,
+    traits: Mapping[str, Traits] | None = None,
 ) -> ConsensusModel:
     """Return the consensus model learned from N >= 0 decisions: judge weights and a calibration map.
 
@@ -73,7 +74,7 @@ def fit(
             ``signals``.
         calibrate_on: the decided items that calibrate, for instance where only some were drawn at random;
             None: all.
-        segments: part of the data that an item is of, where reliability may differ by it, see ``segments``.
+        traits: what is known of items besides their votes, where reliability may follow from it, see ``terms``.
 
     Raises:
         ConfigError: a decision names an item without votes, or there is no calibration of that kind.
@@ -103,16 +104,13 @@ def fit(
         rubric=rubric,
     )
     model = _as_model(ballots, weights, outcomes, correlation, len(decisions))
-    if segments and decisions:
+    if traits and decisions:
         start = ConsensusModel.prior(outcomes).default_weight / (
             1.0 + correlation * max(0, len(ballots.voters) - 1)
         )
-        names = [segments.get(d.item, "") for d in chosen]
-        by_segment = learn_segments(ballots, rows, target, weights.left_out, names, start)
-        model, weights = (
-            _with_segments(model, ballots, by_segment),
-            replace(weights, left_out=by_segment.left_out),
-        )
+        of_chosen = [traits.get(d.item, UNKNOWN) for d in chosen]
+        terms = learn_terms(ballots, rows, target, weights.left_out, of_chosen, start)
+        model, weights = _with_terms(model, ballots, terms), replace(weights, left_out=terms.left_out)
     if not decisions or calibration == "none":
         return model
     other = [d for d in decisions if d.outcome not in outcomes and d.outcome != TIE]
@@ -128,7 +126,7 @@ def fit(
             extra or {},
             against or {},
             calibrate_on,
-            segments or {},
+            traits or {},
         ),
     )
 
@@ -199,13 +197,13 @@ def _as_model(
     )
 
 
-def _with_segments(model: ConsensusModel, ballots: Ballots, by_segment: BySegment) -> ConsensusModel:
+def _with_terms(model: ConsensusModel, ballots: Ballots, terms: Terms) -> ConsensusModel:
     added = {
         name: dict(zip(ballots.voters, values.tolist(), strict=True))
-        for name, values in by_segment.added.items()
+        for name, values in terms.segments.items()
     }
-    notes = {**model.notes, "estimator:by-segment": by_segment.share}
-    return replace(model, segments=added, notes=notes)
+    notes = {f"estimator:{name}": share for name, share in terms.shares.items() if share > 0.005}
+    return replace(model, segments=added, texts=terms.texts, notes={**model.notes, **notes})
 
 
 def _directed(ballots: Ballots, weights: Weights) -> dict[str, Any]:
@@ -236,7 +234,7 @@ def _calibrate(
     extra: Mapping[str, Mapping[str, float]],
     against: Mapping[str, Mapping[str, float]],
     only: Collection[str] | None,
-    segments: Mapping[str, str],
+    traits: Mapping[str, Traits],
 ) -> Calibration:
     """``decisions``: first those that ``weights.left_out`` is about, in order, then those that chose no
     outcome. ``only``: items that calibrate.
@@ -247,8 +245,8 @@ def _calibrate(
     for i, decision in enumerate(decisions):
         if only is not None and decision.item not in only:
             continue
-        segment = segments.get(decision.item, "")
-        seen = judge_item(model, votes[decision.item], extra.get(decision.item), segment=segment)
+        known = traits.get(decision.item, UNKNOWN)
+        seen = judge_item(model, votes[decision.item], extra.get(decision.item), traits=known)
         posterior = left_out[i] if i < len(left_out) else np.array(list(seen.posterior.values()))
         best = int(np.argmax(posterior))
         top.append(float(posterior[best]))

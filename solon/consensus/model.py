@@ -143,7 +143,8 @@ class ConsensusModel:
         classifier: plain values of the classifier that votes with this version, see ``consensus.classifier``; None
             where none was trained.
         segment: field of the seed that tells segments apart; empty where nothing does.
-        segments: segment -> what it adds to the weight of each voter, see ``consensus.segments``.
+        segments: segment -> what it adds to the weight of each voter, see ``consensus.terms``.
+        texts: feature of texts, see ``consensus.traits`` -> what a unit adds to the log odds of the first outcome.
         confusions: per voter, what its share of each outcome (rows) adds to the log-odds of each outcome; voters that
             are not in it add what stands under ``OTHERS``, and nothing where that is missing.
         rubric: weight by criterion in a judge's mean score.
@@ -176,6 +177,7 @@ class ConsensusModel:
     rubric: Mapping[str, float] = field(default_factory=dict)
     ratings: Mapping[str, Table] = field(default_factory=dict)
     criteria: Mapping[str, float] = field(default_factory=dict)
+    texts: Mapping[str, float] = field(default_factory=dict)
 
     def at(self, tier: int) -> ConsensusModel:
         """Return the model that says what is believed where the cascade went up to ``tier``."""
@@ -239,6 +241,7 @@ class ConsensusModel:
             **({"refused": list(self.refused)} if self.refused else {}),
             **trained,
             **parted,
+            **({"texts": dict(self.texts)} if self.texts else {}),
         }
 
     @classmethod
@@ -281,6 +284,7 @@ class ConsensusModel:
             rubric={str(k): float(v) for k, v in data.get("rubric", {}).items()},
             ratings=_tables(data.get("ratings", {})),
             criteria={str(k): float(v) for k, v in data.get("criteria", {}).items()},
+            texts={str(name): float(w) for name, w in data.get("texts", {}).items()},
         )
 
 

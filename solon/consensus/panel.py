@@ -15,6 +15,7 @@ from typing import Any
 
 from solon.consensus.model import OTHERS, Calibration, ConsensusModel
 from solon.consensus.tiers import tier_reached
+from solon.consensus.traits import UNKNOWN, Traits
 from solon.errors import InternalError
 
 __all__ = ["Calibration", "Consensus", "ConsensusModel", "Vote", "channel_of", "judge_item", "share_of"]
@@ -208,7 +209,7 @@ def judge_item(
     extra: Mapping[str, float] | None = None,
     *,
     against: Mapping[str, float] | None = None,
-    segment: str = "",
+    traits: Traits = UNKNOWN,
 ) -> Consensus:
     """Return what the panel thinks of one item: posterior, margin, confidence and signals.
 
@@ -218,8 +219,7 @@ def judge_item(
     Args:
         extra: further signals for the calibration to listen to.
         against: what critics hold against each outcome, from 0 (nothing) to 1 (fatal).
-        segment: part of the data that the item is of, as the field ``model.segment`` of its seed says; one that
-            nothing is known of changes nothing.
+        traits: what else is known of the item; a segment that the model does not know changes nothing.
     """
     if model.tiers:
         model = model.at(tier_reached(votes, model.seats))
@@ -228,7 +228,7 @@ def judge_item(
         votes = [vote for vote in votes if vote.judge not in model.refused]
     heard = _hear(model, votes)
     voters = heard.voters
-    posterior = _posterior(model, voters, segment)
+    posterior = _posterior(model, voters, traits)
     order = sorted(range(len(outcomes)), key=lambda i: -posterior[i])
     top, second = posterior[order[0]], posterior[order[1]]
     signals, split = _signals(voters, heard.votes, len(outcomes))
@@ -359,12 +359,12 @@ def share_of(v: Vote, index: dict[str, int], k: int) -> list[float] | None:
     return share
 
 
-def _posterior(model: ConsensusModel, voters: dict[str, _Voter], segment: str) -> list[float]:
+def _posterior(model: ConsensusModel, voters: dict[str, _Voter], traits: Traits) -> list[float]:
     outcomes = model.outcomes
     base = model.base
     logits = [base.get(o, 0.0) for o in outcomes] if base else [0.0] * len(outcomes)
     damped = model.default_weight / (1.0 + model.correlation * max(0, len(voters) - 1))
-    added = model.segments.get(segment, {}) if model.segments else {}
+    added = model.segments.get(traits.segment, {}) if model.segments else {}
     for name, voter in voters.items():
         weight = model.weights.get(name, damped) + added.get(name, 0.0)
         for i, s in enumerate(voter.shares):
@@ -377,6 +377,8 @@ def _posterior(model: ConsensusModel, voters: dict[str, _Voter], segment: str) -
                         logits[i] += s / voter.n * cell
         if model.ratings and voter.rated:
             logits[0] += _from_scores(model, name, voter.rated)
+    if model.texts:
+        logits[0] += sum(weight * traits.texts.get(name, 0.0) for name, weight in model.texts.items())
     high = max(logits)
     exps = [math.exp(x - high) for x in logits]
     total = sum(exps)
