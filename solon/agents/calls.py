@@ -339,6 +339,10 @@ class Meter:
             self._landed.clear()
             await self._landed.wait()
 
+    def reopen(self) -> None:
+        """Admit calls again after `land`: learning may have sent items to judges that were not asked before."""
+        self.over = False
+
     def count_reused(self, outcome: Outcome) -> None:
         """Count a call that was not made, since the journal holds an equal one."""
         self.cached += 1

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from solon.config.layers import line_of_key, read_layers, without_secrets
 from solon.config.review import MailConfig, ReviewConfig, SsoConfig
@@ -167,11 +167,16 @@ class Config(Section):
     def _has_voters(self) -> Config:
         if not self.judges and not self.has_voters_beside:
             raise ValueError("judges is empty, and there are no rules and no classifier: nobody votes")
-        names = [rule.name for rule in self.rules]
+        return self
+
+    @field_validator("rules")
+    @classmethod
+    def _are_told_apart(cls, rules: tuple[RuleConfig, ...]) -> tuple[RuleConfig, ...]:
+        names = [rule.name for rule in rules]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"two rules are named {twice!r}; each votes under a name of its own")
-        return self
+        return rules
 
     @model_validator(mode="after")
     def _tiers_follow_each_other(self) -> Config:
@@ -392,7 +397,7 @@ def _explain(error: ValidationError, source: str) -> str:
     lines = []
     for problem in error.errors():
         place, given = problem["loc"], problem["input"]
-        key = ".".join(str(part) for part in place) or "models"
+        key = ".".join(str(part) for part in place)
         variable = f"SOLON_{'__'.join(str(part) for part in place).upper()}"
         silent = problem["type"] in ("missing", "value_error") or _SECRET.search(key)
         seen = "" if silent else f" (saw {given!r:.80})"
@@ -402,7 +407,7 @@ def _explain(error: ValidationError, source: str) -> str:
             message = f"unknown key{_nearest(place)}"
         elif problem["type"] == "tuple_type" and isinstance(given, dict):
             message = f"a list of tables is wanted; write [[{key}]] above each"
-        lines.append(f"{where}: {key}: {message}{seen}")
+        lines.append(f"{where}: {key}: {message}{seen}" if key else f"{where}: {message}")
     return "\n".join(lines)
 
 

@@ -131,6 +131,7 @@ class Runner:
         is kept alive, and the account of what is spent. Items of workers that are gone are queued again at its
         beginning."""
         recipe = self.recipe
+        self.meter.reopen()
         if recipe.roles:
             self.pool.prepare(recipe.roles)
         async with open_saver(self.store) as saver:
@@ -308,7 +309,10 @@ class Runner:
             state = await self._threads.drive(item)
             self._failures = 0
             self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
-        except LimitReached:
+        except LimitReached as limit:
+            self.meter.stopping = (
+                self.meter.stopping or limit.cause
+            )  # or the item would be taken at once again
             await self._set(item, "queued")
         except ClaimLost as lost:
             self._lose(lost)

@@ -21,7 +21,7 @@ from solon.consensus.panel import ABSTAIN, TIE
 from solon.errors import ConfigError, SeedError, UsageError
 from solon.formats.dataset_folders import list_data_files
 from solon.formats.seed_files import BadRow, excerpt_of, sum_up
-from solon.formats.seed_rows import SeedRow
+from solon.formats.seed_rows import SeedRow, SeedVerdict
 from solon.formats.seeds import SeenIds, read_seed_rows, read_seeds, write_bad_rows
 
 if TYPE_CHECKING:
@@ -136,15 +136,24 @@ def _with_known_verdicts(
     known = (*outcomes, TIE, ABSTAIN)
     for row in rows:
         said = (row.verdicts or ()) if isinstance(row, SeedRow) else ()
-        strange = next((i for i, one in enumerate(said) if one.verdict not in known), None)
-        if strange is None or isinstance(row, BadRow):
-            yield row
-            continue
-        verdict = said[strange].verdict
-        near = difflib.get_close_matches(verdict, known, n=1)
-        right = f"did you mean {near[0]!r}?" if near else f"it must be one of {', '.join(known[:20])}"
-        reason = f"verdicts[{strange}].verdict is {verdict!r:.40}, which is no outcome of the recipe; {right}"
-        yield BadRow(row.line, reason, excerpt_of(row.id))
+        problems = (_problem_of(one, f"verdicts[{place}]", known) for place, one in enumerate(said))
+        problem = next(filter(None, problems), "")
+        yield BadRow(row.line, problem, excerpt_of(row.id)) if problem and isinstance(row, SeedRow) else row
+
+
+def _problem_of(said: SeedVerdict, where: str, known: Sequence[str]) -> str:
+    """What is wrong with a verdict that came with a seed; empty where nothing is."""
+    shares = said.shares or {}
+    named = [(f"{where}.verdict", said.verdict), *((f"{where}.shares", outcome) for outcome in shares)]
+    for place, outcome in named:
+        if outcome not in known:
+            near = difflib.get_close_matches(outcome, known, n=1)
+            right = f"did you mean {near[0]!r}?" if near else f"it must be one of {', '.join(known[:20])}"
+            return f"{place}: {outcome!r:.40} is no outcome of the recipe; {right}"
+    best = max(shares, key=lambda outcome: shares[outcome], default=said.verdict)
+    if said.verdict not in (TIE, ABSTAIN) and shares.get(said.verdict, 0.0) < shares.get(best, 0.0):
+        return f"{where}.verdict is {said.verdict!r:.40}, and its shares are highest for {best!r:.40}"
+    return ""
 
 
 def _of_source(rows: Iterable[SeedRow | BadRow], source: Source) -> Iterator[SeedRow | BadRow]:

@@ -45,7 +45,7 @@ def test_a_role_without_a_model_is_refused_where_others_are_named(
     code, out, err = command(*asked)
     assert (code, out) == (2, "")
     for told in (
-        "solon.toml: models: the generator has no model: generator.models = 'default'",
+        "solon.toml: the generator has no model: generator.models = 'default'",
         "the critic has no model: critic.model = 'default'",
         "[models] has only: judge",
         "add [models.default], or name one of these there",

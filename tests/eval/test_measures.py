@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -110,7 +109,7 @@ def test_an_author_who_wins_by_length_alone_does_not_win_at_equal_length() -> No
 
 def test_embeddings_are_unit_rows_and_say_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["a cat sat on the mat", "the cat sits on a mat", "quarterly tax returns", ""]
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("solon.agents.models.embedding.find_spec", lambda name: None)
     plain = load_embedder()
     monkeypatch.undo()
     assert plain.name == "hashed words"

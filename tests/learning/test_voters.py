@@ -127,6 +127,9 @@ def test_rules_and_a_classifier_label_a_set_without_a_model(tmp_path: Path) -> N
         assert payload(project)["classifier"]["n"] == learned.fitted_on
         assert weights["words"] > 0.5
         assert weights["wrong"] < min(weights["plastic"], weights["money"])
+        by_seat = {one.name: one for one in project.evaluate("judges").judges}
+        assert by_seat["1: plastic"].accuracy.value > 0.9, "where it is silent it is not wrong"
+        assert by_seat["1: plastic"].verdicts < 260
         project.resume()
         machine = rows(
             project,
@@ -168,6 +171,20 @@ def test_tiers_of_a_mixture_ask_the_strong_one_only_where_the_cheap_ones_are_not
         assert len(asked) < len(everything)
 
 
+def test_what_learning_sends_on_to_a_later_tier_is_judged_there_in_the_same_session(tmp_path: Path) -> None:
+    seat = {"python": f"{__name__}:strong", "tier": 1}
+    routing = {"policy": "pilot", "pilot": 60, "pilot_share": 1.0, "audit_share": 0.0}
+    with labelling(tmp_path, judges=[seat], routing=routing) as project:
+        before = {
+            row.item_id for row in rows(project, select(verdicts).where(verdicts.c.seat == "1: strong"))
+        }
+        answer(project)
+        summary = project.resume()
+        after = {row.item_id for row in rows(project, select(verdicts).where(verdicts.c.seat == "1: strong"))}
+        assert after > before
+        assert (summary.stopped_because, summary.queued) == (None, 0)
+
+
 def test_verdicts_brought_along_and_rules_are_one_panel(tmp_path: Path) -> None:
     def seed(number: int) -> dict[str, Any]:
         label, text = text_of(number)
@@ -183,13 +200,16 @@ def test_a_verdict_that_is_no_label_is_refused_by_its_row(tmp_path: Path) -> Non
     seeds = [
         {"id": "good", "prompt": "a", "verdicts": [{"judge": "w", "verdict": "fee"}]},
         {"id": "bad", "prompt": "b", "verdicts": [{"judge": "w", "verdict": "fees"}]},
+        {"id": "c", "prompt": "c", "verdicts": [{"judge": "w", "verdict": "fee", "shares": {"fie": 1.0}}]},
+        {"id": "d", "prompt": "d", "verdicts": [{"judge": "w", "verdict": "fee", "shares": {"card": 1.0}}]},
     ]
     with labelling(tmp_path, seeds=seeds) as project:
-        assert [row.id for row in rows(project, select(items.c.id))]
-        told = next(tmp_path.rglob("*.bad.jsonl"), None) or next(iter(tmp_path.glob("*bad*")), None)
-        assert told is not None
-        assert "fees" in told.read_text()
-        assert "fee" in told.read_text()
+        assert len(rows(project, select(items.c.id))) == 1
+        [told] = tmp_path.glob("*bad-rows.jsonl")
+        first, second, third = told.read_text().splitlines()
+        assert "verdicts[0].verdict: 'fees' is no outcome of the recipe; did you mean 'fee'" in first
+        assert "verdicts[0].shares: 'fie' is no outcome" in second
+        assert "verdict is 'fee', and its shares are highest for 'card'" in third
 
 
 @pytest.mark.parametrize(

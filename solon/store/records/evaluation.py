@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from solon.consensus.panel import Vote
+from solon.consensus.panel import SILENT, Vote
 from solon.questions import Question, question_of
 from solon.store.reviewing.review_rows import REPEAT
 from solon.store.runs.items import name_of
@@ -253,13 +253,14 @@ class PaidVote:
 
 
 def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidVote]:
-    """Votes of the panel in the items' attempts in force, without the resolver's, streamed."""
+    """Votes of the panel in the items' attempts in force, without the resolver's, streamed. Of rules only where they
+    match: silence is no vote."""
     tokens = func.coalesce(calls.c.input_tokens, 0) + func.coalesce(calls.c.output_tokens, 0)
     query = (
         select(panel_votes, calls.c.cost, tokens.label("tokens"))
         .join(items, (items.c.id == panel_votes.c.item_id) & (items.c.attempt == panel_votes.c.attempt))
         .join(calls, calls.c.id == panel_votes.c.call_id, isouter=True)
-        .where(items.c.run_id.in_(run_ids))
+        .where(items.c.run_id.in_(run_ids), panel_votes.c.outcome != SILENT)
         .order_by(panel_votes.c.id)
     )
     for row in connection.execution_options(stream_results=True).execute(query):
