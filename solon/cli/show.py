@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import console, print_json
+from solon.cli.terminal import console, print_json, say
 from solon.display.text import clean, shorten
 
 if TYPE_CHECKING:
@@ -39,12 +39,18 @@ def show(
 
     with open_project(store, config) as project:
         found = project.trace(some_id)
-        item = str(found["item"]["id"])
+        item, expert = str(found["item"]["id"]), project.acting_expert()
         note_reading(project.store, project.actor(), "item.read", item, {"channel": "cli"})
     if json:
         print_json(found)
     else:
         console().print(draw(found))
+    waiting = [review["id"] for review in found["reviews"] if review["state"] not in ("decided", "withdrawn")]
+    if expert is not None and waiting:
+        say(
+            f"you have now seen the panel's verdicts: your answer to review {waiting[0]} will decide, but teach "
+            f"nothing; `solon review show` tells none of them"
+        )
 
 
 def draw(found: dict[str, Any]) -> Tree:
