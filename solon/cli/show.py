@@ -45,11 +45,17 @@ def show(
         print_json(found)
     else:
         console().print(draw(found))
+    if expert is not None:
+        _tell_reader(found, expert.actor)
+
+
+def _tell_reader(found: dict[str, Any], actor: str) -> None:
+    """Say to an expert who has still to answer what their answer is worth after they have seen the panel's."""
     waiting = [review["id"] for review in found["reviews"] if review["state"] not in ("decided", "withdrawn")]
-    if expert is not None and waiting:
+    if waiting and actor not in {decision["actor"] for decision in found["decisions"]}:
         say(
             f"you have now seen the panel's verdicts: your answer to review {waiting[0]} will decide, but teach "
-            f"nothing; `solon review show` tells none of them"
+            "nothing; `solon review show` tells none of them"
         )
 
 

@@ -43,7 +43,9 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
             key in old or after not in ({}, [], "")
         ):  # else it is new in this version, and empty
             differences.append(_spell_change(f"{prefix}{key}", before, after))
-    return "; ".join(filter(None, differences)) or ("" if prefix else "its constitution, rubric or prompts were others")
+    return "; ".join(filter(None, differences)) or (
+        "" if prefix else "its constitution, rubric or prompts were others"
+    )
 
 
 def _are_tables(value: Any) -> bool:

@@ -155,7 +155,7 @@ def learn(
         known = certificates.newest_consensus(connection, scope)
         last = certificates.learned_from(connection, known) if known else 0
         if not fitted or len(usable) <= last:
-            return LearningResult(None, len(fitted), 0, None, why=_nothing_new(decided, usable, fitted, last))
+            return LearningResult(None, len(fitted), 0, None, why=_nothing_new(decided, usable, fitted))
         evidence = gather(
             connection,
             run,
@@ -225,7 +225,7 @@ def learn(
 
 
 def _nothing_new(
-    decided: Sequence[DecidedItem], usable: Sequence[DecidedItem], fitted: Sequence[DecidedItem], last: int
+    decided: Sequence[DecidedItem], usable: Sequence[DecidedItem], fitted: Sequence[DecidedItem]
 ) -> str:
     if not decided:
         return "nothing new: no decision counts yet"
@@ -234,7 +234,7 @@ def _nothing_new(
     elif not fitted:
         missing = "none is in the half that teaches"
     else:
-        missing = f"the newest version learned from {last} already"
+        missing = f"the newest version learned from all {len(usable)} already"
     return (
         f"nothing new: {missing}; counted decisions: {len(decided)}, of which {len(fitted)} teach, "
         f"{len(usable) - len(fitted)} only test and {len(decided) - len(usable)} are too fresh"
