@@ -26,6 +26,7 @@ from solon.consensus.model import PRIOR_CORRELATION
 from solon.consensus.panel import Vote, judge_item
 from solon.consensus.replay import gap, naive_bayes, score_right
 from solon.consensus.resample import ratio_interval
+from solon.consensus.traits import UNKNOWN, Traits, compare_texts
 from solon.eval.replay.recorded import RecordedItem, Recording, load
 
 SIZES = (0, 10, 20, 50, 100)
@@ -52,6 +53,7 @@ class Panel:
     judges: tuple[str, ...] = ()
     subset: str | None = None
     seeds: int = 100
+    segment: str = ""
 
 
 def one_strategy(strategy: str) -> tuple[str, ...]:
@@ -71,12 +73,12 @@ PANELS = (
     Panel("GPTInst, LLaMA2 x 8", "llmbar.jsonl", talkative("LLaMA2"), "GPTInst"),
     Panel("GPTInst, ChatGPT x 8", "llmbar.jsonl", talkative("ChatGPT"), "GPTInst"),
     Panel("Natural /Vanilla", "llmbar.jsonl", one_strategy("Vanilla"), "Natural"),
-    Panel("LLMBar both /Vanilla", "llmbar.jsonl", one_strategy("Vanilla")),
-    Panel("LLMBar both, GPT-4 x 8", "llmbar.jsonl", talkative("GPT-4")),
-    Panel("PRD, all", "prd_vicuna80.jsonl"),
+    Panel("LLMBar both /Vanilla", "llmbar.jsonl", one_strategy("Vanilla"), segment="subset"),
+    Panel("LLMBar both, GPT-4 x 8", "llmbar.jsonl", talkative("GPT-4"), segment="subset"),
+    Panel("PRD, all", "prd_vicuna80.jsonl", segment="category"),
     Panel("PRD, gpt4 twice, others once", "prd_vicuna80.jsonl",
           ("gpt4#AB", "gpt4#BA", "bard#AB", "claude#BA", "gpt35#AB", "vicuna-13b#BA")),
-    Panel("PandaLM, both", "pandalm.jsonl"),
+    Panel("PandaLM, both", "pandalm.jsonl", segment="category"),
     Panel("RewardBench 2 scores, K = 4", "rb2_k8_scores.jsonl", seeds=20),
     Panel("banking12, three orders, K = 12", "labels_banking12.jsonl"),
     Panel("rte crowd", "crowd_rte.jsonl", seeds=20),
@@ -103,6 +105,19 @@ def read(folder: Path, panel: Panel) -> Recording:
         for row in rows
     ]
     return Recording(panel.file, "judges", tuple(sorted({row["gold"] for row in rows})), tuple(items))
+
+
+def traits_of(folder: Path, panel: Panel, *, segments: bool, texts: bool) -> dict[str, Traits]:
+    """Return what is known of the items besides votes."""
+    rows = [json.loads(line) for line in (folder / panel.file).read_text().splitlines()]
+    found = {}
+    for number, row in enumerate(rows, start=1):
+        segment = str(row.get(panel.segment) or "") if segments else ""
+        two = [row.get("response_a"), row.get("response_b")]
+        asked = f"{row.get('prompt', '')} {row.get('input') or ''}"
+        told = compare_texts(asked, *two) if texts and all(isinstance(text, str) for text in two) else {}
+        found[str(row.get("id", f"line-{number}"))] = Traits(segment, told)
+    return found
 
 
 @dataclass
@@ -152,7 +167,7 @@ class Tally:
 
 
 def measure(
-    recording: Recording, seeds: int, sizes: Sequence[int] = SIZES
+    recording: Recording, seeds: int, sizes: Sequence[int], traits: dict[str, Traits]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the figures of a panel by number of decisions."""
     items = [i for i in recording.items if i.gold in recording.outcomes and i.verdicts]
@@ -171,8 +186,10 @@ def measure(
             train, test = turn[:size], turn[size:]
             decisions = [Decision(names[i], recording.outcomes[gold[i]]) for i in train]
             if size or not seed:
-                model = fit(votes, decisions, outcomes=recording.outcomes, correlation=correlation)
-                found = [judge_item(model, votes[names[i]]) for i in range(len(items))]
+                model = fit(
+                    votes, decisions, outcomes=recording.outcomes, correlation=correlation, traits=traits
+                )
+                found = [judge_item(model, votes[name], traits=traits.get(name, UNKNOWN)) for name in names]
                 posterior = np.array([[c.posterior[o] for o in recording.outcomes] for c in found])
                 confidence = np.array([c.confidence for c in found])
                 right = score_right(posterior, gold)
@@ -205,6 +222,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=0, help="draws; default: those of the panel")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--votes-only", action="store_true", help="without texts")
+    parser.add_argument("--segments", action="store_true", help="with the segments that some panels have")
     args = parser.parse_args()
     print("| panel | N | Solon | over naive Bayes | over majority | over commonest | AUROC (margin) | ECE |")
     print("|---|---|---|---|---|---|---|---|")
@@ -213,7 +232,8 @@ def main() -> None:
         if args.only not in panel.name:
             continue
         begun = time.perf_counter()
-        for size, point in measure(read(args.data, panel), args.seeds or panel.seeds, args.sizes):
+        traits = traits_of(args.data, panel, segments=args.segments, texts=not args.votes_only)
+        for size, point in measure(read(args.data, panel), args.seeds or panel.seeds, args.sizes, traits):
             figures.setdefault(panel.name, {})[str(size)] = point
             ranked = f"{point.get('auroc', 0.5):.3f} ({point.get('auroc of margin', 0.5):.3f})"
             print(

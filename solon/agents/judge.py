@@ -28,7 +28,7 @@ from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
 
 ORDERS = ("AB", "BA")
-IN_STATE = ("judge", "seat", "order", "sample", "outcome", "p", "confidence", "shares")
+IN_STATE = ("judge", "seat", "order", "sample", "outcome", "p", "confidence", "shares", "scores")
 """What a checkpoint keeps of a verdict. Old checkpoints are read by it, too: names are only ever added at the end."""
 _KEPT = attrgetter(*IN_STATE)
 

@@ -82,7 +82,7 @@ class Config(Section):
         classifier: a voter beside them that learns from decisions.
         resolver: who hears both sides of a split panel.
         routing: when an item goes to an expert.
-        consensus: what the panel's reliability may differ by.
+        consensus: what is gone by besides verdicts.
         reviewers: whose decision is final, and how many votes of others it takes.
         preference: the `preference` recipe.
         instruction: the `instruction` recipe.

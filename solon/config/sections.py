@@ -334,13 +334,18 @@ class RoutingConfig(Section):
 
 
 class ConsensusConfig(Section):
-    """What the panel's reliability may differ by."""
+    """What is gone by besides verdicts, as far as decisions bear it out."""
 
     segment: str = Field(
         "",
         max_length=60,
         description="field of the seeds in whose parts the panel may be right unequally often: specialty, lang, "
         "source, licence, or another column of theirs; empty: none",
+    )
+    texts: bool = Field(
+        True,
+        description="from 20 decisions on pairs on: how two texts differ in length, lines, words and overlap with the "
+        "request counts, as far as it foretells what experts prefer",
     )
 
 

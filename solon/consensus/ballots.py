@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,8 @@ class Ballots:
         votes: (n, K) plain count of votes, ties split evenly.
         asked: (V,) votes of each voter on an item: seats, orders and samples. The median over the items that it voted
             on, so that single abstentions change nothing.
+        criteria: (R,) names of the criteria that judges of single texts scored, sorted.
+        rated: (n, V, R) a voter's mean score by criterion; NaN where it gave none.
     """
 
     outcomes: tuple[str, ...]
@@ -50,6 +53,8 @@ class Ballots:
     lean: Floats
     votes: Floats
     asked: Floats
+    criteria: tuple[str, ...]
+    rated: Floats
 
     def __len__(self) -> int:
         return int(self.shares.shape[0])
@@ -63,7 +68,7 @@ class Ballots:
         """Return the ballots of the given items only, with the same voters and channels."""
         return Ballots(
             self.outcomes, self.voters, self.channels, self.owner, self.shares[rows], self.channel[rows],
-            self.seen[rows], self.lean[rows], self.votes[rows], self.asked,
+            self.seen[rows], self.lean[rows], self.votes[rows], self.asked, self.criteria, self.rated[rows],
         )  # fmt: skip
 
 
@@ -103,4 +108,24 @@ def collect(items: Sequence[Sequence[Vote]], outcomes: Sequence[str] = ("A", "B"
         lean=((count * sign) @ member) / whole,
         votes=raw.sum(axis=1),
         asked=np.array([float(np.median(c[c > 0.0])) if (c > 0.0).any() else 1.0 for c in per_voter.T]),
+        **_scores(items, voters, index, k),
     )
+
+
+def _scores(
+    items: Sequence[Sequence[Vote]], voters: Sequence[str], index: dict[str, int], k: int
+) -> dict[str, Any]:
+    """Mean scores by criterion of the votes that are no abstention."""
+    criteria = tuple(sorted({name for item in items for v in item for name in v.rated or ()}))
+    total = np.zeros((len(items), len(voters), len(criteria)))
+    count = np.zeros_like(total)
+    at = {voter: i for i, voter in enumerate(voters)}
+    place = {name: i for i, name in enumerate(criteria)}
+    for row, item in enumerate(items if criteria else ()):
+        for v in item:
+            if v.rated and share_of(v, index, k) is not None:
+                for name, score in v.rated.items():
+                    total[row, at[v.judge], place[name]] += score
+                    count[row, at[v.judge], place[name]] += 1.0
+    rated = np.where(count > 0.0, total / np.where(count > 0.0, count, 1.0), np.nan)
+    return {"criteria": criteria, "rated": rated}

@@ -16,6 +16,10 @@ from solon.consensus.model import Calibration
 
 MINIMUM = 10
 """Fewer decisions than this calibrate nothing."""
+LEAD = "lead"
+"""Name of the signal of ``fit_confidence``, see ``panel.judge_item``."""
+AHEAD = 1.0
+"""Standard errors by which the plain lead must rank better before the posterior is dropped."""
 Map = Callable[[Floats], Floats]
 
 
@@ -63,6 +67,46 @@ def fit_platt(
         signals={name: float(value) for name, value in zip(names, raw, strict=True)},
         n=n,
     )
+
+
+def fit_confidence(
+    top: Floats,
+    lead: Floats,
+    alike: Floats,
+    correct: Floats,
+    signals: Floats | None = None,
+    names: Sequence[str] = (),
+) -> Calibration:
+    """Return a calibration by Platt scaling of the posterior, or of the plain lead where that ranks clearly better.
+
+    A posterior can be sure for reasons that do not hold on these items. The posterior of each item was fitted without
+    it, so that of two with the same verdicts the wrong one always looks surer: those are taken together before they
+    are ranked. The lead must be ahead by a standard error.
+
+    Args:
+        top, correct, signals, names: as for ``fit_platt``.
+        lead: (n,) share of the plain votes that went to the best outcome, less that of the next; under 0 where
+            another one leads.
+        alike: (n,) posterior of the best outcome by the fit on all: the same for items with the same verdicts.
+    """
+    found = fit_platt(top, correct, signals, names)
+    if found.kind == "none":
+        return found
+    told = np.zeros((len(top), 0)) if signals is None else signals
+    _, group = np.unique(np.round(alike, 6), return_inverse=True)
+    together = np.bincount(group, _logit(top)) / np.bincount(group)
+    ranked = found.slope * together[group] + told @ np.array([found.signals[name] for name in names])
+    ahead, error = compare_auroc(lead, ranked, correct)
+    return _platt_of_lead(lead, correct) if ahead > AHEAD * error else found
+
+
+def _platt_of_lead(lead: Floats, correct: Floats) -> Calibration:
+    """Shrunk as in ``fit_platt``: from no lead to all votes it is worth about as much as one point of log odds."""
+    x = np.zeros((len(lead), 2, 2))
+    x[:, 0] = np.column_stack([np.ones(len(lead)), lead])
+    right = np.column_stack([correct, 1.0 - correct])
+    w = fit_logit(x, right, np.array([0.0, 1.0]), np.array([1.0, 0.25])).weights
+    return Calibration("platt", float(w[0]), 0.0, {LEAD: float(max(w[1], 0.05))}, n=len(lead))
 
 
 def fit_isotonic(score: Floats, correct: Floats) -> tuple[Floats, Floats]:
@@ -196,6 +240,25 @@ def measure_auroc(score: Floats, correct: Floats) -> float | None:
     g, b = np.add.reduceat(good, start), np.add.reduceat(bad, start)
     under = np.concatenate([[0.0], np.cumsum(b)[:-1]])
     return float((g * (under + b / 2.0)).sum() / (g.sum() * b.sum()))
+
+
+def compare_auroc(score: Floats, other: Floats, correct: Floats) -> tuple[float, float]:
+    """Return by how much a score ranks better than another one on the same items, as a difference of AUROC, and its
+    standard error (DeLong et al. 1988); 0 and infinity where fewer than two items are right or wrong.
+    """
+    right = np.asarray(correct) >= 0.5
+    if min(right.sum(), (~right).sum()) < 2:
+        return 0.0, float("inf")
+    over, under = (_placements(s[right], s[~right]) for s in (score, other))
+    by_right, by_wrong = over[0] - under[0], over[1] - under[1]
+    variance = by_right.var(ddof=1) / len(by_right) + by_wrong.var(ddof=1) / len(by_wrong)
+    return float(by_right.mean()), float(np.sqrt(variance))
+
+
+def _placements(good: Floats, bad: Floats) -> tuple[Floats, Floats]:
+    """For each right item the share of wrong ones under it, and for each wrong one of right ones over it."""
+    over = (good[:, None] > bad[None, :]) + 0.5 * (good[:, None] == bad[None, :])
+    return over.mean(axis=1), over.mean(axis=0)
 
 
 def risk_coverage(score: Floats, correct: Floats) -> tuple[Floats, Floats]:

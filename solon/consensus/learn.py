@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from solon.consensus.ballots import Ballots, Floats, collect
-from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, fit_platt
+from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, fit_confidence
 from solon.consensus.logit import log_softmax
-from solon.consensus.model import PRIOR_CORRELATION, Calibration, ConsensusModel
-from solon.consensus.panel import TIE, Vote, critic_against, judge_item
-from solon.consensus.segments import BySegment, learn_segments
+from solon.consensus.model import OTHERS, PRIOR_CORRELATION, Calibration, ConsensusModel
+from solon.consensus.panel import TIE, Vote, critic_against, judge_item, lead_of, share_of
+from solon.consensus.terms import Terms, learn_terms
 from solon.consensus.tiers import tier_reached, up_to
+from solon.consensus.traits import UNKNOWN, Traits
 from solon.consensus.weights import Weights, learn_weights
 from solon.errors import ConfigError
 
@@ -53,7 +54,9 @@ def fit(
     extra: Mapping[str, Mapping[str, float]] | None = None,
     against: Mapping[str, Mapping[str, float]] | None = None,
     calibrate_on: Collection[str] | None = None,
-    segments: Mapping[str, str] | None = None,
+    directed: bool | None = None,
+    rubric: Mapping[str, float] | None = None,
+    traits: Mapping[str, Traits] | None = None,
 ) -> ConsensusModel:
     """Return the consensus model learned from N >= 0 decisions: judge weights and a calibration map.
 
@@ -62,7 +65,7 @@ def fit(
 
     Args:
         votes_by_item: votes of every item, decided or not.
-        correlation, turn_after, early_turn: see ``weights.learn_weights``; a correlation of 0 is for
+        correlation, turn_after, early_turn, directed, rubric: see ``weights.learn_weights``; a correlation of 0 is for
             independent people.
         calibration: ``none``, ``platt``, ``isotonic`` or ``venn-abers``.
         signals: names of the signals that calibration listens to.
@@ -71,7 +74,7 @@ def fit(
             ``signals``.
         calibrate_on: the decided items that calibrate, for instance where only some were drawn at random;
             None: all.
-        segments: part of the data that an item is of, where reliability may differ by it, see ``segments``.
+        traits: what is known of items besides their votes, where reliability may follow from it, see ``terms``.
 
     Raises:
         ConfigError: a decision names an item without votes, or there is no calibration of that kind.
@@ -97,18 +100,17 @@ def fit(
         correlation=correlation,
         turn_after=turn_after,
         early_turn=early_turn,
+        directed=directed,
+        rubric=rubric,
     )
     model = _as_model(ballots, weights, outcomes, correlation, len(decisions))
-    if segments and decisions:
+    if traits and decisions:
         start = ConsensusModel.prior(outcomes).default_weight / (
             1.0 + correlation * max(0, len(ballots.voters) - 1)
         )
-        names = [segments.get(d.item, "") for d in chosen]
-        by_segment = learn_segments(ballots, rows, target, weights.left_out, names, start)
-        model, weights = (
-            _with_segments(model, ballots, by_segment),
-            replace(weights, left_out=by_segment.left_out),
-        )
+        of_chosen = [traits.get(d.item, UNKNOWN) for d in chosen]
+        terms = learn_terms(ballots, rows, target, weights.left_out, of_chosen, start)
+        model, weights = _with_terms(model, ballots, terms), replace(weights, left_out=terms.left_out)
     if not decisions or calibration == "none":
         return model
     other = [d for d in decisions if d.outcome not in outcomes and d.outcome != TIE]
@@ -124,7 +126,7 @@ def fit(
             extra or {},
             against or {},
             calibrate_on,
-            segments or {},
+            traits or {},
         ),
     )
 
@@ -187,19 +189,39 @@ def _as_model(
         channels={c: w for c, w in zip(ballots.channels, weights.channel.tolist(), strict=True) if w},
         position={v: w for v, w in zip(ballots.voters, weights.position.tolist(), strict=True) if w},
         base={o: w for o, w in zip(outcomes, weights.base.tolist(), strict=True) if w},
+        default_weight=prior.default_weight * weights.plain,
         correlation=correlation,
         n_decisions=n,
+        **_directed(ballots, weights),
         notes={f"estimator:{name}": share for name, share in weights.mixture.items() if share > 0.005},
     )
 
 
-def _with_segments(model: ConsensusModel, ballots: Ballots, by_segment: BySegment) -> ConsensusModel:
+def _with_terms(model: ConsensusModel, ballots: Ballots, terms: Terms) -> ConsensusModel:
     added = {
         name: dict(zip(ballots.voters, values.tolist(), strict=True))
-        for name, values in by_segment.added.items()
+        for name, values in terms.segments.items()
     }
-    notes = {**model.notes, "estimator:by-segment": by_segment.share}
-    return replace(model, segments=added, notes=notes)
+    notes = {f"estimator:{name}": share for name, share in terms.shares.items() if share > 0.005}
+    return replace(model, segments=added, texts=terms.texts, notes={**model.notes, **notes})
+
+
+def _directed(ballots: Ballots, weights: Weights) -> dict[str, Any]:
+    """The tables of a model that knows confusions or scores."""
+    names = [*ballots.voters, OTHERS]
+    found: dict[str, Any] = {}
+    if weights.confusion is not None:
+        there = names if len(weights.confusion) > 1 else [OTHERS]
+        tables = weights.confusion.tolist()
+        found["confusions"] = {n: tuple(map(tuple, t)) for n, t in zip(there, tables, strict=True)}
+    if weights.ratings is not None:
+        maps = weights.ratings
+        points = np.stack([maps.levels, maps.values], axis=2).tolist()
+        found["ratings"] = {n: tuple(map(tuple, t)) for n, t in zip(names, points, strict=True)}
+        found["rubric"] = dict(zip(ballots.criteria, maps.rubric.tolist(), strict=True))
+        by = zip(ballots.criteria, maps.criteria.tolist(), strict=True)
+        found["criteria"] = {name: added for name, added in by if added}
+    return found
 
 
 def _calibrate(
@@ -212,21 +234,25 @@ def _calibrate(
     extra: Mapping[str, Mapping[str, float]],
     against: Mapping[str, Mapping[str, float]],
     only: Collection[str] | None,
-    segments: Mapping[str, str],
+    traits: Mapping[str, Traits],
 ) -> Calibration:
     """``decisions``: first those that ``weights.left_out`` is about, in order, then those that chose no
     outcome. ``only``: items that calibrate.
     """
-    top, correct, rows = [], [], []
+    top, correct, rows, lead, alike = [], [], [], [], []
+    index = {outcome: i for i, outcome in enumerate(model.outcomes)}
     left_out = np.exp(log_softmax(weights.left_out)) if len(weights.left_out) else np.zeros((0, 2))
     for i, decision in enumerate(decisions):
         if only is not None and decision.item not in only:
             continue
-        segment = segments.get(decision.item, "")
-        seen = judge_item(model, votes[decision.item], extra.get(decision.item), segment=segment)
+        known = traits.get(decision.item, UNKNOWN)
+        seen = judge_item(model, votes[decision.item], extra.get(decision.item), traits=known)
         posterior = left_out[i] if i < len(left_out) else np.array(list(seen.posterior.values()))
         best = int(np.argmax(posterior))
         top.append(float(posterior[best]))
+        cast = (share_of(vote, index, len(index)) for vote in votes[decision.item])
+        lead.append(lead_of([share for share in cast if share is not None], best))
+        alike.append(max(seen.posterior.values()))
         if decision.item in against:  # of the outcome that is best without this decision
             held = critic_against(against[decision.item], model.outcomes[best])
             seen.signals["critic_against"] = held
@@ -235,7 +261,8 @@ def _calibrate(
         rows.append([seen.signals.get(name, 0.0) for name in names])
     tops, rights = np.array(top), np.array(correct)
     if kind == "platt":
-        return fit_platt(tops, rights, np.array(rows).reshape(len(rows), len(names)), names)
+        told = np.array(rows).reshape(len(rows), len(names))
+        return fit_confidence(tops, np.array(lead), np.array(alike), rights, told, names)
     if kind == "isotonic":
         return calibrate_isotonic(tops, rights)
     if kind == "venn-abers":

@@ -15,7 +15,11 @@ from typing import Any
 
 from solon.errors import ConfigError
 
-FORMAT = 1
+FORMAT = 2
+"""Of a model with confusions or maps of scores; one without is written in format 1, as it always was."""
+OTHERS = ""
+"""Stands for voters of whom nothing is known."""
+Table = tuple[tuple[float, ...], ...]
 PRIOR_ACCURACY = 0.7
 """What is believed of a judge that nobody has checked: right on seven of ten items."""
 PRIOR_CORRELATION = 0.3
@@ -139,7 +143,14 @@ class ConsensusModel:
         classifier: plain values of the classifier that votes with this version, see ``consensus.classifier``; None
             where none was trained.
         segment: field of the seed that tells segments apart; empty where nothing does.
-        segments: segment -> what it adds to the weight of each voter, see ``consensus.segments``.
+        segments: segment -> what it adds to the weight of each voter, see ``consensus.terms``.
+        texts: feature of texts, see ``consensus.traits`` -> what a unit adds to the log odds of the first outcome.
+        confusions: per voter, what its share of each outcome (rows) adds to the log-odds of each outcome; voters that
+            are not in it add what stands under ``OTHERS``, and nothing where that is missing.
+        rubric: weight by criterion in a judge's mean score.
+        ratings: per voter, pairs of a mean score and what it adds to the log-odds of the first outcome, straight
+            between them and flat outside; ``OTHERS`` as in ``confusions``.
+        criteria: what a point over the mean of a judge's scores adds, by criterion.
     """
 
     kind: str = "prior"
@@ -162,6 +173,11 @@ class ConsensusModel:
     classifier: Mapping[str, Any] | None = None
     segment: str = ""
     segments: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    confusions: Mapping[str, Table] = field(default_factory=dict)
+    rubric: Mapping[str, float] = field(default_factory=dict)
+    ratings: Mapping[str, Table] = field(default_factory=dict)
+    criteria: Mapping[str, float] = field(default_factory=dict)
+    texts: Mapping[str, float] = field(default_factory=dict)
 
     def at(self, tier: int) -> ConsensusModel:
         """Return the model that says what is believed where the cascade went up to ``tier``."""
@@ -193,12 +209,19 @@ class ConsensusModel:
 
     def to_json(self) -> dict[str, Any]:
         """Return the model as plain values, for ``from_json`` and as the payload of a consensus version."""
+        directed = {
+            "confusions": {name: [list(row) for row in table] for name, table in self.confusions.items()},
+            "rubric": dict(self.rubric),
+            "ratings": {name: [list(row) for row in table] for name, table in self.ratings.items()},
+            "criteria": dict(self.criteria),
+        }
+        known = bool(self.confusions or self.ratings)
         cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}
         trained = {"classifier": dict(self.classifier)} if self.classifier is not None else {}
         by_segment = {name: dict(added) for name, added in self.segments.items()}
         parted = {"segment": self.segment, "segments": by_segment} if self.segment or self.segments else {}
         return {
-            "format": FORMAT,
+            "format": FORMAT if known else 1,
             "kind": self.kind,
             "outcomes": list(self.outcomes),
             "weights": dict(self.weights),
@@ -213,10 +236,12 @@ class ConsensusModel:
             "reviewers": dict(self.reviewers),
             "n_decisions": self.n_decisions,
             "notes": dict(self.notes),
+            **(directed if known else {}),
             **(cascade if self.tiers else {}),
             **({"refused": list(self.refused)} if self.refused else {}),
             **trained,
             **parted,
+            **({"texts": dict(self.texts)} if self.texts else {}),
         }
 
     @classmethod
@@ -226,9 +251,9 @@ class ConsensusModel:
         Raises:
             ConfigError: the payload has another format.
         """
-        if data.get("format") != FORMAT:
+        if data.get("format") not in (1, FORMAT):
             raise ConfigError(
-                f"this consensus version has format {data.get('format')!r}, this Solon reads {FORMAT}",
+                f"this consensus version has format {data.get('format')!r}, this Solon reads up to {FORMAT}",
                 next_step="upgrade Solon, or fit the consensus again from the stored decisions",
             )
         return cls(
@@ -255,4 +280,13 @@ class ConsensusModel:
                 str(name): {str(voter): float(w) for voter, w in added.items()}
                 for name, added in data.get("segments", {}).items()
             },
+            confusions=_tables(data.get("confusions", {})),
+            rubric={str(k): float(v) for k, v in data.get("rubric", {}).items()},
+            ratings=_tables(data.get("ratings", {})),
+            criteria={str(k): float(v) for k, v in data.get("criteria", {}).items()},
+            texts={str(name): float(w) for name, w in data.get("texts", {}).items()},
         )
+
+
+def _tables(data: Mapping[str, Any]) -> dict[str, Table]:
+    return {str(name): tuple(tuple(float(x) for x in row) for row in table) for name, table in data.items()}

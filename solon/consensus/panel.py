@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
-from solon.consensus.model import Calibration, ConsensusModel
+from solon.consensus.model import OTHERS, Calibration, ConsensusModel
 from solon.consensus.tiers import tier_reached
+from solon.consensus.traits import UNKNOWN, Traits
 from solon.errors import InternalError
 
 __all__ = ["Calibration", "Consensus", "ConsensusModel", "Vote", "channel_of", "judge_item", "share_of"]
@@ -39,6 +41,7 @@ class Vote:
         shares: outcome -> probability where it gave one for each; None where it did not.
         scores: one per outcome, in the order of the outcomes; None where it gave none.
         confidence: what the judge said of its own certainty, in [0, 1]; None where it said nothing.
+        rated: what a judge of a single text scored it by criterion; None where it scored none.
     """
 
     judge: str
@@ -51,13 +54,14 @@ class Vote:
     scores: tuple[float, ...] | None = None
     confidence: float | None = None
     shares: Mapping[str, float] | None = None
+    rated: Mapping[str, float] | None = None
 
     @classmethod
     def of(cls, verdict: Any) -> Vote:
         """Return the vote of a judge's verdict, or of a stored one: of whatever has attributes of these
         names.
 
-        Its scores are left out, because a judge gives them by criterion and a vote has them by outcome.
+        Scores are taken by criterion, as a judge of a single text gives them.
         """
         return cls(
             verdict.judge,
@@ -68,6 +72,7 @@ class Vote:
             p=verdict.p,
             confidence=verdict.confidence,
             shares=verdict.shares,
+            rated=verdict.scores,
         )
 
 
@@ -114,13 +119,14 @@ def channel_of(judge: str, seat: str, order: str) -> str:
 
 
 class _Voter:
-    __slots__ = ("logits", "n", "orders", "shares")
+    __slots__ = ("logits", "n", "orders", "rated", "shares")
 
     def __init__(self, k: int) -> None:
         self.n = 0
         self.shares = [0.0] * k
         self.logits = [0.0] * k
         self.orders: dict[str, list[float]] = {}
+        self.rated: dict[str, list[float]] = {}
 
 
 @dataclass(slots=True)
@@ -190,6 +196,9 @@ def _hear(model: ConsensusModel, votes: Sequence[Vote]) -> _Heard:
             lean = position.get(v.judge, 0.0) * (0.5 if v.order == "AB" else -0.5)
             voter.logits[0] -= lean
             voter.logits[1] += lean
+        if v.rated:
+            for criterion, score in v.rated.items():
+                voter.rated.setdefault(criterion, []).append(score)
         heard.note(v, share)
     return heard
 
@@ -200,7 +209,7 @@ def judge_item(
     extra: Mapping[str, float] | None = None,
     *,
     against: Mapping[str, float] | None = None,
-    segment: str = "",
+    traits: Traits = UNKNOWN,
 ) -> Consensus:
     """Return what the panel thinks of one item: posterior, margin, confidence and signals.
 
@@ -210,8 +219,7 @@ def judge_item(
     Args:
         extra: further signals for the calibration to listen to.
         against: what critics hold against each outcome, from 0 (nothing) to 1 (fatal).
-        segment: part of the data that the item is of, as the field ``model.segment`` of its seed says; one that
-            nothing is known of changes nothing.
+        traits: what else is known of the item; a segment that the model does not know changes nothing.
     """
     if model.tiers:
         model = model.at(tier_reached(votes, model.seats))
@@ -220,13 +228,14 @@ def judge_item(
         votes = [vote for vote in votes if vote.judge not in model.refused]
     heard = _hear(model, votes)
     voters = heard.voters
-    posterior = _posterior(model, voters, segment)
+    posterior = _posterior(model, voters, traits)
     order = sorted(range(len(outcomes)), key=lambda i: -posterior[i])
     top, second = posterior[order[0]], posterior[order[1]]
     signals, split = _signals(voters, heard.votes, len(outcomes))
     if extra:
         signals.update(extra)
     signals["margin"] = top - second
+    signals["lead"] = lead_of([voter.shares for voter in voters.values()], order[0])
     entropy = -sum(p * math.log(p) for p in posterior if p > 0.0)
     signals["posterior_entropy"] = entropy / math.log(len(outcomes))
     signals.update(heard.told())
@@ -247,6 +256,20 @@ def judge_item(
         turned=turned,
         wavering=wavering,
     )
+
+
+def lead_of(shares: Iterable[Sequence[float]], best: int) -> float:
+    """Return the part of all votes that went to an outcome, less that of the best other one; 0 without votes.
+
+    Args:
+        shares: per voter, its votes by outcome.
+        best: index of the outcome.
+    """
+    totals = [sum(column) for column in zip(*shares, strict=True)]
+    if not totals:
+        return 0.0
+    other = max(t for i, t in enumerate(totals) if i != best)
+    return float((totals[best] - other) / sum(totals))
 
 
 def _count_seats(samples: Mapping[tuple[str, str, str], list[list[float]]]) -> tuple[int, int, int, int]:
@@ -286,13 +309,12 @@ def _model_change(voters: dict[str, _Voter], posterior: Sequence[float]) -> floa
     """Expected length of the gradient that a decision would add (Settles et al. 2008), per root of the voters."""
     if not voters:
         return 0.0
-    change = 0.0
-    for j, p in enumerate(posterior):
-        square = 0.0
-        for voter in voters.values():
-            expected = sum(q * s for q, s in zip(posterior, voter.shares, strict=True))
-            square += ((voter.shares[j] - expected) / voter.n) ** 2
-        change += p * math.sqrt(square)
+    squares = [0.0] * len(posterior)
+    for voter in voters.values():
+        expected = sum(q * s for q, s in zip(posterior, voter.shares, strict=True))
+        for j, share in enumerate(voter.shares):
+            squares[j] += ((share - expected) / voter.n) ** 2
+    change = sum(p * math.sqrt(square) for p, square in zip(posterior, squares, strict=True))
     return change / math.sqrt(len(voters))
 
 
@@ -337,20 +359,52 @@ def share_of(v: Vote, index: dict[str, int], k: int) -> list[float] | None:
     return share
 
 
-def _posterior(model: ConsensusModel, voters: dict[str, _Voter], segment: str) -> list[float]:
+def _posterior(model: ConsensusModel, voters: dict[str, _Voter], traits: Traits) -> list[float]:
     outcomes = model.outcomes
     base = model.base
     logits = [base.get(o, 0.0) for o in outcomes] if base else [0.0] * len(outcomes)
     damped = model.default_weight / (1.0 + model.correlation * max(0, len(voters) - 1))
-    added = model.segments.get(segment, {}) if model.segments else {}
+    added = model.segments.get(traits.segment, {}) if model.segments else {}
     for name, voter in voters.items():
         weight = model.weights.get(name, damped) + added.get(name, 0.0)
         for i, s in enumerate(voter.shares):
             logits[i] += (weight * s + voter.logits[i]) / voter.n
+        if model.confusions:
+            table = model.confusions.get(name) or model.confusions.get(OTHERS, ())
+            for s, row in zip(voter.shares, table, strict=False):
+                if s:
+                    for i, cell in enumerate(row):
+                        logits[i] += s / voter.n * cell
+        if model.ratings and voter.rated:
+            logits[0] += _from_scores(model, name, voter.rated)
+    if model.texts:
+        logits[0] += sum(weight * traits.texts.get(name, 0.0) for name, weight in model.texts.items())
     high = max(logits)
     exps = [math.exp(x - high) for x in logits]
     total = sum(exps)
     return [e / total for e in exps]
+
+
+def _from_scores(model: ConsensusModel, name: str, rated: Mapping[str, Sequence[float]]) -> float:
+    """What the scores of one voter add to the log odds of the first outcome."""
+    scores = {c: sum(given) / len(given) for c, given in rated.items() if c in model.rubric}
+    total = sum(model.rubric[c] for c in scores)
+    points = model.ratings.get(name) or model.ratings.get(OTHERS, ())
+    if not total or not points:
+        return 0.0
+    mean = sum(score * model.rubric[c] for c, score in scores.items()) / total
+    apart = sum(model.criteria.get(c, 0.0) * (score - mean) for c, score in scores.items())
+    return apart + _between(points, mean)
+
+
+def _between(points: Sequence[Sequence[float]], x: float) -> float:
+    """Straight between points in rising order, flat outside."""
+    if x <= points[0][0]:
+        return points[0][1]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x <= x1:
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return points[-1][1]
 
 
 def _signals(voters: dict[str, _Voter], votes: dict[str, int], k: int) -> tuple[dict[str, float], bool]:

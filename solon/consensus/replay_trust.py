@@ -13,6 +13,8 @@ import numpy as np
 from solon.consensus.ballots import Ballots, Floats, Ints
 from solon.consensus.binomial import clopper_pearson, upper_bound
 from solon.consensus.calibrate import (
+    LEAD,
+    fit_confidence,
     fit_platt,
     measure_aurc,
     measure_auroc,
@@ -37,21 +39,25 @@ def top_of(logits: Floats) -> Floats:
     return np.asarray(np.exp(log_softmax(logits)).max(axis=1), dtype=np.float64)
 
 
-def calibrated(ballots: Ballots, rows: Ints, gold: Ints, correlation: float) -> tuple[Floats, Calibration]:
-    """Return the logits of all items after learning from ``rows``, and the calibration fitted on left-out
-    posteriors.
-    """
-    weights = learn(ballots, rows, gold, correlation)
-    return weights.logits(ballots), _calibration(weights, rows, gold)
-
-
 def _calibration(weights: Weights, rows: Ints, gold: Ints) -> Calibration:
     return fit_platt(top_of(weights.left_out), score_right(weights.left_out, gold[rows]))
 
 
-def apply_all(calibration: Calibration, top: Floats) -> Floats:
-    """Return the calibrated confidence of many items, without signals."""
-    return np.array([calibration.apply(float(t), {}) for t in top])
+def apply_all(calibration: Calibration, top: Floats, lead: Floats | None = None) -> Floats:
+    """Return the calibrated confidence of many items, without signals but the plain votes' lead where it is given."""
+    leads = np.zeros(len(top)) if lead is None else lead
+    return np.array(
+        [calibration.apply(t, {LEAD: by}) for t, by in zip(top.tolist(), leads.tolist(), strict=True)]
+    )
+
+
+def lead_of(votes: Floats, logits: Floats) -> Floats:
+    """Return the part of the plain votes (n, K) for the best outcome of the logits, less that of the best other."""
+    rows, best = np.arange(len(votes)), logits.argmax(axis=1)
+    others = votes.copy()
+    others[rows, best] = -np.inf
+    cast = votes.sum(axis=1)
+    return np.asarray((votes[rows, best] - others.max(axis=1)) / np.where(cast > 0.0, cast, 1.0))
 
 
 def measure_calibration(
@@ -65,8 +71,18 @@ def measure_calibration(
     confidence, right = np.zeros(n), np.zeros(n)
     for f in range(folds):
         held = np.flatnonzero(fold == f)
-        logits, calibration = calibrated(ballots, np.flatnonzero(fold != f), gold, correlation)
-        confidence[held] = apply_all(calibration, top_of(logits[held]))
+        rows = np.flatnonzero(fold != f)
+        weights = learn(ballots, rows, gold, correlation)
+        logits = weights.logits(ballots)
+        calibration = fit_confidence(
+            top_of(weights.left_out),
+            lead_of(ballots.votes[rows], weights.left_out),
+            top_of(logits[rows]),
+            score_right(weights.left_out, gold[rows]),
+        )
+        confidence[held] = apply_all(
+            calibration, top_of(logits[held]), lead_of(ballots.votes[held], logits[held])
+        )
         right[held] = score_right(logits[held], gold[held])
     coverage, risk = risk_coverage(confidence, right)
     at = np.linspace(0, n - 1, min(n, 21)).astype(np.int64)

@@ -2,7 +2,8 @@
 
 Imports numpy only. Estimators: all judges alike; agreement among judges (no decisions needed); shrunk
 naive Bayes per voter and per voter and order; a regularised conditional logit, which discounts judges that
-err together. Weights of the average are pseudo-Bayesian: exp(leave-one-out log likelihood + log prior)
+err together; where the outcomes are more than two places, class prior and confusions, and maps from scores (modules
+`confusions` and `ratings`). Weights of the average are pseudo-Bayesian: exp(leave-one-out log likelihood + log prior)
 (Geisser and Eddy 1979; Yao et al. 2018, section 3.4), so the passage from no decision to many is smooth.
 """
 
@@ -17,17 +18,21 @@ from numpy.typing import NDArray
 
 from solon.consensus.ballots import Ballots, Floats, Ints
 from solon.consensus.binomial import tail_at_most
+from solon.consensus.candidates import FLEXIBILITY_COST, WEIGHTS, Candidate, average, share_out
+from solon.consensus.confusions import confusion_candidates
 from solon.consensus.logit import fit_logit, log_softmax
 from solon.consensus.model import PRIOR_ACCURACY, PRIOR_CORRELATION
+from solon.consensus.ratings import Maps, average_maps, rating_candidates
 
-FLEXIBILITY_COST = 1.0
-"""Log prior paid per unit of flexibility: one nat, what Akaike's criterion charges for a free parameter."""
 NAIVE_BAYES = ((2.0, 0.0, 1.0), (8.0, 0.0, 0.5), (32.0, 0.0, 0.25), (4.0, 4.0, 1.0), (4.0, 16.0, 0.75))
 """Pseudo-counts for a voter, for its channels around it (0: none), flexibility."""
 LOGIT = ((0.3, 0.25), (1.0, 1.0), (2.0, 1.5))
 """Prior standard deviation of a voter's weight, flexibility."""
 MOST_FEATURES = 80
 """With more, the logit looks at voters only; with more voters than this it is left out (time, not accuracy)."""
+MOST_WORK = 200_000_000
+"""Multiplications in a step of the logit; where voters, outcomes and decisions ask for more, it is left out."""
+PLACES = ("A", "B")
 AGREEMENT_PRIOR = -3.0
 """Log prior of agreement-based weights for judges that may share errors (models); 0 for independent people. A twentieth
 of the average, before any decision: it decides where the plain verdicts are level, and turns no lead of theirs.
@@ -47,6 +52,9 @@ class Weights:
         base: (K,) of each outcome.
         left_out: (n, K) logits of each decided item from fits without it.
         mixture: share of each estimator in the average.
+        plain: share of the estimators that weigh a voter by one number, and so know what a new one is worth.
+        confusion: what shares add to the logits, see `Candidate`; None: nothing.
+        ratings: what mean scores add; None: nothing.
     """
 
     voter: Floats
@@ -55,6 +63,9 @@ class Weights:
     base: Floats
     left_out: Floats
     mixture: Mapping[str, float]
+    plain: float = 1.0
+    confusion: Floats | None = None
+    ratings: Maps | None = None
 
     def logits(self, ballots: Ballots) -> Floats:
         """Return the logits (n, K) of any items of the same panel."""
@@ -64,21 +75,14 @@ class Weights:
         if self.position.any() and out.shape[1] == 2:
             lean = ballots.lean @ self.position / 2.0
             out += np.column_stack([-lean, lean])
+        if self.confusion is not None:
+            tables = np.broadcast_to(
+                self.confusion[: len(self.voter)], (len(self.voter), *self.confusion.shape[1:])
+            )
+            out += np.tensordot(ballots.shares, tables, axes=2)
+        if self.ratings is not None:
+            out[:, 0] += self.ratings.log_odds(ballots)
         return np.asarray(out)
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    name: str
-    flat: Floats
-    left_out: Floats
-    score: float
-
-    def counted(self, way: _Way) -> _Candidate:
-        """Return the candidate that was fitted on shares counted this way, as one for shares as they are."""
-        return _Candidate(
-            self.name + way.name, self.flat * way.unit, self.left_out, self.score + way.log_prior
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,8 @@ def learn_weights(
     correlation: float = PRIOR_CORRELATION,
     turn_after: int = 20,
     early_turn: bool = True,
-    with_base: bool = False,
+    directed: bool | None = None,
+    rubric: Mapping[str, float] | None = None,
 ) -> Weights:
     """Return the weights learned from decisions on some rows of the ballots.
 
@@ -111,7 +116,9 @@ def learn_weights(
         rows: the decided items.
         target: (len(rows), K) probability of each outcome; rows sum to 1.
         correlation: prior correlation of judges' errors; 0 says that they are independent people.
-        with_base: learn a weight for each outcome too.
+        directed: whether the outcomes differ in kind, so that voters may lean to one of them, some are commoner,
+            and scores speak of the first; None: all but the two places of a pair do.
+        rubric: weight by criterion in a judge's mean score; None: all alike.
     """
     n_voters, k = len(ballots.voters), len(ballots.outcomes)
     evidence = _Evidence(ballots, rows, target, turn_after)
@@ -119,22 +126,33 @@ def learn_weights(
         1.0 + correlation * max(0, n_voters - 1)
     )
     design = _design(ballots.take(rows))
+    directed = is_directed(ballots.outcomes) if directed is None else directed
     candidates = [
-        found.counted(way)
+        found.counted(way.name, way.unit, way.log_prior)
         for way in _ways_to_count(ballots)
         for found in evidence.estimate(
-            design * way.unit, _starts(ballots, way.unit, w0, correlation), correlation, early_turn, with_base
+            design * way.unit, _starts(ballots, way.unit, w0, correlation), correlation, early_turn, directed
         )
     ]
-    scores = np.array([c.score for c in candidates])
-    share = np.exp(scores - scores.max())
-    share /= share.sum()
+    if directed:
+        candidates += confusion_candidates(ballots, rows, target, correlation)
+        candidates += rating_candidates(ballots, rows, target, correlation, rubric or {}) if k == 2 else ()
+    share, candidates = share_out(candidates)
     flat = np.einsum("m,mf->f", share, np.stack([c.flat for c in candidates]))
     left_out = np.einsum("m,mnk->nk", share, np.stack([c.left_out for c in candidates]))
     cut = np.cumsum([n_voters, len(ballots.channels), n_voters])
     voter, channel, position, base = np.split(flat, cut)
     mixture = {c.name: float(s) for c, s in zip(candidates, share, strict=True)}
-    return Weights(voter, channel, position, base, left_out, mixture)
+    plain = sum(mixture[c.name] for c in candidates if c.family == WEIGHTS)
+    return Weights(
+        voter, channel, position, base, left_out, mixture, plain,
+        average(share, [c.confusion for c in candidates]), average_maps(ballots, share, candidates, rubric or {}),
+    )  # fmt: skip
+
+
+def is_directed(outcomes: Sequence[str]) -> bool:
+    """Whether the outcomes are more than the two places of a pair, which say nothing of what stands there."""
+    return tuple(outcomes) != PLACES
 
 
 def _design(ballots: Ballots) -> Floats:
@@ -177,12 +195,12 @@ def _starts(ballots: Ballots, unit: Floats, w0: float, correlation: float) -> li
 
 def _scaled(
     name: str, flat: Floats, logits: Floats, target: Floats, mean: float, log_prior: float
-) -> _Candidate:
+) -> Candidate:
     """A fixed weighting with one learned scale (prior: normal around ``mean``, standard deviation one
     half).
     """
     fit = fit_logit(logits[:, :, None], target, np.array([mean]), np.array([4.0]))
-    return _Candidate(name, flat * fit.weights[0], fit.left_out, fit.score + log_prior)
+    return Candidate(name, flat * fit.weights[0], fit.left_out, fit.score + log_prior)
 
 
 def _from_agreement(ballots: Ballots, unit: Floats, w0: float, rounds: int = 50) -> Floats:
@@ -244,22 +262,27 @@ class _Evidence:
         starts: Sequence[tuple[str, Floats, float]],
         correlation: float,
         early_turn: bool,
-        with_base: bool,
-    ) -> list[_Candidate]:
-        """Every estimator on the features ``x`` of the decided items; the first of ``starts`` is all voters alike."""
+        directed: bool,
+    ) -> list[Candidate]:
+        """Every estimator on the features ``x`` of the decided items; the first of ``starts`` is all voters alike. Of
+        outcomes that differ in kind, some may be commoner."""
         found = [_scaled(name, flat, x @ flat, self.target, 1.0, prior) for name, flat, prior in starts]
         if not len(x):
             return found
+        alike = starts[0][1]
+        quick = self.n_voters <= MOST_FEATURES and len(x) * self.k * self.n_voters**2 <= MOST_WORK
         for turned in (False, True) if early_turn else (False,):
             for strength, near, cost in NAIVE_BAYES:
                 found.append(self.naive_bayes(x, strength, near, turned, correlation, cost))
-            for spread, cost in LOGIT if self.n_voters <= MOST_FEATURES else ():
-                found.append(self.logit(x, starts[0][1], spread, turned, cost, with_base))
+            for spread, cost in LOGIT if quick else ():
+                found.append(self.logit(x, alike, spread, turned, cost, with_base=False))
+        for spread, cost in LOGIT if directed and quick and self.n_voters + self.k <= MOST_FEATURES else ():
+            found.append(self.logit(x, alike, spread, early_turn, cost + 0.5, with_base=True))
         return found
 
     def naive_bayes(
         self, x: Floats, strength: float, near: float, turned: bool, correlation: float, cost: float
-    ) -> _Candidate:
+    ) -> Candidate:
         """Independent judges, accuracies shrunk to the prior; leave-one-out exact in the counts."""
         n, c = self.active.sum(axis=0), self.hits.sum(axis=0)
         prior = PRIOR_ACCURACY * strength
@@ -287,7 +310,7 @@ class _Evidence:
 
     def logit(
         self, x: Floats, centre: Floats, spread: float, turned: bool, cost: float, with_base: bool
-    ) -> _Candidate:
+    ) -> Candidate:
         """Conditional logit; voters below 0 that are not shown to be worse than chance are left out."""
         f, v = x.shape[2], self.n_voters
         precision = np.full(f, 4.0 / spread**2)
@@ -296,12 +319,12 @@ class _Evidence:
         if int(keep.sum()) > MOST_FEATURES:
             keep[v : v + self.n_channels] = False
         owner = np.concatenate([self.of, np.full(self.k, -1)])
-        name = f"logit-{spread:g}{'-turned' if turned else ''}"
+        name = f"logit-{spread:g}{'-turned' if turned else ''}{'-base' if with_base else ''}"
         while True:
             fit = fit_logit(x[:, :, keep], self.target, centre[keep], precision[keep])
             flat = np.zeros(f)
             flat[keep] = fit.weights
             below = (flat[:v] < 0.0) & ~self.shown & keep[:v]
             if turned or not below.any():
-                return _Candidate(name, flat, fit.left_out, fit.score - FLEXIBILITY_COST * cost)
+                return Candidate(name, flat, fit.left_out, fit.score - FLEXIBILITY_COST * cost)
             keep = keep & ~np.isin(owner, np.flatnonzero(below))

@@ -15,6 +15,7 @@ from solon.agents.case import Case
 from solon.agents.voters import Recorded, Voter
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
+from solon.consensus.traits import Traits
 from solon.graphs.examples import Examples
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
@@ -27,7 +28,7 @@ from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
 from solon.store.runs.items import CandidateRow, ItemRow, load_candidate, load_text
-from solon.store.runs.segments import segments_on
+from solon.store.runs.traits import compare_pair, traits_on
 from solon.store.runs.verdicts import SEVERITY, cited_on, scores_on, severities, shortlist_scores
 
 if TYPE_CHECKING:
@@ -199,14 +200,21 @@ class ItemContext:
         """The panel's consensus on the candidates shown, from its verdicts on them and from what critics
         found."""
         votes = [verdict.vote() for verdict in verdicts]
-        return judge_item(self.consensus, votes, against=self._held_against(shown), segment=self._segment())
+        against = self._held_against(shown)
+        return judge_item(self.consensus, votes, against=against, traits=self._traits(shown))
 
-    def _segment(self) -> str:
-        """The part of the data that the item is of, where its consensus version tells parts apart."""
-        if not self.consensus.segment:
-            return ""
-        with self.store.connect() as connection:
-            return segments_on(connection, self.consensus.segment, [self.item.id]).get(self.item.id, "")
+    def _traits(self, shown: Sequence[str]) -> Traits:
+        """What the item's consensus version goes by besides votes."""
+        model, item = self.consensus, self.item
+        segment = ""
+        if model.segment:
+            with self.store.connect() as connection:
+                found = traits_on(connection, [(item.id, shown)], segment=model.segment, texts=False)
+            segment = found[tuple(shown)].segment
+        if not model.texts or len(shown) != 2:
+            return Traits(segment)
+        pair = [(self.answer(name), *self.own_task(name).values()) for name in shown]
+        return Traits(segment, compare_pair(item.content, *pair))
 
     def _held_against(self, shown: Sequence[str]) -> dict[str, float]:
         """What critics hold against each outcome, the same whether it is remembered or read."""

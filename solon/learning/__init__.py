@@ -17,6 +17,7 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.target import Target, read_target
 from solon.consensus.tiers import tier_reached, up_to
+from solon.consensus.traits import UNKNOWN
 from solon.consensus.worth import RELIABILITY, weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
 from solon.learning.admission import admit_voters
@@ -164,7 +165,7 @@ def learn(
             rated,
             reviewers or config.reviewers,
             question,
-            config.consensus.segment,
+            config.consensus,
         )
         heard = hear_classifier(connection, config, question, evidence) if config.classifier.enabled else None
         evidence = heard.vote_in(connection, evidence) if heard is not None else evidence
@@ -242,9 +243,10 @@ def _nothing_new(
 
 
 def _unknown_segment(evidence: Evidence) -> str:
-    if not evidence.segment or evidence.segments:
+    field = evidence.beside.segment
+    if not field or any(known.segment for known in evidence.traits.values()):
         return ""
-    return f"; no seed states {evidence.segment!r}, which [consensus] segment names"
+    return f"; no seed states {field!r}, which [consensus] segment names"
 
 
 def usable_decisions(store: Store, run_id: str) -> tuple[int, int]:
@@ -280,14 +282,15 @@ def _fit(
     from solon.consensus.learn import fit, fit_cascade
 
     decisions = evidence.as_decisions(fit_on)
-    options |= {"outcomes": question.outcomes, "against": evidence.against, "segments": evidence.segments}
+    options |= {"outcomes": question.outcomes, "against": evidence.against}
+    options |= {"traits": evidence.traits, "rubric": evidence.rubric}
     if max(tiers):
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
         model = fit_cascade(evidence.votes, decisions, tiers, drawn, **options)
     else:
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
         model = fit(evidence.votes, decisions, calibrate_on=drawn, **options)
-    return replace(model, reviewers=evidence.reliability, segment=evidence.segment)
+    return replace(model, reviewers=evidence.reliability, segment=evidence.beside.segment)
 
 
 def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel) -> Stopping:
@@ -306,14 +309,14 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
     for size in sizes if len(test) >= OLD_ENOUGH else ():
         early = _fit(question, evidence, fit_on[:size], unlabelled=False, calibration="none")
         hits = [
-            judge_item(early, evidence.votes[d.item_id], segment=evidence.segments.get(d.item_id, "")).best
+            judge_item(early, evidence.votes[d.item_id], traits=evidence.traits.get(d.item_id, UNKNOWN)).best
             == d.outcome
             for d in test
         ]
         curve.append((size, sum(hits) / len(hits)))
     people = list(model.reviewers.values())
     confidence = [
-        judge_item(model, j.votes, against=j.against, segment=j.segment).confidence for j in evidence.judged
+        judge_item(model, j.votes, against=j.against, traits=j.traits).confidence for j in evidence.judged
     ]
     return judge_stopping(
         np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve
@@ -483,7 +486,7 @@ def _rest(
     reached = tier_reached(votes, tiers)
     for tier in range(reached + 1):
         consensus = judge_item(
-            model.at(tier), up_to(votes, tier, tiers), against=item.against, segment=item.segment
+            model.at(tier), up_to(votes, tier, tiers), against=item.against, traits=item.traits
         )
         standing = stand(item.pilot, cuts, tier)
         if tier == reached or stops_here(consensus, config.routing, standing):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.consensus.panel import judge_item
 from solon.consensus.tiers import tier_reached, up_to
+from solon.consensus.traits import UNKNOWN
 from solon.graphs.routing import bears_out
 from solon.learning.evidence import Evidence
 
@@ -87,8 +88,8 @@ def _tier(
         if tier_reached(votes, seats) < tier:
             continue
         against = evidence.against[decided.item_id]
-        segment = evidence.segments.get(decided.item_id, "")
-        consensus = judge_item(model.at(tier), up_to(votes, tier, seats), against=against, segment=segment)
+        traits = evidence.traits.get(decided.item_id, UNKNOWN)
+        consensus = judge_item(model.at(tier), up_to(votes, tier, seats), against=against, traits=traits)
         score[place] = consensus.confidence
         agreed[place] = float(consensus.best == outcomes[decided.decision_id])
         promised[place] = decided.question.gives_record(consensus.best) and bears_out(consensus, presumed)

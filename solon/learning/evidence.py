@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from solon.config.sections import ConsensusConfig
+from solon.consensus.traits import UNKNOWN, Traits
 from solon.consensus.worth import RELIABILITY
 from solon.questions import Question
 from solon.store.learning import evidence as learning
@@ -14,7 +16,8 @@ from solon.store.reviewing.experts import save_measured
 from solon.store.reviewing.known import known_answers
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.voting import who_decides
-from solon.store.runs.segments import segments_on
+from solon.store.runs.laws import rubric_of_items
+from solon.store.runs.traits import traits_on
 from solon.store.runs.verdicts import against_on, votes_on
 
 if TYPE_CHECKING:
@@ -45,8 +48,9 @@ class Evidence:
         by_votes: of decisions that votes made: what the votes say without the panel.
         final: people whose decision is final.
         ruled: questions on which a lead ruled.
-        segment: field of the seed that tells segments apart; empty for none.
-        segments: item -> its segment.
+        traits: item -> what else is known of it.
+        beside: what reliability may follow from besides the votes, as configured.
+        rubric: weight by criterion of the rubric that judges score by.
     """
 
     usable: list[DecidedItem]
@@ -58,8 +62,9 @@ class Evidence:
     by_votes: dict[str, float]
     final: frozenset[str]
     ruled: frozenset[str]
-    segment: str = ""
-    segments: dict[str, str] = field(default_factory=dict)
+    traits: dict[str, Traits] = field(default_factory=dict)
+    beside: ConsensusConfig = field(default_factory=ConsensusConfig)
+    rubric: dict[str, float] = field(default_factory=dict)
 
     @property
     def fit_on(self) -> list[DecidedItem]:
@@ -154,7 +159,7 @@ def gather(
     rated: Mapping[str, Reviewer],
     reviewers: ReviewersConfig,
     question: Question,
-    segment: str = "",
+    beside: ConsensusConfig | None = None,
 ) -> Evidence:
     """The evidence for learning: decisions with the verdicts on their items, and what people answered blind.
 
@@ -167,13 +172,14 @@ def gather(
         rated: everyone's measured reliability.
         reviewers: who is proven, and who is not, as configured.
         question: that the runs ask.
-        segment: field of the seed by which reliability may differ; empty for none.
+        beside: what reliability may follow from besides the votes; None: as it comes.
     """
     from solon.consensus.reviewers import merge
 
     judged = learning.judged_items(connection, run.id, question)
-    segments = segments_on(connection, segment, {*(j.item_id for j in judged), *(d.item_id for d in usable)})
-    judged = [replace(j, segment=segments.get(j.item_id, "")) for j in judged]
+    beside = beside or ConsensusConfig()
+    known = traits_of(connection, beside, [*judged, *usable])
+    judged = [replace(j, traits=known.get(j.item_id, UNKNOWN)) for j in judged]
     votes = {j.item_id: j.votes for j in judged}
     votes |= votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
     held = against_on(connection, [(d.question, d.shown) for d in usable])
@@ -200,9 +206,31 @@ def gather(
     answers = answers_by_question([blind for blind in said_blind if blind.item_id in own])
     final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
     ruled = frozenset(question_of(*asked) for asked in learning.ruled_questions(connection, scope_runs))
+    rubric = rubric_of_items(connection, run.id)
+    weights = rubric.weights() if rubric is not None else {}
     return Evidence(
-        usable, judged, votes, against, answers, reliability, by_votes, final, ruled, segment, segments
+        usable,
+        judged,
+        votes,
+        against,
+        answers,
+        reliability,
+        by_votes,
+        final,
+        ruled,
+        known,
+        beside,
+        weights,
     )
+
+
+def traits_of(
+    connection: Connection, beside: ConsensusConfig, asked: Sequence[JudgedItem | DecidedItem]
+) -> dict[str, Traits]:
+    """item -> what is known of it besides the votes, where it is asked about its candidates shown."""
+    wanted = [(one.item_id, one.shown) for one in asked]
+    by_shown = traits_on(connection, wanted, segment=beside.segment, texts=beside.texts)
+    return {one.item_id: by_shown[one.shown] for one in asked if one.shown in by_shown}
 
 
 def answers_by_question(said: Sequence[Blind]) -> dict[str, dict[str, str]]:

@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from solon.consensus.target import NOBODYS
-from solon.learning.evidence import Evidence, outcomes_for
+from solon.learning.evidence import Evidence, outcomes_for, traits_of
 from solon.store.learning import evidence as learning
 from solon.store.learning.evidence import DecidedItem
 from solon.store.reviewing.drawn_questions import DrawnQuestion, drawn_questions
 from solon.store.reviewing.review_rows import VOTES
-from solon.store.runs.segments import segments_on
 from solon.store.runs.verdicts import against_on, votes_on
 
 if TYPE_CHECKING:
@@ -129,5 +128,5 @@ def _with_votes(connection: Connection, evidence: Evidence, missing: Sequence[De
         evidence,
         votes=evidence.votes | votes,
         against=evidence.against | {d.item_id: held[d.shown] for d in missing},
-        segments=evidence.segments | segments_on(connection, evidence.segment, [d.item_id for d in missing]),
+        traits=evidence.traits | traits_of(connection, evidence.beside, missing),
     )

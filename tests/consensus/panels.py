@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from solon.consensus.panel import Vote
+from solon.consensus.traits import Traits
 
 
 def make_panel(
@@ -61,7 +62,7 @@ def make_unequal_panel(
 
 def make_parted_panel(
     n: int, accuracies: Mapping[str, float], *, seed: int = 0, voters: int = 4
-) -> tuple[dict[str, list[Vote]], list[str], dict[str, str]]:
+) -> tuple[dict[str, list[Vote]], list[str], dict[str, Traits]]:
     """Judges in both orders that are right on a share of the items by segment, half of the time all together, and the
     segment of each item.
     """
@@ -69,10 +70,11 @@ def make_parted_panel(
     truth = ["AB"[i] for i in rng.integers(0, 2, n)]
     names = list(accuracies)
     items: dict[str, list[Vote]] = {}
-    segments: dict[str, str] = {}
+    traits: dict[str, Traits] = {}
     for row, right in enumerate(truth):
         wrong = "BA"["AB".index(right)]
-        segment = segments[str(row)] = names[rng.integers(0, len(names))]
+        segment = names[rng.integers(0, len(names))]
+        traits[str(row)] = Traits(segment)
         common = rng.random() < accuracies[segment]
         items[str(row)] = [
             Vote(
@@ -86,4 +88,4 @@ def make_parted_panel(
             for j in range(voters)
             for order in ("AB", "BA")
         ]
-    return items, truth, segments
+    return items, truth, traits

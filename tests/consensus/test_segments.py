@@ -11,21 +11,22 @@ from panels import make_parted_panel
 from solon.consensus.learn import Decision, fit, fit_cascade
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Vote, judge_item
+from solon.consensus.traits import UNKNOWN, Traits
 
 CASES = {"normal": 0.9, "base-9": 0.85, "base-10": 0.8, "negation": 0.25, "constraint": 0.3}
-Panel = tuple[dict[str, list[Vote]], list[str], dict[str, str]]
+Panel = tuple[dict[str, list[Vote]], list[str], dict[str, Traits]]
 
 
 def right_on(panel: Panel, n: int, seed: int, *, parted: bool) -> float:
-    items, truth, segments = panel
+    items, truth, traits = panel
     turn = np.random.default_rng(seed).permutation(len(truth))
     decisions = [Decision(str(i), truth[i]) for i in turn[:n]]
-    known = segments if parted else {}
-    model = fit(items, decisions, segments=known)
+    known = traits if parted else {}
+    model = fit(items, decisions, traits=known)
     return float(
         np.mean(
             [
-                judge_item(model, items[str(i)], segment=known.get(str(i), "")).best == truth[i]
+                judge_item(model, items[str(i)], traits=known.get(str(i), UNKNOWN)).best == truth[i]
                 for i in turn[n:]
             ]
         )
@@ -51,28 +52,28 @@ def test_segments_that_do_not_differ_cost_nothing(seed: int) -> None:
 
 
 def test_an_unknown_segment_is_judged_as_without_any() -> None:
-    items, truth, segments = make_parted_panel(200, CASES, seed=4)
+    items, truth, traits = make_parted_panel(200, CASES, seed=4)
     decisions = [Decision(str(i), truth[i]) for i in range(80)]
-    parted, plain = fit(items, decisions, segments=segments), fit(items, decisions)
+    parted, plain = fit(items, decisions, traits=traits), fit(items, decisions)
     for name in ("", "elsewhere"):
         assert (
-            judge_item(parted, items["100"], segment=name).posterior
+            judge_item(parted, items["100"], traits=Traits(name)).posterior
             == judge_item(plain, items["100"]).posterior
         )
     assert 0.99 < parted.notes["estimator:by-segment"] <= 1.0
 
 
 def test_confidence_is_calibrated_on_what_the_segment_says() -> None:
-    items, truth, segments = make_parted_panel(1500, CASES, seed=5)
-    model = fit(items, [Decision(str(i), truth[i]) for i in range(150)], segments=segments)
-    found = [judge_item(model, items[str(i)], segment=segments[str(i)]) for i in range(150, 1500)]
+    items, truth, traits = make_parted_panel(1500, CASES, seed=5)
+    model = fit(items, [Decision(str(i), truth[i]) for i in range(150)], traits=traits)
+    found = [judge_item(model, items[str(i)], traits=traits[str(i)]) for i in range(150, 1500)]
     right = [c.best == truth[i] for i, c in enumerate(found, 150)]
     assert np.mean([c.confidence for c in found]) == pytest.approx(np.mean(right), abs=0.05)
 
 
 def test_segments_travel_as_json_and_older_versions_have_none() -> None:
-    items, truth, segments = make_parted_panel(120, CASES, seed=6)
-    model = fit(items, [Decision(str(i), truth[i]) for i in range(60)], segments=segments)
+    items, truth, traits = make_parted_panel(120, CASES, seed=6)
+    model = fit(items, [Decision(str(i), truth[i]) for i in range(60)], traits=traits)
     again = ConsensusModel.from_json(json.loads(json.dumps(model.to_json())))
     assert again == model
     assert again.segments
@@ -80,15 +81,13 @@ def test_segments_travel_as_json_and_older_versions_have_none() -> None:
 
 
 def test_odd_input_breaks_nothing() -> None:
-    items, truth, segments = make_parted_panel(60, CASES, seed=7)
-    assert not fit(items, [], segments=segments).segments
+    items, truth, traits = make_parted_panel(60, CASES, seed=7)
+    assert not fit(items, [], traits=traits).segments
     odd = [Decision("1", "tie"), Decision("2", "both_bad"), Decision("3", truth[3], 0.6)]
-    fit(items, odd, segments=segments)
-    alone = {name: f"segment of {name}" for name in items}
-    assert not fit(items, [Decision(str(i), truth[i]) for i in range(30)], segments=alone).segments
+    fit(items, odd, traits=traits)
+    alone = {name: Traits(f"segment of {name}") for name in items}
+    assert not fit(items, [Decision(str(i), truth[i]) for i in range(30)], traits=alone).segments
     silent = {name: [Vote("judge-0", outcome="abstain")] for name in items}
-    fit(silent, [Decision(str(i), truth[i]) for i in range(20)], segments=segments)
-    tiers = fit_cascade(
-        items, [Decision(str(i), truth[i]) for i in range(40)], (0, 1), items, segments=segments
-    )
-    assert judge_item(tiers, items["50"], segment=segments["50"]).best in ("A", "B")
+    fit(silent, [Decision(str(i), truth[i]) for i in range(20)], traits=traits)
+    tiers = fit_cascade(items, [Decision(str(i), truth[i]) for i in range(40)], (0, 1), items, traits=traits)
+    assert judge_item(tiers, items["50"], traits=traits["50"]).best in ("A", "B")

@@ -48,7 +48,7 @@ def test_a_verdict_is_read_from_a_checkpoint_as_it_was_written() -> None:
     assert verdict == Verdict(
         judge="judge-x", seat="1: strict", order="BA", sample=2, outcome="A", p=0.75, confidence=0.5
     )
-    assert verdict.to_state() == kept
+    assert verdict.to_state() == [*kept, None, None], "what is kept since then stands behind it"
     assert verdict.vote() == Vote(
         "judge-x", seat="1: strict", order="BA", sample=2, outcome="A", p=0.75, confidence=0.5
     )

@@ -17,7 +17,6 @@ from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.certificates import consensus_payload, newest_consensus
 from solon.store.runs.runs import find_run
-from solon.store.runs.segments import segments_on
 from solon.store.tables import candidates, items, records, seeds, texts
 
 RIGHT = {"plain": 0.95, "tricky": 0.08}
@@ -43,7 +42,7 @@ def seed(number: int) -> dict[str, Any]:
     }
 
 
-def project(folder: Path, segment: str) -> Project:
+def project(folder: Path, segment: str, **beside: Any) -> Project:
     config = {
         "models": {"default": {"model": "scripted:default"}},
         "routing": {
@@ -54,7 +53,7 @@ def project(folder: Path, segment: str) -> Project:
             "threshold": 0.0,
         },
         "resolver": {"enabled": False},
-        **({"consensus": {"segment": segment}} if segment else {}),
+        **({"consensus": {"segment": segment, **beside}} if segment or beside else {}),
     }
     made = Project(f"sqlite:///{folder}/parted.db", config=config)
     made.store.key = "5a" * 32
@@ -118,10 +117,8 @@ def test_what_was_accepted_in_a_tricky_segment_is_turned_and_stays_right(tmp_pat
         assert after["plain"] > 0.85
         assert after["tricky"] > 0.8
         with parted.store.connect() as connection:
-            named = segments_on(connection, field, [row.id for row in connection.execute(select(items.c.id))])
-            assert set(named.values()) == {"plain", "tricky"}
             opinions = opinions_on(connection, answers(connection, [find_run(connection).id]))
-            assert {opinion.segment for opinion in opinions} <= {"", "plain", "tricky"}
+            assert {opinion.traits.segment for opinion in opinions} <= {"", "plain", "tricky"}
 
 
 def test_without_a_segment_nothing_is_told_apart(tmp_path: Path) -> None:
@@ -130,15 +127,28 @@ def test_without_a_segment_nothing_is_told_apart(tmp_path: Path) -> None:
         assert "no seed states" not in whole.learn().why
         assert not learned(whole).segments
         assert "consensus" not in whole.config.effective()
-        with whole.store.connect() as connection:
-            assert segments_on(connection, "", ["any"]) == {}
-            assert (
-                segments_on(connection, "nowhere", [row.id for row in connection.execute(select(items.c.id))])
-                == {}
-            )
 
 
 def test_a_field_that_no_seed_states_is_told(tmp_path: Path) -> None:
     with project(tmp_path, "subste") as mistyped:
         answer(mistyped)
         assert "no seed states 'subste', which [consensus] segment names" in mistyped.learn().why
+
+
+def test_texts_are_gone_by_alike_in_the_graph_and_in_the_store(tmp_path: Path) -> None:
+    """The better answer is always the longer one, so that from twenty decisions on its length counts."""
+    with project(tmp_path, "") as whole:
+        answer(whole)
+        whole.learn()
+        model = learned(whole)
+        assert model.texts["length"] > 0.0
+        whole.resume()
+        assert right_by_machine(whole)["tricky"] > 0.8
+        assert whole.learn().doubted == 0, "what the graph accepted, learning accepts"
+
+
+def test_texts_can_be_left_out(tmp_path: Path) -> None:
+    with project(tmp_path, "", texts=False) as plain:
+        answer(plain)
+        plain.learn()
+        assert not learned(plain).texts

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, Vote, judge_item
+from solon.consensus.traits import UNKNOWN, Traits
 from solon.store.records import evaluation
 from solon.store.records.evaluation import Answer, Shown
-from solon.store.runs.segments import segments_on
+from solon.store.runs.traits import traits_on
 from solon.store.runs.verdicts import against_on
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ class Opinion:
         answer: of the person.
         consensus: what the panel thought.
         votes: that it rests on.
-        segment: part of the data that the item is of, where its version tells parts apart.
+        traits: what else its version knows of the item.
     """
 
     answer: Answer
     consensus: Consensus
     votes: tuple[Vote, ...]
-    segment: str = ""
+    traits: Traits = UNKNOWN
 
     @property
     def agrees(self) -> bool:
@@ -59,19 +60,32 @@ def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opini
     against = against_on(connection, [(answer.question, answer.shown) for answer in answers])
     payloads = evaluation.consensus_of_items(connection, sorted({answer.item_id for answer in answers}))
     models: dict[str, ConsensusModel] = {}
-    segments: dict[str, dict[str, str]] = {}
+    traits = _Traits(connection, answers)
     opinions = []
     for answer in answers:
         cast = votes[answer.what]
         if not cast or answer.outcome is None:
             continue
         model = _model(models, payloads[answer.item_id]).speaking_of(answer.question.outcomes)
-        if model.segment not in segments:
-            segments[model.segment] = segments_on(connection, model.segment, payloads)
-        segment = segments[model.segment].get(answer.item_id, "")
-        found = judge_item(model, cast, against=against[answer.shown], segment=segment)
-        opinions.append(Opinion(answer, found, cast, segment))
+        known = traits.of(model, answer)
+        found = judge_item(model, cast, against=against[answer.shown], traits=known)
+        opinions.append(Opinion(answer, found, cast, known))
     return opinions
+
+
+class _Traits:
+    """What versions know of items besides votes, read once for all answers by what a version asks for."""
+
+    def __init__(self, connection: Connection, answers: Sequence[Answer]) -> None:
+        self._connection, self._answers = connection, answers
+        self._known: dict[tuple[str, bool], dict[tuple[str, ...], Traits]] = {}
+
+    def of(self, model: ConsensusModel, answer: Answer) -> Traits:
+        asked = (model.segment, bool(model.texts))
+        if asked not in self._known:
+            wanted = [(one.item_id, one.shown) for one in self._answers]
+            self._known[asked] = traits_on(self._connection, wanted, segment=asked[0], texts=asked[1])
+        return self._known[asked].get(tuple(answer.shown), UNKNOWN)
 
 
 def _model(known: dict[str, ConsensusModel], payload: dict[str, Any]) -> ConsensusModel:

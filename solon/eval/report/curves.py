@@ -138,7 +138,7 @@ def _learning(
     steps = []
     for fitted, model in [(0, ConsensusModel.prior(outcomes=models[0][1].outcomes)), *models]:
         best_of = [
-            judge_item(model.speaking_of(o.answer.question.outcomes), o.votes, segment=o.segment).best
+            judge_item(model.speaking_of(o.answer.question.outcomes), o.votes, traits=o.traits).best
             for o in test
         ]
         hits = sum(best == o.answer.outcome for best, o in zip(best_of, test, strict=True))

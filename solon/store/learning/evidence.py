@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, case, exists, func, or_, select
 
 from solon.consensus.panel import Vote
+from solon.consensus.traits import UNKNOWN, Traits
 from solon.questions import Question, question_of
 from solon.store.reviewing.overlaps import half_of
 from solon.store.reviewing.review_rows import VOTES
@@ -118,7 +119,7 @@ class JudgedItem:
         shown: ids of the candidates shown.
         votes: votes of the panel, and of the resolver, on them.
         against: outcome -> severity that critics hold against it, see `held_against`.
-        segment: what the field by which reliability may differ says of its seed; empty for nothing.
+        traits: what else is known of it.
     """
 
     item_id: str
@@ -132,7 +133,7 @@ class JudgedItem:
     shown: tuple[str, ...]
     votes: tuple[Vote, ...] = field(default=())
     against: dict[str, float] = field(default_factory=dict)
-    segment: str = ""
+    traits: Traits = UNKNOWN
 
 
 def counted_decisions(

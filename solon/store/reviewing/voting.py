@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select, update
 from solon.config.sections import ReviewersConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
+from solon.consensus.traits import UNKNOWN
 from solon.consensus.trust import Belief
 from solon.questions import NEITHER, question_of
 from solon.responses import Response, fields_of
@@ -29,7 +30,7 @@ from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.reading import form_in
 from solon.store.reviewing.review_rows import VOTES, ReviewRow, find_review
 from solon.store.reviewing.reviews import set_escalated, store_decision
-from solon.store.runs.segments import segments_on
+from solon.store.runs.traits import traits_on
 from solon.store.runs.verdicts import against_on, votes_on
 from solon.store.tables import assignments, decisions, items, reviews
 from solon.store.tables import consensus_versions as versions
@@ -272,11 +273,13 @@ def _panel(connection: Connection, review: ReviewRow) -> tuple[dict[str, float],
         return dict.fromkeys(outcomes, 1 / len(outcomes)), 1 / len(outcomes)
     shown = tuple(review.candidates)
     cast = votes_on(connection, [(review.item_id, review.attempt, shown)])[review.item_id]
+    asked = [(review.item_id, shown)]
+    traits = traits_on(connection, asked, segment=model.segment, texts=bool(model.texts))
     found = judge_item(
         model,
         cast,
         against=against_on(connection, [(question, shown)])[shown],
-        segment=segments_on(connection, model.segment, [review.item_id]).get(review.item_id, ""),
+        traits=traits.get(shown, UNKNOWN),
     )
     known = model.calibration.kind != "none"
     return found.posterior, found.confidence if known else min(found.confidence, UNCHECKED)

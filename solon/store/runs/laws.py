@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from solon.errors import StoreError, UsageError
 from solon.law import documents
@@ -14,7 +14,7 @@ from solon.store.database.audit_log import append
 from solon.store.database.events import event
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
-from solon.store.tables import table_of
+from solon.store.tables import items, table_of
 from solon.store.tables.law import Constitution, Rubric
 
 Kind = Literal["constitution", "rubric"]
@@ -225,6 +225,17 @@ def load_version(connection: Connection, kind: Kind, version_id: str) -> LawVers
     """The version with this id, which must exist."""
     table = table_of(_TABLES[kind])
     return _version(kind, connection.execute(select(table).where(table.c.id == version_id)).mappings().one())
+
+
+def rubric_of_items(connection: Connection, run_id: str) -> documents.Rubric | None:
+    """The rubric that most items of a run are under; None where there are no items."""
+    query = select(items.c.rubric_id).where(items.c.run_id == run_id).group_by(items.c.rubric_id)
+    found = connection.execute(query.order_by(func.count().desc(), items.c.rubric_id).limit(1)).scalar()
+    if found is None:
+        return None
+    rubric = load_version(connection, "rubric", found).document
+    assert isinstance(rubric, documents.Rubric)
+    return rubric
 
 
 def _version(kind: Kind, row: RowMapping) -> LawVersion:
