@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -118,12 +117,17 @@ def print_review(found: Review, *, store: str = "") -> None:
             out.print(styled(f"request: {candidate.prompt}", "italic"))
         out.print(styled(candidate.text))
     if found.state == "waiting":
-        out.print(
-            styled(f"\nchoices: {', '.join(found.choices)}; without an answer: skip, decline, escalate")
-        )
-        first = f" --candidate {found.candidates[0].id}" if found.candidates else ""
-        answer = f"{shlex.quote(found.choices[0])}{first}{store}"
-        out.print(styled(f"answer: solon review decide {found.id} {answer}"))
+        kind = "labels" if found.asks_label else "choices"
+        out.print(styled(f"\n{kind}: {', '.join(found.choices)}; without an answer: skip, decline, escalate"))
+        out.print(styled(f"answer: solon review decide {found.id} {_suggest(found)}{store}"))
+
+
+def _suggest(found: Review) -> str:
+    """An answer to fill in. No label is suggested: the first one would be as good as chosen."""
+    if found.asks_label:
+        return "LABEL"
+    first = f" --candidate {found.candidates[0].id}" if found.candidates else ""
+    return f"{found.choices[0]}{first}"
 
 
 @group.command("decide")
@@ -221,6 +225,8 @@ def _tell(review: Review, choice: str, candidate: str | None, taken: AnswerResul
         typer.echo(
             f"review {review.id}: {choice}{f' {candidate}' if candidate else ''} (decision {taken.decision_id})"
         )
+        if taken.saw_votes:
+            say("it decides, but teaches nothing: you had seen the panel's verdicts on this item")
         say("move its item on: solon resume")
 
 

@@ -307,6 +307,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
     out.print(
         f"  {summary.model_calls} model calls, {summary.spell_spending()}, {spell_seconds(summary.seconds)} of work"
     )
+    for line in summary.spell_unusable():
+        out.print(f"  {line}")
     if summary.queue is not None:
         out.print(clean(f"  queue: {spell_queue(summary.queue)}"))
     if out_of_set := summary.spell_taken_out():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import console, print_json
+from solon.cli.terminal import console, print_json, say
 from solon.display.text import clean, shorten
 
 if TYPE_CHECKING:
@@ -39,12 +39,24 @@ def show(
 
     with open_project(store, config) as project:
         found = project.trace(some_id)
-        item = str(found["item"]["id"])
+        item, expert = str(found["item"]["id"]), project.acting_expert()
         note_reading(project.store, project.actor(), "item.read", item, {"channel": "cli"})
     if json:
         print_json(found)
     else:
         console().print(draw(found))
+    if expert is not None:
+        _tell_reader(found, expert.actor)
+
+
+def _tell_reader(found: dict[str, Any], actor: str) -> None:
+    """Say to an expert who has still to answer what their answer is worth after they have seen the panel's."""
+    waiting = [review["id"] for review in found["reviews"] if review["state"] not in ("decided", "withdrawn")]
+    if waiting and actor not in {decision["actor"] for decision in found["decisions"]}:
+        say(
+            f"you have now seen the panel's verdicts: your answer to review {waiting[0]} will decide, but teach "
+            "nothing; `solon review show` tells none of them"
+        )
 
 
 def draw(found: dict[str, Any]) -> Tree:

@@ -9,6 +9,9 @@ from solon.config import NOT_SHAPING, Config, parse_config
 from solon.config.sections import ModelConfig, PrivacyConfig
 from solon.errors import UsageError
 
+SHOWN = 60
+"""Characters of a value that differs."""
+
 
 def check_prices(config: Config) -> None:
     """Refuse a limit on cost that cannot hold because a model in use has no price: an unknown cost is not zero.
@@ -29,17 +32,60 @@ def check_prices(config: Config) -> None:
 
 def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> str:
     """Return in words which keys of two stored configurations differ, with both values; `prefix` is their table."""
-    differences = []
+    differences: list[str] = []
     for key in sorted({*old, *new} - {"fingerprint", *NOT_SHAPING}):
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
-            inner = list_differences(before, after, f"{prefix}{key}.")
-            differences += [inner] if inner else []
+            differences.append(list_differences(before, after, f"{prefix}{key}."))
+        elif before != after and (_are_tables(before) or _are_tables(after)):
+            differences.append(_list_entries(before or [], after or [], f"{prefix}{key}"))
         elif before != after and (
             key in old or after not in ({}, [], "")
         ):  # else it is new in this version, and empty
-            differences.append(f"{prefix}{key} was {before!r:.60}, now {after!r:.60}")
-    return "; ".join(differences) or ("" if prefix else "its constitution, rubric or prompts were others")
+            differences.append(_spell_change(f"{prefix}{key}", before, after))
+    return "; ".join(filter(None, differences)) or (
+        "" if prefix else "its constitution, rubric or prompts were others"
+    )
+
+
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(entry, dict) for entry in value)
+
+
+def _list_entries(old: list[Any], new: list[Any], prefix: str) -> str:
+    """Which entries of a list of tables differ. Each is known by its `name`, else by its place, from 1."""
+    before, after = ({_name_entry(entry, n): entry for n, entry in enumerate(many, 1)} for many in (old, new))
+    differences = []
+    for name in {**before, **after}:
+        if name not in after:
+            differences.append(f"{prefix}[{name}] was removed")
+        elif name not in before:
+            differences.append(f"{prefix}[{name}] was added")
+        elif before[name] != after[name]:
+            differences.append(list_differences(before[name], after[name], f"{prefix}[{name}]."))
+    if list(before) != list(after) and not differences:
+        differences.append(f"the order of {prefix} was another")
+    return "; ".join(filter(None, differences))
+
+
+def _name_entry(entry: Mapping[str, Any], place: int) -> str:
+    return str(entry.get("name") or place)
+
+
+def _spell_change(key: str, before: Any, after: Any) -> str:
+    """Both values from shortly before the place where they begin to differ, if they are long."""
+    old, new = repr(before), repr(after)
+    if max(len(old), len(new)) <= SHOWN:
+        return f"{key} was {old}, now {new}"
+    pairs = enumerate(zip(old, new, strict=False))
+    differ = next((n for n, (one, other) in pairs if one != other), min(len(old), len(new)))
+    begin = max(0, differ - SHOWN // 3)
+    return f"{key} was {_cut(old, begin)}, now {_cut(new, begin)}"
+
+
+def _cut(value: str, begin: int) -> str:
+    end = begin + SHOWN
+    return f"{'...' if begin else ''}{value[begin:end]}{'...' if end < len(value) else ''}"
 
 
 def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config:

@@ -156,8 +156,7 @@ def learn(
         known = certificates.newest_consensus(connection, scope)
         last = certificates.learned_from(connection, known) if known else 0
         if not fitted or len(usable) <= last:
-            why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
-            return LearningResult(None, len(fitted), 0, None, why=why)
+            return LearningResult(None, len(fitted), 0, None, why=_nothing_new(decided, usable, fitted))
         evidence = gather(
             connection,
             run,
@@ -223,6 +222,23 @@ def learn(
         turned=turned,
         confirmed=confirmed,
         why=f"version {number} is in force{untrained}{_unknown_segment(evidence)}",
+    )
+
+
+def _nothing_new(
+    decided: Sequence[DecidedItem], usable: Sequence[DecidedItem], fitted: Sequence[DecidedItem]
+) -> str:
+    if not decided:
+        return "nothing new: no decision counts yet"
+    if not usable:
+        missing = f"none is old enough: the newest {OLD_ENOUGH} may still be taken back"
+    elif not fitted:
+        missing = "none is in the half that teaches"
+    else:
+        missing = f"the newest version learned from all {len(usable)} already"
+    return (
+        f"nothing new: {missing}; counted decisions: {len(decided)}, of which {len(fitted)} teach, "
+        f"{len(usable) - len(fitted)} only test and {len(decided) - len(usable)} are too fresh"
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
     from solon.store.learning.adoption import TakenOut
+    from solon.store.records.overview import Unusable
     from solon.store.reviewing.review_rows import ReviewRow
     from solon.store.runs.run_row import RunRow
 
@@ -73,6 +74,8 @@ class RunSummary:
             where nothing waits.
         taken_out: records that learning took out of the set, by reason (`unsure`, `turned`), and how many of these
             items have none now (`without_record`); None where there are none.
+        unusable: models and functions that gave nothing usable: `role`, `model`, on how many `texts` of those `asked`
+            about, and the first `error`.
     """
 
     run_id: str
@@ -107,6 +110,7 @@ class RunSummary:
     queue: dict[str, Any] | None = None
     usage_not_told: int = 0
     taken_out: TakenOut | None = None
+    unusable: tuple[Unusable, ...] = ()
 
     def to_json(self) -> str:
         """The fields as one JSON object."""
@@ -138,6 +142,10 @@ class RunSummary:
         out = self.taken_out
         return f"{out}; {out.without_record} of these items have no record now" if out else None
 
+    def spell_unusable(self) -> list[str]:
+        """A line for each model or function that gave nothing usable: on how many texts, and its first error."""
+        return [shorten(one, 250) for one in self.unusable]
+
     def _repr_html_(self) -> str:
         facts = {
             f"{self.items} items": self._spell_states(),
@@ -147,6 +155,7 @@ class RunSummary:
             "carried over": self.carried or None,
             "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
             "calls": f"{self.model_calls} model calls, {self.spell_spending()}, {self.seconds:.1f} s of work",
+            "nothing usable": "; ".join(self.spell_unusable()),
             "queue": self.queue and spell_queue(self.queue),
             "decisions to apply": self.decisions_to_apply or None,
             "not applied": self.worker and self.worker["why"],
@@ -195,6 +204,7 @@ class Review:
         kind: why somebody is asked (pilot, unsure, audit, second opinion, ...); None for reviewers, to whom audits look
             like everything else.
         asks: of a request of which nothing is drafted yet, what has to be decided about it; empty otherwise.
+        asks_label: whether the choices are labels.
     """
 
     id: str
@@ -208,6 +218,7 @@ class Review:
     state: str
     kind: str | None = None
     asks: str = ""
+    asks_label: bool = False
 
     def __repr__(self) -> str:
         return f"Review({self.id!r}, {self.recipe!r}, {self.state!r}, {shorten(self.prompt, SHORT)!r})"
@@ -348,6 +359,7 @@ def summarize(
     from solon.consensus.audit import rate_with_bound
     from solon.store.records import audits
     from solon.store.records.counts import count_taken_out
+    from solon.store.records.overview import unusable_answers
     from solon.store.reviewing import reuse, reviews, worker_problems
     from solon.store.reviewing.queue_figures import sum_queue
     from solon.store.runs import certificates, holds, items, runs
@@ -366,6 +378,7 @@ def summarize(
         flagged = audits.audited_unsafe(connection, run.id)
         known = audits.known_unsafe(connection, run.id)
         taken_out = count_taken_out(connection, run.id)
+        unusable = unusable_answers(connection, run.id)
         notes = list(_notes_on(connection, run, used.builtin, config.privacy))
         routing, wanted = config.routing, config.routing.review_budget if budget is None else budget
         queue = sum_queue(connection, run.id, run.recipe, wanted, routing.review_seconds)
@@ -408,6 +421,7 @@ def summarize(
         queue=queue,
         taken_out=taken_out,
         usage_not_told=used.unknown_tokens,
+        unusable=unusable,
     )
 
 
@@ -438,7 +452,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         blind: without what the panel says of it.
         kinds: with why somebody is asked.
     """
-    from solon.responses import choices_of
+    from solon.responses import choices_of, is_label
     from solon.store.reviewing.queue_figures import kind_told
     from solon.store.reviewing.reading import read_candidates, request_of
     from solon.store.reviewing.review_rows import what_is_asked
@@ -461,6 +475,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         state=row.state,
         kind=kind_told(row.kind, row.rule) if kinds else None,
         asks=what_is_asked(row),
+        asks_label=is_label(row.response_schema),
     )
 
 

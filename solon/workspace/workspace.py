@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -852,7 +852,7 @@ class Workspace:
             UsageError: there is no such state or run, or the token is wrong.
         """
         from solon.store.reviewing.queue import answerable
-        from solon.store.reviewing.review_rows import STATES, list_reviews
+        from solon.store.reviewing.review_rows import STATES, each_review
         from solon.store.runs.runs import find_run
 
         check_state("review", state, STATES)
@@ -861,9 +861,10 @@ class Workspace:
         with self.store.connect() as connection:
             if run_id is not None:
                 run_id = find_run(connection, run_id).id
-            rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
+            found = each_review(connection, state=state, run_id=run_id)
             if expert is not None and state == "waiting":
-                rows = answerable(connection, expert.actor, rows)
+                found = answerable(connection, expert.actor, found)
+            rows = list(islice(found, limit))
         shown_columns = ("id", "recipe", "kind", "prompt", "reasons", "state")
         views = (view_review(self.store, row, blind=blind, kinds=kinds) for row in rows)
         return Listing(views, columns=shown_columns)

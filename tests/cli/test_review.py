@@ -161,3 +161,13 @@ def test_a_misspelt_state_is_refused_with_all_states(solon: Cli, waiting: Review
     solon("review", "list", "--state", "wating").fails(
         2, "'wating'", "did you mean 'waiting'?", "held, withdrawn"
     )
+
+
+def test_no_label_is_suggested_and_no_candidate_is_needed(solon: Cli, five_seeds: Path, folder: Path) -> None:
+    (folder / "solon.toml").write_text('[label]\nlabels = ["clinical", "legal"]\n')
+    solon("run", "label", "--seeds", five_seeds)
+    review = solon("review", "list", "--json").json["reviews"][0]["review_id"]
+    shown = solon("review", "show", review).out
+    assert "labels: clinical, legal; without an answer" in shown
+    assert f"answer: solon review decide {review} LABEL\n" in shown
+    assert solon("review", "decide", review, "legal").code == 0

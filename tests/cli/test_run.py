@@ -202,3 +202,18 @@ def test_a_limit_below_one_is_refused_in_python_too(folder: Path) -> None:
 
     with Project() as project, pytest.raises(UsageError, match="limit is 0"):
         project.run("preference", ["Why?"], limit=0)
+
+
+def test_a_function_that_gives_nothing_usable_is_told(solon: Cli, five_seeds: Path, folder: Path) -> None:
+    code = 'from solon import judge\n\n\n@judge("odd", "1")\ndef odd(a, b):\n    return "neither of them"\n'
+    (folder / "odd_judges.py").write_text(code)
+    judges = '[[judges]]\npython = "odd_judges:odd"\n[[judges]]\n'
+    (folder / "solon.toml").write_text(
+        f'{(folder / "solon.toml").read_text()}{judges}[routing]\npolicy = "always"\n'
+    )
+    ran = solon("run", "preference", "--seeds", five_seeds)
+    told = " ".join(ran.out.split())
+    assert "judge python:odd@1+" in told
+    assert "gave nothing usable on 5 of 5 texts; first: bad_output: " in told
+    assert "5 of 5 texts" in " ".join(solon("status").out.split())
+    assert solon("status", "--json").json["runs"][0]["unusable"][0]["texts"] == 5

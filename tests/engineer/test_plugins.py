@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from solon import critic, generator, judge
+from solon.display.text import escape_html
 from solon.errors import ConfigError, UsageError
 from solon.plugins import BadAnswer, load_plugin, read_opinion
 from solon.project import Project
@@ -80,6 +81,11 @@ def test_every_role_in_one_run(open_project: Any) -> None:
     assert {c["worst"] for c in found["critiques"]} == {"minor"}
     assert all(c["principles"] for c in found["critiques"])
     assert echo.identity in {c["author"] for c in found["candidates"]}
+    told = {one.model: (one.role, one.texts, one.asked) for one in run.unusable}
+    assert told == {plugin.identity: ("judge", 2, 2) for plugin in (broken, slow, mad)}
+    line = next(line for line in run.spell_unusable() if mad.identity in line)
+    assert f"judge {mad.identity} gave nothing usable on 2 of 2 texts; first: bad_output: " in line
+    assert escape_html(line) in run._repr_html_()
     made = rows(project)
     assert {row.cost for row in made} == {0.0}
     assert {(row.input_tokens, row.output_tokens, row.attempts) for row in made} == {(0, 0, 0)}

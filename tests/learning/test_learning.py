@@ -20,6 +20,7 @@ from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
 from solon.questions import PAIR
 from solon.store.learning.evidence import DecidedItem
+from solon.store.reviewing.overlaps import half_of
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.certificates import (
@@ -60,6 +61,38 @@ def test_decisions_without_a_token_teach_nothing(project: Project) -> None:
     learned = project.learn()
     assert learned.version is None
     assert query(project, "SELECT count(*) FROM certificates") == [(0,)]
+
+
+def test_what_is_missing_is_said_where_nothing_is_learned(project: Project) -> None:
+    project.run("preference", seeds(30))
+    assert project.learn().why == "nothing new: no decision counts yet"
+    with project.store.connect() as connection:
+        waiting = [r for r in list_reviews(connection) if r.kind == "interrupt" and r.rule == "pilot"]
+    seed_of = dict(query(project, "SELECT id, seed_id FROM items"))
+    halves = {r.id: half_of(project.store.key, str(seed_of[r.item_id])) for r in waiting}
+
+    def answer(half: str) -> int:
+        chosen = [one for one in waiting if halves[one.id] == half]
+        for review in chosen:
+            said = {"choice": "prefer", "candidate": review.candidates[0]}
+            decide(project.store, review.id, said, actor="expert:ada", channel="api", counts=True)
+        return len(chosen)
+
+    tested = answer("held_out")
+    assert 0 < tested <= 10
+    assert project.learn().why == (
+        f"nothing new: none is in the half that teaches; counted decisions: {tested}, of which 0 teach, "
+        f"{tested} only test and 0 are too fresh"
+    )
+    fresh = project.learn(everything=False).why
+    assert fresh.startswith("nothing new: none is old enough")
+    assert fresh.endswith(f"0 teach, 0 only test and {tested} are too fresh")
+    taught = answer("seen")
+    assert project.learn().version == 1
+    assert project.learn().why == (
+        f"nothing new: the newest version learned from all {tested + taught} already; counted decisions: "
+        f"{tested + taught}, of which {taught} teach, {tested} only test and 0 are too fresh"
+    )
 
 
 def test_from_pilot_to_certificate_at_no_model_cost(project: Project) -> None:

@@ -256,6 +256,23 @@ def test_an_expert_can_answer_all_that_is_listed_for_them(pilot: Project) -> Non
     assert len(waiting(pilot)) == twice
 
 
+def test_a_limit_counts_what_the_expert_may_answer(pilot: Project) -> None:
+    """A second opinion on what they answered stands first in the queue, and is for somebody else."""
+    token = pilot.add_expert("Ada")
+    with Project(pilot.store.url, config=PILOT, expert=token) as opened:
+        all_of_them = [review.id for review in opened.reviews()]
+        for review in opened.reviews(limit=3):
+            opened.decide(review.id, "prefer", review.candidates[0], rationale="so")
+        with pilot.store.transaction() as connection:
+            twin = reviews.c.state == "decided"
+            for row in connection.execute(select(reviews).where(twin)).mappings().all():
+                again = {**row, "id": f"{row['id'][:-1]}x", "state": "waiting", "kind": "overlap"}
+                connection.execute(reviews.insert(), [{**again, "priority": -9.0, "leased": False}])
+        left = all_of_them[3:]
+        assert [review.id for review in opened.reviews(limit=2)] == left[:2]
+        assert [review.id for review in opened.reviews()] == left
+
+
 def test_an_expert_reads_blind_and_the_log_says_who(
     pilot: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -336,3 +353,21 @@ def test_nobody_can_say_to_be_somebody_else(project: Project) -> None:
         project.decide(review.id, "tie", actor="expert:somebody")
     with project.store.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM decisions")).scalar_one() == 0
+
+
+def test_who_shows_a_lineage_is_told_what_their_answer_is_worth(
+    pilot: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first, second = [one for one in waiting(pilot) if one.kind == "interrupt"][:2]
+    store = ["--store", pilot.store.url]
+    assert solon("show", first.item_id, *store) == 0
+    assert "teach" not in capfd.readouterr().err, "without a token nothing is blind anyway"
+    monkeypatch.setenv("SOLON_TOKEN", pilot.add_expert("Ada"))
+    assert solon("show", first.item_id, *store) == 0
+    assert f"your answer to review {first.id} will decide, but teach nothing" in capfd.readouterr().err
+    for review, told in ((first, True), (second, False)):
+        decide = ["review", "decide", review.id, "prefer", "--candidate", "1", "--rationale", "so"]
+        assert solon(*decide, *store) == 0
+        assert ("decides, but teaches nothing" in capfd.readouterr().err) is told
+    assert solon("show", second.item_id, *store) == 0
+    assert "teach" not in capfd.readouterr().err, "they have answered already"

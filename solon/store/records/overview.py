@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
+from solon.formats.records import plain_model
 from solon.store.database.engine import sqlite_path
 from solon.store.database.store import Store
 from solon.store.runs.holds import is_held
-from solon.store.tables import constitutions, items, records, reviews, rubrics, seeds, texts
+from solon.store.tables import calls, constitutions, items, records, reviews, rubrics, seeds, texts
 
 _LAW = {"constitution": constitutions, "rubric": rubrics}
 
@@ -67,6 +68,60 @@ def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[Failure]:
     )
     with store.connect() as connection:
         return [Failure(state, str(why), int(n), one) for state, why, n, one in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A model or function that gave nothing usable on some of a run's texts.
+
+    Attributes:
+        role: what it was asked as: judge, critic, generator, ...
+        model: the model as the configuration names it, or the function.
+        texts: on how many texts (items) it gave nothing usable.
+        asked: on how many it was asked.
+        error: its first error, with the kind of error.
+    """
+
+    role: str
+    model: str
+    texts: int
+    asked: int
+    error: str
+
+    def __str__(self) -> str:
+        name = plain_model(self.model)
+        return f"{self.role} {name} gave nothing usable on {self.texts} of {self.asked} texts; first: {self.error}"
+
+
+def unusable_answers(connection: Connection, run_id: str, limit: int = 5) -> tuple[Unusable, ...]:
+    """Which models and functions gave a run nothing usable, on how many texts and why, the most frequent first.
+
+    A call that came to nothing, and is made again, is no answer.
+    """
+    answered = and_(calls.c.run_id == run_id, calls.c.content_key != calls.c.id)
+    failed = and_(answered, calls.c.outcome != "ok")
+    number = func.count(calls.c.item_id.distinct())
+    groups = (
+        select(calls.c.role, calls.c.model, number)
+        .where(failed)
+        .group_by(calls.c.role, calls.c.model)
+        .order_by(number.desc(), calls.c.role, calls.c.model)
+        .limit(limit)
+    )
+    found = []
+    for role, model, n in connection.execute(groups).all():
+        same = and_(calls.c.role == role, calls.c.model == model)
+        asked = connection.execute(select(number).where(answered, same)).scalar_one()
+        first = (
+            select(calls.c.outcome, texts.c.body)
+            .join(texts, texts.c.id == calls.c.error_id, isouter=True)
+            .where(failed, same)
+            .order_by(calls.c.created_at, calls.c.id)
+            .limit(1)
+        )
+        kind, told = connection.execute(first).one()
+        found.append(Unusable(role, model, int(n), int(asked), f"{kind}: {told}" if told else kind))
+    return tuple(found)
 
 
 def waiting_graph_versions(store: Store) -> list[tuple[str, str, int]]:

@@ -49,6 +49,7 @@ class AnswerResult:
         review_id: the review that was answered.
         decision_id: the decision that it made; None where it made none.
         replayed: the same answer had been taken in before, and nothing was changed.
+        saw_votes: the person had seen what the panel found: it decides, and teaches nothing.
     """
 
     kind: Kind
@@ -56,6 +57,7 @@ class AnswerResult:
     review_id: str
     decision_id: str | None
     replayed: bool
+    saw_votes: bool = False
 
 
 def asks_why(store: Store, review: ReviewRow, actor: str) -> bool:
@@ -157,7 +159,7 @@ def answer_lease(
         return _set_aside(store, connection, expert, lease, review, answer, basics)
     response = read_answer(connection, review, answer)
     _check_rationale(store, review, expert.actor, channel, response)
-    decision_id = None
+    decision_id, saw = None, False
     kind: Kind = "decided"
     if review.kind not in PERSONAL and not expert.believed(reviewers).final:
         kind = "vote"
@@ -166,7 +168,7 @@ def answer_lease(
         kind = "second"
         _keep_beside(store, connection, lease, response, basics, "second")
     else:
-        counts = review.kind != REPEAT and not saw_votes(connection, expert.actor, review)
+        saw = saw_votes(connection, expert.actor, review)
         decision_id = store_decision(
             store,
             connection,
@@ -174,7 +176,7 @@ def answer_lease(
             response,
             actor=expert.actor,
             channel=channel,
-            counts=counts,
+            counts=review.kind != REPEAT and not saw,
             times=all_times,
         )
         close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
@@ -188,7 +190,7 @@ def answer_lease(
             ask_others(connection, review, answers)
     if kind != "vote":
         note_disagreement(store, connection, review)
-    return AnswerResult(kind, lease.id, review.id, decision_id, False)
+    return AnswerResult(kind, lease.id, review.id, decision_id, False, saw)
 
 
 def _lease_of(connection: Connection, actor: str, token: str, review_id: str) -> Lease:

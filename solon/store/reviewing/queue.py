@@ -306,14 +306,16 @@ def lease_review(
     return lease_taken, find_review(connection, review.id)
 
 
-def answerable(connection: Connection, actor: str, waiting: Iterable[ReviewRow]) -> list[ReviewRow]:
+def answerable(connection: Connection, actor: str, waiting: Iterable[ReviewRow]) -> Iterator[ReviewRow]:
     """The reviews that a person can answer one after the other: each question once, and none that they have
     answered. A second opinion on their own answer is for somebody else.
     """
-    questions: dict[tuple[str, str], ReviewRow] = {}
+    seen: set[tuple[str, str]] = set()
     for review in waiting:
-        questions.setdefault((review.item_id, review.content_hash), review)
-    return [review for review in questions.values() if not _has_answered(connection, actor, review)]
+        question = (review.item_id, review.content_hash)
+        if question not in seen and not _has_answered(connection, actor, review):
+            yield review
+        seen.add(question)
 
 
 def _has_answered(connection: Connection, actor: str, review: ReviewRow) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,8 +113,15 @@ STATES = ("waiting", "decided", "opening", "held", "withdrawn")
 def list_reviews(
     connection: Connection, *, state: str = "waiting", run_id: str | None = None, limit: int = 100
 ) -> list[ReviewRow]:
+    """The first reviews of `each_review`, at most `limit`."""
+    return list(each_review(connection, state=state, run_id=run_id, limit=limit))
+
+
+def each_review(
+    connection: Connection, *, state: str = "waiting", run_id: str | None = None, limit: int | None = None
+) -> Iterator[ReviewRow]:
     """Reviews in a state, those that wait in the order of the queue, others the oldest first; without those that are
-    made for one person."""
+    made for one person. Each is read where it is asked for, so that whoever passes some over need not read all."""
     query = (
         select(reviews)
         .where(reviews.c.state == state, reviews.c.kind.not_in(PERSONAL))
@@ -122,7 +130,8 @@ def list_reviews(
     )
     if run_id is not None:
         query = query.where(reviews.c.run_id == run_id)
-    return [ReviewRow(**row) for row in connection.execute(query).mappings()]
+    for row in connection.execute(query).mappings():
+        yield ReviewRow(**row)
 
 
 def what_is_asked(review: ReviewRow) -> str:
