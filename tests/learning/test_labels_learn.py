@@ -96,7 +96,7 @@ def answer(project: Project, labels: tuple[str, ...], kind: str, actor: str, wro
     """Answer what waits as an expert who is wrong now and then; how many there were."""
     text_of, asked = texts_of(project), waiting(project, kind)
     for review in asked:
-        said = said_by(actor, text_of[review.candidates[0]], list(labels), wrong)
+        said = said_by("expert", text_of[review.candidates[0]], list(labels), wrong)
         decide(project.store, review.id, {"choice": said}, actor=actor, channel="api", counts=True)
     return len(asked)
 
@@ -107,7 +107,7 @@ def test_a_panel_of_labels_learns_and_keeps_what_its_certificate_promises(
 ) -> None:
     with labelling(tmp_path, labels) as project:
         ada, _ = add_expert(project.store, "Ada", role="expert", by="local:test")
-        assert answer(project, labels, "interrupt", ada.actor) >= 150
+        assert answer(project, labels, "interrupt", ada.actor, wrong=0.0) >= 150
         learned = project.learn()
         assert learned.granted, learned.why
         weights = _weights(project)
