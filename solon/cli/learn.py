@@ -58,6 +58,8 @@ def spell_learned(learned: LearningResult) -> str:
     if learned.version is None:
         return lines[0]
     lines.append(f"version {learned.version}: fitted on {learned.fitted_on} decisions")
+    if learned.told:
+        lines.append(clean(f"learned of the judges: {learned.told}"))
     if learned.refused_judges:
         named = ", ".join(plain_model(name) for name in learned.refused_judges)
         lines.append(clean(f"refused, no better than chance and without weight: {named}; see `solon judges`"))
@@ -113,6 +115,8 @@ def spell_status(found: dict[str, Any]) -> str:
         lines.append(
             f"  version {version['number']} {version['kind']}: {version['decisions']} decisions, {version['made_at']}"
         )
+        if version["told"]:
+            lines.append(clean(f"    {version['told']}"))
     if not found["versions"]:
         lines.append("  no version was learned yet: the prior is in force")
     for look in found["looks"]:

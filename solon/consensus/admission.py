@@ -110,7 +110,7 @@ def admit(
         wanted: lower bounds from which a voter is admitted.
     """
     silent = {vote.judge for cast in votes.values() for vote in cast if vote.outcome == SILENT}
-    sides = _sides(votes, outcomes)
+    sides = sides_of(votes, outcomes)
     found = []
     for voter in sorted(sides.keys() - silent):
         tallies = _count(sides[voter], truth, outcomes)
@@ -130,7 +130,9 @@ def refuse(model: ConsensusModel, voters: Iterable[str]) -> ConsensusModel:
     return replace(model, refused=names, tiers=tuple(refuse(tier, names) for tier in model.tiers))
 
 
-def _sides(votes: Mapping[str, Sequence[Vote]], outcomes: Sequence[str]) -> dict[str, dict[str, str | None]]:
+def sides_of(
+    votes: Mapping[str, Sequence[Vote]], outcomes: Sequence[str]
+) -> dict[str, dict[str, str | None]]:
     """voter -> item -> the outcome that most of its share goes to over seats, orders and samples, None where it is
     undecided. Who abstains said nothing."""
     index = {outcome: place for place, outcome in enumerate(outcomes)}

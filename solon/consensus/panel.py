@@ -20,6 +20,7 @@ from solon.errors import InternalError
 
 __all__ = ["Calibration", "Consensus", "ConsensusModel", "Vote", "channel_of", "judge_item", "share_of"]
 
+PLACES = ("A", "B")
 TIE = "tie"
 ABSTAIN = "abstain"
 SILENT = "silent"
@@ -74,6 +75,11 @@ class Vote:
             shares=verdict.shares,
             rated=verdict.scores,
         )
+
+
+def is_directed(outcomes: Sequence[str]) -> bool:
+    """Whether the outcomes are more than the two places of a pair, which say nothing of what stands there."""
+    return tuple(outcomes) != PLACES
 
 
 _IN_ORDER = attrgetter("judge", "seat", "order", "sample")

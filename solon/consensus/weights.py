@@ -22,6 +22,7 @@ from solon.consensus.candidates import FLEXIBILITY_COST, WEIGHTS, Candidate, ave
 from solon.consensus.confusions import confusion_candidates
 from solon.consensus.logit import fit_logit, log_softmax
 from solon.consensus.model import PRIOR_ACCURACY, PRIOR_CORRELATION
+from solon.consensus.panel import is_directed
 from solon.consensus.ratings import Maps, average_maps, rating_candidates
 
 NAIVE_BAYES = ((2.0, 0.0, 1.0), (8.0, 0.0, 0.5), (32.0, 0.0, 0.25), (4.0, 4.0, 1.0), (4.0, 16.0, 0.75))
@@ -32,7 +33,6 @@ MOST_FEATURES = 80
 """With more, the logit looks at voters only; with more voters than this it is left out (time, not accuracy)."""
 MOST_WORK = 200_000_000
 """Multiplications in a step of the logit; where voters, outcomes and decisions ask for more, it is left out."""
-PLACES = ("A", "B")
 AGREEMENT_PRIOR = -3.0
 """Log prior of agreement-based weights for judges that may share errors (models); 0 for independent people. A twentieth
 of the average, before any decision: it decides where the plain verdicts are level, and turns no lead of theirs.
@@ -148,11 +148,6 @@ def learn_weights(
         voter, channel, position, base, left_out, mixture, plain,
         average(share, [c.confusion for c in candidates]), average_maps(ballots, share, candidates, rubric or {}),
     )  # fmt: skip
-
-
-def is_directed(outcomes: Sequence[str]) -> bool:
-    """Whether the outcomes are more than the two places of a pair, which say nothing of what stands there."""
-    return tuple(outcomes) != PLACES
 
 
 def _design(ballots: Ballots) -> Floats:

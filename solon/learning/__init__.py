@@ -20,7 +20,7 @@ from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.traits import UNKNOWN
 from solon.consensus.worth import RELIABILITY, weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
-from solon.learning.admission import admit_voters
+from solon.learning.admission import admit_voters, tell_voters
 from solon.learning.certificates import certify_sample, cuts_of
 from solon.learning.classifier import hear_classifier
 from solon.learning.evidence import Evidence, gather, is_drawn_at_random, rate_reviewers
@@ -75,6 +75,8 @@ class LearningResult:
         why: what was done, or why nothing was, in words.
         tiers: how many tiers of judges the panel has.
         refused_judges: voters that have no weight in the new version, since they are no better than chance.
+        told: what decisions on items drawn at random show of the voters: who is lenient, strict or one-sided, and whose
+            scores rank; empty where nothing shows.
     """
 
     version: int | None
@@ -90,6 +92,7 @@ class LearningResult:
     why: str = ""
     tiers: int = 1
     refused_judges: tuple[str, ...] = ()
+    told: str = ""
 
     @property
     def granted(self) -> bool:
@@ -171,6 +174,7 @@ def learn(
         evidence = heard.vote_in(connection, evidence) if heard is not None else evidence
         # Of the seen half alone: what is refused is fitted, and the held-out half tests it.
         admissions = admit_voters(connection, evidence.fit_on, evidence.votes, question)
+        told = tell_voters(connection, evidence.fit_on, evidence.votes, question)
     refused = frozenset(one.voter for one in admissions if one.standing == "refused")
     evidence = evidence.without(refused)
     model = refuse(_fit(question, evidence, evidence.fit_on, config.tiers), refused)
@@ -192,6 +196,7 @@ def learn(
                 "decisions": [d.decision_id for d in evidence.fit_on],
                 "usable": len(usable),
                 "stopping": asdict(stopping),
+                "told": told,
             },
         )
         certificate = _certify(connection, config, run, version_id, model, sample, presumed)
@@ -206,6 +211,7 @@ def learn(
         stopping=asdict(stopping),
         tiers=max(config.tiers) + 1,
         refused_judges=tuple(sorted(refused)),
+        told=told,
     )
     untrained = UNTRAINED if heard is not None and heard.trained is None else ""
     if before is not None and not granted:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from solon.consensus.admission import WANTED, Admission, admit
+from solon.consensus.admission import WANTED, Admission, admit, sides_of
+from solon.consensus.leanings import find_leaning, measure_ranking, spell_leaning, spell_ranking
+from solon.consensus.panel import is_directed
+from solon.formats.records import plain_model
 from solon.learning.evidence import is_drawn_at_random
 from solon.questions import ACCEPT
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.verdicts import RESOLVER, scores_by_judge
+
+MOST = 4
+"""Voters that a line speaks of."""
 
 if TYPE_CHECKING:
     from solon.consensus.panel import Vote
@@ -33,11 +39,43 @@ def admit_voters(
         question: that was asked.
         wanted: lower bounds of its rates from which a voter is admitted.
     """
+    cast, truth, scores = _drawn(connection, decided, votes, question)
+    return admit(cast, truth, question.outcomes, scores=scores, wanted=wanted)
+
+
+def tell_voters(
+    connection: Connection,
+    decided: Sequence[DecidedItem],
+    votes: Mapping[str, Sequence[Vote]],
+    question: Question,
+) -> str:
+    """What experts' decisions show of the voters, in one line: those that lean most come first. Arguments as of
+    `admit_voters`."""
+    cast, truth, scores = _drawn(connection, decided, votes, question)
+    if not is_directed(question.outcomes):
+        return ""
+    told: list[tuple[float, str]] = []
+    for voter, sides in sides_of(cast, question.outcomes).items():
+        leaning = find_leaning(sides, truth, question.outcomes)
+        ranked = measure_ranking((scores or {}).get(voter, {}), truth, question.outcomes[0])
+        words = [spell_leaning(leaning, question.outcomes)] if leaning else []
+        words += filter(None, [spell_ranking(ranked)])
+        if words:
+            told.append((leaning.rate if leaning else 0.0, f"{plain_model(voter)} is {', '.join(words)}"))
+    return "; ".join(words for _, words in sorted(told, key=lambda one: (-one[0], one[1]))[:MOST])
+
+
+def _drawn(
+    connection: Connection,
+    decided: Sequence[DecidedItem],
+    votes: Mapping[str, Sequence[Vote]],
+    question: Question,
+) -> tuple[dict[str, list[Vote]], dict[str, str], dict[str, dict[str, float]] | None]:
+    """The votes of judges on items that were drawn at random, what experts said of these, and judges' mean scores."""
     drawn = [one for one in decided if speaks_for_all(one) and question.is_outcome(one.outcome)]
     cast = {one.item_id: _of_judges(votes.get(one.item_id, ())) for one in drawn}
     scores = _scores(connection, drawn) if question == ACCEPT else None
-    truth = {one.item_id: str(one.outcome) for one in drawn}
-    return admit(cast, truth, question.outcomes, scores=scores, wanted=wanted)
+    return cast, {one.item_id: str(one.outcome) for one in drawn}, scores
 
 
 def speaks_for_all(decided: DecidedItem) -> bool:

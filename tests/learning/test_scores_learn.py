@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,7 +69,11 @@ def test_scores_are_learned_from_and_judged_alike_in_the_run_and_from_the_store(
             good = is_good(text_of[review.candidates[0]])
             said = {"choice": "accept" if good else "reject"}
             decide(project.store, review.id, said, actor=ada.actor, channel="api", counts=True)
-        assert project.learn().version == 1
+        learned = project.learn()
+        assert learned.version == 1
+        lenient = r"python:kind@1\S* is lenient \(accepts 100% of the \d+ that experts reject\), "
+        assert re.match(lenient + r"a good ranker by its scores \(0\.\d\d\)", learned.told), learned.told
+        assert project.learned()["versions"][-1]["told"] == learned.told
         project.resume()
         with project.store.connect() as connection:
             payload = connection.execute(

@@ -33,6 +33,7 @@ class Version(BaseModel):
         kind: what it was learned from, see `solon.consensus.model.ConsensusModel`.
         decisions: that fitted it.
         made_at: when.
+        told: what it learned of the voters, in words; empty where nothing showed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +43,7 @@ class Version(BaseModel):
     kind: str
     decisions: int
     made_at: str
+    told: str = ""
 
 
 class Look(BaseModel):
@@ -149,7 +151,12 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         not_counted=others,
         versions=tuple(
             Version(
-                id=v.id, number=v.number, kind=v.kind, decisions=v.decisions, made_at=moment(v.created_at)
+                id=v.id,
+                number=v.number,
+                kind=v.kind,
+                decisions=v.decisions,
+                made_at=moment(v.created_at),
+                told=v.told,
             )
             for v in versions
         ),

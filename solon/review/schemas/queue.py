@@ -408,6 +408,7 @@ class RunStats(Wire):
         cost: their price; null where not known.
         seconds: how long the run has worked.
         created_at: when it was begun, in epoch seconds.
+        learned: what the newest consensus version learned of the judges, in words; empty where nothing showed.
     """
 
     id: Id
@@ -426,6 +427,7 @@ class RunStats(Wire):
     cost: float | None
     seconds: float
     created_at: float
+    learned: str
 
 
 class SelfAgreement(Wire):

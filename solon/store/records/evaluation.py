@@ -356,6 +356,7 @@ class VersionRow:
         kind: kind of its consensus model.
         decisions: how many decisions it was fitted on.
         created_at: when it was made, in epoch seconds.
+        told: what it learned of the voters, in words; empty where nothing showed.
     """
 
     id: str
@@ -363,6 +364,7 @@ class VersionRow:
     kind: str
     decisions: int
     created_at: float
+    told: str = ""
 
 
 def consensus_versions(connection: Connection, scope: str) -> list[VersionRow]:
@@ -370,7 +372,12 @@ def consensus_versions(connection: Connection, scope: str) -> list[VersionRow]:
     query = select(versions).where(versions.c.scope == scope).order_by(versions.c.number)
     return [
         VersionRow(
-            row.id, row.number, row.kind, len((row.fitted_on or {}).get("decisions", ())), row.created_at
+            row.id,
+            row.number,
+            row.kind,
+            len((row.fitted_on or {}).get("decisions", ())),
+            row.created_at,
+            (row.fitted_on or {}).get("told", ""),
         )
         for row in connection.execute(query)
     ]
