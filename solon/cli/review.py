@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -118,7 +119,8 @@ def print_review(found: Review, *, store: str = "") -> None:
         out.print(styled(candidate.text))
     if found.state == "waiting":
         kind = "labels" if found.asks_label else "choices"
-        out.print(styled(f"\n{kind}: {', '.join(found.choices)}; without an answer: skip, decline, escalate"))
+        known = ", ".join(map(shlex.quote, found.choices))  # as they are typed on the command line
+        out.print(styled(f"\n{kind}: {known}; without an answer: skip, decline, escalate"))
         out.print(styled(f"answer: solon review decide {found.id} {_suggest(found)}{store}"))
 
 

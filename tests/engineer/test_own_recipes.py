@@ -463,7 +463,9 @@ def test_the_lineage_of_a_label_names_it_and_its_answer_can_be_pasted(
         project.run("mine", ["One."])
         review = project.reviews()[0]
         show_review(review.id, store=project.store.url)
-        assert f"review decide {review.id} 'two words'" in " ".join(capsys.readouterr().out.split())
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "labels: 'two words', other;" in shown
+        assert f"review decide {review.id} LABEL" in shown
         project.decide(review, "two words")
         project.resume()
         record = project.records()[0]

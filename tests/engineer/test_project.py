@@ -24,6 +24,7 @@ from solon.project.releases import Releases
 METHODS = {
     "recipes": "list_recipes",
     "audit verify": "verify_audit",
+    "judges": "judges",
     "diff": "diff",
     "doctor": "doctor",
     "eval SUITE": "evaluate",
