@@ -228,7 +228,9 @@ def _answer(project: Project, out: Console) -> dict[str, Any]:
 
 def _certify(project: Project, out: Console) -> dict[str, Any]:
     """The certificate, or what the newest look says is missing for it."""
-    project.learn()
+    learned = project.learn()
+    if learned.moved_items:
+        project.resume()
     found = project.learned()
     certificate, looks = found["in_force"], found["looks"]
     missing = (
@@ -236,6 +238,8 @@ def _certify(project: Project, out: Console) -> dict[str, Any]:
     )
     _head(out, 5, "The certificate: how often accepted records agree with the experts, and how sure that is")
     _line(out, "in force" if certificate else "none yet", certificate["promise"] if certificate else missing)
+    if learned.taken_out:
+        _line(out, "taken out", f"{learned.taken_out}; they are judged or asked anew")
     return {"certificate": certificate, "missing_for_certificate": None if certificate else missing}
 
 

@@ -112,7 +112,7 @@ def test_without_any_extra_one_can_run_answer_and_export(
 ) -> None:
     for extra in set(EXTRAS.values()):
         hide(extra)
-    assert solon("demo", "--json").json["records"] == 29
+    assert solon("demo", "--json").json["records"] == 28
     assert solon(*RUN).code in (0, 3)
     assert solon("expert", "add", "Ada").code == 0
     assert solon("export", "--format", "jsonl", "--output", "out.jsonl").code == 0
