@@ -302,7 +302,8 @@ class Config(Section):
         shaping = {k: v for k, v in self.effective().items() if k not in NOT_SHAPING}
         shaping["run"].pop("concurrency")
         shaping["law"].pop("quorum")
-        shaping["routing"].pop("own_family")  # what is said, not what is done
+        for said in ("own_family", "admit"):  # what is said, not what is done
+            shaping["routing"].pop(said)
         shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]
         if self.label == LabelConfig():
             shaping.pop("label")  # as it was before there was the recipe
