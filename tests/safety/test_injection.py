@@ -166,8 +166,8 @@ def test_a_model_that_repeats_the_mark_cannot_close_its_block() -> None:
 
 
 def test_no_template_leaves_a_foreign_text_bare() -> None:
-    """Every variable but the law's, the persona, the closed verdict, the recipe's labels and the question that a rule is
-    configured with is fenced everywhere."""
+    """Every variable but the law's, the persona, the closed verdict, the recipe's labels and what a rule asks is fenced
+    everywhere."""
     trusted = {"constitution", "rubric", "persona", "verdict", "labels", "question", "mark"}
     for prompt in PromptLibrary():
         for name in set(prompt.variables) - trusted:
