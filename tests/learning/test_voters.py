@@ -196,7 +196,10 @@ def test_verdicts_brought_along_and_rules_are_one_panel(tmp_path: Path) -> None:
         assert {"worker 0", "worker 1", "worker 2", "1: plastic", "5: classifier"} <= seats
 
 
-def test_a_verdict_that_is_no_label_is_refused_by_its_row(tmp_path: Path) -> None:
+def test_a_verdict_that_is_no_label_is_refused_by_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where the refused rows go beside a store that is no file
     seeds = [
         {"id": "good", "prompt": "a", "verdicts": [{"judge": "w", "verdict": "fee"}]},
         {"id": "bad", "prompt": "b", "verdicts": [{"judge": "w", "verdict": "fees"}]},
