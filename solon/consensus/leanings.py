@@ -1,5 +1,5 @@
-"""What decisions show of each voter, in words: whom it favours wrongly, and whether its scores rank. Imports no numpy,
-no I/O.
+"""What decisions show of each voter, in words: whom it favours wrongly, and whether its scores rank. Imports numpy, no
+I/O.
 
 A voter leans to an outcome where it names it wrongly more often than it names the others wrongly, by exact bounds of
 both rates; who is wrong in all directions alike leans nowhere.
@@ -11,13 +11,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from solon.consensus.binomial import lower_bound
+import numpy as np
 
-DELTA = 0.05
+from solon.consensus.admission import DELTA, ONE_SIDED
+from solon.consensus.binomial import lower_bound
+from solon.consensus.calibrate import measure_auroc
+
 RANKS = 0.6
 """Ranking from which scores are called good, by its lower bound; 0.5 is chance."""
-ONE_SIDED = 1.6449
-"""Quantile of the normal distribution that leaves out `DELTA` on one side."""
 FEWEST = 5
 """Items on each side from which a ranking is told."""
 
@@ -73,14 +74,14 @@ def measure_ranking(
     Args:
         first: the outcome that high scores speak for.
     """
-    high = [score for item, score in scores.items() if truth.get(item) == first]
-    low = [score for item, score in scores.items() if truth.get(item, first) != first]
-    if min(len(high), len(low)) < FEWEST:
+    known = [(score, truth[item] == first) for item, score in scores.items() if item in truth]
+    high, low = (sum(right is side for _, right in known) for side in (True, False))
+    if min(high, low) < FEWEST:
         return None
-    over = sum((a > b) + 0.5 * (a == b) for a in high for b in low) / (len(high) * len(low))
+    over = measure_auroc(*(np.array(column, dtype=np.float64) for column in zip(*known, strict=True))) or 0.0
     q1, q2 = over / (2.0 - over), 2.0 * over**2 / (1.0 + over)
-    variance = over * (1.0 - over) + (len(high) - 1) * (q1 - over**2) + (len(low) - 1) * (q2 - over**2)
-    return over, math.sqrt(max(variance, 0.0) / (len(high) * len(low)))
+    variance = over * (1.0 - over) + (high - 1) * (q1 - over**2) + (low - 1) * (q2 - over**2)
+    return over, math.sqrt(max(variance, 0.0) / (high * low))
 
 
 def spell_ranking(found: tuple[float, float] | None) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solon.consensus.ballots import Ballots, Floats, Ints
+from solon.consensus.candidates import NEGLIGIBLE
 from solon.consensus.logit import fit_logit, log_softmax
 from solon.consensus.traits import FEATURES, Traits
 
@@ -73,7 +74,7 @@ def learn_terms(
     found = {"by-segment": by_segment, "by-texts": by_texts}
     return Terms(
         {name: slope * unit for name, slope in zip(names, slopes.tolist(), strict=True)},
-        dict(zip(FEATURES, (weights / scale).tolist(), strict=True)) if len(weights) else {},
+        dict(zip(FEATURES, (weights / scale).tolist(), strict=True)) if by_texts > NEGLIGIBLE else {},
         left_out,
         {name: share for name, share in found.items() if share > 0.0},
     )

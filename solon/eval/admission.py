@@ -13,7 +13,7 @@ from solon.errors import UsageError
 from solon.eval.probes import ProbeCost, Probed, ProbeFigure, probe_judges
 from solon.eval.result import ASK_EXPERTS
 from solon.formats.records import plain_model
-from solon.learning.admission import admit_voters, speaks_for_all
+from solon.learning.admission import drawn_at_random, speaks_for_all
 from solon.store.learning.evidence import counted_decisions, runs_of_scope
 from solon.store.runs import runs
 from solon.store.runs.certificates import consensus_payload, newest_consensus
@@ -178,7 +178,7 @@ def _read(
             if one.kind == "interrupt" and question.is_outcome(one.outcome)
         ]
         votes = votes_on(connection, [(one.item_id, one.attempt, one.shown) for one in decided])
-        admissions = admit_voters(connection, decided, votes, question, config.routing.admit)
+        admissions = drawn_at_random(connection, decided, votes, question).admit(config.routing.admit)
         version = newest_consensus(connection, run.scope)
         payload = consensus_payload(connection, version) if version else None
     drawn = sum(speaks_for_all(one) for one in decided)

@@ -310,9 +310,8 @@ class Runner:
             self._failures = 0
             self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
         except LimitReached as limit:
-            self.meter.stopping = (
-                self.meter.stopping or limit.cause
-            )  # or the item would be taken at once again
+            # Nothing further is begun: the item would be taken again at once.
+            self.meter.stopping = self.meter.stopping or limit.cause
             await self._set(item, "queued")
         except ClaimLost as lost:
             self._lose(lost)

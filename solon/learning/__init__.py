@@ -8,7 +8,7 @@ alone say how good accepted items are. Which half a decision is in was fixed by 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,10 @@ from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.traits import UNKNOWN
 from solon.consensus.worth import RELIABILITY, weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
-from solon.learning.admission import admit_voters, tell_voters
+from solon.learning.admission import drawn_at_random
 from solon.learning.certificates import certify_sample, cuts_of
 from solon.learning.classifier import hear_classifier
-from solon.learning.evidence import Evidence, gather, is_drawn_at_random, rate_reviewers
+from solon.learning.evidence import Evidence, gather, is_drawn_at_random, know_judged, rate_reviewers
 from solon.learning.sample import draw_sample
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
@@ -39,7 +39,9 @@ from solon.store.runs.verdicts import RESOLVER
 if TYPE_CHECKING:
     from solon.config import Config
     from solon.config.sections import ReviewersConfig
+    from solon.consensus.reviewers import Reviewer
     from solon.consensus.stop import Stopping
+    from solon.learning.classifier import Heard
     from solon.learning.sample import Sample
     from solon.questions import Question
     from solon.recipes.recipe import Recipe
@@ -160,34 +162,17 @@ def learn(
         last = certificates.learned_from(connection, known) if known else 0
         if not fitted or len(usable) <= last:
             return LearningResult(None, len(fitted), 0, None, why=_nothing_new(decided, usable, fitted))
-        evidence = gather(
-            connection,
-            run,
-            scope_runs,
-            usable,
-            rated,
-            reviewers or config.reviewers,
-            question,
-            config.consensus,
-        )
-        heard = hear_classifier(connection, config, question, evidence) if config.classifier.enabled else None
-        evidence = heard.vote_in(connection, evidence) if heard is not None else evidence
-        # Of the seen half alone: what is refused is fitted, and the held-out half tests it.
-        admissions = admit_voters(connection, evidence.fit_on, evidence.votes, question)
-        told = tell_voters(connection, evidence.fit_on, evidence.votes, question)
-    refused = frozenset(one.voter for one in admissions if one.standing == "refused")
-    evidence = evidence.without(refused)
-    model = refuse(_fit(question, evidence, evidence.fit_on, config.tiers), refused)
-    model = replace(model, classifier=heard.payload) if heard is not None else model
+        studied = _study(connection, run, config, question, usable, rated, reviewers or config.reviewers)
+    model = studied.fit(config, question)
+    with store.connect() as connection:
+        evidence = know_judged(connection, studied.evidence, model)
     stopping = _judge_stopping(question, evidence, model)
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
         target = read_target(config.routing.target)
         sample = draw_sample(connection, store.key, run, evidence, target, fresh)
-        if heard is not None:
-            sample = replace(sample, evidence=heard.vote_in(connection, sample.evidence, sample.decisions))
-        sample = replace(sample, evidence=sample.evidence.without(refused))
+        sample = studied.hear(connection, sample)
         version_id, number = certificates.add_consensus(
             connection,
             scope,
@@ -196,7 +181,7 @@ def learn(
                 "decisions": [d.decision_id for d in evidence.fit_on],
                 "usable": len(usable),
                 "stopping": asdict(stopping),
-                "told": told,
+                "told": studied.told,
             },
         )
         certificate = _certify(connection, config, run, version_id, model, sample, presumed)
@@ -210,10 +195,10 @@ def learn(
         certificate,
         stopping=asdict(stopping),
         tiers=max(config.tiers) + 1,
-        refused_judges=tuple(sorted(refused)),
-        told=told,
+        refused_judges=tuple(sorted(studied.refused)),
+        told=studied.told,
     )
-    untrained = UNTRAINED if heard is not None and heard.trained is None else ""
+    untrained = UNTRAINED if studied.heard is not None and studied.heard.trained is None else ""
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
         return replace(done, why=why + untrained)
@@ -229,6 +214,55 @@ def learn(
         confirmed=confirmed,
         why=f"version {number} is in force{untrained}{_unknown_segment(evidence)}",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Studied:
+    """What a version is made of.
+
+    Attributes:
+        evidence: decisions and votes, with those of the new classifier and without those of refused voters.
+        heard: the classifier; None where none is configured.
+        refused: voters that are no better than chance.
+        told: what decisions show of the voters, in words.
+    """
+
+    evidence: Evidence
+    heard: Heard | None
+    refused: frozenset[str]
+    told: str
+
+    def fit(self, config: Config, question: Question) -> ConsensusModel:
+        """The version's model."""
+        model = refuse(_fit(question, self.evidence, self.evidence.fit_on, config.tiers), self.refused)
+        return model if self.heard is None else replace(model, classifier=self.heard.payload)
+
+    def hear(self, connection: Connection, sample: Sample) -> Sample:
+        """The sample with the votes that the version goes by."""
+        evidence = sample.evidence
+        if self.heard is not None:
+            evidence = self.heard.vote_in(connection, evidence, sample.decisions)
+        return replace(sample, evidence=evidence.without(self.refused))
+
+
+def _study(
+    connection: Connection,
+    run: RunRow,
+    config: Config,
+    question: Question,
+    usable: list[DecidedItem],
+    rated: Mapping[str, Reviewer],
+    reviewers: ReviewersConfig,
+) -> _Studied:
+    """Arguments as of `gather`."""
+    scope_runs = learning.runs_of_scope(connection, run)
+    evidence = gather(connection, run, scope_runs, usable, rated, reviewers, question, config.consensus)
+    heard = hear_classifier(connection, config, question, evidence) if config.classifier.enabled else None
+    evidence = heard.vote_in(connection, evidence) if heard is not None else evidence
+    # Of the seen half alone: what is refused is fitted, and the held-out half tests it.
+    drawn = drawn_at_random(connection, evidence.fit_on, evidence.votes, question)
+    refused = frozenset(one.voter for one in drawn.admit() if one.standing == "refused")
+    return _Studied(evidence.without(refused), heard, refused, drawn.tell())
 
 
 def _nothing_new(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from solon.consensus.admission import WANTED, Admission, admit, sides_of
-from solon.consensus.leanings import find_leaning, measure_ranking, spell_leaning, spell_ranking
 from solon.consensus.panel import is_directed
 from solon.formats.records import plain_model
 from solon.learning.evidence import is_drawn_at_random
@@ -24,58 +24,61 @@ if TYPE_CHECKING:
     from solon.store.learning.evidence import DecidedItem
 
 
-def admit_voters(
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What judges said of items that were drawn at random, and what experts decided there.
+
+    Attributes:
+        outcomes: of the question.
+        votes: of judges, by item; the resolver's is left out, since it is no judge.
+        truth: item -> the outcome that an expert chose.
+        scores: voter -> item -> how good it found a single text; None where none is asked for.
+    """
+
+    outcomes: tuple[str, ...]
+    votes: dict[str, list[Vote]]
+    truth: dict[str, str]
+    scores: dict[str, dict[str, float]] | None
+
+    def admit(self, wanted: float = WANTED) -> list[Admission]:
+        """What experts' decisions say of every voter. `wanted`: lower bounds of its rates from which it is admitted."""
+        return admit(self.votes, self.truth, self.outcomes, scores=self.scores, wanted=wanted)
+
+    def tell(self) -> str:
+        """The same in one line: who leans, those who lean most first, and whose scores rank. Empty of pairs, whose two
+        places mean nothing."""
+        if not is_directed(self.outcomes):
+            return ""
+        from solon.consensus.leanings import find_leaning, measure_ranking, spell_leaning, spell_ranking
+
+        told: list[tuple[float, str]] = []
+        for voter, sides in sides_of(self.votes, self.outcomes).items():
+            leaning = find_leaning(sides, self.truth, self.outcomes)
+            ranked = measure_ranking((self.scores or {}).get(voter, {}), self.truth, self.outcomes[0])
+            words = [spell_leaning(leaning, self.outcomes)] if leaning else []
+            words += filter(None, [spell_ranking(ranked)])
+            if words:
+                told.append((leaning.rate if leaning else 0.0, f"{plain_model(voter)} is {', '.join(words)}"))
+        return "; ".join(words for _, words in sorted(told, key=lambda one: (-one[0], one[1]))[:MOST])
+
+
+def drawn_at_random(
     connection: Connection,
     decided: Sequence[DecidedItem],
     votes: Mapping[str, Sequence[Vote]],
     question: Question,
-    wanted: float = WANTED,
-) -> list[Admission]:
-    """What experts' decisions say of every voter of the panel.
+) -> Drawn:
+    """Those of the decisions that speak for all items, with what judges said there.
 
     Args:
         decided: decisions; those by votes, and on items that were not drawn at random, are left out.
-        votes: of the panel, by item; the resolver's is left out, since it is no judge.
+        votes: of the panel, by item.
         question: that was asked.
-        wanted: lower bounds of its rates from which a voter is admitted.
     """
-    cast, truth, scores = _drawn(connection, decided, votes, question)
-    return admit(cast, truth, question.outcomes, scores=scores, wanted=wanted)
-
-
-def tell_voters(
-    connection: Connection,
-    decided: Sequence[DecidedItem],
-    votes: Mapping[str, Sequence[Vote]],
-    question: Question,
-) -> str:
-    """What experts' decisions show of the voters, in one line: those that lean most come first. Arguments as of
-    `admit_voters`."""
-    cast, truth, scores = _drawn(connection, decided, votes, question)
-    if not is_directed(question.outcomes):
-        return ""
-    told: list[tuple[float, str]] = []
-    for voter, sides in sides_of(cast, question.outcomes).items():
-        leaning = find_leaning(sides, truth, question.outcomes)
-        ranked = measure_ranking((scores or {}).get(voter, {}), truth, question.outcomes[0])
-        words = [spell_leaning(leaning, question.outcomes)] if leaning else []
-        words += filter(None, [spell_ranking(ranked)])
-        if words:
-            told.append((leaning.rate if leaning else 0.0, f"{plain_model(voter)} is {', '.join(words)}"))
-    return "; ".join(words for _, words in sorted(told, key=lambda one: (-one[0], one[1]))[:MOST])
-
-
-def _drawn(
-    connection: Connection,
-    decided: Sequence[DecidedItem],
-    votes: Mapping[str, Sequence[Vote]],
-    question: Question,
-) -> tuple[dict[str, list[Vote]], dict[str, str], dict[str, dict[str, float]] | None]:
-    """The votes of judges on items that were drawn at random, what experts said of these, and judges' mean scores."""
     drawn = [one for one in decided if speaks_for_all(one) and question.is_outcome(one.outcome)]
     cast = {one.item_id: _of_judges(votes.get(one.item_id, ())) for one in drawn}
     scores = _scores(connection, drawn) if question == ACCEPT else None
-    return cast, {one.item_id: str(one.outcome) for one in drawn}, scores
+    return Drawn(question.outcomes, cast, {one.item_id: str(one.outcome) for one in drawn}, scores)
 
 
 def speaks_for_all(decided: DecidedItem) -> bool:

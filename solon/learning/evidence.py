@@ -23,6 +23,7 @@ from solon.store.runs.verdicts import against_on, votes_on
 if TYPE_CHECKING:
     from solon.config.sections import ReviewersConfig
     from solon.consensus.learn import Decision
+    from solon.consensus.model import ConsensusModel
     from solon.consensus.panel import Vote
     from solon.consensus.reviewers import Reviewer
     from solon.consensus.target import Target
@@ -48,7 +49,7 @@ class Evidence:
         by_votes: of decisions that votes made: what the votes say without the panel.
         final: people whose decision is final.
         ruled: questions on which a lead ruled.
-        traits: item -> what else is known of it.
+        traits: decided item -> what else is known of it.
         beside: what reliability may follow from besides the votes, as configured.
         rubric: weight by criterion of the rubric that judges score by.
     """
@@ -178,8 +179,7 @@ def gather(
 
     judged = learning.judged_items(connection, run.id, question)
     beside = beside or ConsensusConfig()
-    known = traits_of(connection, beside, [*judged, *usable])
-    judged = [replace(j, traits=known.get(j.item_id, UNKNOWN)) for j in judged]
+    known = traits_of(connection, usable, segment=beside.segment, texts=beside.texts)
     votes = {j.item_id: j.votes for j in judged}
     votes |= votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
     held = against_on(connection, [(d.question, d.shown) for d in usable])
@@ -224,12 +224,24 @@ def gather(
     )
 
 
+def know_judged(connection: Connection, evidence: Evidence, model: ConsensusModel) -> Evidence:
+    """The evidence with what a model goes by of the judged items besides their votes. There may be many, so their texts
+    are read only where the model goes by texts."""
+    parts = (model, *model.tiers)
+    segment = model.segment if any(part.segments for part in parts) else ""
+    texts = any(part.texts for part in parts)
+    known = traits_of(connection, evidence.judged, segment=segment, texts=texts)
+    return replace(
+        evidence, judged=[replace(j, traits=known.get(j.item_id, UNKNOWN)) for j in evidence.judged]
+    )
+
+
 def traits_of(
-    connection: Connection, beside: ConsensusConfig, asked: Sequence[JudgedItem | DecidedItem]
+    connection: Connection, asked: Sequence[JudgedItem | DecidedItem], *, segment: str, texts: bool
 ) -> dict[str, Traits]:
     """item -> what is known of it besides the votes, where it is asked about its candidates shown."""
     wanted = [(one.item_id, one.shown) for one in asked]
-    by_shown = traits_on(connection, wanted, segment=beside.segment, texts=beside.texts)
+    by_shown = traits_on(connection, wanted, segment=segment, texts=texts)
     return {one.item_id: by_shown[one.shown] for one in asked if one.shown in by_shown}
 
 

@@ -128,5 +128,6 @@ def _with_votes(connection: Connection, evidence: Evidence, missing: Sequence[De
         evidence,
         votes=evidence.votes | votes,
         against=evidence.against | {d.item_id: held[d.shown] for d in missing},
-        traits=evidence.traits | traits_of(connection, evidence.beside, missing),
+        traits=evidence.traits
+        | traits_of(connection, missing, segment=evidence.beside.segment, texts=evidence.beside.texts),
     )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from solon.consensus.binomial import clopper_pearson
 from solon.review.schemas.queue import QueueCounts, ReviewerStats, RunStats, SelfAgreement, Statistics
 from solon.review.state import Room
-from solon.store.records.evaluation import consensus_versions
 from solon.store.reviewing.experts import ExpertRow, list_experts
 from solon.store.reviewing.known import known_outcomes
 from solon.store.reviewing.repeats import repeated_answers
 from solon.store.reviewing.review_lists import Work, work_by_actor
+from solon.store.runs.certificates import newest_told
 from solon.store.runs.runs import all_runs
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
     """Return every run with where its items are and what it cost."""
     figures = []
     for run in all_runs(connection):
-        summary, versions = room.project.summarize(run.id), consensus_versions(connection, run.scope)
+        summary = room.project.summarize(run.id)
         figures.append(
             RunStats(
                 id=run.id,
@@ -77,7 +77,7 @@ def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
                 cost=summary.cost,
                 seconds=summary.seconds,
                 created_at=run.created_at,
-                learned=versions[-1].told if versions else "",
+                learned=newest_told(connection, run.scope),
             )
         )
     return figures

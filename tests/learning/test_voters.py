@@ -12,9 +12,12 @@ import pytest
 from sqlalchemy import select
 
 from solon import Project, judge
+from solon.consensus.model import ConsensusModel
 from solon.errors import ConfigError, SolonError
+from solon.learning.evidence import Evidence, know_judged
 from solon.recipes import Choice
 from solon.recipes.label import LABEL
+from solon.store.learning.evidence import JudgedItem
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.certificates import consensus_payload, newest_consensus
@@ -248,6 +251,19 @@ def test_rules_and_classifier_are_refused_where_two_texts_are_compared(tmp_path:
     assert "speak of one" in problems["preference"]
     assert "no outcome" in problems["instruction"], "the rule votes for a label of another recipe"
     assert not problems["label"] or "needs labels" in problems["label"]
+
+
+def test_texts_of_judged_items_are_read_only_where_a_model_goes_by_them() -> None:
+    class Unread:
+        def execute(self, *_: Any) -> None:
+            raise AssertionError("nothing needs to be read")
+
+    one = JudgedItem("i", 0, "waiting", False, None, None, None, None, ("a", "b"))
+    evidence = Evidence([], [one], {}, {}, {}, {}, {}, frozenset(), frozenset())
+    unread: Any = Unread()
+    assert know_judged(unread, evidence, ConsensusModel.prior()).judged == [one]
+    with pytest.raises(AssertionError, match="nothing needs"):
+        know_judged(unread, evidence, replace(ConsensusModel.prior(), texts={"length": 0.4}))
 
 
 @judge("unsure", "1")

@@ -9,6 +9,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from solon.agents import judge as judges
+from solon.agents.case import Case
 from solon.agents.judge import Verdict
 from solon.agents.voters import Put, Voter
 from solon.graphs.context import ItemContext
@@ -38,7 +39,7 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         reason = f"{UNJUDGED[2]} among {len(live)}"
         return {"candidates": live, "next": "end", "outcome": "rejected", "reason": reason}
     if elsewhere:
-        verdicts = await _ask(context, context.voters_elsewhere, shown, round_, tried)
+        verdicts = await _ask(context.voters_elsewhere, *_put(context, shown, round_, tried))
     else:
         verdicts = await judge_shown(context, shown, round=round_, pair=tried) if asked else []
     _store(context, f"{round_}.{tried}", shown, verdicts, round_)
@@ -58,11 +59,11 @@ async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int,
     The cascade: the cheap judges first, the next tier where those asked so far are not sure enough. Every call is
     journalled as any other, so that an item replayed asks the same tiers and pays for none again.
     """
+    case, put = _put(context, shown, round, pair)
     verdicts: list[Verdict] = []
     last = max(context.case.config.tiers)
     for tier in range(last + 1):
-        voters = [voter for voter in context.voters if voter.tier == tier]
-        verdicts += await _ask(context, voters, shown, round, pair)
+        verdicts += await _ask([voter for voter in context.voters if voter.tier == tier], case, put)
         if tier == last:
             break
         so_far = context.weigh(verdicts, shown)
@@ -71,16 +72,18 @@ async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int,
     return verdicts
 
 
-async def _ask(
-    context: ItemContext, voters: Sequence[Voter], shown: Sequence[str], round: int, pair: int
-) -> list[Verdict]:
-    case, answers = context.case_of(shown[0]), tuple(context.answer(candidate) for candidate in shown)
-    put = Put(answers, context.question.outcomes, round, pair, context.precedents(*shown).text)
+def _put(context: ItemContext, shown: Sequence[str], round: int, pair: int) -> tuple[Case, Put]:
+    """What voters see of the item, and what they are asked about it."""
+    answers = tuple(context.answer(candidate) for candidate in shown)
+    precedents = context.precedents(*shown).text
+    return context.case_of(shown[0]), Put(answers, context.question.outcomes, round, pair, precedents)
+
+
+async def _ask(voters: Sequence[Voter], case: Case, put: Put) -> list[Verdict]:
     if len(voters) == 1:
         return await voters[0].vote(case, put)
-    return [
-        verdict for said in await asyncio.gather(*(v.vote(case, put) for v in voters)) for verdict in said
-    ]
+    said = await asyncio.gather(*(voter.vote(case, put) for voter in voters))
+    return [verdict for verdicts in said for verdict in verdicts]
 
 
 async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> dict[str, float | None]:

@@ -369,7 +369,8 @@ class VersionRow:
 
 def consensus_versions(connection: Connection, scope: str) -> list[VersionRow]:
     """The consensus versions of a scope, the oldest first."""
-    query = select(versions).where(versions.c.scope == scope).order_by(versions.c.number)
+    columns = (versions.c[name] for name in ("id", "number", "kind", "fitted_on", "created_at"))
+    query = select(*columns).where(versions.c.scope == scope).order_by(versions.c.number)
     return [
         VersionRow(
             row.id,

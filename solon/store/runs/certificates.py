@@ -166,14 +166,24 @@ def newest_stopping(connection: Connection, scope: str) -> dict[str, Any] | None
     """What the newest learned version of a scope says of whether further decisions would help, see
     `consensus.stop.Stopping`; None where it says nothing.
     """
+    stopping = _newest_basis(connection, scope).get("stopping")
+    return dict(stopping) if stopping else None
+
+
+def newest_told(connection: Connection, scope: str) -> str:
+    """What the newest version of a scope learned of the voters, in words; empty where nothing showed."""
+    return str(_newest_basis(connection, scope).get("told", ""))
+
+
+def _newest_basis(connection: Connection, scope: str) -> dict[str, Any]:
+    """What the newest version of a scope was fitted on, see `ConsensusVersion`."""
     query = (
         select(versions.c.fitted_on)
         .where(versions.c.scope == scope)
         .order_by(desc(versions.c.number))
         .limit(1)
     )
-    stopping = (connection.execute(query).scalar_one_or_none() or {}).get("stopping")
-    return dict(stopping) if stopping else None
+    return connection.execute(query).scalar_one_or_none() or {}
 
 
 def add_consensus(
