@@ -171,7 +171,8 @@ def test_the_graph_in_the_readme_is_the_one_that_is_built() -> None:
 
 
 def test_the_readme_names_every_field_recipe_and_extra() -> None:
-    from solon.cli.init import FIELDS, PRESETS
+    from solon.cli.init import FIELDS
+    from solon.presets import PRESETS
 
     readme = (ROOT / "README.md").read_text()
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

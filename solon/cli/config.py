@@ -49,7 +49,7 @@ def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOpti
     read = read_config(config, store)
     constitution, rubric = load_constitution(read.law.constitution), load_rubric(read.law.rubric)
     recipes = Recipes(read)
-    for recipe in (SHIPPED[0], *read.recipes):
+    for recipe in (next(iter(SHIPPED)), *read.recipes):
         PromptLibrary(read.prompts_dir, recipe=recipes.find(recipe).templates)
     make_scanner(read.privacy)
     for name, model in read.models.items():

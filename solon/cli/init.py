@@ -17,6 +17,7 @@ from solon.cli.options import JsonOption
 from solon.cli.terminal import print_json
 from solon.display.text import clean
 from solon.errors import UsageError
+from solon.presets import PRESETS, Preset
 
 DEFAULT_MODEL = "openai:gpt-5-mini"
 PRIVACY = {
@@ -24,23 +25,6 @@ PRIVACY = {
     "deidentified": "of people, names and numbers taken out; scanned before the first call",
     "personal": "of people as they are; scanned, and sent to this machine and hosts that you allow only",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """What a project makes.
-
-    Attributes:
-        recipe: the recipe that it runs.
-        makes: what comes of it, in words.
-        format: the format that most people take it out in.
-        models: whether any model takes part.
-    """
-
-    recipe: str
-    makes: str
-    format: str
-    models: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +44,6 @@ class Field:
     privacy: str = "synthetic"
 
 
-PRESETS = {
-    "preference": Preset(
-        "preference", "pairs of a better and a worse answer (DPO, reward models)", "trl-preference"
-    ),
-    "instruction": Preset("instruction", "new instructions with their answers (fine-tuning)", "trl-sft"),
-    "label": Preset(
-        "label", "texts with a label that people gave (classifiers, guards)", "jsonl", models=False
-    ),
-}
 FIELDS = {
     "general": Field(
         "general",
@@ -117,16 +92,14 @@ FIELDS = {
 
 _CONFIG = """\
 # {title}. What is not here keeps its default; `solon config schema --format toml` shows every key.
-store = "sqlite:///solon.db"                # or postgresql://USER@HOST/DATABASE
-{asked}
-[routing]
-policy = "pilot"                            # a random sample to the experts first, then what a certificate allows
-pilot = 70                                  # items of that sample, at most a quarter of a run; `solon plan` helps
+{paper}store = "sqlite:///solon.db"                # or postgresql://USER@HOST/DATABASE
+
+{part}
 
 [law]                                       # yours to edit; later changes go by `solon constitution propose`
 constitution = "constitution.yaml"
 rubric = "rubric.yaml"
-
+{review}
 [privacy]
 class = {privacy}{padding}# synthetic, deidentified or personal
 # allowed_hosts = ["models.example.org"]    # with personal: where calls may go, besides this machine
@@ -135,27 +108,9 @@ class = {privacy}{padding}# synthetic, deidentified or personal
 # calls = 2000
 # cost = 5.0                                # needs the price of every model
 """
-_MODELS = """
-[models.default]                            # drafts, criticises, judges, resolves
-model = {model}
-{key}
-{base_url}
-# price = {{ input = 0.25, output = 2.0 }}    # per million tokens; without it no cost is known
-# A judge of another family than the writer sees what the writer cannot: name one here, and as a judge's model below.
-# [models.second]
-# model = "anthropic:NAME"
-
-[[judges]]                                  # each sees every pair in both orders
-model = "default"
-persona = {first}
-
-[[judges]]
-model = "default"
-persona = {second}
-"""
-_LABELS = """
-[label]                                     # what people choose from; no model takes part
-labels = {labels}
+_REVIEW = """
+[review]
+guidelines = "guidelines.md"                # what experts read first
 """
 _README = """\
 # {title}
@@ -171,10 +126,10 @@ _README = """\
 | file | what it is |
 |---|---|
 | `solon.toml` | the configuration: model, judges, when people are asked, privacy |
-| `seeds.jsonl` | ten questions to begin with; put yours in their place |
+| `seeds.jsonl` | ten texts to begin with; put yours in their place |
 | `constitution.yaml` | the principles that agents follow and cite, the most important first |
 | `rubric.yaml` | the criteria that answers are scored on, with what each score means |
-
+{guidelines}
 {before}Constitution and rubric are a starter: let those who answer for the data read them before the first real run.
 `solon doctor` says what is missing, `solon preview` shows a few items before anything is paid for.
 """
@@ -198,9 +153,11 @@ def init(
     model: Annotated[
         str | None, typer.Option(metavar="PROVIDER:MODEL", help=f"Who drafts and judges. [{DEFAULT_MODEL}]")
     ] = None,
-    key_env: Annotated[
+    key_env_given: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Environment variable with the key; never the key itself."),
+        typer.Option(
+            "--key-env", metavar="NAME", help="Environment variable with the key; never the key itself."
+        ),
     ] = None,
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Of an OpenAI-compatible server of your own.")
@@ -213,6 +170,8 @@ def init(
 ) -> None:
     """Make a project folder: solon.toml, ten seeds, constitution and rubric of your field, and a README.
 
+    `solon recipes` says what each preset makes, who decides, and what a row costs.
+
     Example: solon init preference --field medical --model ollama:llama3.2 --privacy synthetic
     """
     from solon.cli.seeds import starters_path
@@ -220,44 +179,41 @@ def init(
 
     asks = not yes and not json and sys.stdin.isatty()
     kind = PRESETS[_choose("preset", preset, PRESETS, "preference", asks)]
-    about = FIELDS[field := _choose("field", field, FIELDS, "general", asks)]
+    about = FIELDS[field := _choose("field", field, FIELDS, "general", asks and kind.seeds is None)]
     if not (asks or yes):
         _check_given({"--model": model if kind.models else "none", "--privacy": privacy})
-    title, asked = f"{field.capitalize()}: {kind.recipe}", _LABELS.format(labels=dumps(list(about.labels)))
+    values: dict[str, str | list[str]] = {"@labels": list(about.labels)}
+    values |= zip(("@first", "@second"), about.judges, strict=True)
+    key_env = ""
     if kind.models:
-        asked, key_env = _ask_models(about, model, key_env, base_url, asks)
+        model, key_env = _ask_model(model, key_env_given, base_url, asks)
+        values |= {"@model": model, "@key": key_env, "@url": base_url or ""}
     if privacy is None and asks:
         typer.echo(
             "your seeds are\n" + "\n".join(f"  {name}: {what}" for name, what in PRIVACY.items()), err=True
         )
-    privacy = _choose("privacy", privacy, PRIVACY, about.privacy, asks)
-    folder = folder or Path(f"{field}-{kind.recipe}")
+    privacy = _choose("privacy", privacy, PRIVACY, "synthetic" if kind.seeds else about.privacy, asks)
+    title = kind.name if kind.seeds else f"{field.capitalize()}: {kind.name}"
+    folder = folder or Path(kind.name if kind.seeds else f"{field}-{kind.name}")
     files = {
-        "solon.toml": _write_config(title, asked, privacy),
-        "seeds.jsonl": (starters_path() / f"{field}.jsonl").read_text(encoding="utf-8"),
+        "solon.toml": _write_config(title, kind, values, privacy),
+        "seeds.jsonl": (kind.seeds or starters_path() / f"{field}.jsonl").read_text(encoding="utf-8"),
         "constitution.yaml": dump_yaml(load_constitution(about.law)),
         "rubric.yaml": dump_yaml(load_rubric(about.law)),
         "README.md": _write_readme(title, kind, key_env),
     }
+    if kind.guidelines:
+        files["guidelines.md"] = kind.guidelines.read_text(encoding="utf-8")
     _write_folder(folder, files)
     _tell(folder, kind, key_env, list(files), json)
 
 
-def _ask_models(
-    about: Field, model: str | None, key_env: str | None, base_url: str | None, asks: bool
-) -> tuple[str, str]:
-    """The part of solon.toml that says who drafts and judges, and the variable with the key."""
+def _ask_model(model: str | None, key_env: str | None, base_url: str | None, asks: bool) -> tuple[str, str]:
+    """The model that is asked where no other is named, and the variable with its key."""
     model = model or _ask("model, as provider:model", DEFAULT_MODEL, asks)
     usual = _usual_key(model, base_url)
     key_env = key_env or (_ask("environment variable that holds its key", usual, asks) if usual else "")
-    text = _MODELS.format(
-        model=dumps(model),
-        key=f"api_key_env = {dumps(key_env)}" if key_env else '# api_key_env = "NAME_OF_A_VARIABLE"',
-        base_url=f"base_url = {dumps(base_url)}" if base_url else '# base_url = "http://127.0.0.1:8000/v1"',
-        first=dumps(about.judges[0]),
-        second=dumps(about.judges[1]),
-    )
-    return text, key_env
+    return model, key_env
 
 
 def _check_given(needed: Mapping[str, str | None]) -> None:
@@ -290,13 +246,20 @@ def _usual_key(model: str, base_url: str | None) -> str:
     return key_variable(read.models["default"])
 
 
-def _write_config(title: str, asked: str, privacy: str) -> str:
+def _write_config(title: str, kind: Preset, values: Mapping[str, str | list[str]], privacy: str) -> str:
     """The text of solon.toml, checked as every configuration is."""
     import tomllib
 
     from solon.config import parse_config
 
-    text = _CONFIG.format(title=title, asked=asked, privacy=dumps(privacy), padding=" " * (34 - len(privacy)))
+    text = _CONFIG.format(
+        title=title,
+        paper=f"# After {kind.paper}.\n" if kind.paper else "",
+        part=kind.write(values),
+        review=_REVIEW if kind.guidelines else "",
+        privacy=dumps(privacy),
+        padding=" " * (34 - len(privacy)),
+    )
     parse_config(tomllib.loads(text), source="the options")
     return text
 
@@ -305,7 +268,7 @@ def _commands(kind: Preset) -> dict[str, str]:
     return {
         "run": f"solon run {kind.recipe} --seeds seeds.jsonl",
         "serve": "solon review serve",
-        "export": f"solon export --format {kind.format} --output {kind.recipe}.jsonl",
+        "export": f"solon export --format {kind.format} --output {kind.name}.jsonl",
     }
 
 
@@ -319,7 +282,9 @@ def _write_readme(title: str, kind: Preset, key_env: str | None) -> str:
     width = max(map(len, commands.values()))
     lines = {name: f"{command:<{width}}   # {meant[name]}" for name, command in commands.items()}
     before = f"The model's key is read from the variable `{key_env}`. " if key_env else ""
-    return _README.format(title=title, makes=kind.makes.capitalize(), before=before, **lines)
+    guidelines = "| `guidelines.md` | what experts read before they answer |\n" if kind.guidelines else ""
+    makes = kind.makes[0].upper() + kind.makes[1:]
+    return _README.format(title=title, makes=makes, before=before, guidelines=guidelines, **lines)
 
 
 def _write_folder(folder: Path, files: dict[str, str]) -> None:

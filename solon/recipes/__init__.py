@@ -4,7 +4,7 @@ that no part sees them.
     from solon.recipes import Answer, Pair, Recipe
     MINE = Recipe("mine", record="preference", maker=Answer(), question=Pair())
 
-A recipe is found by its name, see `solon.recipes.registry`: three are shipped, others come from `[recipes.NAME]` of the
+A recipe is found by its name, see `solon.recipes.registry`: four are shipped, others come from `[recipes.NAME]` of the
 configuration, from installed packages (entry points of the group `solon.recipes`) or from `Project(recipes=[...])`.
 """
 

@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
 GROUP = "solon.recipes"
 """The entry-point group in which installed packages offer recipes."""
-SHIPPED = ("preference", "instruction", "label")
+SHIPPED = {
+    "preference": "preference",
+    "instruction": "instruction",
+    "label": "label",
+    "label-panel": "label",
+}
+"""A shipped recipe -> its module of `solon.recipes`, where it is called by its name in capitals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +328,8 @@ def _tree(text: str) -> str:
 
 
 def _shipped(name: str) -> Recipe:
-    recipe: Recipe = getattr(import_module(f"solon.recipes.{name}"), name.upper())
+    module = import_module(f"solon.recipes.{SHIPPED[name]}")
+    recipe: Recipe = getattr(module, name.upper().replace("-", "_"))
     return recipe
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import typer
 
-from solon.cli.init import FIELDS, PRESETS, PRIVACY
+from solon.cli.init import FIELDS, PRIVACY
 from solon.cli.seeds import starters_path
 from solon.config import load_config
 from solon.law.documents import load_constitution, load_rubric
+from solon.presets import PRESETS
 from solon.recipes.registry import SHIPPED
 
 Cli = Callable[..., Any]
@@ -25,13 +26,20 @@ def test_every_recipe_can_be_begun_with() -> None:
     assert {preset.recipe for preset in PRESETS.values()} == set(SHIPPED)
 
 
-@pytest.mark.parametrize("field", FIELDS)
-@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_has_its_part_of_the_configuration() -> None:
+    assert all(name == preset.name for name, preset in PRESETS.items())
+    assert all(preset.guidelines or not preset.seeds for preset in PRESETS.values())
+
+
+@pytest.mark.parametrize(
+    ("preset", "field"),
+    [(name, field) for name, one in PRESETS.items() for field in (FIELDS if one.seeds is None else ["law"])],
+)
 def test_the_folder_runs_as_its_readme_says(
     solon: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, preset: str, field: str
 ) -> None:
     made = solon("init", preset, "--field", field, *SCRIPTED, "--json").json
-    home = folder / f"{field}-{preset}"
+    home = folder / (preset if PRESETS[preset].seeds else f"{field}-{preset}")
     assert made["folder"] == home.name
     assert sorted(made["files"]) == sorted(path.name for path in home.iterdir())
     monkeypatch.chdir(home)
@@ -134,7 +142,7 @@ def test_nothing_is_written_over(solon: Cli, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (("other",), ("preset 'other'", "preference, instruction, label")),
+        (("other",), ("preset 'other'", "preference, instruction, label, label-cascade")),
         (("--field", "other"), ("field 'other'", "general, medical, law, education, code")),
         (("--privacy", "other"), ("privacy 'other'", "synthetic, deidentified, personal")),
         (("--model", "gpt"), ("--model", "'gpt' names no provider", "openai:gpt")),

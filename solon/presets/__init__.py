@@ -1,0 +1,109 @@
+"""Presets: what `solon init NAME` begins a project with, a configuration with seeds. Imports nothing of Solon.
+
+`NAME.toml` is the preset's part of solon.toml: a text in which `@model`, `@key`, `@url`, `@first`, `@second` (personas
+of two judges) and `@labels` stand for what the project's author chose. `NAME.jsonl` holds its ten seeds and `NAME.md`
+its guidelines for experts, where it does not begin with those of a field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from json import dumps
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What a project makes, and how.
+
+    Attributes:
+        name: its name.
+        recipe: the recipe that it runs.
+        makes: what comes of it, in words.
+        leads: who decides most: `people`, `together` (panel and people by turns) or `panel`.
+        format: the format that most people take it out in.
+        models: whether any model takes part.
+        paper: what it follows; empty without.
+    """
+
+    name: str
+    recipe: str
+    makes: str
+    leads: str
+    format: str
+    models: bool = True
+    paper: str = ""
+
+    @property
+    def seeds(self) -> Path | None:
+        """Its ten seeds; None where it begins with those of a field."""
+        return _file(f"{self.name}.jsonl")
+
+    @property
+    def guidelines(self) -> Path | None:
+        """Its guidelines for experts; None without."""
+        return _file(f"{self.name}.md")
+
+    def write(self, values: Mapping[str, str | list[str]]) -> str:
+        """Its part of solon.toml with these values in the places of `@NAME`; a line whose value is empty becomes a
+        comment that shows what could stand there."""
+        written = (Path(str(resources.files(__name__))) / f"{self.name}.toml").read_text(encoding="utf-8")
+        return "\n".join(_fill(line, values) for line in written.splitlines())
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "preference",
+            "preference",
+            "pairs of a better and a worse answer (DPO, reward models)",
+            "panel",
+            "trl-preference",
+        ),
+        Preset(
+            "instruction",
+            "instruction",
+            "new instructions with their answers (fine-tuning)",
+            "panel",
+            "trl-sft",
+        ),
+        Preset(
+            "label",
+            "label",
+            "texts with a label that people gave (classifiers, guards)",
+            "people",
+            "jsonl",
+            models=False,
+        ),
+        Preset(
+            "label-cascade",
+            "label-panel",
+            "texts with a label: rules and a classifier first, then a small model, a strong one, people",
+            "panel",
+            "jsonl",
+            paper="Liu et al. 2025, AutoAnnotator (arXiv 2506.16393)",
+        ),
+    )
+}
+"""Name -> preset, in the order in which they are listed."""
+EXAMPLES = {"@key": "NAME_OF_A_VARIABLE", "@url": "http://127.0.0.1:8000/v1"}
+"""What may be left out -> what could stand there."""
+
+
+def _file(name: str) -> Path | None:
+    path = Path(str(resources.files(__name__) / name))
+    return path if path.is_file() else None
+
+
+def _fill(line: str, values: Mapping[str, str | list[str]]) -> str:
+    for mark, value in values.items():
+        if f'"{mark}"' not in line:
+            continue
+        if value:
+            line = line.replace(f'"{mark}"', dumps(value, ensure_ascii=False))
+        else:
+            line = f"# {line}".replace(mark, EXAMPLES.get(mark, ""))
+    return line
