@@ -382,7 +382,8 @@ class Ask:
         sample: which try this is of several with the same prompt, from 0.
         round: how often the item was redrafted before.
         schema: what a structured answer must follow; None for prose.
-        logprobs: whether log probabilities are asked for.
+        logprobs: whether log probabilities are asked for: of the first token, without which the answer is of no use; or
+            with a schema of its numbers, where the model gives them.
     """
 
     role: str
@@ -453,7 +454,9 @@ class Caller:
         async with member.gate:
             await self.journal.keep_claim()
             await self.meter.admit()
-            tries = Tries(self.meter.leave, needs=_LOGPROBS if ask.logprobs else frozenset())
+            tries = Tries(
+                self.meter.leave, needs=_LOGPROBS if ask.logprobs and not ask.schema else frozenset()
+            )
             asked = OF_CALL.set(tries)
             try:
                 outcome = await self._make(ask, member, self.journal.call_id(key))
@@ -561,7 +564,7 @@ def _key(ask: Ask, member: Member) -> CallKey:
         "max_tokens": ask.max_tokens,
         "seed": ask.seed,
         "top_p": config.top_p,
-        "logprobs": ask.logprobs,
+        "logprobs": ask.logprobs and ask.schema is None,
         "base_url": config.base_url,
     }
     return CallKey(

@@ -5,6 +5,9 @@ Where the model gives log probabilities, a verdict on a pair is the probability 
 single token; the consensus averages it over both orders. A single sampled verdict of a small model would
 mostly reflect the order in which it saw the answers. Where less than half of the token's mass lies on the
 letters, or nothing of it can be read, the seat is asked in JSON instead.
+
+A score of the rubric is the expectation over the probabilities of its token, where the model gives them: a judge that
+says 5 of nearly everything still says by them what it finds better.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.echoes import cut
-from solon.agents.outputs import PairVerdict, label_schema, scores_schema
+from solon.agents.outputs import SCORES, PairVerdict, label_schema, scores_schema
 from solon.config.sections import JudgeConfig
 from solon.consensus.panel import ABSTAIN, Vote
 from solon.plugins import Opinion, Plugin
@@ -53,7 +56,8 @@ class Verdict:
         abstained: why there is no verdict (no_verdict, bad_output, too_long), else empty.
         basis: what it was read from: `letter`, the first token's probabilities; `bound`, the same where the other
             letter was not listed, so that `p` is the end nearest to even of what is possible; `json`, an answer in
-            JSON; `function`, a plug-in; `rule`; `classifier`. Empty where it was recorded elsewhere or there is none.
+            JSON; `expectation`, the same with scores that are means over their tokens' probabilities; `function`, a
+            plug-in; `rule`; `classifier`. Empty where it was recorded elsewhere or there is none.
         shares: outcome -> probability, where the voter gave one for each; None where it did not.
     """
 
@@ -353,13 +357,14 @@ async def _score_once(
         sample=sample,
         round=round,
         schema=scores_schema(tuple(case.rubric.ids())),
+        logprobs=case.caller.can_give_logprobs(judge.model),
     )
     outcome, parsed = await case.caller.parsed(ask)
     voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
     if parsed is None:
         return Verdict(judge=voter, seat=name, sample=sample, call=outcome, abstained=outcome.outcome)
     answer_scores = parsed.model_dump()
-    scores = {k: float(v) for k, v in answer_scores["scores"].items()}
+    scores, basis = _expected(answer_scores["scores"], outcome.logprobs)
     mean = case.rubric.mean(scores)
     side = "accept" if mean >= case.config.instruction.accept_score else "reject"
     return Verdict(
@@ -370,8 +375,23 @@ async def _score_once(
         call=outcome,
         scores=scores,
         rationale=str(answer_scores.get("rationale", "")),
-        basis="json",
+        basis=basis,
     )
+
+
+def _expected(given: Mapping[str, int], told: object) -> tuple[dict[str, float], str]:
+    """The scores by criterion with what they were read from: each the expectation over its token's probabilities where
+    these were told, else the number as it was given."""
+    from solon.agents.models.logprobs import expected_number
+
+    tokens = told if isinstance(told, dict) else {}
+    means = {
+        criterion: expected_number(tokens[criterion], score, SCORES)
+        for criterion, score in given.items()
+        if criterion in tokens
+    }
+    known = {criterion: round(mean, 4) for criterion, mean in means.items() if mean is not None}
+    return {k: float(v) for k, v in given.items()} | known, "expectation" if known else "json"
 
 
 async def label(

@@ -135,9 +135,13 @@ def resolution_schema(citable: tuple[str, ...]) -> type[ResolutionAnswer]:
     return create_model("ResolutionAnswer", __base__=ResolutionAnswer, cites=cites)
 
 
+SCORES = (1, 2, 3, 4, 5)
+"""What a criterion of a rubric can be scored with."""
+
+
 @lru_cache(maxsize=64)
 def scores_schema(criteria: tuple[str, ...]) -> type[BaseModel]:
     """The schema of a judge's scores, which names every criterion of the rubric."""
-    scored: Any = dict.fromkeys(criteria, (Literal[1, 2, 3, 4, 5], ...))
+    scored: Any = dict.fromkeys(criteria, (Literal[SCORES], ...))
     rationale: Any = (Annotated[str, Field(max_length=600)], "")
     return create_model("Scores", rationale=rationale, scores=(create_model("Points", **scored), ...))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 from solon.agents import critic, generator, judge, resolver
 from solon.agents.case import Case
+from solon.agents.models import scripted
 from solon.config import parse_config
 from solon.errors import ConfigError, LimitReached, UsageError
 from solon.graphs.build import build_graph
@@ -44,6 +48,44 @@ def test_every_agent_answers_without_a_store(folder: Path) -> None:
 
     asyncio.run(ask_all())
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("gives", [True, False])
+def test_a_score_is_the_expectation_where_the_model_gives_log_probabilities(
+    monkeypatch: pytest.MonkeyPatch, gives: bool
+) -> None:
+    asked: list[bool] = []
+
+    def unsure(text: str, probabilities: Any) -> dict[str, Any]:
+        """Every score of the fake might as well have been a 2."""
+        parts = re.split(r"(?<=: )(\d)", text)
+        top = [{"token": name, "logprob": math.log(0.5)} for name in ("2", "")]
+        entry = {"logprob": 0.0, "top_logprobs": []}
+        asked.append(True)
+        return {
+            "content": [
+                {**entry, "token": part, "top_logprobs": [{**top[0]}, {**top[1], "token": part}]}
+                if part.isdigit()
+                else {**entry, "token": part}
+                for part in parts
+            ]
+        }
+
+    monkeypatch.setattr(scripted, "_logprobs", unsure)
+    model = {"model": "scripted:default", "logprobs": gives}
+
+    async def score() -> list[judge.Verdict]:
+        async with Case.open({"models": {"default": model}}, prompt="Say what a heron is.") as case:
+            return await judge.score(case, A)
+
+    for verdict in asyncio.run(score()):
+        assert verdict.scores is not None
+        assert verdict.call is not None
+        given = json.loads(verdict.call.text)["scores"]
+        wanted = {name: (one + 2) / 2 if gives else one for name, one in given.items()}
+        assert verdict.scores == pytest.approx(wanted, abs=1e-3)
+        assert verdict.basis == ("expectation" if gives else "json")
+        assert (verdict.call.logprobs is not None) == bool(asked) == gives
 
 
 @pytest.mark.parametrize("kind", ["file", "default", "values", "config"])

@@ -122,6 +122,13 @@ CASES: list[tuple[str, Callable[[Body], bool], str, int, Body]] = [
         LETTER,
     ),
     ("logprobs", lambda b: b.get("top_logprobs", 0) > 5, "bad value", 422, LETTER),
+    (
+        "logprobs beside a schema",
+        lambda b: "logprobs" in b and "response_format" in b,
+        nested("logprobs is not supported with response_format json_schema"),
+        400,
+        {**JSON, "logprobs": True},
+    ),
     ("seed", lambda b: "seed" in b, nested("Unrecognized request argument supplied: seed"), 400, {}),
     ("seed", lambda b: "seed" in b, json.dumps({"errors": [{"field": "seed", "why": "no"}]}), 400, {}),
     ("seed", lambda b: "seed" in b, "Bad Request", 400, {}),
@@ -201,6 +208,18 @@ def test_what_was_asked_of_the_model_is_still_asked() -> None:
     _, server, _ = talk(few, "max_tokens: at least 20", calls=1, **LETTER)
     assert server.requests[-1]["max_tokens"] == 20
     assert server.requests[-1]["logprobs"] is True
+
+
+def test_who_gives_no_log_probabilities_beside_a_schema_still_gives_those_of_a_letter() -> None:
+    def both(body: Body) -> bool:
+        return "logprobs" in body and "response_format" in body
+
+    asked = {**JSON, "logprobs": True}
+    _, server, dialect = talk(both, "logprobs cannot be combined with structured output", calls=1, **asked)
+    assert not dialect.lacks("logprobs")
+    assert dialect.lacks("logprobs beside a schema")
+    assert "response_format" in server.requests[-1], "the schema stays"
+    assert "top_logprobs" not in server.requests[-1]
 
 
 def test_a_schema_falls_back_to_an_object_first() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.agents.models.logprobs import first_token, label_shares
+from solon.agents.models.logprobs import expected_number, first_token, label_shares, number_tokens
 
 
 def token(name: str, p: float) -> dict[str, Any]:
@@ -223,3 +223,59 @@ def test_depth_is_no_way_in() -> None:
     for _ in range(100_000):
         told = {"content": told}
     assert label_shares(told) is None
+
+
+SCORES = (1, 2, 3, 4, 5)
+SAID = [
+    *('{"', "rationale", '":', ' "it', " says ", '\\"', "clarity", '\\":', " 1", '", "', "scores", '": {"'),
+    *("clarity", '":', " ", "5", ',"', "safety", '": ', "5", "}}"),
+]
+DIGITS = {"5": 0.5, " 4": 0.25, "3,": 0.15, "good": 0.1}
+
+
+def written(alternatives: dict[str, float] = DIGITS) -> list[dict[str, Any]]:
+    """An answer in JSON, token by token; what else could have stood in the place of a digit is listed there."""
+    top = [token(name, p) for name, p in alternatives.items()]
+    return [
+        {"token": said, "logprob": math.log(0.5), "top_logprobs": top if said.strip().isdigit() else []}
+        for said in SAID
+    ]
+
+
+@pytest.mark.parametrize("shape", ["chat", "list", "completions"])
+def test_a_score_is_the_mean_over_the_probabilities_of_its_token(shape: str) -> None:
+    told: Any = written()
+    if shape == "chat":
+        told = {"content": told}
+    if shape == "completions":
+        names = {"tokens": "token", "token_logprobs": "logprob", "top_logprobs": "top_logprobs"}
+        told = {column: [entry[name] for entry in told] for column, name in names.items()}
+    numbers = number_tokens(told)
+    assert numbers is not None
+    assert sorted(numbers) == ["clarity", "safety"], "what a text within the JSON says is no score"
+    mean = (0.5 * 5 + 0.25 * 4 + 0.15 * 3) / 0.9
+    assert expected_number(numbers["clarity"], 5, SCORES) == pytest.approx(mean, abs=1e-4)
+    assert number_tokens(told) == numbers
+    assert expected_number(json.loads(json.dumps(numbers))["clarity"], 5, SCORES) == pytest.approx(
+        mean, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("alternatives", "given"),
+    [(DIGITS, 4), ({"5": 0.3, "good": 0.6}, 5), ({"5": 0.4, "6": 0.5}, 5)],
+    ids=["another number stands there", "most of the mass is no number", "a number that cannot be said"],
+)
+def test_a_score_is_taken_as_given_where_its_token_does_not_tell(
+    alternatives: dict[str, float], given: int
+) -> None:
+    numbers = number_tokens(written(alternatives))
+    assert numbers is not None
+    assert expected_number(numbers["clarity"], given, SCORES) is None
+
+
+@pytest.mark.parametrize(
+    "told", [None, 5, "text", [], {}, [None], {"content": None}, {"tokens": [1], "token_logprobs": 7}]
+)
+def test_of_what_cannot_be_read_no_number_is_known(told: Any) -> None:
+    assert number_tokens(told) is None

@@ -272,6 +272,15 @@ def _folded(request: Request, limit: Limit) -> Request:
 
 FEATURES: tuple[Feature, ...] = (
     Feature(
+        name="logprobs beside a schema",
+        words=re.compile(r"log[ _-]?prob", re.I),
+        uses=lambda request: bool(request.get("logprobs")) and bool(request.get("response_format")),
+        limited=_alternatives,
+        weaker=_fewer,
+        key="logprobs = false",
+        by_value=True,
+    ),
+    Feature(
         name="response_format",
         words=re.compile(
             r"response[_ ]?(?:format|schema|mime)|json|schema|structured|guided|grammar|constrained", re.I
@@ -285,7 +294,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         name="logprobs",
         words=re.compile(r"log[ _-]?prob", re.I),
-        uses=lambda request: bool(request.get("logprobs")),
+        uses=lambda request: bool(request.get("logprobs")) and not request.get("response_format"),
         limited=_alternatives,
         weaker=_fewer,
         key="logprobs = false",
@@ -332,6 +341,7 @@ _BY_NAME = {feature.name: feature for feature in FEATURES}
 _INSTEAD = {
     "response_format": "the schema is told in words",
     "logprobs": "judges are asked in JSON",
+    "logprobs beside a schema": "scores are whole numbers",
     "system role": "its text stands at the head of the question",
 }
 

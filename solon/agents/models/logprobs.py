@@ -1,11 +1,14 @@
-"""What a model tells of its first token, in whatever shape, and how it is shared among labels. No I/O."""
+"""What a model tells of its first token, or of the numbers in its JSON, in whatever shape, and how that is shared among
+labels. No I/O."""
 
 from __future__ import annotations
 
 import math
+import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice, zip_longest
 from typing import Any
 
 from solon.store.database.storable import storable
@@ -25,6 +28,8 @@ _TOKEN = ("token", "decoded_token", "tok_str", "text", "content")
 _LOG = ("logprob", "log_prob", "logProbability", "log_probability")
 _SHARE = ("prob", "probability", "p")
 _OTHERS = ("top_logprobs", "topLogprobs", "top_probs", "probs", "candidates", "alternatives")
+_NUMBERED = re.compile(r'(?<!\\)"([^"\\]{1,64})"\s*:\s*(?=\d)')
+"""A key of an object in JSON whose value is a number; in a text within the JSON its quotes would be escaped."""
 _AROUND_LABEL = " \t\n\r\"'`*([{.:)]}\u2581\u0120\u010a"
 
 
@@ -60,6 +65,57 @@ def first_token(told: Any) -> list[dict[str, Any]] | None:
     chosen = own if own in seen else ranked[0][0]
     entries = [_entry(token, seen[token]) for token in (chosen, *(token for token, _ in ranked))]
     return [{**entries[0], "top_logprobs": entries[1:]}]
+
+
+def number_tokens(told: Any) -> dict[str, dict[str, Any]] | None:
+    """The log probabilities of the numbers in an answer in JSON, by the number's key, and of those that could have
+    stood in its place; None where nothing of them can be read. Of a number of several tokens it is the first.
+
+    Args:
+        told: what came with the whole answer, as for `first_token`.
+    """
+    try:
+        entries = _entries(told)
+        tokens = [next(_own(entry), ("", None))[0] for entry in entries]
+        begins = list(accumulate(map(len, tokens), initial=0))
+        found: dict[str, dict[str, Any]] = {}
+        for match in _NUMBERED.finditer("".join(tokens)):
+            number = bisect_right(begins, match.end()) - 1
+            read = first_token([entries[number]])
+            if read is not None and _bare(read[0]["token"]).isdigit():
+                listed = [entry for entry in read[0]["top_logprobs"] if _bare(entry["token"]).isdigit()]
+                found[match[1]] = {**read[0], "top_logprobs": listed}
+    except (RecursionError, OverflowError):
+        return None
+    return found or None
+
+
+def expected_number(told: Mapping[str, Any], given: int, numbers: Sequence[int]) -> float | None:
+    """The expectation of a number over the probabilities of its token, where one of few was to be said.
+
+    None where the token is another one than that of the number given, or where less than half of its mass lies on these
+    numbers. Source: G-Eval, Liu et al. 2023 (arXiv 2303.16634), section 2, "scoring function".
+
+    Args:
+        told: an entry of `number_tokens`.
+        given: the number that stands in the answer.
+        numbers: those that could be said, each of one digit.
+    """
+    if _bare(told["token"]) != str(given):
+        return None
+    masses = dict.fromkeys(map(str, numbers), 0.0)
+    for entry in told["top_logprobs"]:
+        if (digit := _bare(entry["token"])) in masses:
+            masses[digit] += math.exp(entry["logprob"])
+    total = sum(masses.values())
+    if total < LEAST_MASS - _ROUNDING:
+        return None
+    return sum(int(digit) * mass for digit, mass in masses.items()) / total
+
+
+def _bare(token: str) -> str:
+    """A token without what may stand around a number in JSON."""
+    return token.strip(_AROUND_LABEL + ",")
 
 
 def label_shares(told: Any, labels: Sequence[str] = ("A", "B")) -> LabelShares | None:
@@ -121,6 +177,17 @@ def _first(told: Any) -> Any:
             return _first(told["content"])
         return told
     return _at_0(told)
+
+
+def _entries(told: Any) -> list[Any]:
+    """What is told of each token of an answer, in their order."""
+    if isinstance(told, Mapping):
+        if isinstance(told.get("tokens"), list):
+            columns = {"token": "tokens", "logprob": "token_logprobs", "top_logprobs": "top_logprobs"}
+            lists = [one if isinstance(one := told.get(column), list) else [] for column in columns.values()]
+            return [dict(zip(columns, row, strict=True)) for row in zip_longest(*lists)]
+        return _entries(told.get("content"))
+    return told if isinstance(told, list) else []
 
 
 def _at_0(value: Any) -> Any:

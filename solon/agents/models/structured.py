@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,7 +18,7 @@ from solon.agents.models.capabilities import Capabilities, foreign_names
 from solon.agents.models.failures import ending, foreign
 from solon.agents.models.features import Request, schema_in_words
 from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of, part_scaffold
-from solon.agents.models.logprobs import first_token
+from solon.agents.models.logprobs import first_token, number_tokens
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.agents.models.tries import OF_CALL, Tries, ask_leave
 from solon.errors import CUT, BadOutput, ModelUnavailable, SolonError, TooLong
@@ -80,6 +80,8 @@ async def ask(
     Args:
         schema: what the answer must follow; None for prose.
         max_tokens: bound on the answer, in tokens.
+        logprobs: ask for log probabilities where the model gives them: of the first token of prose, of the numbers of
+            an answer in JSON.
         role: who asks (generator, critic, judge, ...), for tracing and for the scripted fake; it is not sent.
         repairs: further asks after an answer that does not follow `schema`.
         heard: what `LeanChat.is_heard` said here before; None where nobody asked.
@@ -106,7 +108,8 @@ async def ask(
         check_fits(model, capabilities, prompt, max_tokens)
         if attempt > 1:
             await ask_leave()
-        answer = _plain(await _complete(model, capabilities, prompt, parameters, role, heard))
+        answer = await _complete(model, capabilities, prompt, parameters, role, heard)
+        answer = _plain(answer, number_tokens if schema is not None else first_token)
         _count(tries, answer, model, prompt, max_tokens)
         reply = _reply(answer, attempt, tries, time.perf_counter() - begun)
         _check_ending(reply, max_tokens)
@@ -186,12 +189,12 @@ async def _complete(
     return part_scaffold(await capabilities.dialect.send({"messages": wire, **given}, post))
 
 
-def _plain(answer: Completion) -> Completion:
-    """The answer with names that are short texts and what can be read of its first token; of what a server tells
+def _plain(answer: Completion, read: Callable[[Any], Any]) -> Completion:
+    """The answer with names that are short texts and what can be read of its log probabilities; of what a server tells
     otherwise, nothing is known."""
     return replace(
         answer,
-        logprobs=first_token(answer.logprobs) if answer.logprobs else None,
+        logprobs=read(answer.logprobs) if answer.logprobs else None,
         model=_name(answer.model),
         finish_reason=_name(answer.finish_reason),
         request_id=_name(answer.request_id),

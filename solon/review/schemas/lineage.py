@@ -244,7 +244,8 @@ class VerdictRow(Wire):
     abstained: str | None
     basis: str | None = Field(
         description="what it was read from: letter, the first token's probabilities; bound, the same where the other "
-        "letter was not listed, p being the end nearest to even; json; function; rule; classifier; null where not known"
+        "letter was not listed, p being the end nearest to even; json; expectation, json with scores that are "
+        "means over their tokens' probabilities; function; rule; classifier; null where not known"
     )
     call_id: Id | None
     model: str | None = Field(description="that wrote it; null where no call did")
