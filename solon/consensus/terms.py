@@ -3,7 +3,8 @@ numpy only.
 
 By segment: a panel that is right on plain questions may be wrong together on tricky ones, and one weight a voter
 describes neither, so the weights get a further slope in each segment, alike for all voters. By texts: what experts
-prefer besides what judges say, such as the shorter of two answers.
+prefer besides what judges say, such as the shorter of two answers. By scores: what judges gave each text of a pair
+alone, when the pair was chosen among more.
 
 Each is fitted on top of left-out logits, by a conditional logit whose prior says that it is 0, and averaged with having
 none by exp(leave-one-out log likelihood + log prior), as in ``weights``: where it predicts nothing it says nothing.
@@ -20,7 +21,7 @@ import numpy as np
 from solon.consensus.ballots import Ballots, Floats, Ints
 from solon.consensus.candidates import NEGLIGIBLE
 from solon.consensus.logit import fit_logit, log_softmax
-from solon.consensus.traits import FEATURES, Traits
+from solon.consensus.traits import FEATURES, SCORES, Traits
 
 BY_SEGMENT = ((0.5, 1.0), (1.0, 2.0))
 """Prior standard deviation of a slope, where 1 is what an unchecked voter weighs, and the log prior that it pays: of a
@@ -69,12 +70,15 @@ def learn_terms(
     slopes, left_out, by_segment = _gate(
         left_out, plain[:, :, None] * inside.reshape(len(rows), 1, len(names)), target, BY_SEGMENT
     )
-    features, scale = _text_features(traits, len(ballots.outcomes))
-    weights, left_out, by_texts = _gate(left_out, features, target, BY_TEXTS)
-    found = {"by-segment": by_segment, "by-texts": by_texts}
+    found, texts = {"by-segment": by_segment}, dict[str, float]()
+    for kind, of in (("by-texts", FEATURES), ("by-scores", (SCORES,))):
+        features, scale = _differences(traits, len(ballots.outcomes), of)
+        weights, left_out, found[kind] = _gate(left_out, features, target, BY_TEXTS)
+        if found[kind] > NEGLIGIBLE:
+            texts |= dict(zip(of, (weights / scale).tolist(), strict=True))
     return Terms(
         {name: slope * unit for name, slope in zip(names, slopes.tolist(), strict=True)},
-        dict(zip(FEATURES, (weights / scale).tolist(), strict=True)) if by_texts > NEGLIGIBLE else {},
+        texts,
         left_out,
         {name: share for name, share in found.items() if share > 0.0},
     )
@@ -85,12 +89,12 @@ def _told_apart(traits: Sequence[Traits]) -> list[str]:
     return [name for name, n in count.most_common(MOST) if n > 1]
 
 
-def _text_features(traits: Sequence[Traits], k: int) -> tuple[Floats, Floats]:
-    """(n, K, F) features of the two outcomes, scaled, and their scale (F,); F is 0 where texts say nothing."""
-    known = sum(bool(t.texts) for t in traits)
+def _differences(traits: Sequence[Traits], k: int, of: Sequence[str]) -> tuple[Floats, Floats]:
+    """(n, K, F) what the two outcomes differ in, scaled, and the scale (F,); F is 0 where that is hardly known."""
+    known = sum(any(name in t.texts for name in of) for t in traits)
     if k != 2 or known < LEAST:
         return np.zeros((len(traits), k, 0)), np.zeros(0)
-    raw = np.array([[t.texts.get(name, 0.0) for name in FEATURES] for t in traits])
+    raw = np.array([[t.texts.get(name, 0.0) for name in of] for t in traits])
     spread = np.sqrt((raw**2).sum(axis=0) / known)
     scale = np.where(spread > 1e-9, spread, np.inf)
     half = raw / scale / 2.0

@@ -15,7 +15,7 @@ from solon.agents.case import Case
 from solon.agents.voters import Recorded, Voter
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
-from solon.consensus.traits import Traits
+from solon.consensus.traits import Traits, compare_scores
 from solon.graphs.examples import Examples
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
@@ -29,7 +29,7 @@ from solon.store.database.store import Store
 from solon.store.database.writer import Row
 from solon.store.runs.items import CandidateRow, ItemRow, load_candidate, load_text
 from solon.store.runs.traits import compare_pair, traits_on
-from solon.store.runs.verdicts import SEVERITY, cited_on, scores_on, severities, shortlist_scores
+from solon.store.runs.verdicts import SEVERITY, cited_on, severities, shortlisted
 
 if TYPE_CHECKING:
     from solon.agents.judge import Verdict
@@ -77,6 +77,7 @@ class ItemContext:
     voters: tuple[Voter, ...] = ()
     _severities: dict[str, float] = field(default_factory=dict)
     _cited: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _scores: dict[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _candidates: dict[str, CandidateRow] = field(default_factory=dict)
     _rows: list[tuple[type, Row]] = field(default_factory=list)
@@ -172,9 +173,8 @@ class ItemContext:
         return shown if len(shown) == size else []
 
     def _stored_scores(self, candidates: Sequence[str]) -> dict[str, float | None]:
-        with self.store.connect() as connection:
-            scores = scores_on(connection, candidates, shortlist_scores)
-        return {name: self.mean_score(scores.get(name, ())) for name in candidates}
+        scores = self._scores_of(candidates)
+        return {name: self.mean_score(scores[name]) for name in candidates}
 
     def mean_score(self, scores: Iterable[Mapping[str, float]]) -> float | None:
         """The mean of what judges scored an answer by the rubric; None where none did."""
@@ -214,7 +214,21 @@ class ItemContext:
         if not model.texts or len(shown) != 2:
             return Traits(segment)
         pair = [(self.answer(name), *self.own_task(name).values()) for name in shown]
-        return Traits(segment, compare_pair(item.content, *pair))
+        scores = [self._scores_of(shown)[name] for name in shown]
+        return Traits(segment, compare_pair(item.content, *pair) | compare_scores(*scores))
+
+    def remember_scores(self, candidate_id: str, scores: Sequence[Mapping[str, float]]) -> None:
+        """Keep what each judge of the first tier scored a candidate of the shortlist, for what follows on the same way
+        through the graph."""
+        self._scores[candidate_id] = scores
+
+    def _scores_of(self, candidates: Sequence[str]) -> dict[str, Sequence[Mapping[str, float]]]:
+        """What each judge scored candidates of the shortlist, the same whether it is remembered or read."""
+        if any(name not in self._scores for name in candidates):
+            with self.store.connect() as connection:
+                stored = shortlisted(connection, candidates)
+            self._scores |= {name: stored.get(name, ()) for name in candidates}
+        return self._scores
 
     def _held_against(self, shown: Sequence[str]) -> dict[str, float]:
         """What critics hold against each outcome, the same whether it is remembered or read."""

@@ -18,11 +18,14 @@ from sqlalchemy import delete, select
 import solon
 from solon import Project
 from solon.cli.show import draw
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import judge_item
 from solon.eval.importing import import_file
 from solon.eval.material import gather
 from solon.eval.releases.releases import create_release, verify_release
 from solon.eval.suites import agreement, audit, judges
 from solon.law.documents import Rubric
+from solon.questions import PAIR
 from solon.review.explain import explain_review
 from solon.review.state import Options, make_room
 from solon.store.lawmaking.precedents import all_precedents, judged_at
@@ -30,10 +33,13 @@ from solon.store.lawmaking.principles import count_uses
 from solon.store.records.evaluation import authors_by_role, is_judged
 from solon.store.reviewing.experts import add_expert, list_experts
 from solon.store.reviewing.review_lists import Filters, list_filtered
-from solon.store.reviewing.review_rows import find_review
+from solon.store.reviewing.review_rows import find_review, list_reviews
 from solon.store.reviewing.reviews import decide
+from solon.store.runs.certificates import consensus_payload, newest_consensus
 from solon.store.runs.laws import versions_in_force
-from solon.store.runs.verdicts import SHORTLIST, votes_on
+from solon.store.runs.runs import find_run
+from solon.store.runs.traits import traits_on
+from solon.store.runs.verdicts import SHORTLIST, against_on, shortlisted, votes_on
 from solon.store.tables import consensus_versions, decisions, verdicts
 from solon.workspace.views import tell_way
 
@@ -263,3 +269,54 @@ def test_a_release_is_rebuilt(made: Any, tmp_path: Path, form: str) -> None:
     found = verify_release(store, tmp_path / "one")
     assert found.passed, [check for check in found.checks if not check.passed]
     assert "completions" not in (tmp_path / "one" / "rows.jsonl").read_text(), "no text stands in it"
+
+
+def mean_scores(desk: Any) -> dict[str, float]:
+    """The mean of all scores that each candidate of a shortlist was given, in this or an earlier attempt."""
+    with desk.project.store.connect() as connection:
+        found = shortlisted(connection, [row["id"] for row in desk.rows("Candidate")])
+    return {name: fmean(one for scores in given for one in scores.values()) for name, given in found.items()}
+
+
+def test_what_scores_foretell_is_gone_by_alike_in_the_graph_and_in_the_store(
+    make_desk: Callable[..., Any],
+) -> None:
+    """Experts prefer what was scored higher, so that from twenty decisions on scores count."""
+    desk = make_desk(
+        answer=scoring,
+        generator={"n": N, "temperatures": [0.2, 0.5, 0.8, 1.1]},
+        routing={"policy": "pilot", "pilot": 60, "pilot_share": 0.8, "audit_share": 0.0, "threshold": 0.0},
+        resolver={"enabled": False},
+    )
+    desk.project.run(
+        "preference", [{"id": f"s{n}", "prompt": f"Explain thing number {n}."} for n in range(80)]
+    )
+    mean = mean_scores(desk)
+    with desk.project.store.connect() as connection:
+        waiting = [one for one in list_reviews(connection, limit=100) if one.rule == "pilot"]
+    for review in waiting:
+        best = max(review.candidates, key=lambda name: mean[name])
+        said = {"choice": "prefer", "candidate": best}
+        decide(desk.project.store, review.id, said, actor="expert:ada", channel="api", counts=True)
+    desk.project.learn()
+    with desk.project.store.connect() as connection:
+        scope = find_run(connection).scope
+        payload = consensus_payload(connection, str(newest_consensus(connection, scope)))
+    model = ConsensusModel.from_json(payload)
+    assert model.texts["scores"] > 0.0
+    desk.project.resume()
+    attempt_of = {row["id"]: row["attempt"] for row in desk.rows("Candidate")}
+    shown = {row["item_id"]: (row["a_id"], row["b_id"]) for row in desk.rows("Verdict") if row["b_id"]}
+    by_machine = [row for row in desk.rows("Record") if not (row["decision_id"] or row["superseded_at"])]
+    assert len(by_machine) > 10
+    with desk.project.store.connect() as connection:
+        for row in by_machine:
+            asked = shown[row["item_id"]]
+            [traits] = traits_on(connection, [(row["item_id"], asked)], segment="", texts=True).values()
+            votes = votes_on(connection, [(row["item_id"], attempt_of[asked[0]], asked)])[row["item_id"]]
+            [against] = against_on(connection, [(PAIR, asked)]).values()
+            seen = judge_item(model, votes, against=against, traits=traits)
+            assert row["confidence"] == pytest.approx(seen.confidence), (
+                "the graph goes by them as the store does"
+            )
+    assert desk.project.learn().doubted == 0, "what the graph accepted, learning accepts"

@@ -94,7 +94,9 @@ async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> dict
         case, answer = context.case_of(candidate), context.answer(candidate)
         verdicts = await judges.score(case, answer, round=round_, ordinal=ordinal, tier=0)
         _store(context, f"{SHORTLIST}.{round_}.{ordinal}", [candidate], verdicts, round_, SHORTLIST)
-        return context.mean_score(v.scores for v in verdicts if v.scores)
+        scores = [v.scores for v in verdicts if v.scores]
+        context.remember_scores(candidate, scores)
+        return context.mean_score(scores)
 
     return dict(zip(live, await asyncio.gather(*(score(i, c) for i, c in enumerate(live))), strict=True))
 

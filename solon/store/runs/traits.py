@@ -1,4 +1,4 @@
-"""What is known of items besides their votes: what a field of the seed says, and how the texts of a pair differ.
+"""What is known of items besides their votes: what a field of the seed says, and how the two texts of a pair differ.
 
 Reads only.
 """
@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from solon.consensus.traits import Traits, compare_texts
+from solon.consensus.traits import Traits, compare_scores, compare_texts
+from solon.store.runs.verdicts import shortlisted
 from solon.store.tables import candidates, items, seeds, texts
 
 COLUMNS = ("specialty", "lang", "source", "licence")
@@ -44,12 +45,14 @@ def _traits_of(
 ) -> dict[Shown, Traits]:
     seeds_of = _seeds_of(connection, [item_id for _, item_id in asked])
     pairs = [name for shown, _ in asked for name in shown if with_texts and len(shown) == 2]
-    bodies = _bodies(connection, pairs)
+    bodies, scores = _bodies(connection, pairs), shortlisted(connection, pairs)
     found: dict[Shown, Traits] = {}
     for shown, item_id in asked:
         seed = seeds_of.get(item_id, {})
         pair = [bodies[name] for name in shown if name in bodies]
         compared = compare_pair(seed.get("content", {}), *pair) if len(pair) == 2 else {}
+        if compared:
+            compared |= compare_scores(*(scores.get(name, ()) for name in shown))
         found[shown] = Traits(segment_of(seed, segment), compared)
     return found
 

@@ -43,6 +43,17 @@ _WORST = (
     )
 )
 """Built once: the graph asks it for every item that has a candidate which no critic has just seen."""
+_SHORTLISTED = (
+    select(candidates.c.id, shortlist_scores.c.scores, (_same.c.id == candidates.c.id).label("own"))
+    .join(_same, (_same.c.item_id == candidates.c.item_id) & (_same.c.text_id == candidates.c.text_id))
+    .join(shortlist_scores, shortlist_scores.c.a_id == _same.c.id)
+    .where(
+        candidates.c.id.in_(bindparam("ids", expanding=True)),
+        (_same.c.id == candidates.c.id) | (_same.c.attempt < candidates.c.attempt),
+        shortlist_scores.c.scores.is_not(None),
+    )
+    .order_by(shortlist_scores.c.id)
+)
 
 
 def severities(connection: Connection, candidate_ids: Iterable[str]) -> dict[str, float]:
@@ -59,6 +70,18 @@ def severities(connection: Connection, candidate_ids: Iterable[str]) -> dict[str
         for row in connection.execute(_WORST, {"ids": ids[start : start + CHUNK]}):
             worst = own if row.own else earlier
             worst[row.id] = max(worst.get(row.id, 0.0), SEVERITY[row.worst])
+    return earlier | own
+
+
+def shortlisted(connection: Connection, candidate_ids: Iterable[str]) -> dict[str, list[Mapping[str, float]]]:
+    """What each judge scored candidates of a shortlist by criterion, by the candidate's id; one that was not scored is
+    left out. A candidate that an item brings to a later attempt is not scored again: as with `severities`."""
+    ids = sorted(set(candidate_ids))
+    own: dict[str, list[Mapping[str, float]]] = {}
+    earlier: dict[str, list[Mapping[str, float]]] = {}
+    for start in range(0, len(ids), CHUNK):
+        for row in connection.execute(_SHORTLISTED, {"ids": ids[start : start + CHUNK]}):
+            (own if row.own else earlier).setdefault(row.id, []).append(row.scores)
     return earlier | own
 
 
