@@ -12,7 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from solon.plugins import BadAnswer, Opinion, Plugin, read_draft, read_findings, read_opinion, read_rule, to_json
+from solon.plugins import (
+    BadAnswer,
+    Opinion,
+    Plugin,
+    read_draft,
+    read_findings,
+    read_opinion,
+    read_rule,
+    to_json,
+)
 from solon.store.database.storable import storable
 from solon.store.runs.journal import CallKey, Outcome
 

@@ -216,9 +216,9 @@ def _directed(ballots: Ballots, weights: Weights) -> dict[str, Any]:
         found["confusions"] = {n: tuple(map(tuple, t)) for n, t in zip(there, tables, strict=True)}
     if weights.silence is not None:
         found["silences"] = {
-            voter: there
+            voter: said
             for voter, row in zip(ballots.voters, weights.silence.tolist(), strict=True)
-            if (there := {o: added for o, added in zip(ballots.outcomes, row, strict=True) if added})
+            if (said := {o: added for o, added in zip(ballots.outcomes, row, strict=True) if added})
         }
     if weights.ratings is not None:
         maps = weights.ratings

@@ -3,24 +3,30 @@ texts before any run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from solon.consensus.coverage import QUIET, count_coverage
 from solon.consensus.panel import SILENT
 from solon.errors import UsageError
 from solon.eval.replay.opinions import counted
 from solon.eval.result import Figure, SuiteResult, rate
+from solon.formats.seed_files import BadRow, sum_up
+from solon.formats.seed_rows import SeedRow
+from solon.plugins import load_plugin, read_rule
 from solon.store.records import evaluation
+from solon.sync import run_sync
+from solon.workspace.seeds import read_rows
 
 if TYPE_CHECKING:
     from solon.config import Config
     from solon.config.sections import RuleConfig
     from solon.eval.material import Material
     from solon.plugins import Plugin
+    from solon.workspace.seeds import Seeds
 
 NO_TEXT = "no text was read"
 NO_ANSWER = "no decision on a text where it speaks"
@@ -68,7 +74,7 @@ class Rules(SuiteResult):
     split: Figure
     rules: tuple[RuleFigures, ...]
     never: tuple[str, ...]
-    left_out: dict[str, str] = {}
+    left_out: dict[str, str] = Field(default_factory=dict)
 
     def next_step(self) -> str:
         """Mend what never matches, then let people decide."""
@@ -107,10 +113,14 @@ def measure_rules(said: Sequence[Mapping[str, str]], known: Sequence[str | None]
                 coverage=rate(spoke, n, NO_TEXT),
                 overlap=rate(int(found.beside[place]), spoke, "it matches no text"),
                 conflict=rate(int(found.disputed[place]), spoke, "it matches no text"),
-                against={names[other]: int(against[other]) for other in np.argsort(-against, kind="stable") if against[other]},
+                against={
+                    names[other]: int(against[other])
+                    for other in np.argsort(-against, kind="stable")
+                    if against[other]
+                },
                 precision=rate(int(found.right[place]), int(found.checked[place]), NO_ANSWER),
             )
-        )  # fmt: skip
+        )
     return Rules(
         suite="rules",
         n=n,
@@ -139,17 +149,26 @@ def list_rules(material: Material) -> Rules:
     return found.model_copy(update={"notes": (CHOSEN,)}) if chosen else found
 
 
-async def try_on_texts(config: Config, texts: Iterable[str], plugins: Mapping[str, Plugin] | None = None) -> Rules:
-    """Return the figures of the configured rules on texts. No model is asked, so a rule with a `prompt` is left out.
+def try_rules(config: Config, seeds: Seeds, plugins: Mapping[str, Plugin] | None = None) -> Rules:
+    """Return the figures of the configured rules on the texts of seeds: of each row its first response, or else its
+    input, or its prompt. No model is asked, so a rule with a `prompt` is left out; no store is read.
 
     Raises:
         UsageError: there are no rules.
         ConfigError: a pattern runs away on a text, or a function cannot be found.
+        SeedError: the file cannot be read.
     """
-    from solon.plugins import load_plugin
-
     if not config.rules:
         raise UsageError("there are no rules to try", next_step="write [[rules]] in solon.toml")
+    rows = list(read_rows(seeds, config))
+    good = [row for row in rows if isinstance(row, SeedRow)]
+    texts = [row.responses[0].text if row.responses else row.input or row.prompt for row in good]
+    found = run_sync(_try_on_texts(config, texts, plugins))
+    bad = [row for row in rows if isinstance(row, BadRow)]
+    return found.model_copy(update={"notes": tuple(f"not read: {told}" for told in sum_up(bad))})
+
+
+async def _try_on_texts(config: Config, texts: Sequence[str], plugins: Mapping[str, Plugin] | None) -> Rules:
     tried = {rule.name: rule for rule in config.rules if not rule.prompt}
     functions = {
         name: load_plugin(rule.python, "judge", plugins) for name, rule in tried.items() if rule.python
@@ -174,9 +193,9 @@ async def try_on_texts(config: Config, texts: Iterable[str], plugins: Mapping[st
 
 async def _say(rule: RuleConfig, function: Plugin | None, text: str, labels: Sequence[str]) -> str:
     from solon.agents.voters import match_or_refuse
-    from solon.plugins import read_rule
 
     if function is None:
         return rule.label if match_or_refuse(rule, text) else SILENT
-    opinion = read_rule(await function.answer({"answer": text, "prompt": text, "labels": list(labels)}), rule.label, labels)
+    answer = await function.answer({"answer": text, "prompt": text, "labels": list(labels)})
+    opinion = read_rule(answer, rule.label, labels)
     return SILENT if opinion is None else opinion.verdict
