@@ -37,7 +37,7 @@ class RuleFigures(BaseModel):
     """One rule.
 
     Attributes:
-        name: its name; behind it, of what a store holds, the hash of what it did.
+        name: its name.
         labels: the outcomes that it named, the commonest first.
         coverage: share of the texts on which it speaks.
         overlap: share of those on which another rule speaks, too.
@@ -137,8 +137,9 @@ def list_rules(material: Material) -> Rules:
     blind answer that came by an expert's token."""
     said: dict[evaluation.Shown, dict[str, str]] = {}
     with material.store.connect() as connection:
-        for spoken in evaluation.rule_votes(connection, material.run_ids):
-            said.setdefault(spoken.what, {})[spoken.rule] = spoken.outcome
+        spoken = sorted(evaluation.rule_votes(connection, material.run_ids), key=lambda vote: vote.place)
+        for vote in spoken:
+            said.setdefault(vote.what, {})[vote.rule] = vote.outcome
         answers = counted(evaluation.answers(connection, material.run_ids)) if said else []
     known: dict[evaluation.Shown, str] = {}
     for answer in answers:

@@ -280,11 +280,13 @@ class RuleVote:
     Attributes:
         what: item, attempt and candidates that it is on.
         rule: its name, as configured.
+        place: on the panel, from 1.
         outcome: that it named, or `silent`.
     """
 
     what: Shown
     rule: str
+    place: int
     outcome: str
 
 
@@ -300,8 +302,9 @@ def rule_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[RuleV
         .order_by(panel_votes.c.id)
     )
     for row in connection.execution_options(stream_results=True).execute(query):
-        place = (row.item_id, row.attempt, shown_to_judge(row))
-        yield RuleVote(place, row.seat.partition(": ")[2] or row.seat, row.outcome)
+        place, _, name = row.seat.partition(": ")
+        what = (row.item_id, row.attempt, shown_to_judge(row))
+        yield RuleVote(what, name, int(place), row.outcome)
 
 
 def is_judged(connection: Connection, run_id: str) -> bool:
