@@ -406,6 +406,20 @@ def read_opinion(value: Any, outcomes: Sequence[str], criteria: Sequence[str] = 
     return Opinion("tie" if p == 0.5 and not criteria else side, p)
 
 
+def read_rule(value: Any, label: str, outcomes: Sequence[str]) -> Opinion | None:
+    """Return what a function that is a rule answered: True or False for its label, or an opinion of its own; None where
+    it does not match.
+
+    Raises:
+        BadAnswer: as `read_opinion`, or it says True and the rule names no label.
+    """
+    if isinstance(value, bool):
+        if value and not label:
+            raise BadAnswer("it said True, and the rule names no label")
+        return Opinion(label) if value else None
+    return read_opinion(value, outcomes)
+
+
 def _by_shares(value: Mapping[str, Any], outcomes: Sequence[str]) -> Opinion:
     shares = {outcome: _share(value.get(outcome, 0.0), f"probability of {outcome}") for outcome in outcomes}
     total = sum(shares.values())

@@ -12,7 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from solon.plugins import BadAnswer, Opinion, Plugin, read_draft, read_findings, read_opinion, to_json
+from solon.plugins import (
+    BadAnswer,
+    Opinion,
+    Plugin,
+    read_draft,
+    read_findings,
+    read_opinion,
+    read_rule,
+    to_json,
+)
 from solon.store.database.storable import storable
 from solon.store.runs.journal import CallKey, Outcome
 
@@ -161,16 +170,10 @@ async def apply_rule(
     """
     plugin = case.caller.pool.plugin(reference)
     values = {**_common(case), "answer": text, "labels": list(outcomes)}
-
-    def read(value: Any) -> Opinion | None:
-        if isinstance(value, bool):
-            if value and not label:
-                raise BadAnswer("it said True, and the rule names no label")
-            return Opinion(label) if value else None
-        return read_opinion(value, outcomes)
-
     place = _Place(f"{seat}/{ordinal}", 0, round)
-    outcome, opinion = await _consult(case, plugin, place, values, read)
+    outcome, opinion = await _consult(
+        case, plugin, place, values, lambda value: read_rule(value, label, outcomes)
+    )
     return outcome, opinion, plugin
 
 

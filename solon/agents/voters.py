@@ -292,11 +292,20 @@ def try_rules(config: Config, texts: Iterable[str]) -> None:
     patterns = [rule for rule in config.rules if rule.regex]
     for text in texts if patterns else ():
         for rule in patterns:
-            try:
-                matches(rule, text)
-            except TimeoutError:
-                raise ConfigError(
-                    f"the pattern of the rule {rule.name!r} runs away: it took longer than {MATCH_SECONDS} s on "
-                    f"a text of {len(text)} characters",
-                    next_step="write it without a repetition inside a repetition, such as (a+)+",
-                ) from None
+            match_or_refuse(rule, text)
+
+
+def match_or_refuse(rule: RuleConfig, text: str) -> bool:
+    """`matches`, where a pattern that runs away is the fault of whoever wrote it.
+
+    Raises:
+        ConfigError: it takes longer than `MATCH_SECONDS`.
+    """
+    try:
+        return matches(rule, text)
+    except TimeoutError:
+        raise ConfigError(
+            f"the pattern of the rule {rule.name!r} runs away: it took longer than {MATCH_SECONDS} s on "
+            f"a text of {len(text)} characters",
+            next_step="write it without a repetition inside a repetition, such as (a+)+",
+        ) from None

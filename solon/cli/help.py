@@ -80,6 +80,7 @@ PANELS: dict[str, dict[str, str]] = {
     },
     "Measure": {
         "learn": "`solon resume`, which moves the items that it concerns",
+        "rules": "mend them in solon.toml, then `solon learn`",
         "judges": "change what is refused in [[judges]], then `solon preview`",
         "eval suite": "`solon report`",
         "eval scores": "`solon report`",

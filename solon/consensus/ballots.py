@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solon.consensus.panel import Vote, channel_of, share_of
+from solon.consensus.panel import SILENT, Vote, channel_of, share_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,6 +41,7 @@ class Ballots:
             on, so that single abstentions change nothing.
         criteria: (R,) names of the criteria that judges of single texts scored, sorted.
         rated: (n, V, R) a voter's mean score by criterion; NaN where it gave none.
+        silent: (n, V) 1 where a voter was silent and said nothing else, else 0.
     """
 
     outcomes: tuple[str, ...]
@@ -55,6 +56,7 @@ class Ballots:
     asked: Floats
     criteria: tuple[str, ...]
     rated: Floats
+    silent: Floats
 
     def __len__(self) -> int:
         return int(self.shares.shape[0])
@@ -69,6 +71,7 @@ class Ballots:
         return Ballots(
             self.outcomes, self.voters, self.channels, self.owner, self.shares[rows], self.channel[rows],
             self.seen[rows], self.lean[rows], self.votes[rows], self.asked, self.criteria, self.rated[rows],
+            self.silent[rows],
         )  # fmt: skip
 
 
@@ -83,10 +86,12 @@ def collect(items: Sequence[Sequence[Vote]], outcomes: Sequence[str] = ("A", "B"
     owner = np.array([voters.index(key[0]) for key in keys], dtype=np.int64)
     n, k, n_voters = len(items), len(outcomes), len(voters)
     raw = np.zeros((n, len(keys), k))
-    count = np.zeros((n, len(keys)))
+    count, silent = np.zeros((n, len(keys))), np.zeros((n, n_voters))
     for row, item in enumerate(items):
         for v in item:
             share = share_of(v, index, k)
+            if v.outcome == SILENT:
+                silent[row, voters.index(v.judge)] = 1.0
             if share is not None:
                 c = at[(v.judge, v.seat, v.order)]
                 raw[row, c] += share
@@ -109,6 +114,7 @@ def collect(items: Sequence[Sequence[Vote]], outcomes: Sequence[str] = ("A", "B"
         votes=raw.sum(axis=1),
         asked=np.array([float(np.median(c[c > 0.0])) if (c > 0.0).any() else 1.0 for c in per_voter.T]),
         **_scores(items, voters, index, k),
+        silent=np.where(per_voter > 0.0, 0.0, silent),
     )
 
 

@@ -17,7 +17,7 @@ from solon.consensus.ballots import Floats
 
 FLEXIBILITY_COST = 1.0
 """Log prior paid per unit of flexibility: one nat, what Akaike's criterion charges for a free parameter."""
-WEIGHTS, CONFUSIONS, SCORES = "weights", "confusions", "scores"
+WEIGHTS, CONFUSIONS, SCORES, SILENCE = "weights", "confusions", "scores", "silence"
 NEGLIGIBLE = 1e-3
 """Share in the average under which an estimator that has tables of its own is left out."""
 
@@ -36,6 +36,7 @@ class Candidate:
         ratings: (V + 1, L) what a mean score at each level of `ratings.LEVELS` adds to the log odds of the first
             outcome; the last is for other voters. None: nothing.
         criteria: (R,) what a point over the mean of a voter's scores adds, by criterion. None: nothing.
+        silence: (V, K) what a voter's silence adds to the logit of each outcome. None: nothing.
         family: estimators of one family share one prior, however many they are; those of `WEIGHTS` weigh a voter by
             one number.
     """
@@ -47,6 +48,7 @@ class Candidate:
     confusion: Floats | None = None
     ratings: Floats | None = None
     criteria: Floats | None = None
+    silence: Floats | None = None
     family: str = WEIGHTS
 
     def counted(self, way: str, unit: Floats, log_prior: float) -> Candidate:

@@ -207,13 +207,19 @@ def _with_terms(model: ConsensusModel, ballots: Ballots, terms: Terms) -> Consen
 
 
 def _directed(ballots: Ballots, weights: Weights) -> dict[str, Any]:
-    """The tables of a model that knows confusions or scores."""
+    """The tables of a model that knows confusions, silences or scores."""
     names = [*ballots.voters, OTHERS]
     found: dict[str, Any] = {}
     if weights.confusion is not None:
         there = names if len(weights.confusion) > 1 else [OTHERS]
         tables = weights.confusion.tolist()
         found["confusions"] = {n: tuple(map(tuple, t)) for n, t in zip(there, tables, strict=True)}
+    if weights.silence is not None:
+        found["silences"] = {
+            voter: said
+            for voter, row in zip(ballots.voters, weights.silence.tolist(), strict=True)
+            if (said := {o: added for o, added in zip(ballots.outcomes, row, strict=True) if added})
+        }
     if weights.ratings is not None:
         maps = weights.ratings
         points = np.stack([maps.levels, maps.values], axis=2).tolist()

@@ -16,7 +16,7 @@ from typing import Any
 from solon.errors import ConfigError
 
 FORMAT = 2
-"""Of a model with confusions or maps of scores; one without is written in format 1, as it always was."""
+"""Of a model with confusions, silences or maps of scores; one without is written in format 1, as it always was."""
 OTHERS = ""
 """Stands for voters of whom nothing is known."""
 Table = tuple[tuple[float, ...], ...]
@@ -147,6 +147,7 @@ class ConsensusModel:
         texts: feature of texts, see ``consensus.traits`` -> what a unit adds to the log odds of the first outcome.
         confusions: per voter, what its share of each outcome (rows) adds to the log-odds of each outcome; voters that
             are not in it add what stands under ``OTHERS``, and nothing where that is missing.
+        silences: voter -> what its silence adds to the log-odds of outcomes, see ``consensus.silence``.
         rubric: weight by criterion in a judge's mean score.
         ratings: per voter, pairs of a mean score and what it adds to the log-odds of the first outcome, straight
             between them and flat outside; ``OTHERS`` as in ``confusions``.
@@ -174,6 +175,7 @@ class ConsensusModel:
     segment: str = ""
     segments: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     confusions: Mapping[str, Table] = field(default_factory=dict)
+    silences: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     rubric: Mapping[str, float] = field(default_factory=dict)
     ratings: Mapping[str, Table] = field(default_factory=dict)
     criteria: Mapping[str, float] = field(default_factory=dict)
@@ -215,7 +217,8 @@ class ConsensusModel:
             "ratings": {name: [list(row) for row in table] for name, table in self.ratings.items()},
             "criteria": dict(self.criteria),
         }
-        known = bool(self.confusions or self.ratings)
+        known = bool(self.confusions or self.ratings or self.silences)
+        silences = {name: dict(added) for name, added in self.silences.items()}
         cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}
         trained = {"classifier": dict(self.classifier)} if self.classifier is not None else {}
         by_segment = {name: dict(added) for name, added in self.segments.items()}
@@ -242,6 +245,7 @@ class ConsensusModel:
             **trained,
             **parted,
             **({"texts": dict(self.texts)} if self.texts else {}),
+            **({"silences": silences} if silences else {}),
         }
 
     @classmethod
@@ -281,6 +285,10 @@ class ConsensusModel:
                 for name, added in data.get("segments", {}).items()
             },
             confusions=_tables(data.get("confusions", {})),
+            silences={
+                str(name): {str(outcome): float(part) for outcome, part in added.items()}
+                for name, added in data.get("silences", {}).items()
+            },
             rubric={str(k): float(v) for k, v in data.get("rubric", {}).items()},
             ratings=_tables(data.get("ratings", {})),
             criteria={str(k): float(v) for k, v in data.get("criteria", {}).items()},

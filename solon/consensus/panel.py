@@ -141,6 +141,7 @@ class _Heard:
 
     votes: dict[str, int]
     voters: dict[str, _Voter] = field(default_factory=dict)
+    silent: list[str] = field(default_factory=list)
     margins: list[float] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     said: list[float] = field(default_factory=list)
@@ -184,6 +185,8 @@ def _hear(model: ConsensusModel, votes: Sequence[Vote]) -> _Heard:
         share = share_of(v, index, k)
         if share is None:
             heard.votes[ABSTAIN] += v.outcome != SILENT
+            if v.outcome == SILENT:
+                heard.silent.append(v.judge)
             continue
         heard.votes[v.outcome if v.outcome in index else TIE] += 1
         voter = heard.voters.get(v.judge)
@@ -234,7 +237,7 @@ def judge_item(
         votes = [vote for vote in votes if vote.judge not in model.refused]
     heard = _hear(model, votes)
     voters = heard.voters
-    posterior = _posterior(model, voters, traits)
+    posterior = _posterior(model, voters, heard.silent, traits)
     order = sorted(range(len(outcomes)), key=lambda i: -posterior[i])
     top, second = posterior[order[0]], posterior[order[1]]
     signals, split = _signals(voters, heard.votes, len(outcomes))
@@ -365,7 +368,9 @@ def share_of(v: Vote, index: dict[str, int], k: int) -> list[float] | None:
     return share
 
 
-def _posterior(model: ConsensusModel, voters: dict[str, _Voter], traits: Traits) -> list[float]:
+def _posterior(
+    model: ConsensusModel, voters: dict[str, _Voter], silent: Sequence[str], traits: Traits
+) -> list[float]:
     outcomes = model.outcomes
     base = model.base
     logits = [base.get(o, 0.0) for o in outcomes] if base else [0.0] * len(outcomes)
@@ -383,6 +388,11 @@ def _posterior(model: ConsensusModel, voters: dict[str, _Voter], traits: Traits)
                         logits[i] += s / voter.n * cell
         if model.ratings and voter.rated:
             logits[0] += _from_scores(model, name, voter.rated)
+    for name in silent if model.silences else ():
+        if name in voters:
+            continue
+        for outcome, part in model.silences.get(name, {}).items():
+            logits[outcomes.index(outcome)] += part
     if model.texts:
         logits[0] += sum(weight * traits.texts.get(name, 0.0) for name, weight in model.texts.items())
     high = max(logits)

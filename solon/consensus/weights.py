@@ -24,6 +24,7 @@ from solon.consensus.logit import fit_logit, log_softmax
 from solon.consensus.model import PRIOR_ACCURACY, PRIOR_CORRELATION
 from solon.consensus.panel import is_directed
 from solon.consensus.ratings import Maps, average_maps, rating_candidates
+from solon.consensus.silence import silence_candidate
 
 NAIVE_BAYES = ((2.0, 0.0, 1.0), (8.0, 0.0, 0.5), (32.0, 0.0, 0.25), (4.0, 4.0, 1.0), (4.0, 16.0, 0.75))
 """Pseudo-counts for a voter, for its channels around it (0: none), flexibility."""
@@ -55,6 +56,7 @@ class Weights:
         plain: share of the estimators that weigh a voter by one number, and so know what a new one is worth.
         confusion: what shares add to the logits, see `Candidate`; None: nothing.
         ratings: what mean scores add; None: nothing.
+        silence: (V, K) what a voter's silence adds to each outcome; None: nothing.
     """
 
     voter: Floats
@@ -66,6 +68,7 @@ class Weights:
     plain: float = 1.0
     confusion: Floats | None = None
     ratings: Maps | None = None
+    silence: Floats | None = None
 
     def logits(self, ballots: Ballots) -> Floats:
         """Return the logits (n, K) of any items of the same panel."""
@@ -80,6 +83,8 @@ class Weights:
                 self.confusion[: len(self.voter)], (len(self.voter), *self.confusion.shape[1:])
             )
             out += np.tensordot(ballots.shares, tables, axes=2)
+        if self.silence is not None:
+            out += ballots.silent @ self.silence
         if self.ratings is not None:
             out[:, 0] += self.ratings.log_odds(ballots)
         return np.asarray(out)
@@ -137,6 +142,8 @@ def learn_weights(
     if directed:
         candidates += confusion_candidates(ballots, rows, target, correlation)
         candidates += rating_candidates(ballots, rows, target, correlation, rubric or {}) if k == 2 else ()
+    if directed and ballots.silent.any():
+        candidates.append(silence_candidate(ballots, rows, target, correlation))
     share, candidates = share_out(candidates)
     flat = np.einsum("m,mf->f", share, np.stack([c.flat for c in candidates]))
     left_out = np.einsum("m,mnk->nk", share, np.stack([c.left_out for c in candidates]))
@@ -147,6 +154,7 @@ def learn_weights(
     return Weights(
         voter, channel, position, base, left_out, mixture, plain,
         average(share, [c.confusion for c in candidates]), average_maps(ballots, share, candidates, rubric or {}),
+        average(share, [c.silence for c in candidates]),
     )  # fmt: skip
 
 
@@ -182,7 +190,7 @@ def _starts(ballots: Ballots, unit: Floats, w0: float, correlation: float) -> li
     n_voters = len(ballots.voters)
     alike = np.zeros(2 * n_voters + len(ballots.channels) + len(ballots.outcomes))
     alike[:n_voters] = w0
-    if n_voters < 3 or len(ballots) <= n_voters:
+    if n_voters < 3 or len(ballots) <= n_voters or ballots.silent.any():
         return [("alike", alike, 0.0)]
     prior = 0.0 if correlation == 0.0 else AGREEMENT_PRIOR
     return [("alike", alike, 0.0), ("agreement", _from_agreement(ballots, unit, w0), prior)]

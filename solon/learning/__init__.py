@@ -160,7 +160,9 @@ def learn(
         fitted = [d for d in usable if not d.held_out]
         known = certificates.newest_consensus(connection, scope)
         last = certificates.learned_from(connection, known) if known else 0
-        if not fitted or len(usable) <= last:
+        # Rules can be weighed before anybody has decided: by where they are silent.
+        first = not decided and known is None and bool(config.rules) and not max(config.tiers)
+        if not first and (not fitted or len(usable) <= last):
             return LearningResult(None, len(fitted), 0, None, why=_nothing_new(decided, usable, fitted))
         studied = _study(connection, run, config, question, usable, rated, reviewers or config.reviewers)
     model = studied.fit(config, question)

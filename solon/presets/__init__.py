@@ -86,6 +86,15 @@ PRESETS = {
             "jsonl",
             paper="Liu et al. 2025, AutoAnnotator (arXiv 2506.16393)",
         ),
+        Preset(
+            "label-weak",
+            "label-panel",
+            "texts with a label: rules of your own, weighed by a label model and by decisions",
+            "panel",
+            "jsonl",
+            models=False,
+            paper="Ratner et al. 2017, Snorkel (arXiv 1711.10160)",
+        ),
     )
 }
 """Name -> preset, in the order in which they are listed."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from solon.eval.probes import ProbeCost
     from solon.eval.report.report import Report
     from solon.eval.result import SuiteResult
+    from solon.eval.rules import Rules
     from solon.formats.exports import ExportSummary
     from solon.graphs.item_graph import ItemGraph
     from solon.graphs.own_saver import Saver
@@ -462,6 +463,25 @@ class Project(Workspace):
             max_cost=max_cost,
             on_cost=on_cost,
         )
+
+    def rules(self, runs: str | Sequence[str] = (), *, seeds: Seeds | None = None) -> Rules:
+        """What each rule covers, where others speak too or against it, and how often experts agree with it. No model is
+        asked.
+
+        Args:
+            runs: ids of runs, or their beginnings; one as it is; default: all.
+            seeds: texts to try the configured rules on in place of a run; the store is not read.
+
+        Raises:
+            UsageError: there is no such run, or no rule to try.
+            SeedError: the seeds cannot be read.
+        """
+        from solon.eval.material import gather
+        from solon.eval.rules import list_rules, try_rules
+
+        if seeds is not None:
+            return try_rules(self.config, seeds, self.plugins)
+        return list_rules(gather(self.store, runs))
 
     def evaluate(
         self,

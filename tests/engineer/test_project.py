@@ -60,6 +60,7 @@ METHODS = {
     "release diff": "releases.diff",
     "release verify": "releases.verify",
     "report": "report",
+    "rules": "rules",
     "resume": "resume",
     "review decide": "decide",
     "review export": "export_reviews",

@@ -23,6 +23,7 @@ from solon.eval.report.limits import find_limits
 from solon.eval.report.run_part import RunPart, read_run
 from solon.eval.report.standing import Standing, read_standing
 from solon.eval.result import Figure, rate
+from solon.eval.rules import Rules, list_rules
 from solon.eval.suites import agreement, audit, drift, judges, quality
 from solon.formats.records import plain_model
 from solon.store.database import audit_log, clock
@@ -179,6 +180,7 @@ class Report(_Part):
         audit: what blind audits say of the accepted records.
         agreement: of panel and experts, and of experts with each other.
         judges: each judge against the experts.
+        rules: what each rule covers, and how often experts agree with it.
         quality: the accepted answers as texts.
         curves: calibration, risk and learning.
         decisions: what people answered.
@@ -204,6 +206,7 @@ class Report(_Part):
     audit: audit.Audit
     agreement: agreement.Agreement
     judges: judges.Judges
+    rules: Rules
     quality: quality.Quality
     curves: Curves
     decisions: Decisions
@@ -287,6 +290,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         audit=audited,
         agreement=agreed,
         judges=judged,
+        rules=list_rules(material),
         quality=read,
         curves=curves,
         decisions=decisions,

@@ -273,6 +273,40 @@ def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidV
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RuleVote:
+    """What a rule said of what was shown.
+
+    Attributes:
+        what: item, attempt and candidates that it is on.
+        rule: its name, as configured.
+        place: on the panel, from 1.
+        outcome: that it named, or `silent`.
+    """
+
+    what: Shown
+    rule: str
+    place: int
+    outcome: str
+
+
+def rule_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[RuleVote]:
+    """What rules said in the items' attempts in force, silence included, streamed in the order of the items."""
+    by_rule = (panel_votes.c.basis == "rule") | (
+        (panel_votes.c.outcome == SILENT) & ~panel_votes.c.judge.startswith("classifier:")
+    )
+    query = (
+        select(panel_votes)
+        .join(items, (items.c.id == panel_votes.c.item_id) & (items.c.attempt == panel_votes.c.attempt))
+        .where(items.c.run_id.in_(run_ids), by_rule)
+        .order_by(panel_votes.c.id)
+    )
+    for row in connection.execution_options(stream_results=True).execute(query):
+        place, _, name = row.seat.partition(": ")
+        what = (row.item_id, row.attempt, shown_to_judge(row))
+        yield RuleVote(what, name, int(place), row.outcome)
+
+
 def is_judged(connection: Connection, run_id: str) -> bool:
     """Whether a panel gave verdicts on items of the run; else people alone answer it."""
     query = (

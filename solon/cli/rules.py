@@ -1,0 +1,89 @@
+"""`solon rules`: what the rules cover, where they conflict, and how often they are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from solon.cli.evaluate import to_json
+from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project, read_config
+from solon.cli.terminal import console, print_json
+from solon.display.text import clean
+
+if TYPE_CHECKING:
+    from solon.eval.result import Figure
+    from solon.eval.rules import Rules
+
+NAMED = 2
+"""Of the rules that one speaks against, so many are named."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `solon rules` to the command line."""
+    app.command("rules")(rules)
+
+
+def rules(
+    seeds: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Try the configured rules on these texts; no store, no model."),
+    ] = None,
+    run: RunOption = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell for each rule what it covers, where others speak too or against it, and how often experts agree with it.
+
+    Example: solon rules --seeds texts.jsonl
+    """
+    if seeds is not None:
+        from solon.eval.rules import try_rules
+
+        found = try_rules(read_config(config, store), seeds)
+    else:
+        with open_project(store, config) as project:
+            found = project.rules(run or ())
+    if json:
+        print_json(to_json(found))
+    else:
+        show_rules(found)
+
+
+def show_rules(found: Rules) -> None:
+    """Print the table of rules, those that never match, and what to do now."""
+    from rich.table import Table
+
+    out = console()
+    if found.rules:
+        table = Table("rule", "label", "covers", "overlap", "conflict", "against", "right", box=None)
+        for rule in found.rules:
+            more = [*(f"{name} ({n})" for name, n in rule.against.items())]
+            against = ", ".join(more[:NAMED]) + (
+                f" and {len(more) - NAMED} more" if len(more) > NAMED else ""
+            )
+            label = ", ".join(rule.labels[:NAMED]) or "-"
+            figures = (_share(rule.coverage), _share(rule.overlap), _share(rule.conflict))
+            table.add_row(
+                *map(clean, (rule.name, label, *figures, against or "-", spell_precision(rule.precision)))
+            )
+        out.print(table)
+        covered, several, split = map(_share, (found.covered, found.several, found.split))
+        out.print(f"{found.n} texts: {covered} covered, {several} by several rules, {split} in conflict")
+    lines = [f"never matches: {name}" for name in found.never]
+    lines += [f"not tried: {name}: {why}" for name, why in found.left_out.items()]
+    for line in (*lines, *found.notes, f"next: {found.next_step()}"):
+        out.print(clean(line))
+
+
+def _share(figure: Figure) -> str:
+    return "-" if figure.value is None else f"{figure.value:.0%}"
+
+
+def spell_precision(figure: Figure) -> str:
+    """How often a rule is right, with its interval and n, however few they are."""
+    if figure.value is None:
+        return "-"
+    return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f}, n = {figure.n})"

@@ -1,0 +1,202 @@
+"""What the rules of a project cover, where they conflict, and how often they are right: of a store, or of a file of
+texts before any run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from solon.consensus.coverage import QUIET, count_coverage
+from solon.consensus.panel import SILENT
+from solon.errors import UsageError
+from solon.eval.replay.opinions import counted
+from solon.eval.result import Figure, SuiteResult, rate
+from solon.formats.seed_files import BadRow, sum_up
+from solon.formats.seed_rows import SeedRow
+from solon.plugins import load_plugin, read_rule
+from solon.store.records import evaluation
+from solon.sync import run_sync
+from solon.workspace.seeds import read_rows
+
+if TYPE_CHECKING:
+    from solon.config import Config
+    from solon.config.sections import RuleConfig
+    from solon.eval.material import Material
+    from solon.plugins import Plugin
+    from solon.workspace.seeds import Seeds
+
+NO_TEXT = "no text was read"
+NO_ANSWER = "no decision on a text where it speaks"
+CHOSEN = "Decisions on texts that were sent to people because voters differ show every rule worse than it is."
+
+
+class RuleFigures(BaseModel):
+    """One rule.
+
+    Attributes:
+        name: its name.
+        labels: the outcomes that it named, the commonest first.
+        coverage: share of the texts on which it speaks.
+        overlap: share of those on which another rule speaks, too.
+        conflict: share of those on which another rule names another outcome.
+        against: rule -> on how many texts it names another outcome than this one.
+        precision: how often it is right where it speaks, by people's decisions.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    labels: tuple[str, ...]
+    coverage: Figure
+    overlap: Figure
+    conflict: Figure
+    against: dict[str, int]
+    precision: Figure
+
+
+class Rules(SuiteResult):
+    """All rules together; `n` is the number of texts.
+
+    Attributes:
+        covered: share of the texts on which any rule speaks.
+        several: share on which two or more do.
+        split: share on which they name different outcomes.
+        rules: each of them, in their order.
+        never: those that match no text.
+        left_out: those that were not tried, with why.
+    """
+
+    covered: Figure
+    several: Figure
+    split: Figure
+    rules: tuple[RuleFigures, ...]
+    never: tuple[str, ...]
+    left_out: dict[str, str] = Field(default_factory=dict)
+
+    def next_step(self) -> str:
+        """Mend what never matches, then let people decide."""
+        if not self.rules:
+            return "write [[rules]] in solon.toml: see the page Voters of the docs"
+        if self.never:
+            return f"{self.never[0]} matches none of {self.n} texts: mend it, or leave it out"
+        if not any(rule.precision.n for rule in self.rules):
+            return "let people decide some: `solon review list`; then this table says how often each rule is right"
+        return "`solon learn` weighs the rules by these decisions"
+
+
+def measure_rules(said: Sequence[Mapping[str, str]], known: Sequence[str | None]) -> Rules:
+    """Return the figures of rules.
+
+    Args:
+        said: of each text, rule -> the outcome that it names, or `silent`.
+        known: the right outcome of each text; None where nobody decided it.
+    """
+    names = list(dict.fromkeys(name for by_rule in said for name in by_rule))
+    outcomes = sorted({told for by_rule in said for told in by_rule.values()} - {SILENT})
+    at = {outcome: place for place, outcome in enumerate(outcomes)}
+    spoken = np.array([[at.get(by_rule.get(name, SILENT), QUIET) for name in names] for by_rule in said])
+    spoken = spoken.reshape(len(said), len(names)).astype(np.int64)
+    # An answer that no rule names is right nowhere, and yet an answer.
+    right = [QUIET if answer is None else at.get(answer, len(outcomes)) for answer in known]
+    found = count_coverage(spoken, np.array(right, dtype=np.int64))
+    n, rules = len(said), []
+    for place, name in enumerate(names):
+        spoke, against = int(found.spoke[place]), found.against[place]
+        labels, times = np.unique(spoken[spoken[:, place] != QUIET, place], return_counts=True)
+        rules.append(
+            RuleFigures(
+                name=name,
+                labels=tuple(outcomes[label] for label in labels[np.argsort(-times, kind="stable")]),
+                coverage=rate(spoke, n, NO_TEXT),
+                overlap=rate(int(found.beside[place]), spoke, "it matches no text"),
+                conflict=rate(int(found.disputed[place]), spoke, "it matches no text"),
+                against={
+                    names[other]: int(against[other])
+                    for other in np.argsort(-against, kind="stable")
+                    if against[other]
+                },
+                precision=rate(int(found.right[place]), int(found.checked[place]), NO_ANSWER),
+            )
+        )
+    return Rules(
+        suite="rules",
+        n=n,
+        covered=rate(found.covered, n, NO_TEXT),
+        several=rate(found.several, n, NO_TEXT),
+        split=rate(found.split, n, NO_TEXT),
+        rules=tuple(rules),
+        never=tuple(rule.name for rule in rules if not rule.coverage.value),
+    )
+
+
+def list_rules(material: Material) -> Rules:
+    """Return the figures of the rules that voted in runs, with the decisions of experts on the same texts: the first
+    blind answer that came by an expert's token."""
+    said: dict[evaluation.Shown, dict[str, str]] = {}
+    with material.store.connect() as connection:
+        spoken = sorted(evaluation.rule_votes(connection, material.run_ids), key=lambda vote: vote.place)
+        for vote in spoken:
+            said.setdefault(vote.what, {})[vote.rule] = vote.outcome
+        answers = counted(evaluation.answers(connection, material.run_ids)) if said else []
+    known: dict[evaluation.Shown, str] = {}
+    for answer in answers:
+        if answer.outcome is not None:
+            known.setdefault(answer.what, answer.outcome)
+    found = measure_rules(list(said.values()), [known.get(what) for what in said])
+    chosen = any(answer.rule not in ("pilot", "always") for answer in answers if answer.what in said)
+    return found.model_copy(update={"notes": (CHOSEN,)}) if chosen else found
+
+
+def try_rules(config: Config, seeds: Seeds, plugins: Mapping[str, Plugin] | None = None) -> Rules:
+    """Return the figures of the configured rules on the texts of seeds: of each row its first response, or else its
+    input, or its prompt. No model is asked, so a rule with a `prompt` is left out; no store is read.
+
+    Raises:
+        UsageError: there are no rules.
+        ConfigError: a pattern runs away on a text, or a function cannot be found.
+        SeedError: the file cannot be read.
+    """
+    if not config.rules:
+        raise UsageError("there are no rules to try", next_step="write [[rules]] in solon.toml")
+    rows = list(read_rows(seeds, config))
+    good = [row for row in rows if isinstance(row, SeedRow)]
+    texts = [row.responses[0].text if row.responses else row.input or row.prompt for row in good]
+    found = run_sync(_try_on_texts(config, texts, plugins))
+    bad = [row for row in rows if isinstance(row, BadRow)]
+    return found.model_copy(update={"notes": tuple(f"not read: {told}" for told in sum_up(bad))})
+
+
+async def _try_on_texts(config: Config, texts: Sequence[str], plugins: Mapping[str, Plugin] | None) -> Rules:
+    tried = {rule.name: rule for rule in config.rules if not rule.prompt}
+    functions = {
+        name: load_plugin(rule.python, "judge", plugins) for name, rule in tried.items() if rule.python
+    }
+    failed: dict[str, str] = {}
+    said: list[dict[str, str]] = []
+    for text in texts:
+        said.append({})
+        for name, rule in tried.items():
+            if name not in failed:
+                try:
+                    said[-1][name] = await _say(rule, functions.get(name), text, config.label.labels)
+                except Exception as error:  # a function may raise anything, and must not end the others
+                    if name not in functions:
+                        raise
+                    failed[name] = f"its function failed: {type(error).__name__}: {error}"
+    said = [{name: told for name, told in by_rule.items() if name not in failed} for by_rule in said]
+    found = measure_rules(said, [None] * len(said))
+    asked = {rule.name: "it asks a model" for rule in config.rules if rule.prompt}
+    return found.model_copy(update={"left_out": {**asked, **failed}})
+
+
+async def _say(rule: RuleConfig, function: Plugin | None, text: str, labels: Sequence[str]) -> str:
+    from solon.agents.voters import match_or_refuse
+
+    if function is None:
+        return rule.label if match_or_refuse(rule, text) else SILENT
+    answer = await function.answer({"answer": text, "prompt": text, "labels": list(labels)})
+    opinion = read_rule(answer, rule.label, labels)
+    return SILENT if opinion is None else opinion.verdict
