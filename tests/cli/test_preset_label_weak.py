@@ -61,7 +61,9 @@ def test_rules_are_tried_before_any_run(solon: Cli, home: Path) -> None:
     assert rules["damaged"]["against"] == {"late": 1, "money_back": 1, "changed_mind": 1}
     assert found["covered"]["value"] == 0.9
     text = (home / "solon.toml").read_text()
-    (home / "solon.toml").write_text(text.replace('"invoice", "receipt", "VAT"', '"invioce", "reciept", "VTA"'))
+    (home / "solon.toml").write_text(
+        text.replace('"invoice", "receipt", "VAT"', '"invioce", "reciept", "VTA"')
+    )
     told = solon("rules", "--seeds", "seeds.jsonl")
     assert "never matches: paper" in told.out
     assert "paper matches none of 10 texts" in told.out
@@ -78,7 +80,9 @@ def test_it_is_killed_resumed_weighed_answered_and_exported(solon: Cli, home: Pa
     assert (summary["items"], summary["failed"]) == (10, 0)
     with Project("sqlite:///solon.db") as project:
         [version] = project.learned()["versions"]
-        assert (version["kind"], version["decisions"]) == ("unlabelled", 0), "silence was weighed, with no decision"
+        assert (version["kind"], version["decisions"]) == ("unlabelled", 0), (
+            "silence was weighed, with no decision"
+        )
         rules = {rule.name: rule for rule in project.rules().rules}
         assert rules["sofa"].coverage.value == 0.1, "it spoke once more of what it had seen, and counts once"
         assert rules["money_back"].conflict.value == pytest.approx(2 / 3)

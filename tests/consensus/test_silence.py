@@ -17,7 +17,7 @@ LABELS = ("card", "fee", "login", "loan")
 
 
 def panel(seed: int, n: int = 400) -> tuple[dict[str, list[Vote]], list[str]]:
-    """Two rules a label, each right on .6 to .95 of what it speaks on, which is .2 to .7 of its label; and the truth."""
+    """Two rules a label, each right on .6 to .95 of the .2 to .7 of its label that it speaks on; and the truth."""
     draw = np.random.default_rng(seed)
     truth = [LABELS[place] for place in draw.integers(0, 4, n)]
     votes: dict[str, list[Vote]] = {f"t{row}": [] for row in range(n)}
@@ -75,7 +75,9 @@ def test_a_voter_with_two_seats_is_silent_where_both_are() -> None:
 
 def test_a_version_keeps_what_silence_says_and_one_without_rules_stays_as_it_was() -> None:
     votes, truth = panel(3)
-    model = fit(votes, [Decision(n, t) for n, t in zip(list(votes)[:20], truth, strict=False)], outcomes=LABELS)
+    model = fit(
+        votes, [Decision(n, t) for n, t in zip(list(votes)[:20], truth, strict=False)], outcomes=LABELS
+    )
     again = ConsensusModel.from_json(model.to_json())
     assert again == model
     assert again.silences

@@ -70,7 +70,7 @@ def test_what_is_wrong_is_named() -> None:
     runaway = parse_config({**CONFIG, "rules": [{"name": "x", "label": "card", "regex": "(a+)+$"}]})
     with pytest.raises(ConfigError, match="'x' runs away"):
         try_rules(runaway, ["a" * 5000 + "!"])
-    with pytest.raises(SeedError, match="none.jsonl"):
+    with pytest.raises(SeedError, match=r"none\.jsonl"):
         try_rules(parse_config(CONFIG), "none.jsonl")
     empty = try_rules(parse_config(CONFIG), [{"id": "e", "prompt": " "}, {"id": "f", "prompt": "card"}])
     assert empty.n == 1
