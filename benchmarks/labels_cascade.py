@@ -56,7 +56,9 @@ class Message:
 
 
 def _scaled(orders: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    listed = sorted({label for order in orders for label in order})  # a letter that was not listed had next to nothing
+    listed = sorted(
+        {label for order in orders for label in order}
+    )  # a letter that was not listed had next to nothing
     summed = {label: sum(order.get(label, 0.0) for order in orders) for label in listed}
     total = sum(summed.values())
     return {label: share / total for label, share in summed.items()}

@@ -21,9 +21,9 @@ NAMED = 6
 """Of the figures that are unknown for one reason at most so many are named."""
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
-Suites: agreement, audit, drift, judges, quality, diversity, duplicates, contamination, downstream, compare, scores,
-replay; further ones come from packages by the entry point `solon.suites`. `scores` and `replay` have options of their
-own (--help).
+Suites: agreement, audit, drift, judges, tiers, quality, diversity, duplicates, contamination, downstream, compare,
+scores, replay; further ones come from packages by the entry point `solon.suites`. `scores` and `replay` have options
+of their own (--help).
 """
 
 

@@ -24,7 +24,7 @@ from solon.eval.report.run_part import RunPart, read_run
 from solon.eval.report.standing import Standing, read_standing
 from solon.eval.result import Figure, rate
 from solon.eval.rules import Rules, list_rules
-from solon.eval.suites import agreement, audit, drift, judges, quality
+from solon.eval.suites import agreement, audit, drift, judges, quality, tiers
 from solon.formats.records import plain_model
 from solon.store.database import audit_log, clock
 from solon.store.database.ids import keyed_hash
@@ -181,6 +181,7 @@ class Report(_Part):
         agreement: of panel and experts, and of experts with each other.
         judges: each judge against the experts.
         rules: what each rule covers, and how often experts agree with it.
+        tiers: who gave the records, what that cost, and how often experts agree.
         quality: the accepted answers as texts.
         curves: calibration, risk and learning.
         decisions: what people answered.
@@ -207,6 +208,7 @@ class Report(_Part):
     agreement: agreement.Agreement
     judges: judges.Judges
     rules: Rules
+    tiers: tiers.Tiers
     quality: quality.Quality
     curves: Curves
     decisions: Decisions
@@ -291,6 +293,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         agreement=agreed,
         judges=judged,
         rules=list_rules(material),
+        tiers=tiers.evaluate(material),
         quality=read,
         curves=curves,
         decisions=decisions,

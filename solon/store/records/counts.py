@@ -40,6 +40,32 @@ def count_decisions(connection: Connection, run_id: str) -> tuple[int, int]:
     return counts.get(True, 0), counts.get(False, 0)
 
 
+def count_tiers(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Records in force by the last tier of the panel that was asked and the route that settled them (`tier`, `route`,
+    `records`), with the model calls of their items (`calls`), the `cost` of these and how many of them have no known
+    price (`unpriced`)."""
+    of_item = (
+        select(
+            calls.c.item_id,
+            func.count().label("calls"),
+            func.coalesce(func.sum(calls.c.cost), 0.0).label("cost"),
+            func.sum(case((calls.c.cost.is_(None), 1), else_=0)).label("unpriced"),
+        )
+        .where(calls.c.run_id.in_(run_ids), calls.c.attempts > 0)
+        .group_by(calls.c.item_id)
+        .subquery()
+    )
+    sums = [func.coalesce(func.sum(of_item.c[name]), 0).label(name) for name in ("calls", "cost", "unpriced")]
+    query = (
+        select(records.c.tier, records.c.route, func.count().label("records"), *sums)
+        .outerjoin(of_item, of_item.c.item_id == records.c.item_id)
+        .where(records.c.run_id.in_(run_ids), records.c.superseded_at.is_(None))
+        .group_by(records.c.tier, records.c.route)
+        .order_by(records.c.tier, records.c.route)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
 def count_calls(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """Calls, tokens, cost and failures by role and model."""
     failed = func.sum(case((calls.c.outcome != "ok", 1), else_=0))

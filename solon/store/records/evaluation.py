@@ -207,6 +207,7 @@ class Choice:
         route: how the item got there, such as `consensus`, `resolved` or `decided`.
         certificate_id: the certificate that it was accepted under; None without one.
         provisional: no certificate stood for it, and no expert decided it.
+        tier: the last tier of the panel that was asked; None without a panel.
     """
 
     chosen_id: str | None
@@ -214,6 +215,7 @@ class Choice:
     route: str
     certificate_id: str | None
     provisional: bool
+    tier: int | None = None
 
 
 def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Choice]:
@@ -228,7 +230,7 @@ def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dic
         for row in connection.execute(query):
             if (row.item_id, row.attempt) in keys:
                 choices[row.item_id, row.attempt] = Choice(
-                    row.chosen_id, row.label, row.route, row.certificate_id, bool(row.provisional)
+                    row.chosen_id, row.label, row.route, row.certificate_id, bool(row.provisional), row.tier
                 )
     return choices
 
