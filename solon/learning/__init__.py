@@ -165,6 +165,8 @@ def learn(
         if not first and (not fitted or len(usable) <= last):
             return LearningResult(None, len(fitted), 0, None, why=_nothing_new(decided, usable, fitted))
         studied = _study(connection, run, config, question, usable, rated, reviewers or config.reviewers)
+        if first and not studied.evidence.judged:
+            return LearningResult(None, 0, 0, None, why=_nothing_new(decided, usable, fitted))
     model = studied.fit(config, question)
     with store.connect() as connection:
         evidence = know_judged(connection, studied.evidence, model)
