@@ -17,7 +17,7 @@ from solon import Project
 
 Cli = Callable[..., Any]
 KILLER = '''
-"""A rule that ends the process at the sixth text, the first time."""
+"""A rule that ends the process at one text, the first time."""
 
 import os
 import signal
@@ -30,9 +30,8 @@ SEEN = Path("seen")
 
 @judge("sofa", "1")
 def sofa(answer: str) -> bool:
-    count = len(SEEN.read_text()) if SEEN.exists() else 0
-    SEEN.write_text("x" * (count + 1))
-    if count == 5:
+    if "sofa" in answer and not SEEN.exists():
+        SEEN.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return "sofa" in answer
 '''
@@ -84,7 +83,7 @@ def test_it_is_killed_resumed_weighed_answered_and_exported(solon: Cli, home: Pa
             "silence was weighed, with no decision"
         )
         rules = {rule.name: rule for rule in project.rules().rules}
-        assert rules["sofa"].coverage.value == 0.1, "it spoke once more of what it had seen, and counts once"
+        assert rules["sofa"].coverage.value == 0.1, "it was asked of one text twice, and counts once"
         assert rules["money_back"].conflict.value == pytest.approx(2 / 3)
         assert rules["money_back"].precision.n == 0
     ada = solon("expert", "add", "ada", "--json").json["token"]
