@@ -1,8 +1,8 @@
 """What the answers of people who are not proven say together: who confuses what with what, and which label is
 commonest.
 
-Each person is a voter as a judge is (`learn.fit`): with decisions a class prior and confusions, of the whole crowd and of
-each person, with undecided items clamped to the decided ones (Dawid and Skene 1979); without any, by agreement alone.
+Each person is a voter as a judge is (`learn.fit`): by a class prior and by confusions, of the whole crowd and of each
+person, with undecided items beside the clamped ones (Dawid and Skene 1979); without decisions by agreement alone.
 Errors of people are taken as independent of each other's, given the truth. Imports numpy only where it learns, no I/O.
 """
 
@@ -33,9 +33,7 @@ def learn_crowd(said: Said, known: Mapping[str, str], outcomes: Sequence[str]) -
 
     votes = {question: _as_votes(answers.items()) for question, answers in said.items()}
     decisions = [Decision(question, right) for question, right in known.items() if question in votes]
-    return fit(
-        votes, decisions, outcomes=outcomes, correlation=0.0, calibration="none"
-    )
+    return fit(votes, decisions, outcomes=outcomes, correlation=0.0, calibration="none")
 
 
 def believe_crowd(

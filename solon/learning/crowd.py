@@ -63,9 +63,10 @@ class CrowdLearned:
     settled: int
 
     def __str__(self) -> str:
-        told = f"of {self.people} people's answers, version {self.number} was learned: {self.answers} answers, "
-        told += f"{self.checked} questions with a known answer"
-        return told + (f"; their votes settle {self.settled} that waited" if self.settled else "")
+        return (
+            f"version {self.number} of what {self.people} people confuse was learned of {self.answers} answers, to "
+            f"{self.checked} questions with a known one among them"
+        )
 
 
 def learn_of_crowd(store: Store, question: Question, reviewers: ReviewersConfig) -> CrowdLearned | None:

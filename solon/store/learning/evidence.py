@@ -276,6 +276,12 @@ def _blind(row: Any, choice: str, candidate_id: str | None, at: float) -> Blind:
     return Blind(row.item_id, row.attempt, outcome, question.outcomes, row.id, row.actor, at)
 
 
+def questions_asked(connection: Connection, run_id: str) -> list[Question]:
+    """What a run asked people, each question once."""
+    query = select(reviews.c.response_schema).where(reviews.c.run_id == run_id).distinct()
+    return [question_of(schema) for schema in sorted(connection.execute(query).scalars())]
+
+
 def ruled_questions(connection: Connection, run_ids: Iterable[str]) -> set[tuple[str, int]]:
     """(item, attempt) of the questions on which people differed until a lead ruled; without those that stayed
     contested.

@@ -237,7 +237,9 @@ def merge_votes(
     from solon.consensus.reviewers import merge
 
     if crowd is None:
-        return merge(posterior, [(outcome, reliability) for _, outcome, reliability in votes], confidence=confidence)
+        return merge(
+            posterior, [(outcome, reliability) for _, outcome, reliability in votes], confidence=confidence
+        )
     spoke = max(posterior.values()) - min(posterior.values()) > ROUNDING
     panel = merge(posterior, (), confidence=confidence) if spoke else None
     return believe_crowd(crowd, [(actor, outcome) for actor, outcome, _ in votes], panel)
