@@ -96,19 +96,14 @@ def show_confusions(found: Confusions) -> None:
     out = console()
     if not found.n:
         out.print("nothing is known of what anybody confuses: no vote has a known answer")
-        out.print("next: golden questions (`solon golden add`), or answers of leads and experts")
+        out.print("next: golden questions (`solon golden import FILE`), or answers of leads and experts")
         return
     for voter in [*([found.people] if found.people else []), *found.voters]:
         right = voter.right
         told = f"right on {right.value or 0:.1%} (95% {right.low:.1%} to {right.high:.1%}, n = {right.n})"
         given = sorted({name for row in voter.counts.values() for name in row} | set(voter.counts))[:WIDEST]
-        table = Table(
-            "right \\ given",
-            *map(clean, given),
-            "n",
-            title=clean(f"{voter.name}: {told}"),
-            title_justify="left",
-        )
+        out.print(clean(f"{voter.name}: {told}"), soft_wrap=True)
+        table = Table("right \\ given", *map(clean, given), "n")
         for name, row in list(voter.counts.items())[:WIDEST]:
             table.add_row(clean(name), *(str(row.get(one, "")) for one in given), str(sum(row.values())))
         out.print(table)

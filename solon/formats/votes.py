@@ -18,9 +18,9 @@ from typing import Any
 from solon.errors import SeedError
 from solon.formats.containers import write_text_at_once
 from solon.formats.headers import fold, known_headers, name_columns
-from solon.formats.json_values import kind_of
+from solon.formats.json_values import kind_of, show
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader
-from solon.formats.seed_rows import MAX_ID, RowProblem, show
+from solon.formats.seed_rows import MAX_ID, RowProblem
 from solon.questions import nearest
 
 ALIASES = {
