@@ -18,10 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from solon.config.sections import ReviewersConfig
-from solon.consensus.ballots import Floats
 from solon.consensus.crowd import learn_crowd
 from solon.consensus.model import ConsensusModel
-from solon.consensus.resample import mean_interval
+from solon.consensus.resample import mean_interval, ratio_interval
 from solon.consensus.reviewers import rate_people
 from solon.learning.crowd import LEAST_KNOWN
 from solon.store.reviewing.voting import Tally, Vote, merge_votes
@@ -121,13 +120,12 @@ class Scores:
             self.times[self.place[item]] += 1
 
     @property
-    def means(self) -> Floats:
-        there = self.times > 0
-        return np.asarray(self.total[there] / self.times[there])
+    def mean(self) -> float:
+        return float(self.total.sum() / max(self.times.sum(), 1.0))
 
     def __str__(self) -> str:
-        low, high = mean_interval(self.means)
-        return f"{self.means.mean():.3f} [{low:.3f}, {high:.3f}]"
+        low, high = ratio_interval(self.total, self.times)
+        return f"{self.mean:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def measure_arrival(crowd: Crowd, most: int) -> dict[str, dict[int, float]]:
@@ -151,7 +149,7 @@ def measure_arrival(crowd: Crowd, most: int) -> dict[str, dict[int, float]]:
                 scores.add(right)
             gain.add({item: right[item] - by_vote[item] for item in right})
         for curve, scores in zip(curves.values(), (plain, number, learned), strict=True):
-            curve[j] = float(scores.means.mean())
+            curve[j] = scores.mean
         print(f"| {j} | {plain} | {number} | {learned} | {gain} |", flush=True)
     return curves
 
@@ -192,7 +190,7 @@ def measure_overlap(crowd: Crowd, most: int, curves: Mapping[str, Mapping[int, f
             used.add({item: float(asked[item]) for item in counted})
             sure.add({item: float(one.settles(reviewers)) for item, one in counted.items()})
             ok.add({item: hit[item] for item, one in counted.items() if one.settles(reviewers)})
-        accuracy = float(right.means.mean())
+        accuracy = right.mean
         fixed = "; ".join(f"{way} {labels_for(curve, accuracy)}" for way, curve in curves.items())
         print(f"  {told}: right {right}, labels an item {used}, settled {sure}, of these right {ok}")
         print(f"    labels of every item for as much: {fixed}", flush=True)
