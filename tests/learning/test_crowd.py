@@ -137,7 +137,9 @@ def waiting(project: Project) -> list[ReviewRow]:
         return [one for one in list_reviews(connection, limit=500) if one.kind == "interrupt"]
 
 
-def test_golden_questions_teach_who_confuses_what_so_that_one_vote_settles_what_two_do_not(tmp_path: Path) -> None:
+def test_golden_questions_teach_who_confuses_what_so_that_one_vote_settles_what_two_do_not(
+    tmp_path: Path,
+) -> None:
     with labelling(tmp_path) as project:
         ann, ben = people(project, "worker", "Ann", "Ben")
         first, second, *_ = waiting(project)
