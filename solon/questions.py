@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from solon.responses import choices_of, is_label
@@ -208,6 +209,15 @@ KNOWN: Mapping[str, Question] = {
     "single@1": ACCEPT,
     "single@1:given": ACCEPT,
 }
+
+
+def nearest(said: str, outcomes: Sequence[str]) -> str:
+    """What to do about an outcome that is none, in words: the one that is meant, also where only case or blanks differ,
+    or what there is."""
+    alike = " ".join(said.split()).casefold()
+    same = (one for one in outcomes if " ".join(one.split()).casefold() == alike)
+    near = next(same, None) or next(iter(get_close_matches(said, outcomes, n=1)), None)
+    return f"did you mean {near!r}?" if near else f"it must be one of {', '.join(outcomes[:20])}"
 
 
 def leaning(outcome: str | None) -> float | None:

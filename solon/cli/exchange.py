@@ -15,9 +15,11 @@ from solon.display.text import clean
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
+    from solon.operations.votes import VotesImport
     from solon.store.database.store import Store
     from solon.store.reviewing.experts import ExpertRow
 
+VOTES = "votes"
 TOKEN = "SOLON_EXPERT_TOKEN"
 
 
@@ -30,7 +32,7 @@ def import_command(
     format: Annotated[
         str,
         typer.Argument(
-            metavar="FORMAT", help="auto, map (of [import] map), trl-preference, nectar, argilla, ..."
+            metavar="FORMAT", help="auto, map (of [import] map), trl-preference, nectar, argilla, votes, ..."
         ),
     ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, a JSON list, CSV or Parquet.")],
@@ -49,15 +51,31 @@ def import_command(
             "--as-expert", help="The answers are yours, given blind: they count. Token in SOLON_TOKEN."
         ),
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Of `votes`: the seeds to write. [FILE with .seeds.jsonl]"),
+    ] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="Of `votes`: seeds with the items' texts, by id; else FILE has them.")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="Of `votes`: whose labels they are.")] = "label-panel",
     json: JsonOption = False,
 ) -> None:
     """Bring an existing set into the store: rows as seeds with answers, labels as decisions, verdicts as a panel.
 
     `auto` tells the layout by the first rows, and says which it is. Answers of Argilla or Label Studio to reviews that
-    `solon review export` wrote become decisions on them.
+    `solon review export` wrote become decisions on them. `votes` (columns item or text, worker, label) become a file of
+    seeds that bring the votes along.
 
     Example: solon import auto pairs.jsonl --store sqlite:///solon.db
     """
+    if format == VOTES:
+        with open_project(store, config, create=True) as project:
+            made = project.import_votes(
+                file, output or file.with_suffix(".seeds.jsonl"), recipe=recipe, texts=texts
+            )
+        _tell_votes(made, file, recipe, json)
+        return
     with open_project(store, config, create=True) as project:
         expert = _vouching(project.store) if as_expert else None
         found = project.import_(format, file, judge=judge, policy=policy, expert=expert, limit=limit)
@@ -86,6 +104,23 @@ def import_command(
         typer.echo(f"  run {found.run_id}: {found.accepted} accepted, {found.pending_review} wait for review")
     elif found.decisions:
         say("carry them on: solon resume")
+
+
+def _tell_votes(made: VotesImport, file: Path, recipe: str, json: bool) -> None:
+    if json:
+        print_json(made.model_dump(mode="json"))
+        return
+    told = f"{made.votes} votes of {made.workers} people on {made.seeds} items"
+    typer.echo(clean(f"{file}: {told}, written to {made.output}"))
+    given = sorted(made.labels.items(), key=lambda one: -one[1])[:20]
+    typer.echo(clean("  " + ", ".join(f"{label} {n}" for label, n in given)))
+    for note in made.notes:
+        typer.echo(clean(f"  note: {note}"))
+    if made.bad_rows:
+        typer.echo(clean(f"  refused: {made.bad_rows} rows, see {made.bad_rows_file}"))
+        for line in made.refusals:
+            typer.echo(clean(f"    {line}"))
+    say(clean(f"next: solon run {recipe} --seeds {made.output}"))
 
 
 def _vouching(store: Store) -> ExpertRow:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import print_json
+from solon.cli.terminal import console, print_json
 from solon.display.text import clean
 
 if TYPE_CHECKING:
     from solon.eval.admission import JudgeStanding, Standings
     from solon.eval.probes import ProbeCost, ProbeFigure
+    from solon.eval.suites.confusions import Confusions
 
+WIDEST = 12
+"""Rows and columns of a table of confusions; the JSON has all of them."""
 _STANDING = {"admitted": "admitted", "probation": "on probation", "refused": "refused"}
 
 
@@ -40,6 +43,13 @@ def judges(
     yes: Annotated[
         bool, typer.Option("--yes", help="With --probe: ask the models, now that the cost is known.")
     ] = False,
+    confusions: Annotated[
+        bool,
+        typer.Option(
+            "--confusions",
+            help="Show instead what each judge, and each person who votes, confuses with what.",
+        ),
+    ] = False,
     max_calls: Annotated[int | None, typer.Option(min=1, help="Stop after so many model calls.")] = None,
     max_cost: Annotated[float | None, typer.Option(min=0, help="Stop at this cost.")] = None,
     json: JsonOption = False,
@@ -48,6 +58,15 @@ def judges(
 
     Example: solon judges --probe 40
     """
+
+    if confusions:
+        with open_project(store, config) as project:
+            counted = project.evaluate("confusions", [run] if run else [])
+        if json:
+            print_json(counted.model_dump(mode="json"))
+        else:
+            show_confusions(cast("Confusions", counted))
+        return
 
     def tell(cost: ProbeCost) -> None:
         typer.echo(spell_cost(cost), err=True)
@@ -68,6 +87,28 @@ def judges(
 
 class _NotAsked(Exception):
     """The cost was told, and nobody has agreed to it."""
+
+
+def show_confusions(found: Confusions) -> None:
+    """Print a table for each voter: a row for each right outcome, a column for each that was given."""
+    from rich.table import Table
+
+    out = console()
+    if not found.n:
+        out.print("nothing is known of what anybody confuses: no vote has a known answer")
+        out.print("next: golden questions (`solon golden import FILE`), or answers of leads and experts")
+        return
+    for voter in [*([found.people] if found.people else []), *found.voters]:
+        right = voter.right
+        told = f"right on {right.value or 0:.1%} (95% {right.low:.1%} to {right.high:.1%}, n = {right.n})"
+        given = sorted({name for row in voter.counts.values() for name in row} | set(voter.counts))[:WIDEST]
+        out.print(clean(f"{voter.name}: {told}"), soft_wrap=True)
+        table = Table("right \\ given", *map(clean, given), "n")
+        for name, row in list(voter.counts.items())[:WIDEST]:
+            table.add_row(clean(name), *(str(row.get(one, "")) for one in given), str(sum(row.values())))
+        out.print(table)
+    for note in found.notes:
+        out.print(clean(f"note: {note}"))
 
 
 def spell_cost(cost: ProbeCost) -> str:

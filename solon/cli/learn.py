@@ -55,8 +55,11 @@ def spell_learned(learned: LearningResult) -> str:
     from solon.formats.records import plain_model
 
     lines = [clean(learned.why)]
+    if learned.by_votes:
+        lines.append(f"votes of people now settle {learned.by_votes} that waited")
     if learned.version is None:
-        return lines[0]
+        resume = f"`solon resume` carries {learned.moved_items} items on"
+        return "\n".join([*lines, *([resume] if learned.moved_items else [])])
     lines.append(f"version {learned.version}: fitted on {learned.fitted_on} decisions")
     if learned.told:
         lines.append(clean(f"learned of the judges: {learned.told}"))

@@ -107,7 +107,7 @@ def collect(items: Sequence[Sequence[Vote]], outcomes: Sequence[str] = ("A", "B"
         voters=tuple(voters),
         channels=tuple(channel_of(*key) for key in keys),
         owner=owner,
-        shares=np.einsum("nck,cv->nvk", channel, member),
+        shares=np.add.reduceat(channel, np.searchsorted(owner, np.arange(n_voters)), axis=1),
         channel=channel,
         seen=np.asarray(count > 0.0, dtype=np.float64),
         lean=((count * sign) @ member) / whole,

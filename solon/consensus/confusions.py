@@ -30,6 +30,8 @@ MOST_CELLS = 10_000
 """With more cells in all voters' matrices there is one for all: nobody has labels enough to fill them."""
 MOST_AT_ONCE = 2_000_000
 """Cells of left-out matrices that are in memory at once."""
+SPARSE = 0.05
+"""With fewer of the cells filled, as of a crowd where few answer each item, only the filled ones are added up."""
 ENOUGH = 1e-3
 """Mean change of a probability under which no further round is made."""
 ROUNDS = 20
@@ -66,6 +68,10 @@ class _Tables:
         self.n_voters, self.k = ballots.shares.shape[1:]
         self.n_channels = len(ballots.channels)
         self.said = self.shares.sum(axis=1)
+        self.flat = self.shares.reshape(len(self.shares), -1)
+        there = np.nonzero(self.flat)
+        sparse = len(there[0]) < SPARSE * self.flat.size
+        self.cells = (*there, self.flat[there]) if sparse else None
         spoke = int((ballots.active.sum(axis=1) > 0.0).sum())
         present = float(ballots.active.sum()) / max(spoke, 1)
         self.scale = 1.0 / (1.0 + correlation * max(0.0, present - 1.0))
@@ -105,15 +111,14 @@ class _Tables:
         item's logits; the decisions ``known`` stay. The class prior of all items guides it and is not handed on: that
         of the decisions is not led astray by where the voters err."""
         rows, target = self.rows[known], self.target[known]
-        flat = self.shares.reshape(len(self.shares), -1)
         believed = np.zeros((len(self.shares), self.k))
         believed[rows] = target
         silent = self.said.sum(axis=1) == 0.0
         for _ in range(ROUNDS):
             base = self._base(believed)
-            counts = (believed.T @ flat).reshape(self.k, self.n_voters, self.k).transpose(1, 0, 2)
+            counts = self._count(believed)
             whole = np.broadcast_to(np.log(self._table(counts, strength)), (self.n_voters, self.k, self.k))
-            votes = flat @ whole.transpose(0, 2, 1).reshape(-1, self.k)
+            votes = self._add_up(whole.transpose(0, 2, 1).reshape(-1, self.k))
             moved = np.exp(log_softmax(votes * self.scale + np.log(base)))
             moved[silent] = 0.0
             moved[rows] = target
@@ -122,6 +127,24 @@ class _Tables:
             if change < ENOUGH:
                 break
         return counts, votes
+
+    def _count(self, believed: Floats) -> Floats:
+        """(V, K, K) how much each voter named each outcome (last axis) of what is believed to be which."""
+        if self.cells is None:
+            counts = believed.T @ self.flat
+        else:
+            item, cell, share = self.cells
+            size = self.flat.shape[1]
+            counts = np.stack([np.bincount(cell, share * column[item], size) for column in believed.T])
+        return np.asarray(counts.reshape(self.k, self.n_voters, self.k).transpose(1, 0, 2))
+
+    def _add_up(self, weight: Floats) -> Floats:
+        """(n, K) what all votes on each item add. `weight`: (V * K, K), of each vote for each outcome."""
+        if self.cells is None:
+            return np.asarray(self.flat @ weight)
+        item, cell, share = self.cells
+        n = len(self.flat)
+        return np.stack([np.bincount(item, share * column[cell], n) for column in weight.T], axis=1)
 
     def _votes_held_out(self, strength: float | None) -> Floats:
         """(n, K) what the votes on each decided item add, by fits in which its fold is undecided."""

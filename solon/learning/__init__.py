@@ -23,6 +23,7 @@ from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presu
 from solon.learning.admission import drawn_at_random
 from solon.learning.certificates import certify_sample, cuts_of
 from solon.learning.classifier import hear_classifier
+from solon.learning.crowd import learn_of_crowd
 from solon.learning.evidence import Evidence, gather, is_drawn_at_random, know_judged, rate_reviewers
 from solon.learning.sample import draw_sample
 from solon.store.database import clock
@@ -79,6 +80,7 @@ class LearningResult:
         refused_judges: voters that have no weight in the new version, since they are no better than chance.
         told: what decisions on items drawn at random show of the voters: who is lenient, strict or one-sided, and whose
             scores rank; empty where nothing shows.
+        by_votes: waiting items that the votes of people decide, now that more is known of who gave them.
     """
 
     version: int | None
@@ -95,6 +97,7 @@ class LearningResult:
     tiers: int = 1
     refused_judges: tuple[str, ...] = ()
     told: str = ""
+    by_votes: int = 0
 
     @property
     def granted(self) -> bool:
@@ -116,7 +119,7 @@ class LearningResult:
     @property
     def moved_items(self) -> int:
         """How many items are queued again because of this."""
-        return self.settled + self.doubted
+        return self.settled + self.doubted + self.by_votes
 
     def to_json(self) -> dict[str, Any]:
         """All fields as plain values."""
@@ -143,11 +146,29 @@ def learn(
         reviewers: who is proven; default: as the run was configured.
         everything: the session has ended, so that the newest decisions count too.
     """
+    people = reviewers or config.reviewers
+    rated = rate_reviewers(store, people)
+    crowd = learn_of_crowd(store, recipe.question.asked(config), people)
+    if recipe.has_panel:
+        done = _learn_panel(store, run, recipe, config, people, rated, everything=everything)
+    else:
+        done = LearningResult(None, 0, 0, None, why="people answer all of it: there is no panel to learn of")
+    return done if crowd is None else replace(done, why=f"{done.why}; {crowd}", by_votes=crowd.settled)
+
+
+def _learn_panel(
+    store: Store,
+    run: RunRow,
+    recipe: Recipe,
+    config: Config,
+    people: ReviewersConfig,
+    rated: Mapping[str, Reviewer],
+    *,
+    everything: bool,
+) -> LearningResult:
+    """Arguments as of `learn`; `rated`: everyone's measured reliability."""
     scope, question = run.scope, recipe.question.asked(config)
     presumed = presumption(recipe.pairing_under(config), question)
-    if not recipe.has_panel:
-        return LearningResult(None, 0, 0, None, why="people answer all of it: there is no panel to learn of")
-    rated = rate_reviewers(store, reviewers or config.reviewers)
     with store.connect() as connection:
         before = certificates.certificate_of(connection, run)
         scope_runs = learning.runs_of_scope(connection, run)
@@ -164,7 +185,7 @@ def learn(
         first = not decided and known is None and bool(config.rules) and not max(config.tiers)
         if not first and (not fitted or len(usable) <= last):
             return LearningResult(None, len(fitted), 0, None, why=_nothing_new(decided, usable, fitted))
-        studied = _study(connection, run, config, question, usable, rated, reviewers or config.reviewers)
+        studied = _study(connection, run, config, question, usable, rated, people)
         if first and not studied.evidence.judged:
             return LearningResult(None, 0, 0, None, why=_nothing_new(decided, usable, fitted))
     model = studied.fit(config, question)

@@ -15,7 +15,7 @@ from solon.store.learning.evidence import Blind, DecidedItem, JudgedItem
 from solon.store.reviewing.experts import save_measured
 from solon.store.reviewing.known import known_answers
 from solon.store.reviewing.review_rows import VOTES
-from solon.store.reviewing.voting import who_decides
+from solon.store.reviewing.voting import find_crowd, merge_votes, who_decides
 from solon.store.runs.laws import rubric_of_items
 from solon.store.runs.traits import traits_on
 from solon.store.runs.verdicts import against_on, votes_on
@@ -141,7 +141,7 @@ def _by_outcomes(said: Sequence[Blind]) -> dict[int, list[Blind]]:
     """Answers by how many outcomes their questions have, since two who guess agree less often the more there are."""
     by_outcomes: dict[int, list[Blind]] = {}
     for blind in said:
-        by_outcomes.setdefault(max(2, blind.outcomes), []).append(blind)
+        by_outcomes.setdefault(max(2, len(blind.outcomes)), []).append(blind)
     return by_outcomes
 
 
@@ -175,8 +175,6 @@ def gather(
         question: that the runs ask.
         beside: what reliability may follow from besides the votes; None: as it comes.
     """
-    from solon.consensus.reviewers import merge
-
     judged = learning.judged_items(connection, run.id, question)
     beside = beside or ConsensusConfig()
     known = traits_of(connection, usable, segment=beside.segment, texts=beside.texts)
@@ -193,15 +191,17 @@ def gather(
     for blind in said_blind:
         by_review.setdefault(blind.review_id, []).append(blind)
     by_votes: dict[str, float] = {}
+    crowd = find_crowd(connection, question.outcomes)
     for decision in usable:
         if decision.actor == VOTES:
             weighted_answers = [
-                (b.outcome, rated[b.actor].reliability)
+                (b.actor, b.outcome, rated[b.actor].reliability)
                 for b in by_review.get(decision.review_id, ())
                 if b.outcome is not None
             ]
             even = dict.fromkeys(question.outcomes, 1 / len(question.outcomes))
-            by_votes[decision.decision_id] = merge(even, weighted_answers).get(str(decision.outcome), 0.0)
+            said = merge_votes(even, weighted_answers, crowd)
+            by_votes[decision.decision_id] = said.get(str(decision.outcome), 0.0)
     own = learning.items_of_runs(connection, scope_runs)
     answers = answers_by_question([blind for blind in said_blind if blind.item_id in own])
     final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)

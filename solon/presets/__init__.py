@@ -79,6 +79,15 @@ PRESETS = {
             models=False,
         ),
         Preset(
+            "label-adjudicate",
+            "label",
+            "texts with a label that several people voted on, and a lead's where they stay in doubt",
+            "people",
+            "jsonl",
+            models=False,
+            paper="Dawid and Skene 1979 (Applied Statistics 28); Snow et al. 2008 (D08-1027)",
+        ),
+        Preset(
             "label-cascade",
             "label-panel",
             "texts with a label: rules and a classifier first, then a small model, a strong one, people",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from solon.operations.planning import Plan
     from solon.operations.preview import Preview
     from solon.operations.recipes import RecipeFacts
+    from solon.operations.votes import VotesImport
     from solon.project.law import Constitutions, Rubrics
     from solon.project.people import Experts, GoldenQuestions, HeldSeeds
     from solon.project.prompts import Prompts
@@ -320,6 +321,30 @@ class Project(Workspace):
 
         owner = self.acting_expert(expert) if isinstance(expert, str) else expert
         return import_file(self, format, path, judge=judge, policy=policy, expert=owner, limit=limit)
+
+    def import_votes(
+        self,
+        path: str | Path,
+        output: str | Path,
+        *,
+        recipe: str = "label-panel",
+        texts: str | Path | None = None,
+    ) -> VotesImport:
+        """Write labels that people gave elsewhere, a row each, as seeds that bring them along; `run` reads these.
+
+        Args:
+            path: JSON lines, CSV or Parquet with the columns `item` (or `text`, or both), `worker` and `label`.
+            output: the file of JSON lines to write.
+            recipe: whose labels they are.
+            texts: a file of seeds with the items' texts, by `id`; None: the votes come with them.
+
+        Raises:
+            UsageError: the recipe asks for no label.
+            SeedError: a file cannot be read, or no row can be used.
+        """
+        from solon.operations.votes import import_votes
+
+        return import_votes(self, path, output, recipe=recipe, texts=texts)
 
     # Learning and law -------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import heapq
 import json
@@ -23,6 +22,7 @@ from solon.formats.dataset_folders import list_data_files
 from solon.formats.seed_files import BadRow, excerpt_of, sum_up
 from solon.formats.seed_rows import SeedRow, SeedVerdict
 from solon.formats.seeds import SeenIds, read_seed_rows, read_seeds, write_bad_rows
+from solon.questions import nearest
 
 if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
@@ -147,9 +147,7 @@ def _problem_of(said: SeedVerdict, where: str, known: Sequence[str]) -> str:
     named = [(f"{where}.verdict", said.verdict), *((f"{where}.shares", outcome) for outcome in shares)]
     for place, outcome in named:
         if outcome not in known:
-            near = difflib.get_close_matches(outcome, known, n=1)
-            right = f"did you mean {near[0]!r}?" if near else f"it must be one of {', '.join(known[:20])}"
-            return f"{place}: {outcome!r:.40} is no outcome of the recipe; {right}"
+            return f"{place}: {outcome!r:.40} is no outcome of the recipe; {nearest(outcome, known)}"
     best = max(shares, key=lambda outcome: shares[outcome], default=said.verdict)
     if said.verdict not in (TIE, ABSTAIN) and shares.get(said.verdict, 0.0) < shares.get(best, 0.0):
         return f"{where}.verdict is {said.verdict!r:.40}, and its shares are highest for {best!r:.40}"

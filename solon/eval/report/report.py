@@ -24,7 +24,7 @@ from solon.eval.report.run_part import RunPart, read_run
 from solon.eval.report.standing import Standing, read_standing
 from solon.eval.result import Figure, rate
 from solon.eval.rules import Rules, list_rules
-from solon.eval.suites import agreement, audit, drift, judges, quality, tiers
+from solon.eval.suites import agreement, audit, confusions, drift, judges, quality, tiers
 from solon.formats.records import plain_model
 from solon.store.database import audit_log, clock
 from solon.store.database.ids import keyed_hash
@@ -182,6 +182,7 @@ class Report(_Part):
         judges: each judge against the experts.
         rules: what each rule covers, and how often experts agree with it.
         tiers: who gave the records, what that cost, and how often experts agree.
+        confusions: what judges, and people whose answers are votes, confuse with what.
         quality: the accepted answers as texts.
         curves: calibration, risk and learning.
         decisions: what people answered.
@@ -209,6 +210,7 @@ class Report(_Part):
     judges: judges.Judges
     rules: Rules
     tiers: tiers.Tiers
+    confusions: confusions.Confusions
     quality: quality.Quality
     curves: Curves
     decisions: Decisions
@@ -294,6 +296,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         judges=judged,
         rules=list_rules(material),
         tiers=tiers.evaluate(material),
+        confusions=_without_names(store, confusions.evaluate(material, by_name=False)),
         quality=read,
         curves=curves,
         decisions=decisions,
@@ -482,6 +485,14 @@ def _deviations(answers: Sequence[Answer], standings: dict[str, Standing], undon
 def pseudonym(store: Store, actor: str) -> str:
     """Return a name for a person that this store alone can make, and nobody can undo."""
     return f"reviewer {keyed_hash(store.key, 'actor', actor)[:8]}"
+
+
+def _without_names(store: Store, found: confusions.Confusions) -> confusions.Confusions:
+    voters = tuple(
+        one.model_copy(update={"name": pseudonym(store, one.name)}) if one.kind == "person" else one
+        for one in found.voters
+    )
+    return found.model_copy(update={"voters": voters})
 
 
 def _pseudonymous(store: Store, found: agreement.Agreement) -> agreement.Agreement:

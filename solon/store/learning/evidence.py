@@ -88,7 +88,7 @@ class Blind:
         item_id: the item.
         attempt: attempt of the item that was asked about.
         outcome: the answer as an outcome of its question, tie or neither; None where it cannot be read.
-        outcomes: how many outcomes the question has.
+        outcomes: that the question has.
         review_id: the review answered.
         actor: who answered.
         at: when, epoch seconds.
@@ -97,7 +97,7 @@ class Blind:
     item_id: str
     attempt: int
     outcome: str | None
-    outcomes: int
+    outcomes: tuple[str, ...]
     review_id: str
     actor: str
     at: float
@@ -273,7 +273,13 @@ def blind_answers(connection: Connection) -> list[Blind]:
 def _blind(row: Any, choice: str, candidate_id: str | None, at: float) -> Blind:
     question = question_of(row.response_schema)
     outcome = question.outcome_of(choice, candidate_id, row.candidates)
-    return Blind(row.item_id, row.attempt, outcome, len(question.outcomes), row.id, row.actor, at)
+    return Blind(row.item_id, row.attempt, outcome, question.outcomes, row.id, row.actor, at)
+
+
+def questions_asked(connection: Connection, run_id: str) -> list[Question]:
+    """What a run asked people, each question once."""
+    query = select(reviews.c.response_schema).where(reviews.c.run_id == run_id).distinct()
+    return [question_of(schema) for schema in sorted(connection.execute(query).scalars())]
 
 
 def ruled_questions(connection: Connection, run_ids: Iterable[str]) -> set[tuple[str, int]]:
@@ -286,6 +292,31 @@ def ruled_questions(connection: Connection, run_ids: Iterable[str]) -> set[tuple
         .where(adjudications.c.state == "decided", reviews.c.run_id.in_(list(run_ids)))
     )
     return {(row.item_id, row.attempt) for row in connection.execute(query)}
+
+
+def ruled_outcomes(connection: Connection) -> dict[tuple[str, int], str]:
+    """(item, attempt) -> what a lead ruled where people differed, over all runs; without what stayed contested, and
+    rulings that cannot be read.
+    """
+    query = (
+        select(
+            reviews.c.item_id,
+            reviews.c.attempt,
+            reviews.c.response_schema,
+            reviews.c.candidates,
+            adjudications.c.choice,
+            adjudications.c.candidate_id,
+        )
+        .join(adjudications, adjudications.c.review_id == reviews.c.id)
+        .where(adjudications.c.state == "decided")
+    )
+    ruled = {}
+    for row in connection.execute(query):
+        question = question_of(row.response_schema)
+        outcome = question.outcome_of(row.choice, row.candidate_id, row.candidates)
+        if outcome is not None:
+            ruled[row.item_id, row.attempt] = outcome
+    return ruled
 
 
 def random_part_waits(connection: Connection, run_id: str) -> bool:

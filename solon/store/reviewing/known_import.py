@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.errors import SeedError
-from solon.formats.seed_rows import SeedRow
-from solon.questions import PAIR, question_of
+from solon.formats.seed_rows import SeedResponse, SeedRow
+from solon.questions import LABELLED, PAIR, question_of
 from solon.responses import choices_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append
@@ -51,8 +51,9 @@ def import_known(
     """Add known questions; the same question for the same purpose is there once.
 
     Args:
-        rows: seeds with their candidates as `responses`, and in column `answer` what is right: the place of the
-            better candidate (1, 2) or a choice that needs no text. Only calibration questions may come without it.
+        rows: seeds with their candidates as `responses` (for a label the text itself, where there are none), and in
+            column `answer` what is right: the place of the better candidate (1, 2) or a choice that needs no text. Only
+            calibration questions may come without it.
         schema: response schema of the recipe.
 
     Raises:
@@ -95,25 +96,29 @@ def _check(seed: SeedRow, schema: str, purpose: str) -> tuple[SeedRow, str | Non
     """The seed without its answer; choice, place of the candidate, and why."""
     meta = dict(seed.metadata)
     given, why = meta.pop(ANSWER, None), str(meta.pop(REASON, "") or "")
-    bare, where = replace(seed, metadata=meta), f"line {seed.line} ({seed.id})"
     question = question_of(schema)
+    if question.kind == LABELLED and not seed.responses:  # what gets a label is the seed's own text
+        seed = replace(seed, responses=(SeedResponse(seed.input or seed.prompt),))
+    bare, where = replace(seed, metadata=meta), f"line {seed.line} ({seed.id})"
     if not question.fits(seed.responses):
         raise SeedError(
             f"{where}: {len(seed.responses)} responses, where a known question needs {question.shown}",
             next_step="give the candidates in the column `responses`",
         )
-    told = "" if given is None else str(given).strip().lower()
+    said = "" if given is None else str(given).strip()
+    told = said.lower()
     if not told and purpose == "calibration":
         return bare, None, None, why
     places = [str(place + 1) for place in range(question.shown)] if question == PAIR else []
     if told in places:
         return bare, "prefer", places.index(told), why
     allowed = [choice for choice in choices_of(schema) if choice not in ("prefer", "edit", "redraft")]
-    choice = next((choice for choice in allowed if choice.lower() == told), None)
+    alike = (choice for choice in allowed if choice.lower() == told)
+    choice = said if said in allowed else next(alike, None)
     if choice is None:
         raise SeedError(
             f"{where}: answer {str(given)[:40]!r} is none",
-            next_step=f"in the column `{ANSWER}`: {', '.join([*places, *allowed])}",
+            next_step=f"in the column `{ANSWER}`: {', '.join([*places, *allowed])[:400]}",
         )
     return bare, choice, None, why
 

@@ -355,6 +355,7 @@ def set_aside(store: Store, review: ReviewRow, choice: str, *, actor: str, reaso
     return assignment_id
 
 
-def set_escalated(connection: Connection, review_id: str) -> None:
-    """Offer this review to leads only, from now on."""
-    connection.execute(update(reviews).where(reviews.c.id == review_id).values(escalated=True))
+def set_escalated(connection: Connection, review_id: str, *, priority: float | None = None) -> None:
+    """Offer this review to leads only, from now on. `priority`: its place among these, lowest first; None: as is."""
+    place = {} if priority is None else {"priority": priority}
+    connection.execute(update(reviews).where(reviews.c.id == review_id).values(escalated=True, **place))

@@ -1,7 +1,9 @@
 """Answers of reviewers who are not proven: votes beside the panel's, until together they are sure enough.
 
 After each vote the panel's posterior and all votes on the review are merged. From `reviewers.settles` on they decide
-the item; under it the review goes on waiting for further people, until `reviewers.most_votes` votes hand it to a lead.
+the item; under it the review goes on waiting for further people, until `reviewers.most_votes` votes hand it to a lead,
+the least sure first. A vote counts by how reliable its author is, and for a label, as soon as enough is known, by what
+the crowd and its author confuse with what.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.config.sections import ReviewersConfig
+from solon.consensus.crowd import believe_crowd
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.consensus.traits import UNKNOWN
@@ -30,6 +33,7 @@ from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.reading import form_in
 from solon.store.reviewing.review_rows import VOTES, ReviewRow, find_review
 from solon.store.reviewing.reviews import set_escalated, store_decision
+from solon.store.runs.certificates import consensus_payload, crowd_scope, newest_consensus
 from solon.store.runs.traits import traits_on
 from solon.store.runs.verdicts import against_on, votes_on
 from solon.store.tables import assignments, decisions, items, reviews
@@ -87,6 +91,10 @@ class Tally:
         """Do most votes, and two at least, name neither candidate?"""
         neither = sum(vote.outcome not in self.posterior for vote in self.votes)
         return neither >= 2 and 2 * neither > len(self.votes)
+
+    def settles(self, reviewers: ReviewersConfig) -> bool:
+        """Are panel and votes sure enough of an outcome to decide?"""
+        return self.sure >= reviewers.settles - ROUNDING and not self.none_will_do and bool(self.votes)
 
     def needs_lead(self, reviewers: ReviewersConfig) -> bool:
         """Will further votes never settle it?"""
@@ -146,13 +154,45 @@ def settle(store: Store, connection: Connection, review: ReviewRow, reviewers: R
     if review.kind != "interrupt" or review.state != "waiting":
         return None
     counted = tally(connection, review, reviewers)
-    if counted.sure >= reviewers.settles - ROUNDING and not counted.none_will_do and counted.votes:
+    if counted.settles(reviewers):
         return _decide(store, connection, review, counted)
     if counted.needs_lead(reviewers):
-        set_escalated(connection, review.id)
+        set_escalated(connection, review.id, priority=counted.sure)
         detail = {"votes": len(counted.votes), "sure": round(counted.sure, 4)}
         insert_rows(connection, [event("system", "review.votes_undecided", review.id, detail)])
     return None
+
+
+def settle_waiting(store: Store, outcomes: Sequence[str], reviewers: ReviewersConfig) -> int:
+    """Count the votes on waiting questions with these outcomes again, after something was learned of people: decide
+    what they settle now, and put what waits for a lead in order anew. Returns how many were decided.
+
+    What somebody has open is left as it is.
+    """
+    waiting = (
+        select(reviews.c.id, reviews.c.response_schema, reviews.c.escalated)
+        .join(assignments, assignments.c.review_id == reviews.c.id)
+        .where(
+            reviews.c.kind == "interrupt",
+            reviews.c.state == "waiting",
+            reviews.c.leased.is_(False),
+            assignments.c.state == "vote",
+        )
+        .distinct()
+    )
+    with store.connect() as connection:
+        found = connection.execute(waiting.order_by(reviews.c.id)).all()
+    decided = 0
+    for row in found:
+        if set(question_of(row.response_schema).outcomes) != set(outcomes):
+            continue
+        with store.transaction() as connection:
+            review = find_review(connection, row.id)
+            if not row.escalated:
+                decided += settle(store, connection, review, reviewers) is not None
+            elif (counted := tally(connection, review, reviewers)).needs_lead(reviewers):
+                set_escalated(connection, review.id, priority=counted.sure)
+    return decided
 
 
 def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig) -> Tally:
@@ -160,8 +200,6 @@ def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig)
 
     Votes are taken as independent of the panel and of each other, given the truth.
     """
-    from solon.consensus.reviewers import merge
-
     rows = [
         row
         for row in standing_votes(connection, review)
@@ -171,8 +209,40 @@ def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig)
     called = _called_now(connection, rows, review)
     votes = [_vote(row, review, people[row.actor].reliability, called) for row in rows]
     posterior, confidence = _panel(connection, review)
-    answers = [(vote.outcome, vote.reliability) for vote in votes]
-    return Tally(merge(posterior, answers, confidence=confidence), tuple(votes))
+    crowd = find_crowd(connection, question_of(review.response_schema).outcomes)
+    answers = [(vote.actor, vote.outcome, vote.reliability) for vote in votes]
+    return Tally(merge_votes(posterior, answers, crowd, confidence=confidence), tuple(votes))
+
+
+def find_crowd(connection: Connection, outcomes: Sequence[str]) -> ConsensusModel | None:
+    """What was learned of people who are asked for these labels, newest; None before anything was."""
+    version = newest_consensus(connection, crowd_scope(outcomes))
+    return None if version is None else ConsensusModel.from_json(consensus_payload(connection, version))
+
+
+def merge_votes(
+    posterior: Mapping[str, float],
+    votes: Sequence[tuple[str, str, float]],
+    crowd: ConsensusModel | None,
+    *,
+    confidence: float | None = None,
+) -> dict[str, float]:
+    """The posterior after votes of `(actor, outcome, reliability)`.
+
+    Args:
+        posterior: of the panel; where no panel spoke, all outcomes alike.
+        crowd: what was learned of people's confusions; None: each vote counts by its reliability alone.
+        confidence: how far the panel's best outcome is believed.
+    """
+    from solon.consensus.reviewers import merge
+
+    if crowd is None:
+        return merge(
+            posterior, [(outcome, reliability) for _, outcome, reliability in votes], confidence=confidence
+        )
+    spoke = max(posterior.values()) - min(posterior.values()) > ROUNDING
+    panel = merge(posterior, (), confidence=confidence) if spoke else None
+    return believe_crowd(crowd, [(actor, outcome) for actor, outcome, _ in votes], panel)
 
 
 def sure_after(

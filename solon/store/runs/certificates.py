@@ -7,7 +7,7 @@ certificate never speaks for a panel that it has not seen; it also covers only t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +138,11 @@ def making_of(config: Mapping[str, Any]) -> str:
 def scope_of(recipe: str, panel: str, constitution_id: str, rubric_id: str, prompts_id: str) -> str:
     """The id of a scope: the same for the same recipe, panel, law and prompts."""
     return hash_id("scope", recipe, panel, constitution_id, rubric_id, prompts_id)
+
+
+def crowd_scope(outcomes: Sequence[str]) -> str:
+    """The scope of what is learned of people who are asked for these labels, whatever the recipe."""
+    return hash_id("crowd", *sorted(outcomes))
 
 
 def newest_consensus(connection: Connection, scope: str) -> str | None:
