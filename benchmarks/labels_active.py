@@ -95,7 +95,11 @@ def learn(data: Texts, decided: Sequence[int], models: bool, classifier: bool) -
             votes[str(i)] += (Vote(CLASSIFIER, outcome=outcomes[int(shares[i].argmax())], shares=said),)
     if not any(votes.values()):
         return np.full((n, len(outcomes)), 1.0 / len(outcomes))
-    model = fit(votes, decisions, outcomes=outcomes, calibration="none") if decisions else ConsensusModel.prior(outcomes)
+    model = (
+        fit(votes, decisions, outcomes=outcomes, calibration="none")
+        if decisions
+        else ConsensusModel.prior(outcomes)
+    )
     found = (judge_item(model, votes[str(i)]).posterior for i in range(n))
     return np.array([[posterior[o] for o in outcomes] for posterior in found])
 

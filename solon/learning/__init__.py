@@ -24,6 +24,7 @@ from solon.learning.admission import drawn_at_random
 from solon.learning.certificates import certify_sample, cuts_of
 from solon.learning.classifier import hear_classifier
 from solon.learning.evidence import Evidence, gather, is_drawn_at_random, know_judged, rate_reviewers
+from solon.learning.rounds import answered_round, is_under_way, judge_held_again, let_chosen_teach
 from solon.learning.sample import draw_sample
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
@@ -157,6 +158,8 @@ def learn(
             if one.kind == "interrupt" and one.outcome is not None
         ]
         usable = _old_enough(decided, everything)
+        if config.routing.in_rounds:
+            usable = let_chosen_teach(connection, store.key, run, usable)
         fitted = [d for d in usable if not d.held_out]
         known = certificates.newest_consensus(connection, scope)
         last = certificates.learned_from(connection, known) if known else 0
@@ -186,7 +189,10 @@ def learn(
                 "told": studied.told,
             },
         )
-        certificate = _certify(connection, config, run, version_id, model, sample, presumed)
+        waits = is_under_way(connection, run, config.routing)
+        certificate = (
+            None if waits else _certify(connection, config, run, version_id, model, sample, presumed)
+        )
     granted = certificate is not None and certificate["status"] == "granted"
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None
@@ -216,6 +222,23 @@ def learn(
         confirmed=confirmed,
         why=f"version {number} is in force{untrained}{_unknown_segment(evidence)}",
     )
+
+
+def close_round(
+    store: Store, run: RunRow, recipe: Recipe, config: Config, *, reviewers: ReviewersConfig | None = None
+) -> int | None:
+    """Learn where all of a round is answered, and have what is held back judged anew; afterwards the next may be chosen.
+
+    It can be repeated: a process that was killed half-way is gone on with where it was.
+
+    Returns:
+        How many reviews the budget had opened when that was learned; None where there is no such round.
+    """
+    opened = answered_round(store, run, config.routing)
+    if opened is not None:
+        learn(store, run, recipe, config, reviewers=reviewers, everything=True)
+        judge_held_again(store, run)
+    return opened
 
 
 @dataclass(frozen=True, slots=True)

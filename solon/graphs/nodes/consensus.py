@@ -53,6 +53,7 @@ async def consensus(state: StepState, runtime: Runtime[ItemContext]) -> dict[str
         # Told here, before rounding: a threshold is the confidence of an item, and others have exactly the same.
         "certified": is_covered(panel_view, standing, presumed),
         "tier": tier,
+        **({} if panel_view.signals.get("n_votes") else {"silent": True}),
     }
     if route.where == "resolve":
         return {"consensus": summary, "next": "split"}

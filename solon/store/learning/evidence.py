@@ -350,6 +350,13 @@ def judged_items(connection: Connection, run_id: str, question: Question) -> lis
     return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in judged]
 
 
+def held_items(connection: Connection, run_id: str, consensus_id: str) -> list[JudgedItem]:
+    """Items that a budget holds back and that are pinned to another version than this, without their votes."""
+    pinned = select(items.c.id).where(items.c.run_id == run_id, items.c.consensus_id != consensus_id)
+    other = set(connection.execute(pinned).scalars())
+    return [held for held in _waiting_free(connection, run_id, ("held",)) if held.item_id in other]
+
+
 def undecided_items(connection: Connection, run_id: str) -> list[JudgedItem]:
     """Items that no person has decided or has in hand, those that a budget holds back or the panel rejected among them,
     without their votes: what another policy may send elsewhere.
