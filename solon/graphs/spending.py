@@ -188,8 +188,8 @@ def pick(
         return []
     share = routing.explore if routing.review_budget >= LEAST_EXPLORED else 0.0
     if routing.in_rounds:
-        drawn, apart, chance = _draw_part(held, total / (float(minutes.mean()) if in_minutes else 1.0) * share,
-                                          end / total, known.asked)  # fmt: skip
+        each = float(minutes.mean()) if in_minutes else 1.0
+        drawn, apart, chance = _draw_part(held, known.asked, share, total / each, end / each)
         part = left - (float(minutes[drawn].sum()) if in_minutes else len(drawn))
         chosen = _choose(
             np.delete(np.arange(len(held)), apart), value, minutes, part, in_minutes, known, routing
@@ -226,15 +226,22 @@ def _end_of_round(total: float, routing: RoutingConfig, spent: Spent, scale: flo
 
 
 def _draw_part(
-    held: Sequence[ReviewRow], wanted: float, part: float, asked: Collection[str]
+    held: Sequence[ReviewRow], asked: Collection[str], share: float, total: float, end: float
 ) -> tuple[list[int], list[int], float]:
     """Rows of the random part that are due by the end of this round, rows of all of it, and how likely an item is in
-    it. The same items are drawn in every round, by an order that knows nothing of them."""
+    it. The same items are drawn in every round, by an order that knows nothing of them.
+
+    Args:
+        asked: items that the budget was spent on before.
+        share: of the budget that is drawn.
+        total, end: reviews that the budget buys, in all and by the end of this round.
+    """
     everyone = sorted({*asked, *(r.item_id for r in held)}, key=lambda name: hash_id("explore", name))
-    drawn = everyone[: round(wanted)]
+    total = min(total, float(len(everyone)))
+    drawn = everyone[: round(total * share)]
     before, row = set(asked), {r.item_id: i for i, r in enumerate(held)}
     apart = [row[name] for name in drawn if name in row]
-    due = round(len(drawn) * part) - sum(name in before for name in drawn)
+    due = round(len(drawn) * min(1.0, end / total)) - sum(name in before for name in drawn)
     return apart[: max(0, due)], apart, len(drawn) / len(everyone)
 
 

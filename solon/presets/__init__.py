@@ -95,6 +95,14 @@ PRESETS = {
             models=False,
             paper="Ratner et al. 2017, Snorkel (arXiv 1711.10160)",
         ),
+        Preset(
+            "label-active",
+            "label-panel",
+            "texts with a label: people answer in rounds what models and a classifier are least sure of",
+            "together",
+            "jsonl",
+            paper="Settles 2010, Active learning literature survey (Wisconsin, TR 1648)",
+        ),
     )
 }
 """Name -> preset, in the order in which they are listed."""
