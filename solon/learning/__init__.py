@@ -353,7 +353,8 @@ def _fit(
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
         model = fit_cascade(evidence.votes, decisions, tiers, drawn, **options)
     else:
-        drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
+        always = {d.item_id for d in fit_on if d.rule == "always" and not d.suggested}
+        drawn = always | {d.item_id for d in fit_on if is_drawn_at_random(d)}
         model = fit(evidence.votes, decisions, calibrate_on=drawn, **options)
     return replace(model, reviewers=evidence.reliability, segment=evidence.beside.segment)
 
@@ -368,7 +369,7 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
     from solon.consensus.stop import judge_stopping
 
     fit_on = evidence.fit_on
-    test = [d for d in evidence.usable if d.held_out and d.actor != VOTES]
+    test = [d for d in evidence.usable if d.held_out and d.actor != VOTES and not d.suggested]
     curve: list[tuple[int, float]] = []
     sizes = sorted({round(len(fit_on) * part / 8) for part in (1, 2, 3, 4, 6, 8)} - {0})
     for size in sizes if len(test) >= OLD_ENOUGH else ():

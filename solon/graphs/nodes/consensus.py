@@ -196,6 +196,7 @@ def review_row(
         "rule": rule,
         "margin": summary.get("margin"),
         "confidence": summary.get("confidence"),
+        "best": None if summary.get("silent") else summary.get("best"),
         "thread_id": thread_id(context.item.id, context.item.attempt),
         "prefer_actor": state.get("prefer_actor"),
         "content_hash": hash_id(context.recipe.name, context.item.seed_id, *texts, *filter(None, (about,))),

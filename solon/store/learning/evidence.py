@@ -54,6 +54,7 @@ class DecidedItem:
         inclusion: known probability with which the item was drawn, None where it was not.
         rule: the rule that sent the item to review.
         group: of its seed; the seed's id where it has none. Empty where nobody decided.
+        suggested: it was made with the panel's suggestion in sight.
     """
 
     question: Question
@@ -73,6 +74,7 @@ class DecidedItem:
     inclusion: float | None = None
     rule: str = ""
     group: str = ""
+    suggested: bool = False
 
     @property
     def outcome(self) -> str | None:
@@ -148,7 +150,7 @@ def counted_decisions(
     Args:
         key: of the store; draws the halves.
         scope_runs: ids of the runs to look at.
-        voted: with the decisions that votes made, too.
+        voted: with the decisions that votes made, and those made with a suggestion in sight, too.
     """
     ruling = decisions.alias("ruling")
     query = (
@@ -171,6 +173,8 @@ def counted_decisions(
             reviews.c.kind,
             reviews.c.inclusion,
             reviews.c.rule,
+            decisions.c.suggestion,
+            decisions.c.counts,
             items.c.run_id,
             decisions.c.review_id,
         )
@@ -180,7 +184,10 @@ def counted_decisions(
         .join(precedents, precedents.c.decision_id == decisions.c.id, isouter=True)
         .join(ruling, ruling.c.id == decisions.c.overruled_by, isouter=True)
         .where(
-            or_(decisions.c.counts, *([decisions.c.actor == VOTES] if voted else [])),
+            or_(
+                decisions.c.counts,
+                *([decisions.c.actor == VOTES, decisions.c.suggestion.is_not(None)] if voted else []),
+            ),
             decisions.c.undone_at.is_(None),
             items.c.run_id.in_(scope_runs),
             precedents.c.id.is_not(None) | decisions.c.label.is_not(None),
@@ -208,6 +215,7 @@ def counted_decisions(
             inclusion=row.inclusion,
             rule=row.rule,
             group=row.group or row.seed,
+            suggested=row.suggestion is not None and (bool(row.suggestion["seen"]) or not row.counts),
         )
         first.setdefault((decided.item_id, decided.kind), decided)
     return list(first.values())
@@ -319,7 +327,7 @@ def count_learnable(
         select(func.count(), func.coalesce(func.max(decisions.c.decided_at), 0.0))
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .where(
-            or_(decisions.c.counts, decisions.c.actor == VOTES),
+            or_(decisions.c.counts, decisions.c.actor == VOTES, decisions.c.suggestion.is_not(None)),
             decisions.c.undone_at.is_(None),
             reviews.c.kind == kind,
             reviews.c.run_id.in_(run_ids),
