@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from solon.consensus.admission import refuse
@@ -24,7 +25,13 @@ from solon.learning.admission import drawn_at_random
 from solon.learning.certificates import certify_sample, cuts_of
 from solon.learning.classifier import hear_classifier
 from solon.learning.evidence import Evidence, gather, is_drawn_at_random, know_judged, rate_reviewers
-from solon.learning.rounds import answered_round, is_under_way, judge_held_again, let_chosen_teach
+from solon.learning.rounds import (
+    answered_round,
+    is_under_way,
+    judge_held_again,
+    let_chosen_teach,
+    measure_accuracy,
+)
 from solon.learning.sample import draw_sample
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
@@ -54,6 +61,8 @@ if TYPE_CHECKING:
 OLD_ENOUGH = 10
 """The newest decisions are not learned from yet, so that taking one back costs nothing."""
 UNTRAINED = "; it has no classifier: the decisions that teach name one outcome, or are of one group of seeds"
+BLOCK = 20
+"""Decisions that must pay before further ones are asked for, where no round says how many."""
 SESSION_SECONDS = 1800.0
 """After so long without a decision the session has ended, and nothing is held back."""
 
@@ -171,7 +180,13 @@ def learn(
     model = studied.fit(config, question)
     with store.connect() as connection:
         evidence = know_judged(connection, studied.evidence, model)
-    stopping = _judge_stopping(question, evidence, model)
+    routing = config.routing
+    block = max(1, routing.review_budget // routing.rounds) if routing.in_rounds else BLOCK
+    stopping = _judge_stopping(question, evidence, model, block)
+    accuracy = None
+    if routing.in_rounds:
+        accuracy = measure_accuracy(evidence, model, partial(_fit_early, question, evidence))
+        stopping = replace(stopping, why=f"{accuracy}; {stopping.why}")
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
@@ -186,7 +201,8 @@ def learn(
                 "decisions": [d.decision_id for d in evidence.fit_on],
                 "usable": len(usable),
                 "stopping": asdict(stopping),
-                "told": studied.told,
+                "told": "; ".join(filter(None, (str(accuracy or ""), studied.told))),
+                **({"accuracy": asdict(accuracy)} if accuracy else {}),
             },
         )
         waits = is_under_way(connection, run, config.routing)
@@ -359,7 +375,12 @@ def _fit(
     return replace(model, reviewers=evidence.reliability, segment=evidence.beside.segment)
 
 
-def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel) -> Stopping:
+def _fit_early(question: Question, evidence: Evidence, fit_on: Sequence[DecidedItem]) -> ConsensusModel:
+    """The version as it would be by fewer decisions, uncalibrated."""
+    return _fit(question, evidence, fit_on, unlabelled=False, calibration="none")
+
+
+def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel, block: int) -> Stopping:
     """Whether further decisions pay: what the next ones correct, and the end of the learning curve.
 
     The curve is drawn by fitting the first decisions again and testing on the half that fits nothing.
@@ -373,7 +394,7 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
     curve: list[tuple[int, float]] = []
     sizes = sorted({round(len(fit_on) * part / 8) for part in (1, 2, 3, 4, 6, 8)} - {0})
     for size in sizes if len(test) >= OLD_ENOUGH else ():
-        early = _fit(question, evidence, fit_on[:size], unlabelled=False, calibration="none")
+        early = _fit_early(question, evidence, fit_on[:size])
         hits = [
             judge_item(early, evidence.votes[d.item_id], traits=evidence.traits.get(d.item_id, UNKNOWN)).best
             == d.outcome
@@ -385,7 +406,7 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
         judge_item(model, j.votes, against=j.against, traits=j.traits).confidence for j in evidence.judged
     ]
     return judge_stopping(
-        np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve
+        np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve, block=block
     )
 
 

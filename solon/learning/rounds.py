@@ -4,23 +4,27 @@ learned, so that the next round is chosen by it. Chosen decisions teach; only wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from solon.learning.evidence import is_drawn_at_random
+from solon.consensus.traits import UNKNOWN
+from solon.learning.evidence import Evidence, is_drawn_at_random
 from solon.store.learning.adoption import send_again
 from solon.store.learning.evidence import DecidedItem, held_items
 from solon.store.reviewing.budget import open_reviews, spent_budget
 from solon.store.reviewing.drawn_questions import drawn_questions, group_sizes
+from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs import certificates
 
 if TYPE_CHECKING:
     from solon.config.sections import RoutingConfig
+    from solon.consensus.model import ConsensusModel
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
     from solon.store.runs.run_row import RunRow
 
+FOLDS = 5
 AT_ONCE = 200
 """Items that one transaction sends on."""
 
@@ -43,6 +47,58 @@ def is_under_way(connection: Connection, run: RunRow, routing: RoutingConfig) ->
     spent = spent_budget(connection, run.id)
     left = routing.spent_part(spent.reviews, spent.minutes) < 1.0
     return open_reviews(connection, run.id) > 0 or (left and bool(held_items(connection, run.id, "")))
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How often a version is right where it was not told, on decided items that were drawn at random.
+
+    Attributes:
+        n: how many there are.
+        right: how many of them it is right on.
+        low, high: exact 95% interval of the rate.
+    """
+
+    n: int
+    right: int
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        if not self.n:
+            return "no decision on an item drawn at random yet"
+        rate = f"{self.right / self.n:.2f}, 95% {self.low:.2f} to {self.high:.2f}"
+        return f"right on {self.right} of {self.n} drawn at random ({rate})"
+
+
+def measure_accuracy(
+    evidence: Evidence, model: ConsensusModel, refit: Callable[[list[DecidedItem]], ConsensusModel]
+) -> Accuracy:
+    """How good the panel is by now on items like those drawn at random: those of the half that tests as they are, the
+    others where their fifth was left out of the fit, which is a little too careful.
+
+    Args:
+        model: the version.
+        refit: the same from fewer decisions.
+    """
+    from solon.consensus.binomial import clopper_pearson
+    from solon.consensus.panel import judge_item
+
+    drawn = [d for d in evidence.usable if is_drawn_at_random(d) and d.actor != VOTES]
+    parts: dict[int, list[DecidedItem]] = {}
+    place = {group: turn for turn, group in enumerate(sorted({d.group for d in drawn if not d.held_out}))}
+    for decided in drawn:
+        parts.setdefault(-1 if decided.held_out else place[decided.group] % FOLDS, []).append(decided)
+    right = 0
+    for number, part in parts.items():
+        groups = {d.group for d in part}
+        fitted = model if number < 0 else refit([d for d in evidence.fit_on if d.group not in groups])
+        for d in part:
+            seen = judge_item(
+                fitted, evidence.votes[d.item_id], traits=evidence.traits.get(d.item_id, UNKNOWN)
+            )
+            right += seen.best == d.outcome
+    return Accuracy(len(drawn), right, *clopper_pearson(right, len(drawn)))
 
 
 def judge_held_again(store: Store, run: RunRow) -> int:

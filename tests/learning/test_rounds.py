@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import select
 
 from solon import Project
 from solon import learning as rounds_of
+from solon.cli.learn import spell_status
 from solon.config import Config
 from solon.config.sections import RoutingConfig
 from solon.consensus.select import pick_ranked, score_acquisition
@@ -72,13 +74,13 @@ def rows(project: Project, query: Any) -> list[Any]:
         return list(connection.execute(query))
 
 
-def answer(project: Project) -> list[Any]:
+def answer(project: Project, truth: dict[str, str] = TRUTH) -> list[Any]:
     query = select(candidates.c.id, texts.c.body).join(texts, texts.c.id == candidates.c.text_id)
     bodies = {row.id: row.body for row in rows(project, query)}
     with project.store.connect() as connection:
         waiting = [r for r in list_reviews(connection, limit=1000) if r.kind == "interrupt"]
     for review in waiting:
-        said = {"choice": TRUTH[bodies[review.candidates[0]]]}
+        said = {"choice": truth[bodies[review.candidates[0]]]}
         decide(project.store, review.id, said, actor="expert:ada", channel="api", counts=True)
     return waiting
 
@@ -165,6 +167,35 @@ def test_a_killed_process_goes_on_in_its_round(tmp_path: Path, monkeypatch: pyte
         project.resume()
         assert states(project) == {"waiting": 10, "decided": 10, "held": 40}
         assert version(project) == known, "the round is not learned from twice"
+
+
+def test_every_round_says_how_good_the_panel_is_and_whether_another_pays(tmp_path: Path) -> None:
+    with labelling(tmp_path) as project:
+        for _ in range(3):
+            answer(project)
+            project.resume()
+        found = project.learned()
+        told = [version["told"] for version in found["versions"]]
+        assert all(re.match(r"right on \d+ of \d+ drawn at random \(", one) for one in told)
+        assert [int(one.split(" of ")[1].split()[0]) for one in told] == [4, 8, 12], (
+            "only what was drawn counts"
+        )
+        assert found["more_decisions"]["why"].startswith("right on ")
+        assert "more decisions" in spell_status(found)
+        assert "right on " in project.summarize().more_decisions["why"]
+
+
+def test_accuracy_is_of_texts_that_were_left_out(tmp_path: Path) -> None:
+    """Labels that follow from nothing: a panel tested on what it was taught would seem to know them."""
+    with labelling(tmp_path, budget=50, rounds=2, explore=1.0) as project:
+        draw = random.Random("nothing")
+        nothing = {text: draw.choice(LABELS) for text in TRUTH}
+        answer(project, nothing)
+        project.resume()
+        told = project.learned()["versions"][-1]["told"]
+        right, n = (int(word) for word in re.findall(r"\d+", told)[:2])
+        assert n == 25
+        assert right <= 14, "chance is a third"
 
 
 def test_choice_by_what_is_unsure_asks_other_texts_than_value(tmp_path: Path) -> None:

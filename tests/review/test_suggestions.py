@@ -46,7 +46,9 @@ def labelling(tmp_path: Path) -> Any:
         yield project
 
 
-async def answer_all(project: Project, serving: Any, client: Any, how: Any, follow: float = 1.0) -> list[dict[str, Any]]:
+async def answer_all(
+    project: Project, serving: Any, client: Any, how: Any, follow: float = 1.0
+) -> list[dict[str, Any]]:
     """Answer what waits as the panel suggests, or with `card` where nothing is shown; returns what was shown."""
     _, token = add_expert(project.store, "Ada", role="expert", by="local:test")
     shown = []
@@ -57,7 +59,9 @@ async def answer_all(project: Project, serving: Any, client: Any, how: Any, foll
             sent = {"token": item["token"], "answer": answer}
             told = await ada.post(f"/api/v1/reviews/{item['review']}/decision", json=sent)
             assert told.status_code == 200, told.text
-            shown.append({"review": item["review"], "suggestion": item["suggestion"], "told": told.json()["message"]})
+            shown.append(
+                {"review": item["review"], "suggestion": item["suggestion"], "told": told.json()["message"]}
+            )
     return shown
 
 
@@ -78,7 +82,9 @@ async def test_after_the_answer_it_is_told_and_the_answer_stays_blind(
 ) -> None:
     shown = await answer_all(labelling, serving, client, "after")
     assert {one["suggestion"] for one in shown} == {""}
-    assert sum("The panel had found: " in one["told"] for one in shown) == 30, "not of the ten drawn at random"
+    assert sum("The panel had found: " in one["told"] for one in shown) == 30, (
+        "not of the ten drawn at random"
+    )
     assert {row.counts for row in stored(labelling)} == {True}
 
 
@@ -89,7 +95,9 @@ async def test_what_is_shown_is_stored_teaches_and_certifies_nothing(
     seen = [row for row in stored(labelling) if row.suggestion]
     blind = [row for row in stored(labelling) if not row.suggestion]
     assert len(seen) == 30
-    assert {(row.counts, row.suggestion["seen"], row.suggestion["how"]) for row in seen} == {(False, True, "shown")}
+    assert {(row.counts, row.suggestion["seen"], row.suggestion["how"]) for row in seen} == {
+        (False, True, "shown")
+    }
     assert all(row.choice == row.suggestion["outcome"] for row in seen)
     assert {row.counts for row in blind} == {True}
     assert {row.inclusion < 1.0 for row in blind} == {True}, "what is drawn at random is asked blind"

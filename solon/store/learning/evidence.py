@@ -346,13 +346,14 @@ def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
 
 
 def judged_items(connection: Connection, run_id: str, question: Question) -> list[JudgedItem]:
-    """Items that a new version may change, with their votes: waiting ones that nobody leased, drafted or voted on,
-    and accepted ones that no person decided; without those that were judged again under newer law than the run's.
+    """Items that a new version may change, with their votes: waiting ones that nobody leased, drafted or voted on, those
+    that a budget holds back among them, and accepted ones that no person decided; without those that were judged again under newer law than the run's.
 
     Args:
         question: that the run asks.
     """
-    judged = [*_waiting_free(connection, run_id), *_accepted_unseen(connection, run_id)]
+    waiting = _waiting_free(connection, run_id, ("waiting", "held"))
+    judged = [*waiting, *_accepted_unseen(connection, run_id)]
     votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in judged])
     against = against_on(connection, [(question, j.shown) for j in judged])
     return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in judged]

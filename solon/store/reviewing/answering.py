@@ -313,9 +313,7 @@ def _set_aside(
     return AnswerResult(ASIDE[choice], lease.id, review.id, None, False)
 
 
-def saw_votes(
-    connection: Connection, actor: str, review: ReviewRow, *, suggestions: bool = True
-) -> bool:
+def saw_votes(connection: Connection, actor: str, review: ReviewRow, *, suggestions: bool = True) -> bool:
     """Has this person seen the votes on these candidates? Then their answer is no blind evidence.
 
     Args:

@@ -50,9 +50,7 @@ def suggest(connection: Connection, key: str, lease: Lease, review: ReviewRow, h
 def forget_suggestion(connection: Connection, lease: Lease) -> None:
     """Whoever opens all that the panel found before answering has seen more than a suggestion."""
     if lease.state == "leased" and lease.suggestion is not None:
-        connection.execute(
-            update(assignments).where(assignments.c.id == lease.id).values(suggestion=None)
-        )
+        connection.execute(update(assignments).where(assignments.c.id == lease.id).values(suggestion=None))
 
 
 def note_on_decision(connection: Connection, decision_id: str, lease: Lease) -> None:
@@ -80,6 +78,8 @@ def anchored(connection: Connection, run_ids: Sequence[str]) -> dict[bool, list[
     found: dict[bool, list[bool]] = {True: [], False: []}
     for row in connection.execute(query):
         if row.suggestion["how"] == "randomised":
-            outcome = question_of(row.response_schema).outcome_of(row.choice, row.candidate_id, row.candidates)
+            outcome = question_of(row.response_schema).outcome_of(
+                row.choice, row.candidate_id, row.candidates
+            )
             found[bool(row.suggestion["seen"])].append(outcome == row.suggestion["outcome"])
     return found
