@@ -4,7 +4,8 @@
 one model's votes in three orders), 160 texts are drawn once and never asked. Of the others every seed draws 300, and
 asks in rounds: 24 first (what the panel ranks first for each label, or at random), then twelve at a time. Measured is
 how often the committee is right on the 160 after 24, 48, 96 and 192 decisions: means over ten seeds, with 95% bootstrap
-intervals over the 160 texts; and the paired difference to random choice and to the classifier alone. All decisions teach.
+intervals over the 160 texts; and the paired difference to random choice and to the classifier alone. All decisions
+teach.
 """
 
 from __future__ import annotations

@@ -28,9 +28,9 @@ class ReviewConfig(_Section):
     )
     suggestion: Literal["hidden", "after", "shown", "randomised"] = Field(
         "hidden",
-        description="what the panel found, beside a question whose answer decides: hidden, told after the answer, shown "
-        "before it, or shown to a random half; never where the question was drawn at random. An answer given with it in "
-        "sight teaches, and certifies nothing",
+        description="what the panel found, beside a question whose answer decides: hidden, told after the answer, "
+        "shown before it, or shown to a random half; never where the question was drawn at random. An answer given "
+        "with it in sight teaches, and certifies nothing",
     )
     onboarding: bool = Field(
         False, description="new experts begin with guidelines, practice and calibration before they decide"

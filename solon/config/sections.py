@@ -294,8 +294,8 @@ class RoutingConfig(Section):
     acquisition: Literal["value", "uncertainty", "margin", "entropy", "committee", "core-set"] = Field(
         "value",
         description="policy budget: what is asked first; value: records put right per minute; uncertainty, margin, "
-        "entropy: what the consensus is unsure of; committee: where voters differ; core-set: what is unlike all that was "
-        "asked",
+        "entropy: what the consensus is unsure of; committee: where voters differ; core-set: what is unlike all that "
+        "was asked",
     )
     review_seconds: float = Field(
         60.0, gt=0, description="what a review of ordinary length takes, until answers show it"

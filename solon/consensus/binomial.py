@@ -85,8 +85,8 @@ def clopper_pearson(k: int, n: int, delta: float = 0.05) -> tuple[float, float]:
 def rate_difference(
     k: int, n: int, other: int, of: int, delta: float = 0.05
 ) -> tuple[float, float, float] | None:
-    """Return the rate ``k`` of ``n`` less the rate ``other`` of ``of``, and its interval at level 1 - delta by the hybrid
-    score method (Newcombe 1998, Statistics in Medicine 17, method 10); None where either n is 0.
+    """Return the rate ``k`` of ``n`` less the rate ``other`` of ``of``, and its interval at level 1 - delta by the
+    hybrid score method (Newcombe 1998, Statistics in Medicine 17, method 10); None where either n is 0.
     """
     if not n or not of:
         return None

@@ -243,7 +243,7 @@ def learn(
 def close_round(
     store: Store, run: RunRow, recipe: Recipe, config: Config, *, reviewers: ReviewersConfig | None = None
 ) -> int | None:
-    """Learn where all of a round is answered, and have what is held back judged anew; afterwards the next may be chosen.
+    """Learn where all of a round is answered, and have what is held back judged anew; then the next may be chosen.
 
     It can be repeated: a process that was killed half-way is gone on with where it was.
 

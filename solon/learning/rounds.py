@@ -30,8 +30,8 @@ AT_ONCE = 200
 
 
 def answered_round(store: Store, run: RunRow, routing: RoutingConfig) -> int | None:
-    """How many reviews the budget has opened where all of them are answered, so that a round has ended; None where there
-    are no rounds, or one is under way."""
+    """How many reviews the budget has opened where all of them are answered, so that a round has ended; None where
+    there are no rounds, or one is under way."""
     if not routing.in_rounds:
         return None
     with store.connect() as connection:

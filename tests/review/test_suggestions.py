@@ -46,9 +46,7 @@ def labelling(tmp_path: Path) -> Any:
         yield project
 
 
-async def answer_all(
-    project: Project, serving: Any, client: Any, how: Any, follow: float = 1.0
-) -> list[dict[str, Any]]:
+async def answer_all(project: Project, serving: Any, client: Any, how: Any) -> list[dict[str, Any]]:
     """Answer what waits as the panel suggests, or with `card` where nothing is shown; returns what was shown."""
     _, token = add_expert(project.store, "Ada", role="expert", by="local:test")
     shown = []
