@@ -178,7 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("SOLON_DATA", "../shared/data")))
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--only", default="", help="part of an arm's name")
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of the names of arms")
     parser.add_argument("--features", default="meaning", choices=("meaning", "words"))
     args = parser.parse_args()
     data = read(args.data, args.features)
@@ -187,7 +187,7 @@ def main() -> None:
     print("| references | " + " | ".join(f"{REFERENCES[size]:.3f}" for size in SIZES) + " | |")
     found: dict[str, dict[int, Floats]] = {}
     for arm in ARMS:
-        if args.only not in arm.name:
+        if not any(part in arm.name for part in args.only):
             continue
         begun = time.perf_counter()
         curves = [curve(data, arm, seed) for seed in range(args.seeds)]
