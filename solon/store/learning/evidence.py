@@ -347,8 +347,8 @@ def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
 
 def judged_items(connection: Connection, run_id: str, question: Question) -> list[JudgedItem]:
     """Items that a new version may change, with their votes: waiting ones that nobody leased, drafted or voted on,
-    those that a budget holds back, and accepted ones that no person decided; without those that were judged again under newer
-    law than the run's.
+    those that a budget holds back, and accepted ones that no person decided; without those that were judged again
+    under newer law than the run's.
 
     Args:
         question: that the run asks.
