@@ -304,6 +304,10 @@ class Config(Section):
         shaping["law"].pop("quorum")
         for said in ("own_family", "admit"):  # what is said, not what is done
             shaping["routing"].pop(said)
+        if self.routing.rounds == 1:  # as it was before there were rounds, or a choice of what is asked first
+            shaping["routing"].pop("rounds")
+        if self.routing.acquisition == "value":
+            shaping["routing"].pop("acquisition")
         shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]
         if self.label == LabelConfig():
             shaping.pop("label")  # as it was before there was the recipe

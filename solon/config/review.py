@@ -26,6 +26,12 @@ class ReviewConfig(_Section):
         le=1,
         description="ask further people only where panel and first answer are less sure than this; 1: always",
     )
+    suggestion: Literal["hidden", "after", "shown", "randomised"] = Field(
+        "hidden",
+        description="what the panel found, beside a question whose answer decides: hidden, told after the answer, "
+        "shown before it, or shown to a random half; never where the question was drawn at random. An answer given "
+        "with it in sight teaches, and certifies nothing",
+    )
     onboarding: bool = Field(
         False, description="new experts begin with guidelines, practice and calibration before they decide"
     )

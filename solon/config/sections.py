@@ -285,6 +285,18 @@ class RoutingConfig(Section):
     budget_minutes: float | None = Field(
         None, gt=0, description="policy budget: minutes of experts' time instead of a number of reviews"
     )
+    rounds: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="policy budget: spent in so many rounds; after each the panel learns and chooses again",
+    )
+    acquisition: Literal["value", "uncertainty", "margin", "entropy", "committee", "core-set"] = Field(
+        "value",
+        description="policy budget: what is asked first; value: records put right per minute; uncertainty, margin, "
+        "entropy: what the consensus is unsure of; committee: where voters differ; core-set: what is unlike all that "
+        "was asked",
+    )
     review_seconds: float = Field(
         60.0, gt=0, description="what a review of ordinary length takes, until answers show it"
     )
@@ -313,6 +325,10 @@ class RoutingConfig(Section):
     def _has_a_sample(self) -> RoutingConfig:
         if self.policy == "budget" and self.target != "single":
             raise ValueError(f"target {self.target} needs a pilot; under policy budget it can only be single")
+        if self.policy != "budget" and (self.rounds > 1 or self.acquisition != "value"):
+            raise ValueError(f"rounds and acquisition spend a budget, and policy {self.policy} has none")
+        if self.rounds > self.review_budget:
+            raise ValueError(f"{self.rounds} rounds cannot be made of {self.review_budget} reviews")
         return self
 
     @property
@@ -324,6 +340,15 @@ class RoutingConfig(Section):
     def measures(self) -> bool:
         """Whether questions are drawn at random to measure the panel: a pilot, or audits of what no person decided."""
         return self.draws_pilot or (self.audit_share > 0 and self.policy != "always")
+
+    @property
+    def in_rounds(self) -> bool:
+        """Whether a budget is spent in several rounds."""
+        return self.policy == "budget" and self.rounds > 1
+
+    def spent_part(self, reviews: int, minutes: float) -> float:
+        """Which part of the budget so many reviews, of so many minutes in all, have used up."""
+        return reviews / self.budget if self.budget_minutes is None else minutes / self.budget_minutes
 
     @property
     def review_budget(self) -> int:

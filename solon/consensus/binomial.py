@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:
@@ -79,6 +80,29 @@ def clopper_pearson(k: int, n: int, delta: float = 0.05) -> tuple[float, float]:
     n = 0.
     """
     return lower_bound(k, n, delta / 2.0), upper_bound(k, n, delta / 2.0)
+
+
+def rate_difference(
+    k: int, n: int, other: int, of: int, delta: float = 0.05
+) -> tuple[float, float, float] | None:
+    """Return the rate ``k`` of ``n`` less the rate ``other`` of ``of``, and its interval at level 1 - delta by the
+    hybrid score method (Newcombe 1998, Statistics in Medicine 17, method 10); None where either n is 0.
+    """
+    if not n or not of:
+        return None
+    z = NormalDist().inv_cdf(1.0 - delta / 2.0)
+    p, q = k / n, other / of
+    (low, high), (below, above) = _wilson(p, n, z), _wilson(q, of, z)
+    return (
+        p - q,
+        p - q - math.sqrt((p - low) ** 2 + (above - q) ** 2),
+        p - q + math.sqrt((high - p) ** 2 + (q - below) ** 2),
+    )
+
+
+def _wilson(p: float, n: int, z: float) -> tuple[float, float]:
+    centre, spread = p + z * z / (2 * n), z * math.sqrt(p * (1.0 - p) / n + z * z / (4 * n * n))
+    return (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
 
 
 def least_passing(n: int, rate: float, delta: float) -> int | None:

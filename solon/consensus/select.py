@@ -10,6 +10,10 @@ import numpy as np
 from solon.consensus.ballots import Ballots, Floats, Ints
 from solon.errors import ConfigError
 
+ACQUISITIONS = ("value", "uncertainty", "margin", "entropy", "committee", "core-set")
+"""Ways to choose what to ask: records put right per minute (see ``worth``), how unsure the consensus is, how much its
+voters differ, or how unlike an item is to what was asked."""
+
 
 def score_uncertainty(posterior: Floats) -> Floats:
     """Return 1 minus the probability of the best outcome (Lewis and Gale 1994)."""
@@ -110,6 +114,37 @@ def pick_core_set(embeddings: Floats, n: int, covered: Ints | None = None) -> In
         picked.append(row)
         distance = np.minimum(distance, ((embeddings - embeddings[row]) ** 2).sum(axis=1))
     return np.array(picked, dtype=np.int64)
+
+
+def score_acquisition(how: str, posterior: Floats, member: Floats | None = None) -> Floats:
+    """Return what asking about each item is worth by one of ``ACQUISITIONS``, all but ``value`` and ``core-set``.
+
+    Args:
+        posterior: (n, K) of each item.
+        member: (n, V, K) shares of each voter, for ``committee``; a voter that is silent has what the panel thinks.
+
+    Raises:
+        ConfigError: there is no such acquisition.
+    """
+    if how == "committee" and member is not None:
+        return score_committee_kl(member)
+    scores = {"uncertainty": score_uncertainty, "margin": score_margin, "entropy": score_entropy}
+    if how not in scores:
+        raise ConfigError(
+            f"no score of acquisition {how!r}", next_step=f"use one of {', '.join((*scores, 'committee'))}"
+        )
+    return scores[how](posterior)
+
+
+def pick_ranked(posterior: Floats, n: int) -> Ints:
+    """Return the rows to begin with where no decision is known yet: for each outcome in turn the item that is ranked
+    first for it, so that no outcome goes without an example.
+
+    Where a panel says the same of all items, these are the first rows as they come.
+    """
+    ranked = np.argsort(-posterior, axis=0, kind="stable")
+    picked = list(dict.fromkeys(ranked.ravel().tolist()))
+    return np.array(picked[: max(n, 0)], dtype=np.int64)
 
 
 def select(

@@ -22,4 +22,7 @@ class Courier(Runner):
                 await queue.put(item)
 
     async def _spend_budget(self, size: int) -> None:
-        """Only a run that has judged all its items may spend its budget."""
+        """Only a run that has judged all its items may begin to spend its budget. Where the panel has learned from a
+        round that was begun by such a run, this goes on to the next."""
+        if self.learned is not None:
+            await super()._spend_budget(size)

@@ -143,7 +143,9 @@ def _forced(
         return "asked_back", "an expert asked for this redraft"
     if routing.draws_pilot and standing.pilot:
         return "pilot", "drawn at random into the pilot sample"
-    if consensus.signals.get("n_votes", 0) == 0:
+    if (
+        consensus.signals.get("n_votes", 0) == 0 and not routing.in_rounds
+    ):  # where a later round may have voters
         return "no_verdict", ""
     if routing.policy == "budget":
         return "budget", "among the least confident items that the run's budget of reviews covers"

@@ -96,6 +96,9 @@ class Runner:
         self._batch = recipe.source.batch * recipe.source.expand
         self.progress = Progress(meter)
         self._on_progress, self._watcher = on_progress, Observer("on_progress")
+        self.learned: int | None = (
+            None  # reviews of the budget that were answered when the panel last learned
+        )
         self._left = limit
         self._failures = 0
         self._doubtful: list[tuple[ItemRow, ModelError]] = []
@@ -210,7 +213,10 @@ class Runner:
             counts = item_store.count_states(connection, self.run.id)
         if counts["queued"] + counts["running"]:
             return
-        picked, others = await asyncio.to_thread(choose_reviews, self.store, self.run, self.config.routing)
+        outcomes = self.recipe.question.asked(self.config).outcomes
+        picked, others = await asyncio.to_thread(
+            choose_reviews, self.store, self.run, self.config.routing, outcomes, self.learned
+        )
         await self.store.writer.run(lambda connection: open_picked(connection, self.run.id, picked))
         gate = asyncio.Semaphore(size)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from solon.consensus.admission import refuse
@@ -25,6 +26,13 @@ from solon.learning.certificates import certify_sample, cuts_of
 from solon.learning.classifier import hear_classifier
 from solon.learning.crowd import learn_of_crowd
 from solon.learning.evidence import Evidence, gather, is_drawn_at_random, know_judged, rate_reviewers
+from solon.learning.rounds import (
+    answered_round,
+    is_under_way,
+    judge_held_again,
+    let_chosen_teach,
+    measure_accuracy,
+)
 from solon.learning.sample import draw_sample
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
@@ -54,6 +62,8 @@ if TYPE_CHECKING:
 OLD_ENOUGH = 10
 """The newest decisions are not learned from yet, so that taking one back costs nothing."""
 UNTRAINED = "; it has no classifier: the decisions that teach name one outcome, or are of one group of seeds"
+BLOCK = 20
+"""Decisions that must pay before further ones are asked for, where no round says how many."""
 SESSION_SECONDS = 1800.0
 """After so long without a decision the session has ended, and nothing is held back."""
 
@@ -178,6 +188,8 @@ def _learn_panel(
             if one.kind == "interrupt" and one.outcome is not None
         ]
         usable = _old_enough(decided, everything)
+        if config.routing.in_rounds:
+            usable = let_chosen_teach(connection, store.key, run, usable)
         fitted = [d for d in usable if not d.held_out]
         known = certificates.newest_consensus(connection, scope)
         last = certificates.learned_from(connection, known) if known else 0
@@ -191,7 +203,13 @@ def _learn_panel(
     model = studied.fit(config, question)
     with store.connect() as connection:
         evidence = know_judged(connection, studied.evidence, model)
-    stopping = _judge_stopping(question, evidence, model)
+    routing = config.routing
+    block = max(1, routing.review_budget // routing.rounds) if routing.in_rounds else BLOCK
+    stopping = _judge_stopping(question, evidence, model, block)
+    accuracy = None
+    if routing.in_rounds:
+        accuracy = measure_accuracy(evidence, model, partial(_fit_early, question, evidence))
+        stopping = replace(stopping, why=f"{accuracy}; {stopping.why}")
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
@@ -206,10 +224,14 @@ def _learn_panel(
                 "decisions": [d.decision_id for d in evidence.fit_on],
                 "usable": len(usable),
                 "stopping": asdict(stopping),
-                "told": studied.told,
+                "told": "; ".join(filter(None, (str(accuracy or ""), studied.told))),
+                **({"accuracy": asdict(accuracy)} if accuracy else {}),
             },
         )
-        certificate = _certify(connection, config, run, version_id, model, sample, presumed)
+        waits = is_under_way(connection, run, config.routing)
+        certificate = (
+            None if waits else _certify(connection, config, run, version_id, model, sample, presumed)
+        )
     granted = certificate is not None and certificate["status"] == "granted"
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None
@@ -239,6 +261,23 @@ def _learn_panel(
         confirmed=confirmed,
         why=f"version {number} is in force{untrained}{_unknown_segment(evidence)}",
     )
+
+
+def close_round(
+    store: Store, run: RunRow, recipe: Recipe, config: Config, *, reviewers: ReviewersConfig | None = None
+) -> int | None:
+    """Learn where all of a round is answered, and have what is held back judged anew; then the next may be chosen.
+
+    It can be repeated: a process that was killed half-way is gone on with where it was.
+
+    Returns:
+        How many reviews the budget had opened when that was learned; None where there is no such round.
+    """
+    opened = answered_round(store, run, config.routing)
+    if opened is not None:
+        learn(store, run, recipe, config, reviewers=reviewers, everything=True)
+        judge_held_again(store, run)
+    return opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,12 +392,18 @@ def _fit(
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
         model = fit_cascade(evidence.votes, decisions, tiers, drawn, **options)
     else:
-        drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
+        always = {d.item_id for d in fit_on if d.rule == "always" and not d.suggested}
+        drawn = always | {d.item_id for d in fit_on if is_drawn_at_random(d)}
         model = fit(evidence.votes, decisions, calibrate_on=drawn, **options)
     return replace(model, reviewers=evidence.reliability, segment=evidence.beside.segment)
 
 
-def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel) -> Stopping:
+def _fit_early(question: Question, evidence: Evidence, fit_on: Sequence[DecidedItem]) -> ConsensusModel:
+    """The version as it would be by fewer decisions, uncalibrated."""
+    return _fit(question, evidence, fit_on, unlabelled=False, calibration="none")
+
+
+def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel, block: int) -> Stopping:
     """Whether further decisions pay: what the next ones correct, and the end of the learning curve.
 
     The curve is drawn by fitting the first decisions again and testing on the half that fits nothing.
@@ -368,11 +413,11 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
     from solon.consensus.stop import judge_stopping
 
     fit_on = evidence.fit_on
-    test = [d for d in evidence.usable if d.held_out and d.actor != VOTES]
+    test = [d for d in evidence.usable if d.held_out and d.actor != VOTES and not d.suggested]
     curve: list[tuple[int, float]] = []
     sizes = sorted({round(len(fit_on) * part / 8) for part in (1, 2, 3, 4, 6, 8)} - {0})
     for size in sizes if len(test) >= OLD_ENOUGH else ():
-        early = _fit(question, evidence, fit_on[:size], unlabelled=False, calibration="none")
+        early = _fit_early(question, evidence, fit_on[:size])
         hits = [
             judge_item(early, evidence.votes[d.item_id], traits=evidence.traits.get(d.item_id, UNKNOWN)).best
             == d.outcome
@@ -384,7 +429,7 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
         judge_item(model, j.votes, against=j.against, traits=j.traits).confidence for j in evidence.judged
     ]
     return judge_stopping(
-        np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve
+        np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve, block=block
     )
 
 

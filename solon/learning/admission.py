@@ -83,7 +83,8 @@ def drawn_at_random(
 
 def speaks_for_all(decided: DecidedItem) -> bool:
     """Whether a person decided the item, and nothing that the panel said had brought it to them."""
-    return decided.actor != VOTES and (is_drawn_at_random(decided) or decided.rule == "always")
+    of_all = decided.rule == "always" and not decided.suggested
+    return decided.actor != VOTES and (is_drawn_at_random(decided) or of_all)
 
 
 def _of_judges(votes: Sequence[Vote]) -> list[Vote]:

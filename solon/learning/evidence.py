@@ -101,8 +101,10 @@ class Evidence:
 
 
 def is_drawn_at_random(decided: DecidedItem) -> bool:
-    """Whether the item was of the pilot, or of the random part of a budget. Then every tier was asked, too."""
-    return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
+    """Whether the item was of the pilot, or of the random part of a budget, and was answered without a suggestion. Then
+    every tier was asked, too."""
+    drawn = decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
+    return drawn and not decided.suggested
 
 
 def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Reviewer]:

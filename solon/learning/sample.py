@@ -63,7 +63,11 @@ def draw_sample(
         key: of the store; draws the halves.
         fresh: items whose newest decision is not learned from yet.
     """
-    own = [d for d in evidence.usable if d.held_out and d.run_id == run.id and d.actor != VOTES]
+    own = [
+        d
+        for d in evidence.usable
+        if d.held_out and d.run_id == run.id and d.actor != VOTES and not d.suggested
+    ]
     outcomes = outcomes_for(target, own, evidence)
     answered = {d.item_id: d for d in own if d.decision_id in outcomes}
     questions = _reached(

@@ -88,12 +88,12 @@ PRESETS = {
             paper="Dawid and Skene 1979 (Applied Statistics 28); Snow et al. 2008 (D08-1027)",
         ),
         Preset(
-            "label-cascade",
+            "label-active",
             "label-panel",
-            "texts with a label: rules and a classifier first, then a small model, a strong one, people",
-            "panel",
+            "texts with a label: people answer in rounds what models and a classifier are least sure of",
+            "together",
             "jsonl",
-            paper="Liu et al. 2025, AutoAnnotator (arXiv 2506.16393)",
+            paper="Settles 2010, Active learning literature survey (Wisconsin, TR 1648)",
         ),
         Preset(
             "label-weak",
@@ -103,6 +103,14 @@ PRESETS = {
             "jsonl",
             models=False,
             paper="Ratner et al. 2017, Snorkel (arXiv 1711.10160)",
+        ),
+        Preset(
+            "label-cascade",
+            "label-panel",
+            "texts with a label: rules and a classifier first, then a small model, a strong one, people",
+            "panel",
+            "jsonl",
+            paper="Liu et al. 2025, AutoAnnotator (arXiv 2506.16393)",
         ),
     )
 }

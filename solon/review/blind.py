@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
-from solon.questions import ACCEPT, question_of
+from solon.questions import ACCEPT, PAIR, question_of
 from solon.responses import choices_of, fields_of
 from solon.review.schemas.queue import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
 from solon.review.state import Room
@@ -19,6 +19,7 @@ from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.reading import read_candidates, request_of, seed_content
 from solon.store.reviewing.review_rows import ReviewRow, what_is_asked
+from solon.store.reviewing.suggestions import suggest
 
 if TYPE_CHECKING:
     from solon.store.database.engine import Connection
@@ -59,7 +60,27 @@ def show_blind(
         ],
         rationale_wanted=asks_why(room.store, review, expert.actor),
         draft=read_draft(connection, lease),
+        suggestion=show_suggestion(room, connection, lease, review, expert),
     )
+
+
+def show_suggestion(
+    room: Room, connection: Connection, lease: Lease, review: ReviewRow, expert: ExpertRow
+) -> str:
+    """Return what the panel suggests to this person before the answer, in words; empty where nothing is shown, as to
+    whoever's answer is a vote."""
+    if not expert.believed(room.reviewers).final:
+        return ""
+    outcome = suggest(connection, room.store.key, lease, review, room.options.suggestion)
+    return spell_suggestion(room, review, expert, outcome)
+
+
+def spell_suggestion(room: Room, review: ReviewRow, expert: ExpertRow, outcome: str | None) -> str:
+    """Return an outcome in the words of the page: of a pair, by the place at which this person sees the answer."""
+    if outcome and question_of(review.response_schema) == PAIR:
+        shown = review.candidates[PAIR.outcomes.index(outcome)]
+        return f"Answer {shown_order(room, review, expert).index(shown) + 1}"
+    return (outcome or "").replace("_", " ")
 
 
 def shown_reference(room: Room, review: ReviewRow, content: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.errors import ReviewError
 from solon.review.auth import Caller
-from solon.review.blind import show_blind
+from solon.review.blind import show_blind, spell_suggestion
 from solon.review.schemas.queue import (
     BlindItem,
     DecisionIn,
@@ -29,7 +29,8 @@ from solon.store.reviewing.experts import STAGES, ExpertRow
 from solon.store.reviewing.known import move_on, next_known
 from solon.store.reviewing.queue import count_in_hand, lease_next, lease_review
 from solon.store.reviewing.review_lists import count_answers
-from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.reviewing.review_rows import ReviewRow, find_review
+from solon.store.reviewing.suggestions import may_carry
 from solon.store.reviewing.undoing import BeingApplied
 from solon.store.reviewing.unvoting import replayed
 from solon.store.reviewing.unvoting import take_back as take_answer_back
@@ -216,6 +217,9 @@ async def take_answer(
         )
 
     taken = await write(room, answer)
+    told = TOLD[taken.kind]
+    if room.options.suggestion != "hidden" and taken.kind == "decided":
+        told += await asyncio.to_thread(_after, room, caller, taken.review_id)
     if not taken.replayed:
         room.metrics.answers.labels(taken.kind).inc()
     if taken.kind in ("decided", "vote") and room.worker is not None:
@@ -227,9 +231,18 @@ async def take_answer(
         assignment=taken.assignment_id,
         decision=taken.decision_id,
         replayed=taken.replayed,
-        message=TOLD[taken.kind],
+        message=told,
         next=following,
     )
+
+
+def _after(room: Room, caller: Caller, review_id: str) -> str:
+    """What the panel had found, for after the answer; empty where there is nothing that may be told."""
+    with room.store.connect() as connection:
+        review = find_review(connection, review_id)
+    if not may_carry(review):
+        return ""
+    return f" The panel had found: {spell_suggestion(room, review, caller.expert, review.best)}."
 
 
 async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:

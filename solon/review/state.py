@@ -19,6 +19,7 @@ from solon.store.database.audit_log import sealing_key
 from solon.store.reviewing.experts import TokenCheck
 from solon.store.reviewing.known import Mix
 from solon.store.reviewing.reading import law_document
+from solon.store.reviewing.suggestions import How
 
 if TYPE_CHECKING:
     from solon.config.review import ReviewConfig
@@ -55,6 +56,7 @@ class Options:
     poll_seconds: float = 2.0
     answers: int = 1
     answers_below: float = 1.0
+    suggestion: How = "hidden"
     mix: Mix = field(default_factory=Mix)
     onboarding: bool = False
     guidelines: str = ""
@@ -83,6 +85,7 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
     return Options(
         answers=config.answers,
         answers_below=config.answers_below,
+        suggestion=config.suggestion,
         mix=mix,
         onboarding=config.onboarding,
         guidelines=text,

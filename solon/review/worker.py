@@ -164,6 +164,7 @@ class Worker:
         pool = self._project.model_pool(config)
         self._runner = Courier(store, run, config, pool, meter, recipe=recipe)
         try:
+            self._runner.learned = await asyncio.to_thread(self._project.close_round, run, config)
             await self._runner.work()
         except LimitReached:
             if not self._stopping:

@@ -458,6 +458,7 @@ class Workspace:
         if on_runner is not None:
             on_runner(runner)
         try:
+            runner.learned = self.close_round(runner.run, runner.config)
             await runner.work()
             if self._learn(runner.run, runner.config).moved_items:
                 await runner.work()
@@ -565,6 +566,15 @@ class Workspace:
             reviewers=people,
             everything=everything,
         )
+
+    def close_round(self, run: RunRow, config: Config) -> int | None:
+        """Learn where all of a budget's round is answered, see `learning.close_round`."""
+        from solon.learning import close_round
+
+        if not config.routing.in_rounds:
+            return None
+        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id)
+        return close_round(self.store, run, recipe, config, reviewers=self.config.reviewers)
 
     def recipe(self, name: str) -> Recipe:
         """The recipe of a name, see `recipes.find`."""

@@ -15,7 +15,7 @@ from solon import Project
 from solon.agents.models.embedding import can_embed, embed
 from solon.config.sections import RoutingConfig
 from solon.consensus.certify import certify_weighted
-from solon.graphs.spending import pick
+from solon.graphs.spending import Known, pick
 from solon.graphs.threads import Threads
 from solon.learning import learn
 from solon.questions import PAIR
@@ -147,9 +147,9 @@ def test_embeddings_know_that_requests_are_alike_and_make_the_budget_spread() ->
     rows_ = [replace(r, value=0.5 - 0.01 * i) for i, r in enumerate(held(12))]
     vectors = np.repeat(np.eye(3), 4, axis=0)
     routing = RoutingConfig(policy="budget", budget=3, diversity=0.5)
-    kinds = {int(p.review.id[1:]) // 4 for p in pick(rows_, Spent(0, 0.0), routing, vectors=vectors)}
+    kinds = {int(p.review.id[1:]) // 4 for p in pick(rows_, Spent(0, 0.0), routing, Known(vectors))}
     assert kinds == {0, 1, 2}
-    near = pick(rows_, Spent(0, 0.0), routing, vectors=vectors, covered=np.eye(3)[:1])
+    near = pick(rows_, Spent(0, 0.0), routing, Known(vectors, np.eye(3)[:1]))
     assert int(near[0].review.id[1:]) // 4 == 1, "what is like an item asked before loses value"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from solon.consensus.binomial import rate_difference
 from solon.consensus.ceiling import measure_ceiling
 from solon.consensus.panel import ABSTAIN, Vote
 from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
@@ -17,6 +18,7 @@ from solon.eval.replay.opinions import Opinion, counted, opinions_on, overlaps
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, mean, nothing, rate
 from solon.questions import ACCEPT
 from solon.store.records import evaluation
+from solon.store.reviewing.suggestions import anchored
 from solon.store.runs.verdicts import scores_on
 
 if TYPE_CHECKING:
@@ -123,6 +125,8 @@ class Agreement(SuiteResult):
         by_language: the same by the language that the seed states.
         by_principle: the same by principle that the answer cites.
         by_criterion: single answers that judges and an expert scored on the same criterion.
+        anchoring: how much more often an answer is what the panel suggested where the suggestion was seen than where it
+            was hidden, of those to whom a half was drawn.
     """
 
     panel_expert: Figure
@@ -144,6 +148,7 @@ class Agreement(SuiteResult):
     by_language: dict[str, Figure]
     by_principle: dict[str, Figure]
     by_criterion: dict[str, Criterion]
+    anchoring: Figure = nothing("no suggestion was shown to a random half")
 
     def headline(self) -> dict[str, Figure]:
         """What speaks for all items, what for accepted records, and what people reach among themselves."""
@@ -174,6 +179,7 @@ def evaluate(material: Material) -> Agreement:
         blind = counted(every_answer)
         opinions = opinions_on(connection, blind)
         scored = [a for a in blind if a.scores and a.question == ACCEPT]
+        half = anchored(connection, material.run_ids)
         given_scores = scores_on(connection, sorted({a.shown[0] for a in scored}))
     outcomes = max((2, *(len(answer.question.outcomes) for answer in blind)))
     experts = overlaps(blind)
@@ -211,7 +217,30 @@ def evaluate(material: Material) -> Agreement:
         by_language=_split(opinions, lambda o: (o.answer.lang or "not stated",)),
         by_principle=_split(opinions, lambda o: o.answer.principles),
         by_criterion=_by_criterion(scored, given_scores, seed),
-        notes=_notes(len(every_answer), len(blind), opinions, len(routed), ceiling.items),
+        anchoring=_anchoring(half[True], half[False]),
+        notes=(
+            *_notes(len(every_answer), len(blind), opinions, len(routed), ceiling.items),
+            *_tell_anchoring(half[True], half[False]),
+        ),
+    )
+
+
+def _anchoring(seen: Sequence[bool], hidden: Sequence[bool]) -> Figure:
+    found = rate_difference(sum(seen), len(seen), sum(hidden), len(hidden))
+    if found is None:
+        return nothing("no suggestion was shown to a random half")
+    value, low, high = found
+    return Figure(value=value, low=low, high=high, n=len(seen) + len(hidden))
+
+
+def _tell_anchoring(seen: Sequence[bool], hidden: Sequence[bool]) -> tuple[str, ...]:
+    moved = _anchoring(seen, hidden)
+    if not moved.known or moved.value is None:
+        return ()
+    return (
+        f"the panel's suggestion moves people by {moved.value:+.3f} (95% {moved.low:+.3f} to {moved.high:+.3f}): "
+        f"{sum(seen)} of {len(seen)} answers are what it suggested where it was seen, {sum(hidden)} of {len(hidden)} "
+        "where it was hidden, each half drawn",
     )
 
 

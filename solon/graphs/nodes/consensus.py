@@ -53,6 +53,7 @@ async def consensus(state: StepState, runtime: Runtime[ItemContext]) -> dict[str
         # Told here, before rounding: a threshold is the confidence of an item, and others have exactly the same.
         "certified": is_covered(panel_view, standing, presumed),
         "tier": tier,
+        **({} if panel_view.signals.get("n_votes") else {"silent": True}),
     }
     if route.where == "resolve":
         return {"consensus": summary, "next": "split"}
@@ -195,6 +196,7 @@ def review_row(
         "rule": rule,
         "margin": summary.get("margin"),
         "confidence": summary.get("confidence"),
+        "best": None if summary.get("silent") else summary.get("best"),
         "thread_id": thread_id(context.item.id, context.item.attempt),
         "prefer_actor": state.get("prefer_actor"),
         "content_hash": hash_id(context.recipe.name, context.item.seed_id, *texts, *filter(None, (about,))),

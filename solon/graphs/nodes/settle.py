@@ -27,6 +27,13 @@ async def settle(state: StepState, runtime: Runtime[ItemContext]) -> dict[str, A
     if choice == "reject" and state.get("asker"):
         return {**done, "outcome": "rejected", "asker": None}
     if choice == "consensus":  # held back under a budget, and not among those that experts see
+        if state["consensus"].get("silent"):
+            return {
+                **done,
+                "outcome": "rejected",
+                "reason": "no verdict, and the budget is spent",
+                "route": "consensus",
+            }
         ended = end_by_panel(context, state["consensus"]["best"], state, "budget")
         return {"next": "end", "review": None, **ended}
     if choice == "edit":

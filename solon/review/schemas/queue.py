@@ -83,6 +83,7 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
         criteria: the criteria with their anchors.
         rationale_wanted: a reason is asked for.
         draft: what was typed before, in the fields of an answer; null where nothing.
+        suggestion: what the panel found, in words; empty where none is shown.
     """
 
     assignment: Id
@@ -107,6 +108,7 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
     criteria: list[ShownCriterion]
     rationale_wanted: bool
     draft: dict[str, Any] | None
+    suggestion: str = ""
 
 
 class NextIn(Wire):

@@ -54,6 +54,7 @@ class DecidedItem:
         inclusion: known probability with which the item was drawn, None where it was not.
         rule: the rule that sent the item to review.
         group: of its seed; the seed's id where it has none. Empty where nobody decided.
+        suggested: it was made with the panel's suggestion in sight.
     """
 
     question: Question
@@ -73,6 +74,7 @@ class DecidedItem:
     inclusion: float | None = None
     rule: str = ""
     group: str = ""
+    suggested: bool = False
 
     @property
     def outcome(self) -> str | None:
@@ -148,7 +150,7 @@ def counted_decisions(
     Args:
         key: of the store; draws the halves.
         scope_runs: ids of the runs to look at.
-        voted: with the decisions that votes made, too.
+        voted: with the decisions that votes made, and those made with a suggestion in sight, too.
     """
     ruling = decisions.alias("ruling")
     query = (
@@ -171,6 +173,8 @@ def counted_decisions(
             reviews.c.kind,
             reviews.c.inclusion,
             reviews.c.rule,
+            decisions.c.suggestion,
+            decisions.c.counts,
             items.c.run_id,
             decisions.c.review_id,
         )
@@ -180,7 +184,10 @@ def counted_decisions(
         .join(precedents, precedents.c.decision_id == decisions.c.id, isouter=True)
         .join(ruling, ruling.c.id == decisions.c.overruled_by, isouter=True)
         .where(
-            or_(decisions.c.counts, *([decisions.c.actor == VOTES] if voted else [])),
+            or_(
+                decisions.c.counts,
+                *([decisions.c.actor == VOTES, decisions.c.suggestion.is_not(None)] if voted else []),
+            ),
             decisions.c.undone_at.is_(None),
             items.c.run_id.in_(scope_runs),
             precedents.c.id.is_not(None) | decisions.c.label.is_not(None),
@@ -208,6 +215,7 @@ def counted_decisions(
             inclusion=row.inclusion,
             rule=row.rule,
             group=row.group or row.seed,
+            suggested=row.suggestion is not None and (bool(row.suggestion["seen"]) or not row.counts),
         )
         first.setdefault((decided.item_id, decided.kind), decided)
     return list(first.values())
@@ -350,7 +358,7 @@ def count_learnable(
         select(func.count(), func.coalesce(func.max(decisions.c.decided_at), 0.0))
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .where(
-            or_(decisions.c.counts, decisions.c.actor == VOTES),
+            or_(decisions.c.counts, decisions.c.actor == VOTES, decisions.c.suggestion.is_not(None)),
             decisions.c.undone_at.is_(None),
             reviews.c.kind == kind,
             reviews.c.run_id.in_(run_ids),
@@ -370,15 +378,24 @@ def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
 
 def judged_items(connection: Connection, run_id: str, question: Question) -> list[JudgedItem]:
     """Items that a new version may change, with their votes: waiting ones that nobody leased, drafted or voted on,
-    and accepted ones that no person decided; without those that were judged again under newer law than the run's.
+    those that a budget holds back, and accepted ones that no person decided; without those that were judged again
+    under newer law than the run's.
 
     Args:
         question: that the run asks.
     """
-    judged = [*_waiting_free(connection, run_id), *_accepted_unseen(connection, run_id)]
+    waiting = _waiting_free(connection, run_id, ("waiting", "held"))
+    judged = [*waiting, *_accepted_unseen(connection, run_id)]
     votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in judged])
     against = against_on(connection, [(question, j.shown) for j in judged])
     return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in judged]
+
+
+def held_items(connection: Connection, run_id: str, consensus_id: str) -> list[JudgedItem]:
+    """Items that a budget holds back and that are pinned to another version than this, without their votes."""
+    pinned = select(items.c.id).where(items.c.run_id == run_id, items.c.consensus_id != consensus_id)
+    other = set(connection.execute(pinned).scalars())
+    return [held for held in _waiting_free(connection, run_id, ("held",)) if held.item_id in other]
 
 
 def undecided_items(connection: Connection, run_id: str) -> list[JudgedItem]:

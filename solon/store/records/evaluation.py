@@ -392,7 +392,8 @@ class VersionRow:
         kind: kind of its consensus model.
         decisions: how many decisions it was fitted on.
         created_at: when it was made, in epoch seconds.
-        told: what it learned of the voters, in words; empty where nothing showed.
+        told: how often it is right, where a budget is spent in rounds, and what it learned of the voters, in words;
+            empty where nothing showed.
     """
 
     id: str

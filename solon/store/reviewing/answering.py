@@ -26,6 +26,7 @@ from solon.store.reviewing.proposals import keep_proposal, take_proposal
 from solon.store.reviewing.queue import close_asked_once, close_lease, lease_review
 from solon.store.reviewing.review_rows import PERSONAL, REPEAT, LeaseLost, NotThere, ReviewRow, find_review
 from solon.store.reviewing.reviews import decide, refuse_unless_waiting, set_escalated, store_decision
+from solon.store.reviewing.suggestions import note_on_decision
 from solon.store.reviewing.voting import keep_text, kept_answer, log_vote, settle, sure_after
 from solon.store.runs.items import FORGOTTEN
 from solon.store.tables import assignments, items, reviews
@@ -160,6 +161,7 @@ def answer_lease(
     response = read_answer(connection, review, answer)
     _check_rationale(store, review, expert.actor, channel, response)
     decision_id, saw = None, False
+    suggested = bool(lease.suggestion and lease.suggestion["seen"])
     kind: Kind = "decided"
     if review.kind not in PERSONAL and not expert.believed(reviewers).final:
         kind = "vote"
@@ -179,6 +181,9 @@ def answer_lease(
             counts=review.kind != REPEAT and not saw,
             times=all_times,
         )
+        if not saw_votes(connection, expert.actor, review, suggestions=False):
+            note_on_decision(connection, decision_id, lease)
+            saw = saw and not suggested  # what it saw was a suggestion and nothing else: it teaches
         close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
     keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
     if kind == "vote":
@@ -308,8 +313,12 @@ def _set_aside(
     return AnswerResult(ASIDE[choice], lease.id, review.id, None, False)
 
 
-def saw_votes(connection: Connection, actor: str, review: ReviewRow) -> bool:
-    """Has this person seen the votes on these candidates? Then their answer is no blind evidence."""
+def saw_votes(connection: Connection, actor: str, review: ReviewRow, *, suggestions: bool = True) -> bool:
+    """Has this person seen the votes on these candidates? Then their answer is no blind evidence.
+
+    Args:
+        suggestions: the suggestion alone, shown with the review, is something of them.
+    """
     seen = (
         select(assignments.c.id)
         .join(reviews, reviews.c.id == assignments.c.review_id)
@@ -318,6 +327,7 @@ def saw_votes(connection: Connection, actor: str, review: ReviewRow) -> bool:
             assignments.c.revealed_at.is_not(None),
             reviews.c.item_id == review.item_id,
             reviews.c.ordinal == review.ordinal,
+            *(() if suggestions else (assignments.c.suggestion.is_(None),)),
         )
         .limit(1)
     )

@@ -33,13 +33,14 @@ class PickedReview:
     Attributes:
         review: the held review.
         priority: its place in the queue; lower comes first.
-        inclusion: the probability with which it was drawn; 1 for those taken because they are worth most.
+        inclusion: the probability with which it was drawn; 1 for those taken because they are worth most, None for
+            those that a round chose by what was decided before: nothing is known of how likely that was.
         reason: why it is asked, as `code`, `text` and `value`; added to the reasons of the review.
     """
 
     review: ReviewRow
     priority: float
-    inclusion: float
+    inclusion: float | None
     reason: Mapping[str, Any]
 
 
@@ -66,15 +67,36 @@ def held_reviews(connection: Connection, run_id: str) -> list[ReviewRow]:
     return [ReviewRow(**row) for row in connection.execute(query).mappings()]
 
 
-def asked_items(connection: Connection, run_id: str) -> list[str]:
-    """Items of the run that people are or were asked about."""
+def asked_items(connection: Connection, run_id: str, *, rule: str = "") -> list[str]:
+    """Items of the run that people are or were asked about. `rule`: for this reason only."""
     query = (
         select(reviews.c.item_id)
         .where(reviews.c.run_id == run_id, reviews.c.kind == "interrupt", reviews.c.state.in_(ASKED))
         .distinct()
         .order_by(reviews.c.item_id)
     )
+    query = query.where(reviews.c.rule == rule) if rule else query
     return list(connection.execute(query).scalars())
+
+
+def open_reviews(connection: Connection, run_id: str) -> int:
+    """How many reviews of the run that its budget has opened still wait for an answer."""
+    query = select(func.count()).where(
+        reviews.c.run_id == run_id,
+        reviews.c.rule == "budget",
+        reviews.c.kind == "interrupt",
+        reviews.c.state == "waiting",
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def pinned_consensus(connection: Connection, item_ids: Sequence[str]) -> dict[str, str]:
+    """The consensus version that each item is pinned to."""
+    pinned: dict[str, str] = {}
+    for part in _chunks(item_ids):
+        query = select(items.c.id, items.c.consensus_id).where(items.c.id.in_(part))
+        pinned |= {row[0]: row[1] for row in connection.execute(query)}
+    return pinned
 
 
 def requests_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:

@@ -40,6 +40,7 @@ class Lease:
         closed_at: when the lease ended, in epoch seconds; None while it is held.
         answer: the answer as ids and small values; None where none was given.
         reason: why it was declined, or what a vote that was taken back fell with; else None.
+        suggestion: what the panel suggested, and whether it was seen, see `suggestions`; else None.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Lease:
     closed_at: float | None
     answer: dict[str, Any] | None
     reason: str | None
+    suggestion: dict[str, Any] | None
 
 
 def find_lease(connection: Connection, lease_id: str) -> Lease:

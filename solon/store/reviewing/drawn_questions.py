@@ -68,7 +68,7 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
         .order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
     )
     rows = {row.item_id: row for row in connection.execute(query)}
-    sizes = _sizes(connection, run_id)
+    sizes = group_sizes(connection, run_id)
     total, pilot = _counts(connection, run_id)
     return [
         DrawnQuestion(
@@ -86,7 +86,7 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
     ]
 
 
-def _sizes(connection: Connection, run_id: str) -> dict[str, int]:
+def group_sizes(connection: Connection, run_id: str) -> dict[str, int]:
     """Items of the run by group, of the groups that have several."""
     group = func.coalesce(seeds.c.group, seeds.c.id)
     query = (

@@ -35,6 +35,7 @@ from solon.store.reviewing.drafts import (
 )
 from solon.store.reviewing.overlaps import CERTIFIES
 from solon.store.reviewing.review_rows import PERSONAL, LeaseLost, ReviewRow, find_review
+from solon.store.reviewing.suggestions import forget_suggestion
 from solon.store.tables import assignments, experts, reviews
 
 if TYPE_CHECKING:
@@ -423,6 +424,7 @@ def _set_leased(connection: Connection, ids: Collection[str], leased: bool) -> N
 def reveal(connection: Connection, lease_id: str, actor: str) -> Lease:
     """Note that a person has seen why a review is here and what the machines found. The first time stands."""
     lease = own_lease(connection, lease_id, actor)
+    forget_suggestion(connection, lease)
     connection.execute(
         update(assignments)
         .where(assignments.c.id == lease.id, assignments.c.revealed_at.is_(None))

@@ -69,6 +69,7 @@ class ReviewRow:
         minutes: how long a decision is expected to take; None where that was not estimated.
         priority: its place in the queue; lower comes first.
         inclusion: the known probability with which the item was drawn; None where there is none.
+        best: the outcome that the panel found best; None without a verdict, or without a panel.
         specialty: field of the seed, in lower case; None where none is stated.
         lang: language of the seed, in lower case; None where none is stated.
         escalated: it is for leads only.
@@ -100,6 +101,7 @@ class ReviewRow:
     minutes: float | None
     priority: float
     inclusion: float | None
+    best: str | None
     specialty: str | None
     lang: str | None
     escalated: bool

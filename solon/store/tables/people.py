@@ -39,6 +39,7 @@ class Review(SQLModel, table=True):
         minutes: minutes that a decision is expected to take, None where not known.
         priority: its place in the queue by value per minute; the lowest comes first.
         inclusion: known probability with which the item was drawn, None where it was not drawn.
+        best: the outcome that the panel found best; None without a verdict, or without a panel.
         specialty: copied from the seed when it begins to wait, in lower case: `next` must find the right one among
             50,000 by an index. None for any.
         lang: likewise.
@@ -72,6 +73,7 @@ class Review(SQLModel, table=True):
     minutes: float | None = None
     priority: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     inclusion: float | None = None
+    best: str | None = None
     specialty: str | None = None
     lang: str | None = None
     escalated: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
@@ -110,6 +112,8 @@ class Assignment(SQLModel, table=True):
         closed_at: when the lease ended, None before.
         answer: ids and small values of the answer, None before.
         reason: why it was skipped, declined or undone, None otherwise.
+        suggestion: `outcome` that the panel suggested, `how` (shown, randomised) and whether it was `seen`; None
+            without, and where more than that was seen.
     """
 
     __tablename__ = "assignments"
@@ -127,6 +131,7 @@ class Assignment(SQLModel, table=True):
     closed_at: float | None = None
     answer: Any = json_column()
     reason: str | None = None
+    suggestion: Any = json_column()
 
     __table_args__ = (
         Index("ix_assignments_review_actor", "review_id", "actor", "state"),
@@ -174,6 +179,7 @@ class Decision(SQLModel, table=True):
         carried_from: the decision of an earlier run that it repeats, None otherwise.
         confidence: probability that panel and votes give the choice; only where votes settled the item.
         shares: outcome -> its probability by panel and votes together; only where votes settled the item.
+        suggestion: as of the turn in which it was given.
         overruled_by: the adjudicated decision that took its place, None otherwise; the answer itself stays as its
             author's evidence.
     """
@@ -198,6 +204,7 @@ class Decision(SQLModel, table=True):
     response_schema: str
     content_hash: str = Field(index=True, max_length=64)
     counts: bool = False
+    suggestion: Any = json_column()
     opened_at: float | None = None
     first_input_at: float | None = None
     decided_at: float
