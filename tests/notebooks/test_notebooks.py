@@ -58,7 +58,7 @@ def without_times(notebook: Any) -> Any:
     return notebook
 
 
-def test_there_are_two_and_they_hold_no_path_of_a_machine() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["instruction-set", "reviewing"]
+def test_there_are_three_and_they_hold_no_path_of_a_machine() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["hybrid_labels", "instruction-set", "reviewing"]
     for path in NOTEBOOKS:
         assert not re.search(r"/(home|root|Users|work)/", path.read_text(encoding="utf-8"))
