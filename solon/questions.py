@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from solon.errors import ConfigError
 from solon.responses import choices_of, is_label
 
 LABELLED = "label"
@@ -218,6 +219,22 @@ def nearest(said: str, outcomes: Sequence[str]) -> str:
     same = (one for one in outcomes if " ".join(one.split()).casefold() == alike)
     near = next(same, None) or next(iter(get_close_matches(said, outcomes, n=1)), None)
     return f"did you mean {near!r}?" if near else f"it must be one of {', '.join(outcomes[:20])}"
+
+
+def check_told_apart(outcomes: Sequence[str]) -> None:
+    """Check that no two outcomes look the same to whoever chooses.
+
+    Raises:
+        ConfigError: two of them differ only in case or blanks (`_` is shown as one).
+    """
+    seen: dict[str, str] = {}
+    for outcome in outcomes:
+        first = seen.setdefault(" ".join(outcome.replace("_", " ").split()).casefold(), outcome)
+        if first != outcome:
+            raise ConfigError(
+                f"the labels {first!r} and {outcome!r} differ only in case or blanks",
+                next_step="leave one of them out, or give it another name",
+            )
 
 
 def leaning(outcome: str | None) -> float | None:

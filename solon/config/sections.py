@@ -407,15 +407,28 @@ class InstructionConfig(Section):
     max_tokens: int = Field(256, ge=16, description="room for an instruction")
 
 
+MOST_LABELS = 60
+"""Labels that a person can be asked to choose from."""
+
+
 class LabelConfig(Section):
     """The `label` recipe: what people are asked. No model takes part."""
 
     labels: tuple[Annotated[str, Field(pattern=r"^\w[\w .+-]{0,59}$")], ...] = Field(
         (),
-        max_length=60,
-        description="the closed set, e.g. clinical, legal, neither; `_` is shown as a space",
+        description="the closed set, at most 60, e.g. clinical, legal, neither; `_` is shown as a space",
     )
     form: str = Field("", description="module:Model in its place, a form of your own: see Plug-ins")
+
+    @field_validator("labels")
+    @classmethod
+    def _few(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) > MOST_LABELS:
+            raise ValueError(
+                f"there are {len(value)} labels, and nobody can choose among more than {MOST_LABELS} at once: ask for "
+                "the group first, or for each label by itself"
+            )
+        return value
 
 
 class LawConfig(Section):

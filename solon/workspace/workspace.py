@@ -372,7 +372,7 @@ class Workspace:
         from solon.graphs.versions import graph_version
         from solon.lawmaking.drafting import pin_law
         from solon.prompts.library import PromptLibrary
-        from solon.questions import ACCEPT
+        from solon.questions import ACCEPT, check_told_apart
         from solon.recipes.makers import count_drafts
         from solon.recipes.registry import bind_recipe, read_settings
         from solon.store.runs.runs import pin_versions
@@ -381,6 +381,7 @@ class Workspace:
         recipe, config = found.recipe, bind_recipe(self.config, found)
         # What cannot be asked or is set wrongly shows before anything is stored.
         question = recipe.question.asked(config)
+        check_told_apart(question.outcomes)
         recipe.pairing_under(config)
         if recipe.has_panel:
             check_voters(config, question, recipe.name)

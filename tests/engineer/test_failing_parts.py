@@ -149,12 +149,27 @@ class _Odd(Choice):
         return "label@1:" + "|".join(self.names)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("labels", [["only"], ["same", "same"]])
-def test_configured_labels_that_leave_no_choice_are_refused(folder: Path, labels: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["only"], "two different outcomes"),
+        (["same", "same"], "two different outcomes"),
+        (["late", "Late"], "'late' and 'Late' differ only in case or blanks"),
+        (["too late", "too_late"], "'too late' and 'too_late' differ only in case or blanks"),
+    ],
+)
+def test_configured_labels_that_leave_no_choice_are_refused(
+    folder: Path, labels: list[str], told: str
+) -> None:
     with project_of(folder, made(), label={"labels": labels}) as project:
-        with pytest.raises(ConfigError, match="two different outcomes"):
+        with pytest.raises(ConfigError, match=told):
             project.run("label", ["A text."])
         assert not project.runs()
+
+
+def test_more_labels_than_anybody_can_choose_from_are_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="there are 10000 labels"):
+        project_of(folder, made(), label={"labels": [f"l{n}" for n in range(10_000)]})
 
 
 @pytest.mark.parametrize(
