@@ -29,6 +29,7 @@ from solon.cli import (
     graph,
     init,
     judges,
+    labels,
     law,
     learn,
     migrate,
@@ -134,6 +135,7 @@ for part in (
     model,
 ):
     part.register(app)
+labels.register(evaluate.evaluations)
 app.add_typer(expert.app, name="expert")
 app.add_typer(expert.audit_app, name="audit")
 review.group.command("serve")(review_server.serve_command)

@@ -63,10 +63,11 @@ def flat_for_spreadsheets(row: ExportRow) -> Iterator[Piece]:
     """
     for piece in flat(row):
         if isinstance(piece, dict):
-            yield {key: _disarm(cell) for key, cell in piece.items()}
+            yield {key: disarm(cell) for key, cell in piece.items()}
 
 
-def _disarm(cell: Any) -> Any:
+def disarm(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula: one that begins like one gets an apostrophe before it."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 

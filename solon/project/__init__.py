@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from solon.agents.calls import Meter
     from solon.eval.admission import Standings
     from solon.eval.importing import Imports
+    from solon.eval.labels import LabelCheck
     from solon.eval.probes import ProbeCost
     from solon.eval.report.report import Report
     from solon.eval.result import SuiteResult
@@ -507,6 +508,54 @@ class Project(Workspace):
         if seeds is not None:
             return try_rules(self.config, seeds, self.plugins)
         return list_rules(gather(self.store, runs))
+
+    def labels(
+        self,
+        file: str | Path,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        features: Literal["words", "meaning"] | None = None,
+        top: int = 50,
+        review: bool = False,
+        recipe: str = "label",
+        limit: int = 20_000,
+        seed: int = 0,
+    ) -> LabelCheck:
+        """Which labels of a file are probably wrong, by a classifier that did not see the text and by what panels of
+        the store said of it; how many of those that people decided were.
+
+        Args:
+            file: JSON lines, CSV or Parquet.
+            text: name of the column of texts; default: the usual ones are looked for.
+            label: name of the column of labels, likewise.
+            features: what the classifier sees; default: `meaning` where it is installed, else `words`.
+            top: suspects to list, and to open reviews of.
+            review: open reviews of the suspects, in a run that does not hold their labels.
+            recipe: of that run: `label` asks people alone, `label-panel` the panel first.
+            limit: rows at most, drawn at random where there are more.
+            seed: of every random draw.
+
+        Raises:
+            SeedError: the file cannot be read, or has no two labels with five texts.
+            UsageError: there are too many labels for so many texts, or they are all near-duplicates.
+            ConfigError: a label cannot be asked for, or meaning is wanted without its extra.
+        """
+        from solon.eval.labels import check_labels
+
+        return check_labels(
+            Path(file),
+            self.config,
+            project=self,
+            text=text,
+            label=label,
+            features=features,
+            top=top,
+            review=review,
+            recipe=recipe,
+            limit=limit,
+            seed=seed,
+        )
 
     def evaluate(
         self,
