@@ -1,4 +1,4 @@
-"""Which given labels are probably wrong, by what a classifier that did not see them believes. Imports numpy only, no I/O.
+"""Which given labels are probably wrong, by what a classifier that did not see them believes. Imports numpy only.
 
 Confident learning: Northcutt, Jiang and Chuang 2021, Confident Learning: Estimating Uncertainty in Dataset Labels,
 Journal of Artificial Intelligence Research 70, section 3.
@@ -24,8 +24,8 @@ class ConfidentJoint:
 
     Attributes:
         thresholds: (K,) mean belief in a label over the texts that it was given to.
-        likely: (n,) the label of highest belief among those whose belief reaches its threshold; the given one where none
-            does.
+        likely: (n,) the label of highest belief among those whose belief reaches its threshold; the given one where
+            none does.
         counts: (K, K) texts by given label (rows) and likely label. The paper leaves out texts of which no belief
             reaches its threshold, and scales the others up; here their labels count as right, which measured nearer
             to the truth (`benchmarks.labels_check`).
@@ -86,14 +86,12 @@ def rank_label_errors(beliefs: Floats, given: Ints) -> Floats:
     return np.asarray(np.log(np.maximum(own, LEAST)) - np.log(np.maximum(others.max(axis=1), LEAST)))
 
 
-def add_evidence(beliefs: Floats, said: Floats, prior: Floats) -> Floats:
-    """Return (n, K) beliefs in which what a panel says counts as evidence of its own, independent of the classifier's
-    given the label: beliefs times the panel's posterior over its prior, scaled to sum to 1.
+def add_evidence(beliefs: Floats, evidence: Floats) -> Floats:
+    """Return (n, K) beliefs in which what a panel says counts as independent of the classifier, given the label.
 
     Args:
         beliefs: (n, K) of the classifier.
-        said: (n, K) posterior of the panel; equal to the prior where it says nothing.
-        prior: (K,) what the panel believes before any vote.
+        evidence: (n, K) posterior of the panel over what it believed before any vote; 1 where it says nothing.
     """
-    weighed = np.maximum(beliefs, LEAST) * np.maximum(said, LEAST) / np.maximum(prior, LEAST)
+    weighed = np.maximum(beliefs, LEAST) * np.maximum(evidence, LEAST)
     return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))

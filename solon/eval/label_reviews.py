@@ -4,12 +4,14 @@ reviews of some of them, in which their labels are hidden."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from solon.consensus.ballots import Floats
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import judge_item
 from solon.errors import ConfigError
 from solon.formats.labelled import Labelled
 from solon.store.records import evaluation
@@ -27,12 +29,14 @@ def key_of(text: str) -> str:
 
 def hear_panels(
     material: Material, rows: Sequence[Labelled], labels: Sequence[str]
-) -> Iterator[tuple[set[int], Floats, Floats]]:
-    """Yield for each run whose panel chooses from these labels the rows that it spoke of, its posterior of every row
-    (n, K) and its prior (K,), by what its scope learned last."""
-    from solon.consensus.model import ConsensusModel
-    from solon.consensus.panel import judge_item
+) -> tuple[Floats, set[int]]:
+    """Return what panels say of the rows, (n, K), as evidence for `add_evidence`, and the places of those that one
+    spoke of.
 
+    Each votes with the weights that its scope learned last; of several runs over a text the newest counts, since their
+    voters may be the same. Panels that do not choose from these labels are passed over.
+    """
+    evidence, spoken = np.ones((len(rows), len(labels))), set[int]()
     for run in material.runs:
         with material.store.connect() as connection:
             payload = evaluation.newest_consensus(connection, run.scope)
@@ -42,15 +46,13 @@ def hear_panels(
             places = _places_shown(connection, run.id, rows)
             asked = {paid.what for paid in evaluation.paid_votes(connection, [run.id])}
             votes = evaluation.votes_for(connection, [what for what in asked if what[2][0] in places])
-        blank = judge_item(model, ()).posterior
-        prior = np.array([blank[label] for label in labels])
-        said, spoken = np.tile(prior, (len(rows), 1)), set[int]()
+        prior = judge_item(model, ()).posterior
         for what, cast in votes.items():
             posterior = judge_item(model, cast).posterior
             for place in places[what[2][0]]:
-                said[place] = [posterior[label] for label in labels]
+                evidence[place] = [posterior[label] / max(prior[label], 1e-12) for label in labels]
                 spoken.add(place)
-        yield spoken, said, prior
+    return evidence, spoken
 
 
 def _places_shown(connection: Any, run_id: str, rows: Sequence[Labelled]) -> dict[str, list[int]]:

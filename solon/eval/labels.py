@@ -295,12 +295,11 @@ def check_labels(
     features = features or ("meaning" if can_embed() else "words")
     rows, labels = read.rows, tuple(read.labels)
     beliefs = believe_unseen(rows, labels, features, seed)
-    material = _gathered(project)
+    material = _gather(project)
     voted: set[int] = set()
     if material is not None:
-        for spoken, said, prior in hear_panels(material, rows, labels):
-            beliefs = add_evidence(beliefs, said, prior)
-            voted |= spoken
+        evidence, voted = hear_panels(material, rows, labels)
+        beliefs = add_evidence(beliefs, evidence)
     judged = judge_labels(beliefs, rows, labels, seed)
     every = (*labels, *read.left_out)
     known = find_decided(material, rows, every) if material is not None else {}
@@ -320,13 +319,14 @@ def check_labels(
     return found.model_copy(update={"waiting": found.waiting + summary.pending_review, **opened})
 
 
-def _gathered(project: Workspace | None) -> Material | None:
-    from solon.eval.material import gather
+def _gather(project: Workspace | None) -> Material | None:
+    from solon.eval.material import Material
+    from solon.store.runs.runs import all_runs
 
     if project is None:
         return None
-    material = gather(project.store)
-    return material if material.runs else None
+    with project.store.connect() as connection:
+        return Material(project.store, tuple(all_runs(connection)[::-1]))
 
 
 def _first(judged: Judged, top: int) -> list[int]:

@@ -28,6 +28,7 @@ METHODS = {
     "diff": "diff",
     "doctor": "doctor",
     "eval SUITE": "evaluate",
+    "eval labels": "labels",
     "eval replay": "replay",
     "eval scores": "score",
     "expert add": "experts.add",
