@@ -30,21 +30,22 @@ def test_a_file_is_checked_without_a_store(solon: Cli, folder: Path, file: Path)
     assert told.code == 0
     assert "line 4: label 'Card' differs from 'card'" in told.out
     assert "with --review" in told.out
-    [first] = (folder / "suspects.jsonl").read_text(encoding="utf-8").splitlines()
+    first, *_ = (folder / "suspects.jsonl").read_text(encoding="utf-8").splitlines()
     assert (json.loads(first)["line"], json.loads(first)["suggested"]) == (3, "card")
     assert not list(folder.glob("*.db")), "no store was begun"
-    assert solon(*arguments, "--json").json()["suspects"][0]["line"] == 3
+    assert solon(*arguments, "--json").json["suspects"][0]["line"] == 3
 
 
 def test_reviews_are_opened_and_shown_without_the_label(solon: Cli, file: Path) -> None:
-    arguments = ("eval", "labels", str(file), "--text", "body", "--label", "topic", "--features", "words")
-    opened = solon(*arguments, "--review", "--json").json()
-    assert (opened["opened"], opened["waiting"]) == (1, 1)
-    [review] = solon("review", "list", "--json").json()["reviews"]
+    columns = ("--text", "body", "--label", "topic", "--features", "words")
+    arguments = ("eval", "labels", str(file), *columns, "--top", "1")
+    opened = solon(*arguments, "--review", "--json").json
+    assert opened["opened"] == opened["waiting"] == 1
+    [review] = solon("review", "list", "--json").json["reviews"]
     shown = solon("review", "show", review["id"], "--json").out
     assert "topic" not in shown
-    assert solon("review", "decide", review["id"], "--choice", "card").code in (0, 3)
-    found = solon(*arguments, "--json").json()
+    assert solon("review", "decide", review["id"], "card", "--rationale", "so").code in (0, 3)
+    found = solon(*arguments, "--json").json
     assert (found["reviewed"]["value"], found["reviewed"]["n"]) == (1.0, 1)
     assert found["suspects"][0]["decided"] == "card"
 

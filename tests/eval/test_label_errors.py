@@ -239,7 +239,7 @@ def test_reviews_hide_the_label_and_their_answers_give_the_precision(tmp_path: P
         token = project.experts.add("ana")
         for review in project.reviews(limit=100):
             [candidate] = project.review(review.id).candidates
-            project.decide(review.id, right[key_of(candidate.text)], expert=token)
+            project.decide(review.id, right[key_of(candidate.text)], rationale="it says so", expert=token)
         found = project.labels(file, features="words", top=10)
     suspects = {one.line for one in found.suspects}
     assert found.reviewed.n == 10
