@@ -211,6 +211,7 @@ class _Read:
     left_out: dict[str, int]
     bad: list[BadRow]
     seen: int
+    drawn: int
 
 
 def _read(file: Path, config: Config, text: str | None, label: str | None, limit: int, seed: int) -> _Read:
@@ -238,7 +239,7 @@ def _read(file: Path, config: Config, text: str | None, label: str | None, limit
             f"{len(rows)} texts with {len(labels)} labels are too many to be judged at once",
             next_step=f"judge fewer at random: --limit {MOST_CELLS // len(labels)}, or the file in parts",
         )
-    return _Read(rows, labels, {name: n for name, n in counts.items() if n < FEWEST}, bad, seen)
+    return _Read(rows, labels, {name: n for name, n in counts.items() if n < FEWEST}, bad, seen, len(kept))
 
 
 def _nothing_to_judge(file: Path, counts: Mapping[str, int], bad: Sequence[BadRow]) -> SeedError:
@@ -390,9 +391,8 @@ def _notes(read: _Read, config: Config) -> tuple[str, ...]:
         named = ", ".join(f"{name} ({read.left_out[name]})" for name in few[:SHOWN])
         more = f" and {len(few) - SHOWN} more" if len(few) > SHOWN else ""
         notes.append(f"not judged, since under {FEWEST} texts have the label: {named}{more}")
-    judged = len(read.rows) + sum(read.left_out.values())
-    if read.seen > judged + len(read.bad):
-        notes.append(f"of {read.seen} rows {judged} were drawn at random: --limit takes more")
+    if read.seen > read.drawn:
+        notes.append(f"of {read.seen} rows {read.drawn} were drawn at random: --limit takes more")
     return tuple(notes)
 
 

@@ -22,6 +22,7 @@ from solon.eval.label_reviews import key_of
 from solon.eval.labels import MOST_CELLS, check_labels, check_output, group_alike, write_suspects
 from solon.formats.labelled import Labelled
 from solon.store import tables
+from solon.store.records import evaluation
 
 WORDS = {
     "card": "card chip pin contactless plastic wallet",
@@ -213,6 +214,10 @@ def test_what_a_panel_said_of_the_same_texts_counts(tmp_path: Path) -> None:
         assert before.voted == 0
         project.run("label-panel", [{"id": str(i), "prompt": row["text"]} for i, row in enumerate(rows[:60])])
         after = project.labels(file, features="words")
+        asked = project.labels(file, features="words", top=3, review=True, recipe="label-panel")
+        assert (asked.opened, asked.waiting) == (3, 3)
+        with project.store.connect() as connection:
+            assert evaluation.is_judged(connection, str(asked.run_id)), "the panel spoke first"
     assert after.voted == 60
     told = {one.line: one.p_given for one in before.suspects}
     voted = [one for one in after.suspects if one.line <= 60 and one.line in told]
