@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from solon.display.notebook import Listing
+from solon.learning.people import check_people
 from solon.operations.golden import add_questions, pick_questions, retire_questions
 from solon.store.database.local_actor import local_actor
 from solon.store.reviewing import experts, sessions
@@ -14,6 +15,7 @@ from solon.store.runs.holds import HELD, REJECTED, RELEASED, close_hold, list_ho
 from solon.store.runs.runs import find_run
 
 if TYPE_CHECKING:
+    from solon.learning.people import PeopleCheck
     from solon.operations.golden import Picked
     from solon.store.reviewing.experts import ExpertRow
     from solon.store.reviewing.known_import import Imported
@@ -73,6 +75,22 @@ class Experts:
         with self._workspace.store.connect() as connection:
             rows = experts.list_experts(connection)
         return Listing(rows, columns=("name", "role", "trust", "stage", "specialties", "languages"))
+
+    def test(self, wanted: float | None = None) -> PeopleCheck:
+        """Test whether each person answers as many golden questions rightly as is wanted, and tell who may not read.
+
+        Nothing follows from it by itself: nobody is blocked.
+
+        Args:
+            wanted: share of right answers; default: `wanted` in [reviewers].
+
+        Raises:
+            ConfigError: the wanted level is not between 0.5 and 1.
+        """
+        store = self._workspace.store
+        level = self._workspace.config.reviewers.wanted if wanted is None else wanted
+        with store.connect() as connection:
+            return check_people(connection, store.key, level)
 
     def trust(self, name: str, trust: str) -> ExpertRow:
         """Say whether a person's decisions are final; returns the person as they stand now.
