@@ -16,12 +16,12 @@ from solon.errors import UsageError
 from solon.learning.evidence import rate_reviewers
 from solon.project import Project
 from solon.store.learning.evidence import counted_decisions, runs_of_scope
-from solon.store.reviewing import queue
+from solon.store.reviewing import adjudicating, queue
 from solon.store.reviewing.answering import answer_lease
 from solon.store.reviewing.experts import ExpertRow, add_expert
 from solon.store.reviewing.known import Mix, known_outcomes, next_known
 from solon.store.runs.runs import all_runs
-from solon.store.tables import assignments, decisions, items, known_items, records, reviews
+from solon.store.tables import adjudications, assignments, decisions, items, known_items, records, reviews
 from solon.store.tables import seeds as seed_rows
 
 
@@ -128,6 +128,46 @@ def test_who_has_seen_the_panels_votes_on_it_is_not_asked(pairs: Any) -> None:
                    "token": f"t-{review_id}", "opened_at": 0.0, "expires_at": 1.0, "revealed_at": 0.5}  # fmt: skip
             connection.execute(assignments.insert().values(row))
     assert ask(project, lead) is None
+
+
+def test_a_blind_ruling_is_sure_and_an_informed_one_is_not(pairs: Any) -> None:
+    project, lead, *_ = pairs
+    with project.store.transaction() as connection:
+        (case,) = adjudicating.list_cases(connection, "open")
+        adjudicating.adjudicate(
+            project.store, connection, lead, case.id, choice="prefer", candidate=case.review.candidates[1],
+            principle="true-claims", reason="The second answer invents a fact.",
+        )  # fmt: skip
+    assert project.golden.pick(20, dry_run=True).left_out["everybody has answered it"] == 1, (
+        "the lead ruled on it"
+    )
+    add(project, "New")
+    ruled = [one for one in project.golden.pick(20, dry_run=True).questions if one.settled_by == "ruling"]
+    assert [one.outcome for one in ruled] == ["B"]
+    assert project.golden.pick(20, source="certain", dry_run=True).left_out["people differ"] == 1
+    with project.store.transaction() as connection:
+        connection.execute(update(adjudications).values(informed=True))
+    found = project.golden.pick(20, dry_run=True)
+    assert found.left_out["contested, or ruled by a lead who had read the panel"] == 1
+
+
+def test_an_audit_is_sure_where_it_confirms_its_record(tmp_path: Path) -> None:
+    config = {"models": {"default": {"model": "scripted:split"}}, "label": {"labels": ["clinical", "legal"]}}
+    with Project(f"sqlite:///{tmp_path}/labels.db", config=config) as project:
+        project.run("label", ["text 1", "text 2"])
+        ada = add(project, "Ada")
+        add(project, "New")
+        for one in project.reviews():
+            give(project, ada, one.id, "legal")
+        project.resume()
+        assert project.golden.pick(5, dry_run=True).sure == 0, "one expert, and nobody else"
+        with project.store.transaction() as connection:
+            first = connection.execute(select(records.c.id).limit(1)).scalar_one()
+            connection.execute(update(reviews).values(kind="audit"))
+            connection.execute(update(records).where(records.c.id == first).values(label="clinical"))
+        found = project.golden.pick(5, dry_run=True)
+        assert [(one.settled_by, one.outcome) for one in found.questions] == [("audit", "legal")]
+        assert project.golden.pick(5, source="certain", dry_run=True).sure == 0
 
 
 def test_what_everybody_answered_is_left_out(pairs: Any) -> None:
