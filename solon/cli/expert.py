@@ -1,9 +1,10 @@
-"""`solon expert add|list|trust|revoke|rotate|link` and `solon audit verify`: people, and the log of what they did."""
+"""`solon expert add|list|test|trust|revoke|rotate|link` and `solon audit verify`: people, and what they did."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -100,6 +101,40 @@ def list_command(store: StoreUrl = None, as_json: AsJson = False) -> None:
         typer.echo(f"{expert.name}  {expert.role}{votes}  {fields}  {languages}{revoked}")
     if not found:
         typer.echo("nobody yet: solon expert add NAME", err=True)
+
+
+@app.command("test")
+def check_command(
+    wanted: Annotated[
+        float | None, typer.Option(help="share of right answers; default: `wanted` in [reviewers]")
+    ] = None,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test everybody on golden questions against a wanted level, and tell who may not read. Nobody is blocked.
+
+    Example: solon expert test --wanted 0.85
+    """
+    from solon.learning.people import SIGNS
+
+    found = _with_project(store, lambda project: project.experts.test(wanted))
+    if as_json:
+        people = [{**asdict(one), "verdict": one.verdict, "alarms": one.alarms} for one in found.people]
+        typer.echo(json.dumps({**asdict(found), "people": people}))
+        return
+    for one in found.people:
+        level = one.level
+        low, high = level.interval
+        typer.echo(
+            f"{one.name}  {level.right} of {level.n} right ({low:.2f} to {high:.2f})  {one.verdict}  "
+            f"power {level.power[0]:.2f} at {found.better:.2f}, {level.power[1]:.2f} at {found.worse:.2f}"
+        )
+        for kind in one.alarms:
+            sign = one.signs[kind]
+            typer.echo(f"  look: {SIGNS[kind]} ({sign.count} of {sign.n}, p {sign.p:.3f})")
+    typer.echo(
+        f"wanted {found.wanted:.2f}; {found.tested} tested, p-values adjusted for that (Holm)", err=True
+    )
 
 
 @app.command("trust")

@@ -1,7 +1,8 @@
-"""`solon golden import|retire|count`: questions whose answer is known, for reliability, practice and calibration."""
+"""`solon golden import|pick|retire|count`: questions whose answer is known, which measure and train people."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,44 @@ def import_file(
         print_json({"purpose": purpose, "added": found.added, "known": found.known})
     else:
         say(f"{found.added} {purpose} questions added, {found.known} were there already")
+
+
+@group.command("pick")
+def pick(
+    n: Annotated[int, typer.Option("--n", min=1, help="So many at most.")] = 20,
+    recipe: Annotated[str | None, typer.Option(help="Of items of this recipe only.")] = None,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="decided: a lead's word, two experts who agree, or a confirmed audit; certain: two experts who agree.",
+        ),
+    ] = "decided",
+    seed: Annotated[int, typer.Option(help="Draws which.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which; store nothing.")] = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make golden questions of what people have settled surely. Nobody is asked one that they answered themselves.
+
+    Example: solon golden pick --n 20 --dry-run
+    """
+    with open_project(store, config) as project:
+        found = project.golden.pick(n, recipe=recipe, source=source, seed=seed, dry_run=dry_run)
+    if json:
+        print_json(asdict(found))
+        return
+    for one in found.questions:
+        typer.echo(f"{one.item_id}  {one.recipe}  {one.outcome}  by {one.settled_by} of {one.people}")
+    verb = "would become" if dry_run else "became"
+    outcomes = ", ".join(f"{outcome} {count}" for outcome, count in found.outcomes.items())
+    say(
+        f"{len(found.questions)} of {found.sure} sure questions {verb} golden"
+        + (f": {outcomes}" if outcomes else "")
+    )
+    for why, count in found.left_out.items():
+        say(f"left out: {count}, {why}")
 
 
 @group.command("retire")

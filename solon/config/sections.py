@@ -385,6 +385,9 @@ class ReviewersConfig(Section):
         0.9, gt=0.5, lt=1, description="panel and votes together settle an item from this probability on"
     )
     most_votes: int = Field(5, ge=1, le=50, description="votes on an item, then it goes to a lead")
+    wanted: float = Field(
+        0.8, ge=0.5, lt=1, description="share of golden questions that a person shall answer rightly"
+    )
 
 
 class PreferenceConfig(Section):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from solon.display.notebook import Listing
-from solon.operations.golden import add_questions, retire_questions
+from solon.learning.people import check_people
+from solon.operations.golden import add_questions, pick_questions, retire_questions
 from solon.store.database.local_actor import local_actor
 from solon.store.reviewing import experts, sessions
 from solon.store.reviewing.known import count_known
@@ -14,6 +15,8 @@ from solon.store.runs.holds import HELD, REJECTED, RELEASED, close_hold, list_ho
 from solon.store.runs.runs import find_run
 
 if TYPE_CHECKING:
+    from solon.learning.people import PeopleCheck
+    from solon.operations.golden import Picked
     from solon.store.reviewing.experts import ExpertRow
     from solon.store.reviewing.known_import import Imported
     from solon.store.runs.holds import HoldRow
@@ -72,6 +75,22 @@ class Experts:
         with self._workspace.store.connect() as connection:
             rows = experts.list_experts(connection)
         return Listing(rows, columns=("name", "role", "trust", "stage", "specialties", "languages"))
+
+    def test(self, wanted: float | None = None) -> PeopleCheck:
+        """Test whether each person answers as many golden questions rightly as is wanted, and tell who may not read.
+
+        Nothing follows from it by itself: nobody is blocked.
+
+        Args:
+            wanted: share of right answers; default: `wanted` in [reviewers].
+
+        Raises:
+            ConfigError: the wanted level is not between 0.5 and 1.
+        """
+        store = self._workspace.store
+        level = self._workspace.config.reviewers.wanted if wanted is None else wanted
+        with store.connect() as connection:
+            return check_people(connection, store.key, level)
 
     def trust(self, name: str, trust: str) -> ExpertRow:
         """Say whether a person's decisions are final; returns the person as they stand now.
@@ -133,6 +152,32 @@ class GoldenQuestions:
             SeedError: naming the row and what is wrong; nothing was added.
         """
         return add_questions(self._workspace, seeds, purpose=purpose, recipe=recipe)
+
+    def pick(
+        self,
+        n: int = 20,
+        *,
+        recipe: str | None = None,
+        source: str = "decided",
+        seed: int = 0,
+        dry_run: bool = False,
+    ) -> Picked:
+        """Make golden questions of those whose answer people have settled surely, balanced over the answers.
+
+        Nobody is asked one that they answered themselves; answers to them teach the panel nothing.
+
+        Args:
+            n: so many at most.
+            recipe: of the items; default: of all.
+            source: decided (a lead's blind answer or ruling, two experts who agree, an audit that confirms its record)
+                or certain (two experts who agree, and nobody answered otherwise).
+            seed: draws which.
+            dry_run: only say which; store nothing.
+
+        Raises:
+            UsageError: there is no such source or recipe, or n is under 1.
+        """
+        return pick_questions(self._workspace, n, recipe=recipe, source=source, seed=seed, dry_run=dry_run)
 
     def retire(self, purpose: str) -> int:
         """Ask the questions of a purpose no more; the answers to them stay. Returns how many questions there were.

@@ -13,10 +13,10 @@ from solon.questions import ACCEPT, PAIR, question_of
 from solon.responses import choices_of, fields_of
 from solon.review.schemas.queue import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
 from solon.review.state import Room
-from solon.store.database.ids import keyed_hash
 from solon.store.reviewing.answering import asks_why
 from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.manners import order_shown
 from solon.store.reviewing.reading import read_candidates, request_of, seed_content
 from solon.store.reviewing.review_rows import ReviewRow, what_is_asked
 from solon.store.reviewing.suggestions import suggest
@@ -94,6 +94,4 @@ def shown_reference(room: Room, review: ReviewRow, content: Mapping[str, Any]) -
 
 def shown_order(room: Room, review: ReviewRow, expert: ExpertRow) -> list[str]:
     """Return the candidates' ids in an order drawn for this review and this person, the same whenever they look."""
-    return sorted(
-        review.candidates, key=lambda name: keyed_hash(room.store.key, "side", review.id, expert.id, name)
-    )
+    return order_shown(room.store.key, review.id, expert.id, review.candidates)

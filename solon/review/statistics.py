@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from solon.consensus.binomial import clopper_pearson
-from solon.review.schemas.queue import QueueCounts, ReviewerStats, RunStats, SelfAgreement, Statistics
+from solon.learning.people import SIGNS, check_people
+from solon.review.schemas.queue import (
+    PeopleTest,
+    PersonTest,
+    QueueCounts,
+    ReviewerStats,
+    RunStats,
+    SelfAgreement,
+    SignOut,
+    Statistics,
+)
 from solon.review.state import Room
 from solon.store.reviewing.experts import ExpertRow, list_experts
 from solon.store.reviewing.known import known_outcomes
@@ -15,6 +25,7 @@ from solon.store.runs.certificates import newest_told
 from solon.store.runs.runs import all_runs
 
 if TYPE_CHECKING:
+    from solon.learning.people import PeopleCheck
     from solon.store.database.engine import Connection
 
 
@@ -33,7 +44,44 @@ def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statist
         figures.compared, figures.agreed = compared, agreed
         figures.agreement = _interval(agreed, compared)
         figures.repeated = _repeated(connection)
+        wanted = room.reviewers.wanted
+        figures.test = _told(check_people(connection, room.store.key, wanted))
     return figures
+
+
+def _told(found: PeopleCheck) -> PeopleTest:
+    people = [
+        PersonTest(
+            id=one.id,
+            name=one.name,
+            n=one.level.n,
+            right=one.level.right,
+            interval=[round(bound, 3) for bound in one.level.interval],
+            p=round(one.level.p, 4),
+            verdict=one.verdict,
+            power_better=round(one.level.power[0], 3),
+            power_worse=round(one.level.power[1], 3),
+            signs=[
+                SignOut(
+                    kind=kind,
+                    told=SIGNS[kind],
+                    n=sign.n,
+                    count=sign.count,
+                    p=round(sign.p, 4),
+                    alarm=sign.alarm,
+                )
+                for kind, sign in one.signs.items()
+            ],
+        )
+        for one in found.people
+    ]
+    return PeopleTest(
+        wanted=found.wanted,
+        better=round(found.better, 3),
+        worse=round(found.worse, 3),
+        tested=found.tested,
+        people=people,
+    )
 
 
 def _repeated(connection: Connection) -> list[SelfAgreement]:

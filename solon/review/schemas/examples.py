@@ -185,6 +185,7 @@ STATISTICS: JsonDict = {
     "agreed": None,
     "agreement": None,
     "repeated": None,
+    "test": None,
 }
 AUDIT_PAGE: JsonDict = {
     "entries": [

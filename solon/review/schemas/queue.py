@@ -390,6 +390,72 @@ class ReviewerStats(Wire):
     revoked: bool
 
 
+class SignOut(Wire):
+    """A sign that a person may not read.
+
+    Attributes:
+        kind: hurried, place, key or follows.
+        told: what it says of the person.
+        n: answers that could show it.
+        count: answers that did.
+        p: exact p-value, adjusted for the number of people.
+        alarm: a lead should look.
+    """
+
+    kind: str
+    told: str
+    n: int
+    count: int
+    p: float
+    alarm: bool
+
+
+class PersonTest(Wire):
+    """One person's answers to golden questions against the wanted level, and how they answer.
+
+    Attributes:
+        id: the person's id.
+        name: the person's name.
+        n: golden questions answered.
+        right: golden questions answered rightly.
+        interval: exact 95% interval of that rate.
+        p: two-sided exact p-value against the wanted level, adjusted for the number of people.
+        verdict: in words: meets it, does not meet it, or cannot tell yet, with how many more it takes.
+        power_better: how often so many answers tell somebody at `better`.
+        power_worse: how often so many answers tell somebody at `worse`.
+        signs: hurried, place, key and follows.
+    """
+
+    id: Id
+    name: str
+    n: int
+    right: int
+    interval: list[float]
+    p: float
+    verdict: str
+    power_better: float
+    power_worse: float
+    signs: list[SignOut]
+
+
+class PeopleTest(Wire):
+    """Everybody's test. Nothing follows from it by itself.
+
+    Attributes:
+        wanted: share of golden questions that a person shall answer rightly.
+        better: the level above it at which power is stated.
+        worse: the level below it at which power is stated.
+        tested: people who answered any golden question.
+        people: everybody, by name.
+    """
+
+    wanted: float
+    better: float
+    worse: float
+    tested: int
+    people: list[PersonTest]
+
+
 class RunStats(Wire):
     """A run in figures.
 
@@ -491,6 +557,7 @@ class Statistics(Wire, json_schema_extra=example(examples.STATISTICS)):
         agreed: how many of these agreed.
         agreement: that share's exact 95% interval; null of none.
         repeated: who was asked the same again, for leads only.
+        test: everybody against the wanted level, and who may not read; for leads only.
     """
 
     queue: QueueCounts
@@ -501,6 +568,7 @@ class Statistics(Wire, json_schema_extra=example(examples.STATISTICS)):
     agreed: int | None = None
     agreement: list[float] | None = None
     repeated: list[SelfAgreement] | None = None
+    test: PeopleTest | None = None
 
 
 class LawOut(Wire, json_schema_extra=example(examples.LAW)):

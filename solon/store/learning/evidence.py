@@ -14,6 +14,7 @@ from solon.questions import Question, question_of
 from solon.store.reviewing.overlaps import half_of
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.run_row import RunRow
+from solon.store.runs.runs import KNOWN_RUN
 from solon.store.runs.verdicts import against_on, panel_votes, votes_on
 from solon.store.tables import (
     adjudications,
@@ -370,9 +371,11 @@ def count_learnable(
 
 def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
     """The ids of the runs of the same recipe and configuration, whose panel, law and prompts are therefore the run's
-    own.
+    own; without known questions, whose answers were learned from where they were first given, or nowhere.
     """
-    query = select(runs.c.id).where(runs.c.recipe == run.recipe, runs.c.config_id == run.config_id)
+    query = select(runs.c.id).where(
+        runs.c.recipe == run.recipe, runs.c.config_id == run.config_id, runs.c.status != KNOWN_RUN
+    )
     return list(connection.execute(query).scalars())
 
 

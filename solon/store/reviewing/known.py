@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, exists, func, or_, select, union
 
 from solon.questions import question_of
 from solon.store.database import clock
@@ -21,9 +21,9 @@ from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
 from solon.store.reviewing.disagreements import outcome_of, text_ids
 from solon.store.reviewing.experts import ExpertRow
-from solon.store.reviewing.repeats import Repeating, next_repeat
+from solon.store.reviewing.repeats import Repeating, has_seen, next_repeat
 from solon.store.reviewing.review_rows import KNOWN, ReviewRow
-from solon.store.tables import assignments, decisions, items, reviews, seeds
+from solon.store.tables import adjudications, assignments, decisions, items, reviews, seeds
 from solon.store.tables import known_items as known
 from solon.store.tables.people import Review
 
@@ -96,6 +96,8 @@ def _make(
     query = query.where(
         known.c.purpose == purpose, known.c.retired_at.is_(None), ~_was_asked(expert.actor, since)
     )
+    if purpose == "golden":
+        query = query.where(~_is_own(expert.actor))
     fitting = [dict(row) for row in connection.execute(query).mappings()]
     if not fitting:
         return None
@@ -113,6 +115,43 @@ def _was_asked(actor: str, since: float) -> ColumnElement[bool]:
         assignments.c.actor == actor,
         assignments.c.opened_at > since,
     )
+
+
+ANSWERED = ("decided", "vote", "second", "late", "escalated", "undone")
+"""States of an assignment whose person has answered the question, whether or not the answer stands."""
+
+
+def own_answers(actor: str | None = None) -> CompoundSelect[Any]:
+    """Who answered or ruled on which question in ordinary work (`content_hash`, `actor`); of one person, or of all."""
+    ordinary = reviews.c.kind.not_in(KNOWN)
+    answered = (
+        select(reviews.c.content_hash, assignments.c.actor)
+        .join(assignments, assignments.c.review_id == reviews.c.id)
+        .where(ordinary, assignments.c.state.in_(ANSWERED))
+    )
+    decided = (
+        select(decisions.c.content_hash, decisions.c.actor)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(ordinary)
+    )
+    ruled = select(adjudications.c.content_hash, adjudications.c.actor).where(
+        adjudications.c.actor.is_not(None)
+    )
+    parts = ((answered, assignments.c.actor), (decided, decisions.c.actor), (ruled, adjudications.c.actor))
+    return union(*(part if actor is None else part.where(who == actor) for part, who in parts))
+
+
+def _is_own(actor: str) -> ColumnElement[bool]:
+    """Whether a known question is one that this person answered, or saw the panel's votes on, in ordinary work: what
+    they say to it would not tell how reliable they are."""
+    own = own_answers(actor).subquery()
+    asked = reviews.alias("ordinary")
+    seen = exists().where(
+        asked.c.content_hash == known.c.content_hash,
+        asked.c.kind.not_in(KNOWN),
+        has_seen(actor, asked.c.item_id, clock.now()),
+    )
+    return or_(known.c.content_hash.in_(select(own.c.content_hash)), seen)
 
 
 def _insert_review(connection: Connection, expert: ExpertRow, row: dict[str, Any]) -> str:

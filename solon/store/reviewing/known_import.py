@@ -62,7 +62,7 @@ def import_known(
     checked = [_check(seed, schema, purpose) for _, seed in rows]
     added = 0
     with store.transaction() as connection:
-        run = _known_run(connection, recipe, pins, by)
+        run = known_run(connection, recipe, pins, by)
         marks = Tombstones(store, connection)
         for (position, _), (seed, choice, place, why) in zip(rows, checked, strict=True):
             kind = marks.refuse(seed, seed_identity(store, seed)[0])
@@ -123,7 +123,8 @@ def _check(seed: SeedRow, schema: str, purpose: str) -> tuple[SeedRow, str | Non
     return bare, choice, None, why
 
 
-def _known_run(connection: Connection, recipe: str, pins: Pins, by: str) -> RunRow:
+def known_run(connection: Connection, recipe: str, pins: Pins, by: str) -> RunRow:
+    """The run of a recipe that holds its known questions; it is made where there is none."""
     query = select(runs.c.id).where(runs.c.status == KNOWN_RUN, runs.c.recipe == recipe)
     found = connection.execute(query.limit(1)).scalar_one_or_none()
     if found is None:

@@ -92,7 +92,7 @@ def _answered_long_ago(actor: str, how: Repeating) -> Any:
             runs.c.status.not_in(UNLISTED),
             ~_was_asked(actor, now - how.after),
             ~_was_asked(actor, now - how.golden_after, "golden"),
-            ~_has_seen(actor, reviews.c.item_id, now),
+            ~has_seen(actor, reviews.c.item_id, now),
         )
     )
 
@@ -108,7 +108,7 @@ def _was_asked(actor: str, since: float, kind: str | None = None) -> ColumnEleme
     )
 
 
-def _has_seen(actor: Any, item_id: Any, until: Any) -> ColumnElement[bool]:
+def has_seen(actor: Any, item_id: Any, until: Any) -> ColumnElement[bool]:
     """Had this person read the panel's votes on an item, or others' answers, by then?"""
     shown = reviews.alias()
     revealed = exists().where(
@@ -175,7 +175,7 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
     blind = or_(
         decisions.c.counts,
         (reviews.c.kind == REPEAT)
-        & ~_has_seen(decisions.c.actor, decisions.c.item_id, decisions.c.decided_at),
+        & ~has_seen(decisions.c.actor, decisions.c.item_id, decisions.c.decided_at),
     )
     query = (
         select(
