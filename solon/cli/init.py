@@ -148,7 +148,10 @@ def init(
         str | None, typer.Option(metavar="FIELD", help=f"{', '.join(FIELDS)}. [general]")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to; default: FIELD-PRESET.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where to; default: FIELD-PRESET, or PRESET where it has seeds of its own."
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="PROVIDER:MODEL", help=f"Who drafts and judges. [{DEFAULT_MODEL}]")

@@ -32,6 +32,9 @@ ALIASES = {
 """Column of a vote -> headers that mean it, the first that is there."""
 
 
+MAX_LINE = 1 << 20
+
+
 @dataclass(slots=True)
 class Votes:
     """The votes of a file, and what was wrong with its rows.
@@ -147,6 +150,17 @@ def write_seeds(found: Votes, file: Path, texts: Path | None, output: Path, max_
         BadRow(found.lines[item], f"item: {item!r:.60} is left out, {where}", "") for item in missing
     ]
     return len(written)
+
+
+def holds_votes(file: Path) -> bool:
+    """Whether a file is one that `write_seeds` wrote, by its first line."""
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        first = lines.readline(MAX_LINE)
+    try:
+        row = json.loads(first) if first.strip() else {"verdicts": []}
+    except ValueError:
+        return False
+    return isinstance(row, dict) and "verdicts" in row
 
 
 def _with_text(found: Votes, file: Path, max_chars: int) -> Iterator[tuple[str, dict[str, Any]]]:

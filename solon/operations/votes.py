@@ -12,7 +12,7 @@ from solon.errors import SeedError, UsageError
 from solon.formats.containers import check_target
 from solon.formats.seed_files import sum_up
 from solon.formats.seeds import write_bad_rows
-from solon.formats.votes import Votes, read_votes, write_seeds
+from solon.formats.votes import Votes, holds_votes, read_votes, write_seeds
 from solon.questions import LABELLED
 from solon.workspace.seeds import without_values
 
@@ -86,6 +86,11 @@ def import_votes(
     check_target(target)
     if target.resolve() in {one.resolve() for one in (file, by_id) if one is not None}:
         raise UsageError(f"{target} is the file that is read", next_step="write another one with --output")
+    if target.is_file() and not holds_votes(target):
+        raise UsageError(
+            f"{target} is there already, and holds seeds without votes",
+            next_step="write another one with --output",
+        )
     most = workspace.config.seeds.max_chars
     votes = read_votes(file, question.outcomes, most)
     if not votes.cast:

@@ -77,7 +77,7 @@ def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart
     config = runs.config_payload(connection, run.config_id)
     own = evaluation.accepted(connection, [run.id])
     findings = Counter(
-        (cast.vote.seat, plain_model(cast.vote.judge), cast.call_id is not None)
+        (cast.vote.seat, plain_model(cast.vote.judge), cast.recorded)
         for cast in evaluation.paid_votes(connection, [run.id])
     )
     routing = config.get("routing", {})
@@ -95,8 +95,8 @@ def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart
         stale=sum(row.stale for row in own),
         decided=sum(row.route == "decided" for row in own),
         models=_models(connection, run.id),
-        judges=tuple(f"{seat} [{judge}]" for seat, judge, called in sorted(findings) if called),
-        recorded=sum(number for (_, _, called), number in findings.items() if not called),
+        judges=tuple(f"{seat} [{judge}]" for seat, judge, came in sorted(findings) if not came),
+        recorded=sum(number for (_, _, came), number in findings.items() if came),
         protocol={name: routing[name] for name in kept if name in routing},
         versions={
             name: counts.count_by(connection, [run.id], column)

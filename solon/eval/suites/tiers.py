@@ -76,7 +76,9 @@ def evaluate(material: Material) -> Tiers:
         for run in material.runs:
             for answer, record in audited_records(connection, run):
                 agreed[_name(record.tier, record.route)].append(agrees(answer, record))
+        made = sum(row["calls"] for row in counts.count_calls(connection, [run.id for run in material.runs]))
     rows = [row for of_name in by_name.values() for row in of_name]
+    beside = made - sum(row["calls"] for row in rows)
     n = sum(row["records"] for row in rows)
     alone = n - sum(row["records"] for row in rows if row["route"] in BY_PEOPLE)
     return Tiers(
@@ -93,6 +95,9 @@ def evaluate(material: Material) -> Tiers:
         ),
         without_people=rate(alone, n, "there are no records in force"),
         **_costs(rows),
+        notes=(f"{beside} further calls were made for items without a record, such as those that wait",)
+        if beside
+        else (),
     )
 
 

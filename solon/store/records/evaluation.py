@@ -252,6 +252,7 @@ class PaidVote:
         call_id: the call; None where the vote was recorded elsewhere.
         cost: price of the call; None where it is not known.
         tokens: tokens of the call, read and written.
+        recorded: it was given elsewhere, and came with the seed.
     """
 
     what: Shown
@@ -259,6 +260,7 @@ class PaidVote:
     call_id: str | None
     cost: float | None
     tokens: int
+    recorded: bool
 
 
 def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidVote]:
@@ -279,6 +281,7 @@ def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidV
             call_id=row.call_id,
             cost=row.cost,
             tokens=int(row.tokens or 0),
+            recorded=row.call_id is None and not row.basis,
         )
 
 
