@@ -22,8 +22,8 @@ NAMED = 6
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
 Suites: agreement, audit, drift, judges, confusions, tiers, quality, diversity, duplicates, contamination, downstream,
-compare, scores, replay; further ones come from packages by the entry point `solon.suites`. `scores`, `replay` and `labels`,
-which checks the labels of a file, have options of their own (--help).
+compare, scores, replay; further ones come from packages by the entry point `solon.suites`. `scores`, `replay` and
+`labels`, which checks the labels of a file, have options of their own (--help).
 """
 
 
