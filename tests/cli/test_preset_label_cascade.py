@@ -17,7 +17,7 @@ from solon import Project
 
 Cli = Callable[..., Any]
 KILLER = '''
-"""A judge of the second tier that ends the process at its second text, the first time."""
+"""A judge of the second tier that ends the process at its first text, the first time."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ SEEN = Path("seen")
 def strong(answer: str, labels: list[str]) -> str:
     count = len(SEEN.read_text()) if SEEN.exists() else 0
     SEEN.write_text("x" * (count + 1))
-    if count == 1:
+    if count == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return labels[len(answer) % len(labels)]
 '''
@@ -55,9 +55,9 @@ def edit(old: str, new: str) -> None:
 
 
 def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> None:
-    (home / "killer.py").write_text(KILLER)
+    (home / "stopping_judge.py").write_text(KILLER)
     edit("[routing]", "[routing]\naudit_share = 0.5")
-    edit('model = "strong"\ntier = 2', 'python = "killer:strong"\ntier = 2')
+    edit('model = "strong"\ntier = 2', 'python = "stopping_judge:strong"\ntier = 2')
     words = [sys.executable, "-m", "solon", *RUN]
     killed = subprocess.run(words, cwd=home, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -71,11 +71,11 @@ def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> N
     ada = solon("expert", "add", "ada", "--json").json["token"]
     with Project("sqlite:///solon.db", expert=ada) as project:
         waiting = solon("review", "list", "--json").json["reviews"]
-        for kind in ("audit", "pilot"):
-            row = next(row for row in waiting if row["kind"] == kind)
+        audits = [row for row in waiting if row["kind"] == "audit"][:1]
+        for row in [*audits, next(row for row in waiting if row["kind"] == "pilot")]:
             project.decide(row["id"], "card", rationale="It is the card itself.")
         audited = [tier.agreement.n for tier in project.evaluate("tiers").tiers]
-    assert sum(audited) == 1, "an audit speaks of the tier whose record it was"
+    assert sum(audited) == len(audits), "an audit speaks of the tier whose record it was"
     assert solon("resume").code in (0, 3)
     told = solon("eval", "tiers")
     assert "a person" in told.out

@@ -39,7 +39,7 @@ RULE = """
 [[rules]]
 name = "sofa"
 label = "delivery"
-python = "killer:sofa"
+python = "stopping_rule:sofa"
 
 [classifier]"""
 
@@ -69,7 +69,7 @@ def test_rules_are_tried_before_any_run(solon: Cli, home: Path) -> None:
 
 
 def test_it_is_killed_resumed_weighed_answered_and_exported(solon: Cli, home: Path) -> None:
-    (home / "killer.py").write_text(KILLER)
+    (home / "stopping_rule.py").write_text(KILLER)
     config = home / "solon.toml"
     config.write_text(config.read_text().replace("\n[classifier]", RULE))
     words = [sys.executable, "-m", "solon", "run", "label-panel", "--seeds", "seeds.jsonl"]
