@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -23,6 +22,7 @@ from solon.agents.calls import Ask
 from solon.agents.judge import Verdict
 from solon.consensus.panel import ABSTAIN, SILENT
 from solon.errors import ConfigError
+from solon.questions import nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -270,17 +270,24 @@ def check_voters(config: Config, asked: Question, recipe: str) -> None:
             f"recipe {recipe!r} sets {asked.shown} texts against each other, and rules and the classifier speak of one",
             next_step="leave [[rules]] and [classifier] out, or let a @judge function compare them",
         )
+    check_rule_labels(config, asked.outcomes)
+    if config.classifier.enabled:
+        as_vectors(config.classifier, [""])
+
+
+def check_rule_labels(config: Config, outcomes: Sequence[str]) -> None:
+    """Check that every rule votes for an outcome.
+
+    Raises:
+        ConfigError: naming the first that does not, and the nearest outcome.
+    """
     for place, rule in enumerate(config.rules):
-        if rule.label and rule.label not in asked.outcomes:
-            near = get_close_matches(rule.label, asked.outcomes, n=1)
-            right = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(asked.outcomes[:20])}"
+        if rule.label and rule.label not in outcomes:
             raise ConfigError(
                 f"{config.place_of('rules', str(place), 'label')}: the rule {rule.name!r} votes for {rule.label!r}, "
                 "which is no outcome",
-                next_step=right,
+                next_step=nearest(rule.label, outcomes),
             )
-    if config.classifier.enabled:
-        as_vectors(config.classifier, [""])
 
 
 def try_rules(config: Config, texts: Iterable[str]) -> None:

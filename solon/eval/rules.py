@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from solon.agents.voters import check_rule_labels
 from solon.consensus.coverage import QUIET, count_coverage
 from solon.consensus.panel import SILENT
 from solon.errors import UsageError
@@ -156,17 +157,24 @@ def try_rules(config: Config, seeds: Seeds, plugins: Mapping[str, Plugin] | None
 
     Raises:
         UsageError: there are no rules.
-        ConfigError: a pattern runs away on a text, or a function cannot be found.
+        ConfigError: a pattern runs away on a text, a function cannot be found, or a rule votes for what is no label.
         SeedError: the file cannot be read.
     """
     if not config.rules:
         raise UsageError("there are no rules to try", next_step="write [[rules]] in solon.toml")
+    labels = config.label.labels
+    if labels:
+        check_rule_labels(config, labels)
     rows = list(read_rows(seeds, config))
     good = [row for row in rows if isinstance(row, SeedRow)]
     texts = [row.responses[0].text if row.responses else row.input or row.prompt for row in good]
     found = run_sync(_try_on_texts(config, texts, plugins))
     bad = [row for row in rows if isinstance(row, BadRow)]
-    return found.model_copy(update={"notes": tuple(f"not read: {told}" for told in sum_up(bad))})
+    notes = [f"not read: {told}" for told in sum_up(bad)]
+    named = {rule.label for rule in config.rules}
+    if "" not in named and (bare := [label for label in labels if label not in named]):
+        notes.append(f"no rule names {', '.join(bare)}")
+    return found.model_copy(update={"notes": tuple(notes)})
 
 
 async def _try_on_texts(config: Config, texts: Sequence[str], plugins: Mapping[str, Plugin] | None) -> Rules:

@@ -70,6 +70,12 @@ def test_what_is_wrong_is_named() -> None:
     runaway = parse_config({**CONFIG, "rules": [{"name": "x", "label": "card", "regex": "(a+)+$"}]})
     with pytest.raises(ConfigError, match="'x' runs away"):
         try_rules(runaway, ["a" * 5000 + "!"])
+    mistyped = [{"name": "x", "label": "Fee ", "keywords": "fee"}]
+    with pytest.raises(ConfigError, match="votes for 'Fee ', which is no outcome") as error:
+        try_rules(parse_config({**CONFIG, "rules": mistyped}), SEEDS)
+    assert error.value.next_step == "did you mean 'fee'?"
+    bare = try_rules(parse_config({**CONFIG, "rules": CONFIG["rules"][:1]}), SEEDS)
+    assert bare.notes == ("no rule names fee",)
     with pytest.raises(SeedError, match=r"none\.jsonl"):
         try_rules(parse_config(CONFIG), "none.jsonl")
     empty = try_rules(parse_config(CONFIG), [{"id": "e", "prompt": " "}, {"id": "f", "prompt": "card"}])
