@@ -37,7 +37,7 @@ class VotesImport(BaseModel):
         rows: rows that were read.
         bad_rows: rows that were refused.
         refusals: why, a line for each of the commonest reasons with the number of rows and the first lines.
-        bad_rows_file: where these are listed with their reasons; None where there are none.
+        bad_rows_file: beside `output`, where these are listed with their reasons; None where there are none.
         notes: what a reader of the votes should know.
     """
 
@@ -98,7 +98,7 @@ def import_votes(
         raise SeedError(f"{file}: no row is a vote{why}", next_step="see docs/label-adjudicate.md")
     seeds = write_seeds(votes, file, by_id, target, most)
     refused = without_values(workspace.config, votes.bad)
-    bad_file = workspace.bad_rows_file("votes")
+    bad_file = target.with_name(f"{file.stem}.bad-rows.jsonl")
     if refused:
         write_bad_rows(bad_file, refused)
     return VotesImport(

@@ -221,7 +221,10 @@ def test_single_texts_balance_what_is_accepted_and_rejected(tmp_path: Path) -> N
             assert sorted(known_outcomes(connection)[new.actor]) == [False, True]
 
 
-def test_a_forgotten_question_is_asked_no_more(pairs: Any) -> None:
+def test_a_forgotten_question_is_asked_no_more(
+    pairs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where a store on a server keeps its tombstones
     project, *_ = pairs
     found = project.golden.pick(20, source="certain")
     with project.store.connect() as connection:
