@@ -30,9 +30,8 @@ SEEN = Path("seen")
 
 @judge("strong", "1")
 def strong(answer: str, labels: list[str]) -> str:
-    count = len(SEEN.read_text()) if SEEN.exists() else 0
-    SEEN.write_text("x" * (count + 1))
-    if count == 0:
+    if not SEEN.exists():
+        SEEN.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return labels[len(answer) % len(labels)]
 '''
