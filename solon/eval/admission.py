@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from solon.consensus.admission import Standing
-from solon.consensus.model import ConsensusModel
 from solon.errors import UsageError
 from solon.eval.probes import ProbeCost, Probed, ProbeFigure, probe_judges
 from solon.eval.result import ASK_EXPERTS
@@ -16,7 +15,7 @@ from solon.formats.records import plain_model
 from solon.learning.admission import drawn_at_random, speaks_for_all
 from solon.store.learning.evidence import counted_decisions, runs_of_scope
 from solon.store.runs import runs
-from solon.store.runs.certificates import consensus_payload, newest_consensus
+from solon.store.runs.certificates import newest_model
 from solon.store.runs.verdicts import voters_of, votes_on
 
 if TYPE_CHECKING:
@@ -179,10 +178,9 @@ def _read(
         ]
         votes = votes_on(connection, [(one.item_id, one.attempt, one.shown) for one in decided])
         admissions = drawn_at_random(connection, decided, votes, question).admit(config.routing.admit)
-        version = newest_consensus(connection, run.scope)
-        payload = consensus_payload(connection, version) if version else None
+        model = newest_model(connection, run.scope)
     drawn = sum(speaks_for_all(one) for one in decided)
-    weightless = frozenset(ConsensusModel.from_json(payload).refused) if payload else frozenset[str]()
+    weightless = frozenset(model.refused) if model else frozenset[str]()
     return admissions, drawn, len(decided) - drawn, weightless
 
 

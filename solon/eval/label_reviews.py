@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solon.consensus.ballots import Floats
-from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.errors import ConfigError
 from solon.formats.labelled import Labelled
 from solon.store.records import evaluation
+from solon.store.runs.certificates import newest_model
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
@@ -39,8 +39,7 @@ def hear_panels(
     evidence, spoken = np.ones((len(rows), len(labels))), set[int]()
     for run in material.runs:
         with material.store.connect() as connection:
-            payload = evaluation.newest_consensus(connection, run.scope)
-            model = ConsensusModel.from_json(payload) if payload else None
+            model = newest_model(connection, run.scope)
             if model is None or not set(labels) <= set(model.outcomes):
                 continue
             places = _places_shown(connection, run.id, rows)

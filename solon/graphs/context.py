@@ -15,7 +15,7 @@ from solon.agents.case import Case
 from solon.agents.voters import Recorded, Voter
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
-from solon.consensus.traits import Traits, compare_scores
+from solon.consensus.traits import SCORES, Traits, compare_scores
 from solon.graphs.examples import Examples
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
@@ -214,8 +214,10 @@ class ItemContext:
         if not model.texts or len(shown) != 2:
             return Traits(segment)
         pair = [(self.answer(name), *self.own_task(name).values()) for name in shown]
-        scores = [self._scores_of(shown)[name] for name in shown]
-        return Traits(segment, compare_pair(item.content, *pair) | compare_scores(*scores))
+        compared = compare_pair(item.content, *pair)
+        if SCORES in model.texts:
+            compared |= compare_scores(*(self._scores_of(shown)[name] for name in shown))
+        return Traits(segment, compared)
 
     def remember_scores(self, candidate_id: str, scores: Sequence[Mapping[str, float]]) -> None:
         """Keep what each judge of the first tier scored a candidate of the shortlist, for what follows on the same way

@@ -47,10 +47,11 @@ from solon.store.runs.verdicts import RESOLVER
 
 if TYPE_CHECKING:
     from solon.config import Config
-    from solon.config.sections import ReviewersConfig
+    from solon.config.sections import ReviewersConfig, RoutingConfig
     from solon.consensus.reviewers import Reviewer
     from solon.consensus.stop import Stopping
     from solon.learning.classifier import Heard
+    from solon.learning.rounds import Accuracy
     from solon.learning.sample import Sample
     from solon.questions import Question
     from solon.recipes.recipe import Recipe
@@ -181,15 +182,7 @@ def _learn_panel(
     presumed = presumption(recipe.pairing_under(config), question)
     with store.connect() as connection:
         before = certificates.certificate_of(connection, run)
-        scope_runs = learning.runs_of_scope(connection, run)
-        decided = [
-            one
-            for one in learning.counted_decisions(connection, store.key, scope_runs, voted=True)
-            if one.kind == "interrupt" and one.outcome is not None
-        ]
-        usable = _old_enough(decided, everything)
-        if config.routing.in_rounds:
-            usable = let_chosen_teach(connection, store.key, run, usable)
+        decided, usable = _decisions(connection, store.key, run, config, everything)
         fitted = [d for d in usable if not d.held_out]
         known = certificates.newest_consensus(connection, scope)
         last = certificates.learned_from(connection, known) if known else 0
@@ -203,13 +196,7 @@ def _learn_panel(
     model = studied.fit(config, question)
     with store.connect() as connection:
         evidence = know_judged(connection, studied.evidence, model)
-    routing = config.routing
-    block = max(1, routing.review_budget // routing.rounds) if routing.in_rounds else BLOCK
-    stopping = _judge_stopping(question, evidence, model, block)
-    accuracy = None
-    if routing.in_rounds:
-        accuracy = measure_accuracy(evidence, model, partial(_fit_early, question, evidence))
-        stopping = replace(stopping, why=f"{accuracy}; {stopping.why}")
+    stopping, accuracy = _take_stock(question, evidence, model, config.routing)
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
@@ -261,6 +248,33 @@ def _learn_panel(
         confirmed=confirmed,
         why=f"version {number} is in force{untrained}{_unknown_segment(evidence)}",
     )
+
+
+def _decisions(
+    connection: Connection, key: str, run: RunRow, config: Config, everything: bool
+) -> tuple[list[DecidedItem], list[DecidedItem]]:
+    """What people decided of the runs of the same scope, and what of it may be learned from by now."""
+    scope_runs = learning.runs_of_scope(connection, run)
+    decided = [
+        one
+        for one in learning.counted_decisions(connection, key, scope_runs, voted=True)
+        if one.kind == "interrupt" and one.outcome is not None
+    ]
+    usable = _old_enough(decided, everything)
+    if config.routing.in_rounds:
+        usable = let_chosen_teach(connection, key, run, usable)
+    return decided, usable
+
+
+def _take_stock(
+    question: Question, evidence: Evidence, model: ConsensusModel, routing: RoutingConfig
+) -> tuple[Stopping, Accuracy | None]:
+    """Whether further decisions pay; and in rounds how often the version is right on what was drawn at random."""
+    if not routing.in_rounds:
+        return _judge_stopping(question, evidence, model, BLOCK), None
+    stopping = _judge_stopping(question, evidence, model, max(1, routing.review_budget // routing.rounds))
+    accuracy = measure_accuracy(evidence, model, partial(_fit_early, question, evidence))
+    return replace(stopping, why=f"{accuracy}; {stopping.why}"), accuracy
 
 
 def close_round(

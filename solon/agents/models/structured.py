@@ -58,6 +58,10 @@ class UnusableOutput(BadOutput):
         self.text = reply.text
 
 
+OF_NUMBERS = 5
+"""Alternatives that are asked for of each token of an answer in JSON: scores are of five, and all tokens have some."""
+
+
 async def ask(
     model: BaseChatModel,
     capabilities: Capabilities,
@@ -96,7 +100,7 @@ async def ask(
     optional = {"temperature": temperature, "seed": seed, "top_p": top_p, "stop": stop}
     parameters |= {key: value for key, value in optional.items() if value is not None}
     if logprobs and capabilities.gives_logprobs:
-        parameters |= {"logprobs": True, "top_logprobs": top_logprobs}
+        parameters |= {"logprobs": True, "top_logprobs": top_logprobs if schema is None else OF_NUMBERS}
     prompt = list(turns)
     if schema is not None:
         if capabilities.json_schema:

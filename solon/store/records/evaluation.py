@@ -197,13 +197,6 @@ def consensus_of_items(connection: Connection, item_ids: Sequence[str]) -> dict[
     return {item_id: payloads[version] for item_id, version in version_of.items()}
 
 
-def newest_consensus(connection: Connection, scope: str) -> dict[str, Any] | None:
-    """The payload of the newest consensus version of a scope; None where it has none."""
-    query = select(versions.c.payload).where(versions.c.scope == scope).order_by(versions.c.number.desc())
-    payload: dict[str, Any] | None = connection.execute(query.limit(1)).scalar()
-    return payload
-
-
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a record of an attempt chose, and by which route.

@@ -33,7 +33,7 @@ from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.reading import form_in
 from solon.store.reviewing.review_rows import VOTES, ReviewRow, find_review
 from solon.store.reviewing.reviews import set_escalated, store_decision
-from solon.store.runs.certificates import consensus_payload, crowd_scope, newest_consensus
+from solon.store.runs.certificates import crowd_scope, newest_model
 from solon.store.runs.traits import traits_on
 from solon.store.runs.verdicts import against_on, votes_on
 from solon.store.tables import assignments, decisions, items, reviews
@@ -216,8 +216,7 @@ def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig)
 
 def find_crowd(connection: Connection, outcomes: Sequence[str]) -> ConsensusModel | None:
     """What was learned of people who are asked for these labels, newest; None before anything was."""
-    version = newest_consensus(connection, crowd_scope(outcomes))
-    return None if version is None else ConsensusModel.from_json(consensus_payload(connection, version))
+    return newest_model(connection, crowd_scope(outcomes))
 
 
 def merge_votes(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, desc, func, select, update
 
+from solon.consensus.model import ConsensusModel
 from solon.store.database import clock
 from solon.store.database.ids import hash_id, new_id
 from solon.store.database.writer import insert_rows
@@ -149,6 +150,12 @@ def newest_consensus(connection: Connection, scope: str) -> str | None:
     """The id of the newest learned version of a scope, None before the first."""
     query = select(versions.c.id).where(versions.c.scope == scope).order_by(desc(versions.c.number)).limit(1)
     return connection.execute(query).scalar_one_or_none()
+
+
+def newest_model(connection: Connection, scope: str) -> ConsensusModel | None:
+    """The newest learned version of a scope as a model, None before the first."""
+    version = newest_consensus(connection, scope)
+    return None if version is None else ConsensusModel.from_json(consensus_payload(connection, version))
 
 
 def consensus_payload(connection: Connection, consensus_id: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, bindparam, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, select
 
 from solon.consensus.panel import Vote
 from solon.questions import PAIR, Question
@@ -31,29 +31,31 @@ panel_votes = select(verdicts).where(verdicts.c.purpose.is_(None)).subquery("vot
 shortlist_scores = select(verdicts).where(verdicts.c.purpose == SHORTLIST).subquery("shortlist")
 """The scores of shortlists."""
 
-_same = candidates.alias("same")
-_WORST = (
-    select(candidates.c.id, critiques.c.worst, (_same.c.id == candidates.c.id).label("own"))
-    .join(_same, (_same.c.item_id == candidates.c.item_id) & (_same.c.text_id == candidates.c.text_id))
-    .join(critiques, critiques.c.candidate_id == _same.c.id)
-    .where(
-        candidates.c.id.in_(bindparam("ids", expanding=True)),
-        (_same.c.id == candidates.c.id) | (_same.c.attempt < candidates.c.attempt),
-        critiques.c.abstained.is_(None),
+
+def _on_same_text(of: FromClause, of_candidate: str, value: str, told: ColumnElement[bool]) -> Select[Any]:
+    """What is told of candidates (`value` by `id`), and of the same text of the item in earlier attempts (not `own`).
+
+    Args:
+        of: where that is kept, for each candidate in its column `of_candidate`.
+        told: of which rows it is told.
+    """
+    same = candidates.alias("same")
+    return (
+        select(candidates.c.id, of.c[value], (same.c.id == candidates.c.id).label("own"))
+        .join(same, (same.c.item_id == candidates.c.item_id) & (same.c.text_id == candidates.c.text_id))
+        .join(of, of.c[of_candidate] == same.c.id)
+        .where(
+            candidates.c.id.in_(bindparam("ids", expanding=True)),
+            (same.c.id == candidates.c.id) | (same.c.attempt < candidates.c.attempt),
+            told,
+        )
+        .order_by(of.c.id)
     )
-)
+
+
+_WORST = _on_same_text(critiques, "candidate_id", "worst", critiques.c.abstained.is_(None))
 """Built once: the graph asks it for every item that has a candidate which no critic has just seen."""
-_SHORTLISTED = (
-    select(candidates.c.id, shortlist_scores.c.scores, (_same.c.id == candidates.c.id).label("own"))
-    .join(_same, (_same.c.item_id == candidates.c.item_id) & (_same.c.text_id == candidates.c.text_id))
-    .join(shortlist_scores, shortlist_scores.c.a_id == _same.c.id)
-    .where(
-        candidates.c.id.in_(bindparam("ids", expanding=True)),
-        (_same.c.id == candidates.c.id) | (_same.c.attempt < candidates.c.attempt),
-        shortlist_scores.c.scores.is_not(None),
-    )
-    .order_by(shortlist_scores.c.id)
-)
+_SHORTLISTED = _on_same_text(shortlist_scores, "a_id", "scores", shortlist_scores.c.scores.is_not(None))
 
 
 def severities(connection: Connection, candidate_ids: Iterable[str]) -> dict[str, float]:
