@@ -1,6 +1,7 @@
-"""The legislator: reads decisions that the law does not cover and drafts the rule that experts follow in them.
+"""The legislator: reads decisions that the law does not cover and drafts the rule that experts follow in them; and
+reads decided texts of one label and drafts rules that recognise others of it.
 
-What it writes is a draft that cites decisions; a person ratifies it, after its effect was measured.
+What it writes is a draft that rests on decisions; a person ratifies it, after its effect was measured.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.errors import UsageError
 from solon.law.amendments import Document, Edit, apply_edits
-from solon.law.casebook import Worked, render
-from solon.law.documents import Constitution
+from solon.law.casebook import Worked, render, shorten
+from solon.law.documents import MAX_PATTERN, Constitution, Rule
 from solon.store.runs.journal import Outcome
 
 AUTHOR = "legislator"
@@ -27,6 +28,8 @@ MAX_TOKENS = 500
 CASE_CHARS = 700
 CHANGES = 2
 PARTS = 4
+RULES = 3
+TEXT_CHARS = 300
 
 
 class DraftedPart(BaseModel):
@@ -134,6 +137,105 @@ async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model:
     return Drafted(document, cites, "", outcome)
 
 
+class DraftedRule(BaseModel):
+    """A rule as a model writes it: keywords, or a pattern."""
+
+    keywords: list[Annotated[str, Field(max_length=60)]] = Field(default_factory=list, max_length=8)
+    regex: str | None = Field(None, max_length=MAX_PATTERN)
+
+
+class RulesAnswer(BaseModel):
+    """The legislator's rules for one label."""
+
+    reason: str = Field("", max_length=800)
+    rules: list[DraftedRule] = Field(default_factory=list, max_length=RULES)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftedRules:
+    """What the legislator made of the texts of one label.
+
+    Attributes:
+        rules: its rules, each one that can be read.
+        problems: why there are no others, in words.
+    """
+
+    rules: tuple[Rule, ...]
+    problems: tuple[str, ...]
+
+
+async def draft_rules(
+    case: Case,
+    label: str,
+    texts: Sequence[tuple[str, str]],
+    others: Sequence[tuple[str, str]],
+    known: Sequence[Rule],
+    taken: Collection[str],
+    *,
+    model: str,
+) -> DraftedRules:
+    """Let the legislator draft rules that recognise the texts of one label.
+
+    Args:
+        texts: decided texts of the label, each with the reason for the decision, or an empty one.
+        others: decided texts of other labels, likewise.
+        known: rules of the label that there are.
+        taken: names that a new rule may not have.
+        model: the model's name in [models].
+    """
+    values = {"label": label, "texts": _list_texts(texts), "others": _list_texts(others)}
+    known_rules = "\n".join(rule.text for rule in known)
+    prompt = case.prompts["legislator.rules"].render(case.mark, known=known_rules, **values)
+    ask = Ask(
+        role="legislator",
+        seat=f"rules/{label}",
+        model=model,
+        prompt=prompt,
+        max_tokens=MAX_TOKENS,
+        temperature=0.0,
+        seed=case.draw("legislator", "rules", label),
+        schema=RulesAnswer,
+    )
+    outcome, parsed = await case.caller.parsed(ask)
+    if not isinstance(parsed, RulesAnswer):
+        return DraftedRules((), (f"{label}: the legislator gave no answer ({outcome.outcome})",))
+    if not parsed.rules:
+        return DraftedRules((), (f"{label}: the legislator found nothing that sets its texts apart",))
+    rules: list[Rule] = []
+    problems = []
+    for drafted in parsed.rules:
+        try:
+            rules.append(as_rule(drafted, label, {*taken, *(rule.id for rule in rules)}))
+        except ValidationError as error:
+            told = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            problems.append(f"{label}: a drafted rule cannot be used: {told}")
+    return DraftedRules(tuple(rules), tuple(problems))
+
+
+def _list_texts(texts: Sequence[tuple[str, str]]) -> str:
+    lines = []
+    for text, reason in texts:
+        lines.append(f"- {shorten(text, TEXT_CHARS)}")
+        if reason.strip():
+            lines.append(f"  because: {shorten(reason, TEXT_CHARS)}")
+    return "\n".join(lines)
+
+
+def as_rule(drafted: DraftedRule, label: str, taken: Collection[str]) -> Rule:
+    """A rule that a model wrote, checked as if a person had written it, under a name that nothing else has.
+
+    Of one with both keywords and a pattern the keywords stay, which are the plainer.
+
+    Raises:
+        ValidationError: it says nothing, or its pattern cannot be read.
+    """
+    keywords = list(dict.fromkeys(word for word in drafted.keywords if word.strip()))
+    wanted = slug(f"{label} {' '.join(keywords[:1])}", "")
+    free = (wanted, *(f"{wanted[:36]}-{number}" for number in range(2, 1000)))
+    name = next(name for name in free if name not in taken)
+    return Rule(id=name, label=label, keywords=keywords, regex="" if keywords else drafted.regex or "")
+
+
 def as_edit(change: DraftedEdit, base: Document, decisions: Collection[str] = ()) -> Edit:
     """A change that a model wrote, as an edit of `base` that is checked as if a person had written it.
 
@@ -148,20 +250,20 @@ def as_edit(change: DraftedEdit, base: Document, decisions: Collection[str] = ()
     """
     plain = change.model_dump(exclude_none=True, exclude={"into", "anchors"})
     name = "" if change.id in decisions else change.id
-    if change.action == "reword" and _slug(name, change.text or "") not in base.ids():
+    if change.action == "reword" and slug(name, change.text or "") not in base.ids():
         plain["action"] = "add"
     if change.anchors:
         plain["anchors"] = dict(enumerate(change.anchors, 1))
     if change.action == "split":
-        plain["into"] = [{"id": _slug(part.id, part.text), "text": part.text} for part in change.into]
-    return Edit.model_validate({**plain, "id": _slug(name, change.text or "")})
+        plain["into"] = [{"id": slug(part.id, part.text), "text": part.text} for part in change.into]
+    return Edit.model_validate({**plain, "id": slug(name, change.text or "")})
 
 
-def _slug(name: str, text: str) -> str:
+def slug(name: str, text: str) -> str:
     """An id as documents have them; where `name` holds none, from the first words of the text that it names."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     words = re.findall(r"[a-z0-9]+", plain)
     if not words and text:
-        return _slug(" ".join(text.split()[:4]), "")
-    slug = "-".join(words)
-    return (slug if slug[:1].isalpha() else f"rule-{slug}")[:40].strip("-")
+        return slug(" ".join(text.split()[:4]), "")
+    joined = "-".join(words)
+    return (joined if joined[:1].isalpha() else f"rule-{joined}")[:40].strip("-")

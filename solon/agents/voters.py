@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from solon.config import Config
     from solon.config.sections import ClassifierConfig, RuleConfig
     from solon.consensus.classifier import Classifier
+    from solon.law.documents import Rule as LawRule
     from solon.questions import Question
 
 MATCH_SECONDS = 0.1
@@ -232,6 +233,37 @@ def said_by_shares(outcomes: Sequence[str], shares: Sequence[float]) -> dict[str
     best = max(range(len(outcomes)), key=lambda place: shares[place])
     told = {outcome: round(share, 6) for outcome, share in zip(outcomes, shares, strict=True)}
     return {"outcome": outcomes[best], "shares": told}
+
+
+def as_config(rule: LawRule) -> RuleConfig:
+    """A ratified or drafted rule as one of `[[rules]]`."""
+    from solon.config.sections import RuleConfig
+
+    return RuleConfig(name=rule.id, label=rule.label, keywords=tuple(rule.keywords), regex=rule.regex or None)
+
+
+def with_rules(config: Config, ratified: Sequence[LawRule], question: Question) -> Config:
+    """The configuration with the ratified rules that can vote on a question behind its own `[[rules]]`: those whose
+    label is an outcome, where it shows one text. A rule that stands in both is one voter.
+
+    Raises:
+        ConfigError: two rules of one name say different things.
+    """
+    known = {rule.name: rule for rule in config.rules}
+    added = []
+    for rule in ratified if question.shown == 1 else ():
+        if rule.label not in question.outcomes:
+            continue
+        voter = as_config(rule)
+        own = known.get(rule.id)
+        if own is None:
+            added.append(voter)
+        elif own.model_copy(update={"tier": voter.tier}) != voter:
+            raise ConfigError(
+                f"the rule {rule.id!r} of [[rules]] says something else than the ratified rule of that name",
+                next_step="give it another name in [[rules]]",
+            )
+    return config.model_copy(update={"rules": (*config.rules, *added)}) if added else config
 
 
 def voters_beside(config: Config, trained: Mapping[str, Any] | None = None) -> tuple[Voter, ...]:

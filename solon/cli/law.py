@@ -14,7 +14,7 @@ from solon.display.text import clean
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from solon.law.documents import Constitution, Rubric
+    from solon.law.documents import Constitution, Rubric, RuleBook
 
 Kind = Literal["constitution", "rubric"]
 NameArgument = Annotated[
@@ -102,7 +102,7 @@ def _show(kind: Kind, name: str | None, store: str | None, file: Path | None, js
 
 def _from_store(
     kind: Kind, wanted: str, store: str | None, file: Path | None
-) -> Constitution | Rubric | None:
+) -> Constitution | Rubric | RuleBook | None:
     """The version that the store has of a name; None where it has none."""
     from solon.errors import NoStore
     from solon.store.database.store import Store

@@ -1,4 +1,4 @@
-"""How law changes from the command line: diff, history, import, propose, impact, ratify; for both kinds of document."""
+"""How law changes from the command line: diff, history, import, propose, impact, ratify; for every kind of document."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from solon.store.runs.laws import LawVersion
 
 BELONGINGS_SHOWN = 20
+FREE = "next: solon rules impact {id} (it replays stored texts and verdicts, and asks no model)"
 AmendmentArgument = Annotated[
     str, typer.Argument(metavar="AMENDMENT", help="An amendment's id or its beginning.")
 ]
@@ -54,8 +55,8 @@ OverrideOption = Annotated[
 
 
 def add_commands(group: typer.Typer) -> None:
-    """Add the commands that change law to a group; the same functions serve `solon constitution` and `solon
-    rubric`, and the group's name says which it is."""
+    """Add the commands that change law to a group; the same functions serve `solon constitution`, `solon rubric` and
+    `solon rules`, and the group's name says which it is."""
     for name, command in (
         ("diff", diff),
         ("history", history),
@@ -180,6 +181,7 @@ def propose(
         print_json({"amendments": [_plain(a) for a in made], "problems": problems})
         return
     told = problems or ([] if made else ["no cluster of decisions calls for a rule"])
+    told += [FREE.format(id=a.id) for a in made if a.kind == "rules"]
     typer.echo("\n".join([*(_spell(amendment, 0) for amendment in made), *(clean(p) for p in told)]))
 
 
@@ -208,9 +210,8 @@ def ratify(
 
 def _law(context: typer.Context, project: Project) -> Law:
     """The kind of law of the group in which a command was called."""
-    group = context.parent
-    is_rubric = group is not None and group.info_name == "rubric"
-    return project.rubrics if is_rubric else project.constitutions
+    kinds: dict[str | None, Law] = {"rubric": project.rubrics, "rules": project.rulebook}
+    return kinds.get(context.parent.info_name if context.parent else None, project.constitutions)
 
 
 def _told(standing: Standing) -> str:
@@ -253,6 +254,18 @@ def _plain(amendment: AmendmentRow) -> dict[str, Any]:
     }
 
 
+def _spell_rules(found: dict[str, Any]) -> list[str]:
+    """The figures of each new rule, where an amendment is of rules."""
+    lines = []
+    for rule in found.get("rules", ()):
+        low, high = rule["precision"]
+        lines.append(
+            f"  rule {rule['id']}: matches {rule['spoke']} of {rule['n']} unseen decisions, right on {rule['right']} "
+            f"({low:.2f} to {high:.2f}), against another rule on {rule['conflicts']}; {rule['says']}"
+        )
+    return lines + [f"  repealed: {name}" for name in found.get("repealed", ())]
+
+
 def _spell(amendment: AmendmentRow, flips: int) -> str:
     lines = [
         f"amendment {amendment.id}: {amendment.name} -> {amendment.document.version} ({amendment.state})"
@@ -268,6 +281,7 @@ def _spell(amendment: AmendmentRow, flips: int) -> str:
                     f"  {part}: {figures['before']:.0%} -> {figures['after']:.0%} of {figures['n']} "
                     f"({figures['gained']} gained, {figures['lost']} lost, change {low:+.0%} to {high:+.0%})"
                 )
+        lines += _spell_rules(found)
         lines.append(f"  {found['verdict']}: {found['why']}")
         lines.append(
             f"  {found['calls']} calls made, {found['from_journal']} known; {flips} flips to look at"

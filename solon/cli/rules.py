@@ -1,4 +1,4 @@
-"""`solon rules`: what the rules cover, where they conflict, and how often they are right."""
+"""`solon rules`: what the rules cover, where they conflict, how often they are right; and rules as law."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from solon.cli import lawmaking
 from solon.cli.evaluate import to_json
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project, read_config
 from solon.cli.terminal import console, print_json
@@ -20,12 +21,18 @@ NAMED = 2
 """Of the rules that one speaks against, so many are named."""
 
 
+group = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+
+
 def register(app: typer.Typer) -> None:
     """Add `solon rules` to the command line."""
-    app.command("rules")(rules)
+    lawmaking.add_commands(group)
+    app.add_typer(group, name="rules")
 
 
+@group.callback()
 def rules(
+    context: typer.Context,
     seeds: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Try the configured rules on these texts; no store, no model."),
@@ -39,6 +46,8 @@ def rules(
 
     Example: solon rules --seeds texts.jsonl
     """
+    if context.invoked_subcommand is not None:
+        return
     if seeds is not None:
         from solon.eval.rules import try_rules
 
@@ -50,6 +59,30 @@ def rules(
         print_json(to_json(found))
     else:
         show_rules(found)
+
+
+@group.command("show")
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="[NAME]", help="rules@VERSION, an id, or an amendment; default: in force."),
+    ] = "",
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print the ratified rules, or those of a draft, as YAML; copy it to propose the next version.
+
+    Example: solon rules show
+    """
+    from solon.law.documents import dump_yaml
+
+    with open_project(store, config) as project:
+        document = project.rulebook.show(name or None)
+    if json:
+        print_json({"fingerprint": document.fingerprint(), **document.model_dump(mode="json")})
+    else:
+        typer.echo(clean(dump_yaml(document)), nl=False)
 
 
 def show_rules(found: Rules) -> None:

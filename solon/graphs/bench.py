@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from solon.agents import judge as judges
 from solon.agents.calls import Meter, ModelPool
+from solon.agents.voters import with_rules
 from solon.config import Config
 from solon.consensus.panel import Consensus
 from solon.graphs.context import ItemContext
@@ -21,13 +22,14 @@ from solon.graphs.contexts import Contexts
 from solon.graphs.nodes.judge import judge_shown
 from solon.law import impact
 from solon.law.amendments import Document
-from solon.law.documents import Constitution, Rubric
+from solon.law.documents import Rubric
 from solon.prompts.library import PromptLibrary
 from solon.recipes.registry import Recipes
 from solon.store.database.store import Store
 from solon.store.lawmaking.precedents import PrecedentRow, judged_at
 from solon.store.lawmaking.trial_runs import open_bench
 from solon.store.runs.items import load_items
+from solon.store.runs.laws import rules_in_force
 from solon.store.runs.runs import config_payload, find_run
 
 if TYPE_CHECKING:
@@ -95,14 +97,18 @@ class Bench:
         with self.store.connect() as connection:
             run = find_run(connection, row.run_id)
             pinned = config_payload(connection, run.config_id).get("plugins") or {}
+            ratified = rules_in_force(connection).rules
         with self.store.transaction() as connection:
             run_id, item_id = open_bench(self.store, connection, run, row.item_id)
         if row.run_id not in self._contexts:
             recipe = self._recipes.of_run(run.recipe, pinned, run.id)
             templates = self._recipes.find(run.recipe).templates
             self._prompts[row.run_id] = PromptLibrary(self.config.prompts_dir, recipe=templates)
+            config = self.config
+            if recipe.has_panel:
+                config = with_rules(config, ratified, recipe.question.asked(config))
             self._contexts[row.run_id] = Contexts(
-                self.store, run, recipe, self.config, self.pool, self.meter, known=[run.id]
+                self.store, run, recipe, config, self.pool, self.meter, known=[run.id]
             )
         item = load_items(self.store, [row.item_id])[0]
         context = self._contexts[row.run_id].make(
@@ -189,7 +195,7 @@ class Bench:
     ) -> Consensus:
         """The panel's consensus on the candidates shown under this law; the other document stays as the item
         had it."""
-        kept: dict[str, Constitution | Rubric] = {law.kind: law}
+        kept: dict[str, Document] = {law.kind: law}
         case = replace(context.case, **kept)  # type: ignore[arg-type]
         under = replace(context, case=case)
         return context.weigh(await judge_shown(under, shown, round=round_, pair=pair), shown)

@@ -1,4 +1,4 @@
-"""Changes of a constitution or rubric: read from a file, applied, numbered, and warned about. Pure.
+"""Changes of a constitution, a rubric or rules: read from a file, applied, numbered, and warned about. Pure.
 
 An amendment is the whole next document; edits are the short way to write one.
 """
@@ -18,11 +18,13 @@ from solon.law.documents import (
     Change,
     Constitution,
     Criterion,
+    Keyword,
     LawModel,
     Line,
     Note,
     Principle,
     Rubric,
+    RuleBook,
     Scope,
     Slug,
     _explain,
@@ -31,8 +33,8 @@ from solon.law.documents import (
 from solon.law.yaml_text import Loader
 from solon.reading import why_unreadable
 
-Document = Constitution | Rubric
-Kind = Literal["constitution", "rubric"]
+Document = Constitution | Rubric | RuleBook
+Kind = Literal["constitution", "rubric", "rules"]
 ALIKE = 0.6
 """Word overlap (Jaccard) from which two principles say nearly the same."""
 LAST = 999
@@ -63,7 +65,7 @@ class SplitPart(LawModel):
 
 class Edit(LawModel):
     """One change of a document. Principles can be added, reworded, reordered, retired and split; criteria
-    likewise, and they can have an anchor or their weight changed.
+    likewise, and they can have an anchor or their weight changed. Rules can be added, reworded and retired.
 
     Attributes:
         action: what is done; `anchor` and `weight` are for criteria only.
@@ -75,6 +77,9 @@ class Edit(LawModel):
         weight: of an added criterion (None: 1), or the new weight.
         anchors: of an added criterion, text by score.
         into: the parts of a split; what is divided is retired, and each part says what it came from.
+        label: of a rule, what it votes for.
+        keywords: of a rule, the words or phrases that it looks for.
+        regex: of a rule, the pattern that it looks for.
     """
 
     action: Literal["add", "reword", "reorder", "retire", "split", "anchor", "weight"]
@@ -86,6 +91,9 @@ class Edit(LawModel):
     weight: float | None = Field(None, gt=0, le=100, strict=False, allow_inf_nan=False)
     anchors: dict[int, Line] | None = None
     into: list[SplitPart] = Field(default_factory=list, max_length=MOST_PARTS)
+    label: Line | None = None
+    keywords: list[Keyword] = Field(default_factory=list)
+    regex: str = ""
 
     @model_validator(mode="after")
     def _complete(self) -> Edit:
@@ -97,7 +105,7 @@ class Edit(LawModel):
             "weight": ("weight",),
         }
         for name in needs.get(self.action, ()):
-            if getattr(self, name) is None:
+            if getattr(self, name) is None and not (self.keywords or self.regex):
                 raise ValueError(f"{self.action} needs {name!r}")
         if (self.action == "split") != bool(self.into):
             raise ValueError("'into' says what a split divides it into, and belongs to no other action")
@@ -110,7 +118,7 @@ class AmendmentFile(LawModel):
     """An amendment as a person writes it: what is changed, why, and on which decisions it rests.
 
     Attributes:
-        kind: whether it changes a constitution or a rubric.
+        kind: whether it changes a constitution, a rubric or rules.
         amends: name of the document.
         scope: of the version that it amends.
         reason: why, in words; it must not be empty.
@@ -163,6 +171,8 @@ def apply_edits(base: Document, edits: Sequence[Edit], *, author: str, reason: s
     for edit in edits:
         if isinstance(base, Constitution):
             _edit_principles(content["principles"], edit)
+        elif isinstance(base, RuleBook):
+            _edit_rules(content["rules"], edit)
         else:
             _edit_criteria(content["criteria"], edit)
     return next_version(base, content, author=author, reason=reason)
@@ -193,6 +203,8 @@ def next_version(base: Document, content: dict[str, Any], *, author: str, reason
 
 def _with_lineage(base: Document, content: dict[str, Any]) -> dict[str, Any]:
     """What a part once came from is history: a draft cannot rewrite it."""
+    if isinstance(base, RuleBook):
+        return content
     name = "principles" if isinstance(base, Constitution) else "criteria"
     origin = {part.id: part.split_from for part in parts_of(base)}
     parts = [{**part, "split_from": origin.get(part["id"], part.get("split_from"))} for part in content[name]]
@@ -213,7 +225,10 @@ def _check_splits(base: Document, draft: Document) -> None:
 
 
 def parts_of(document: Document) -> Sequence[Principle | Criterion]:
-    """Return the principles of a constitution in their order, or the criteria of a rubric."""
+    """Return the principles of a constitution in their order, or the criteria of a rubric; of rules, which cannot be
+    split, nothing."""
+    if isinstance(document, RuleBook):
+        return ()
     return document.ordered() if isinstance(document, Constitution) else document.criteria
 
 
@@ -343,10 +358,31 @@ def _edit_criteria(parts: list[dict[str, Any]], edit: Edit) -> None:
         parts.insert(_place(parts, edit.priority or 1), criterion)
 
 
+def _edit_rules(parts: list[dict[str, Any]], edit: Edit) -> None:
+    if edit.action == "retire":
+        parts.remove(_find(parts, edit))
+        return
+    if edit.action not in ("add", "reword") or not (edit.keywords or edit.regex):
+        raise UsageError(
+            f"{edit.action}: a rule is added or reworded, with keywords or a regex, or retired",
+            next_step="retire it and add another",
+        )
+    way = {"keywords": edit.keywords, "regex": edit.regex}
+    if edit.action == "reword":
+        rule = _find(parts, edit)
+        rule |= {**way, "label": edit.label or rule["label"]}
+    elif any(part["id"] == edit.id for part in parts):
+        raise UsageError(f"add: there is a rule {edit.id!r} already", next_step="reword it")
+    else:
+        parts.append({"id": edit.id, "label": edit.label or "", **way})
+
+
 def find_warnings(draft: Document) -> list[str]:
-    """Return what a reader should look at: rules that say nearly the same, or that differ by a `not`, one
-    sentence each.
+    """Return what a reader should look at: principles or criteria that say nearly the same, or that differ by a `not`,
+    one sentence each. Rules that repeat another are refused instead.
     """
+    if isinstance(draft, RuleBook):
+        return []
     parts = draft.principles if isinstance(draft, Constitution) else draft.criteria
     words = [(part.id, _words(part.text), _denies(part.text)) for part in parts]
     sentences = []

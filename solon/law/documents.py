@@ -1,4 +1,4 @@
-"""Constitutions and rubrics: read, checked, compared and rendered.
+"""Constitutions, rubrics and rules: read, checked, compared and rendered.
 
 A document is pure: no store, no model. What is in force, and since when, is the store's matter. Imports
 nothing of Solon but `errors`, `display.notebook` and how laws are written as YAML.
@@ -34,6 +34,8 @@ from solon.law.yaml_text import Dumper, Loader
 from solon.reading import read_text, why_unreadable
 
 MAX_BYTES = 1_000_000
+MAX_PATTERN = 200
+"""Characters of a rule's pattern."""
 _INVISIBLE = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -58,6 +60,7 @@ Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length
 Line = Annotated[str, Field(min_length=1, max_length=600), AfterValidator(_clean_line), Field(min_length=1)]
 Note = Annotated[str, Field(max_length=2000), AfterValidator(_clean_block)]
 Block = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_clean_block)]
+Keyword = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_clean_line), Field(min_length=1)]
 SemVer = Annotated[str, Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$", max_length=32)]
 
 
@@ -126,10 +129,10 @@ class Criterion(LawModel):
 
 
 class LawDocument(LawModel):
-    """What a constitution and a rubric have in common.
+    """What a constitution, a rubric and rules have in common.
 
     Attributes:
-        kind: `constitution` or `rubric`.
+        kind: `constitution`, `rubric` or `rules`.
         name: by which versions belong together.
         version: semantic version.
         scope: where it applies.
@@ -149,6 +152,8 @@ class LawDocument(LawModel):
         content = self.model_dump(mode="json", exclude={"author", "reason"})
         for part in content.get("principles") or content.get("criteria") or ():
             del part["split_from"]
+        if "rules" in content:  # each votes by itself, wherever it stands in the file
+            content["rules"].sort(key=lambda rule: rule["id"])
         if "principles" in content:  # priority orders them, wherever they stand in the file
             content["principles"].sort(key=lambda principle: principle["priority"])
         canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -228,6 +233,87 @@ class Rubric(LawDocument):
         return _as_card(self, table(("id", "weight", "criterion", "1", "5"), rows, width=600))
 
 
+class Rule(LawModel):
+    """What votes for one label where a text matches it, and is silent elsewhere. It never holds code.
+
+    Attributes:
+        id: its name as a voter.
+        label: what it votes for.
+        keywords: it matches where one of these words or phrases stands in the text, in upper or lower case.
+        regex: it matches where this pattern is found in the text, in upper or lower case.
+    """
+
+    id: Slug
+    label: Line
+    keywords: list[Keyword] = Field(default_factory=list, max_length=20)
+    regex: Annotated[str, Field(max_length=MAX_PATTERN), AfterValidator(_refuse_hidden)] = ""
+
+    @model_validator(mode="after")
+    def _matches_in_one_way(self) -> Self:
+        if bool(self.keywords) == bool(self.regex):
+            raise ValueError("a rule has keywords or a regex, one of the two")
+        if self.regex:
+            import regex
+
+            try:
+                regex.compile(self.regex, flags=regex.IGNORECASE)
+            except (regex.error, RecursionError, OverflowError) as error:
+                raise ValueError(f"its regex cannot be read: {error}") from None
+        return self
+
+    @property
+    def text(self) -> str:
+        """All that it says, in one line."""
+        way = f"/{self.regex}/ is found" if self.regex else f"{_one_of(self.keywords)} stands in the text"
+        return f"{self.label}: where {way}"
+
+
+def _one_of(words: list[str]) -> str:
+    return " or ".join(json.dumps(word, ensure_ascii=False) for word in words)
+
+
+class RuleBook(LawDocument):
+    """Rules that vote beside the panel, each for one label. It may be empty, and it holds everywhere: a rule votes
+    wherever its label is an outcome."""
+
+    kind: Literal["rules"] = "rules"
+    name: Slug = "rules"
+    rules: list[Rule] = Field(default_factory=list, max_length=500)
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        _refuse_repeated("rules", self.ids())
+        return self
+
+    @model_validator(mode="after")
+    def _hold_everywhere(self) -> Self:
+        if self.scope != Scope():
+            raise ValueError("rules have no scope: each votes wherever its label is an outcome")
+        return self
+
+    def ids(self) -> list[str]:
+        """Return the names of the rules in their order."""
+        return [rule.id for rule in self.rules]
+
+    def as_prompt(self) -> str:
+        """Return the text for a prompt, one line per rule: `[id] what it says`."""
+        return "\n".join(f"[{rule.id}] {rule.text}" for rule in self.rules)
+
+    def _repr_html_(self) -> str:
+        rows = [(r.id, r.label, r.regex or ", ".join(r.keywords)) for r in self.rules]
+        return _as_card(self, table(("id", "label", "where this stands in the text"), rows, width=600))
+
+
+RULES = "rules"
+"""Name of the rules of a project; there is one."""
+MODELS: dict[str, type[Constitution] | type[Rubric] | type[RuleBook]] = {
+    "constitution": Constitution,
+    "rubric": Rubric,
+    "rules": RuleBook,
+}
+"""Each kind of document with its class."""
+
+
 def _as_card(document: LawDocument, body: str) -> str:
     scope = ", ".join(filter(None, (document.scope.recipe, *document.scope.tags)))
     facts = {"scope": scope, "author": document.author, "reason": document.reason}
@@ -263,7 +349,7 @@ class Change:
         return f"{where} {self.action}: {self.new if self.action == 'added' else self.old}"
 
 
-D = TypeVar("D", Constitution, Rubric)
+D = TypeVar("D", Constitution, Rubric, RuleBook)
 
 
 def diff(old: D, new: D) -> list[Change]:
@@ -283,7 +369,7 @@ def diff(old: D, new: D) -> list[Change]:
         if key in ours:
             changes += _part_changes(key, ours[key], theirs[key])
     kept_before, kept_after = [k for k in ours if k in theirs], [k for k in theirs if k in ours]
-    if kept_before != kept_after:
+    if kept_before != kept_after and not isinstance(old, RuleBook):
         changes.append(Change("changed", "", "order", kept_before, kept_after))
     return changes
 
@@ -335,6 +421,31 @@ def parse_rubric(text: str, *, source: str = "the rubric") -> Rubric:
     return _validate(Rubric, text, source)
 
 
+@lru_cache(maxsize=32)
+def parse_rules(text: str, *, source: str = "the rules") -> RuleBook:
+    """Return the rules that a YAML text holds; errors name `source`, key and value."""
+    return _validate(RuleBook, text, source)
+
+
+def parse_document(kind: str, text: str, *, source: str) -> Constitution | Rubric | RuleBook:
+    """Return the document of a kind that a YAML text holds; errors name `source`, key and value."""
+    if kind == "rules":
+        return parse_rules(text, source=source)
+    return (
+        parse_constitution(text, source=source)
+        if kind == "constitution"
+        else parse_rubric(text, source=source)
+    )
+
+
+def load_rules(source: str | Path) -> RuleBook:
+    """Return the rules in a YAML file; raises as `load_constitution`."""
+    text = read_text(
+        Path(source), most=MAX_BYTES, next_step="give a YAML file, as seen from the working folder"
+    )
+    return parse_rules(text, source=str(source))
+
+
 def dump_yaml(document: LawDocument) -> str:
     """Return the document as YAML that reads back to an equal one."""
     content = {key: value for key, value in _plain(document).items() if value not in ("", {})}
@@ -342,7 +453,12 @@ def dump_yaml(document: LawDocument) -> str:
         for name in ("examples", "split_from"):
             if not part.get(name, True):
                 del part[name]
+    content |= {"rules": [_without_empty(rule) for rule in content["rules"]]} if "rules" in content else {}
     return yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _without_empty(part: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if value}
 
 
 def starter_names(kind: Literal["constitutions", "rubrics"] = "constitutions") -> list[str]:
@@ -358,7 +474,9 @@ def _plain(document: LawDocument) -> dict[str, Any]:
     return content
 
 
-def _parts(document: Constitution | Rubric) -> dict[str, dict[str, Any]]:
+def _parts(document: Constitution | Rubric | RuleBook) -> dict[str, dict[str, Any]]:
+    if isinstance(document, RuleBook):
+        return {rule.id: {"text": rule.text, "split_from": None} for rule in document.rules}
     parts = document.ordered() if isinstance(document, Constitution) else document.criteria
     return {part.id: part.model_dump() for part in parts}
 

@@ -6,7 +6,7 @@ rests on precedents that the author of the draft could not see.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import comb
 from typing import Any, Literal
@@ -94,7 +94,13 @@ class Impact:
         return asdict(self)
 
 
-def measure(trials: Sequence[Trial], *, seed: int = 0, before: Mapping[str, Any] | None = None) -> Impact:
+def measure(
+    trials: Sequence[Trial],
+    *,
+    seed: int = 0,
+    before: Mapping[str, Any] | None = None,
+    judged_by: Callable[[Paired, Paired | None, int], tuple[Verdict, str]] | None = None,
+) -> Impact:
     """Return the impact over all trials.
 
     `unseen` joins the held-out half and what was decided after the draft was frozen. `noise` compares two
@@ -103,6 +109,7 @@ def measure(trials: Sequence[Trial], *, seed: int = 0, before: Mapping[str, Any]
     Args:
         seed: of the bootstrap.
         before: what the last measurement of the same draft said, as plain values; None for the first.
+        judged_by: gives the verdict and its reason; default: `judge`.
     """
     unseen = [trial for trial in trials if trial.part != "seen"]
     again = [trial for trial in trials if trial.again is not None]
@@ -111,7 +118,7 @@ def measure(trials: Sequence[Trial], *, seed: int = 0, before: Mapping[str, Any]
         noise = _compare([(t.decided, t.before, str(t.again)) for t in again], seed)
     compared = _compare([(t.decided, t.before, t.after) for t in unseen], seed)
     look = _look(compared.n, before)
-    verdict, why = judge(compared, noise, look)
+    verdict, why = (judged_by or judge)(compared, noise, look)
     parts = {
         part: _compare([(t.decided, t.before, t.after) for t in trials if t.part == part], seed)
         for part in PARTS

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from solon.law.documents import Constitution, Rubric, Scope
+from solon.law.documents import Constitution, Rubric, RuleBook, Scope
 
 
 class Scoped(Protocol):
     """Whatever holds a document with a scope."""
 
     @property
-    def document(self) -> Constitution | Rubric:
-        """The constitution or rubric that it holds."""
+    def document(self) -> Constitution | Rubric | RuleBook:
+        """The constitution, rubric or rules that it holds."""
 
 
 S = TypeVar("S", bound=Scoped)

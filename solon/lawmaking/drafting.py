@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from solon.errors import LimitReached, UsageError
 from solon.law import amendments as edits
 from solon.law import impact
-from solon.law.documents import Scope, load_constitution, load_rubric
+from solon.law.documents import RULES, RuleBook, Scope, load_constitution, load_rubric, parse_document
+from solon.lawmaking.rule_drafts import draft_book, refuse_unfit
+from solon.lawmaking.rule_impact import as_figures, changed_rules, count_effects, judge_rules, replay
 from solon.observers import watched
 from solon.store.lawmaking import amendments as stored
 from solon.store.lawmaking.amendments import AmendmentRow
@@ -26,6 +28,7 @@ from solon.store.reviewing.adjudicating import list_cases
 from solon.store.reviewing.proposals import list_proposals
 from solon.store.runs import laws
 from solon.store.runs.laws import Document, Kind, LawVersion
+from solon.store.runs.verdicts import votes_on
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -80,11 +83,15 @@ def law_in_force(connection: Connection, config: Config, kind: Kind, named: str 
     Raises:
         UsageError: the store has none.
     """
+    if named is None and kind == "rules":
+        named = RULES
     if named is None:
         law = config.law
         source = law.constitution if kind == "constitution" else law.rubric
         named = (load_constitution(source) if kind == "constitution" else load_rubric(source)).name
     version = laws.find_version(connection, kind, named)
+    if version is None and kind == "rules":
+        raise UsageError("no rules were ever ratified", next_step="`solon rules propose` drafts some")
     if version is None:
         raise UsageError(
             f"the store has no {kind} {named!r}", next_step=f"see `solon {kind} list`, or import one"
@@ -139,17 +146,18 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
     """
     if edits.is_amendment(text):
         file = edits.parse_amendment(text, source=source)
+        if file.kind == "rules":
+            begin_rules(store, by=by)
         with store.connect() as connection:
             base = _amended(connection, config, file.kind, file.amends, file.scope)
         document = edits.apply_edits(base.document, file.changes, author=by, reason=file.reason)
         cites = [*dict.fromkeys([*file.cites, *about.get("cites", [])])]
         overrules = [*dict.fromkeys([*file.overrules, *about.get("overrules", [])])]
     else:
-        from solon.law.documents import parse_constitution, parse_rubric
-
         kind: Kind = about.get("kind", "constitution")
-        constitution = parse_constitution(text, source=source) if kind == "constitution" else None
-        draft = constitution or parse_rubric(text, source=source)
+        draft = parse_document(kind, text, source=source)
+        if kind == "rules":
+            begin_rules(store, by=by)
         with store.connect() as connection:
             base = _amended(connection, config, kind, draft.name, draft.scope)
         reason = about.get("reason") or draft.reason
@@ -157,10 +165,38 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
             raise UsageError("an amendment needs a reason", next_step="give it with --reason")
         document = edits.next_version(base.document, draft.model_dump(), author=by, reason=reason)
         cites, overrules = about.get("cites", []), about.get("overrules", [])
+    check_rules(store, config, document)
     with store.transaction() as connection:
         return stored.add_amendment(
             store, connection, base, document, proposer=by, cites=cites, overrules=overrules
         )
+
+
+def check_rules(store: Store, config: Config, document: Document) -> None:
+    """Check what is new in rules against those in force, the configuration and the labels that there are.
+
+    Raises:
+        UsageError: see `refuse_unfit`.
+    """
+    if isinstance(document, RuleBook):
+        with store.connect() as connection:
+            labels = _labels(connection, config, document)
+            refuse_unfit(config, laws.rules_in_force(connection), document, labels)
+
+
+def begin_rules(store: Store, *, by: str) -> LawVersion:
+    """The version of the rules in force; where there is none, the first, which holds no rule."""
+    with store.transaction() as connection:
+        version = laws.version_in_force(connection, "rules", RULES)
+        return version or laws.bring_into_force(store, connection, RuleBook(), by=by)
+
+
+def _labels(connection: Connection, config: Config, document: RuleBook) -> tuple[str, ...]:
+    """The labels that there are: those of the configuration, and outcomes of what was decided."""
+    decided = (row.question.outcomes for row in precedents_under(connection, document))
+    return tuple(
+        dict.fromkeys([*config.label.labels, *(label for outcomes in decided for label in outcomes)])
+    )
 
 
 def _amended(connection: Connection, config: Config, kind: Kind, name: str, scope: Scope) -> LawVersion:
@@ -205,7 +241,8 @@ async def legislate(
 ) -> Legislated:
     """Let the legislator draft amendments from clusters of decisions that the law in force does not settle.
 
-    It sees decisions of the seen half that have a rationale, see `unsettled`.
+    It sees decisions of the seen half that have a rationale, see `unsettled`. Of rules it drafts one amendment for all
+    labels, from decisions of that half with or without a rationale.
 
     Args:
         kind: amend the constitution or the rubric.
@@ -219,6 +256,9 @@ async def legislate(
     from solon.graphs.bench import Bench
     from solon.law.casebook import cluster, own_words
 
+    if kind == "rules":
+        bench = Bench(store, config, models, max_calls=max_calls)
+        return await _legislate_rules(bench, model or config.resolver.model)
     with store.connect() as connection:
         base = law_in_force(connection, config, kind, named)
         rows = unsettled(connection, base)
@@ -258,6 +298,37 @@ async def legislate(
     return result
 
 
+async def _legislate_rules(bench: Bench, model: str) -> Legislated:
+    """Rules for every label, as one amendment: they are measured together, and wear the held-out half once."""
+    from solon.agents.legislator import AUTHOR
+
+    store = bench.store
+    base = begin_rules(store, by=AUTHOR)
+    assert isinstance(base.document, RuleBook)
+    with store.connect() as connection:
+        rows = [row for row in precedents_under(connection, base.document) if _teaches(row)]
+    try:
+        drafted = await draft_book(bench, base.document, rows, model=model)
+    finally:
+        await bench.aclose()
+    result = Legislated([], drafted.labels, drafted.decisions, [*drafted.problems])
+    if drafted.document is None:
+        return result
+    try:
+        with store.transaction() as connection:
+            made = stored.add_amendment(
+                store, connection, base, drafted.document, proposer=AUTHOR, cites=drafted.cites
+            )
+        result.amendments.append(made)
+    except UsageError as error:
+        result.problems.append(error.cause)
+    return result
+
+
+def _teaches(row: PrecedentRow) -> bool:
+    return row.half == "seen" and row.overruled_at is None and row.question.is_outcome(row.outcome)
+
+
 def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
     """The decisions of the seen half that the law leaves open, for the legislator to draft a rule from.
 
@@ -286,7 +357,6 @@ def _panel_found(connection: Connection, rows: Sequence[PrecedentRow]) -> dict[s
     """item -> what the panel alone found, for decided items."""
     from solon.consensus.model import ConsensusModel
     from solon.consensus.panel import judge_item
-    from solon.store.runs.verdicts import votes_on
 
     votes = votes_on(connection, [(row.item_id, row.attempt, row.shown) for row in rows])
     by_item = {}
@@ -348,6 +418,8 @@ async def measure_impact(
             raise UsageError(f"amendment {amendment.id} is {why}", next_step="propose the change again")
         done = {trial.precedent_id for trial in stored.trials_of(connection, amendment.id)}
         chosen = choose_sample(connection, amendment, sample, done)
+    if amendment.kind == "rules":
+        return _measure_rules(store, config, amendment, base, chosen, by=by)
     again = _needs_twice(config) if twice is None else twice
     bench = Bench(store, config, models, recipes, max_calls=max_calls, max_cost=max_cost)
     todo = [pair for pair in chosen if pair[0].id not in done]
@@ -366,6 +438,59 @@ async def measure_impact(
         }
         stored.set_measured(store, connection, amendment, figures, by=by)
         return stored.find_amendment(connection, amendment.id)
+
+
+def _measure_rules(
+    store: Store,
+    config: Config,
+    amendment: AmendmentRow,
+    base: LawVersion,
+    chosen: list[tuple[PrecedentRow, str]],
+    *,
+    by: str,
+) -> AmendmentRow:
+    """The amendment with the impact of its rules, replayed on stored texts and verdicts: no model is asked."""
+    from functools import partial
+
+    old, new = base.document, amendment.document
+    assert isinstance(old, RuleBook)
+    assert isinstance(new, RuleBook)
+    with store.connect() as connection:
+        teaching = [row for row in precedents_under(connection, new) if _teaches(row)]
+        rows = list({row.id: row for row in (*teaching, *(row for row, _ in chosen))}.values())
+        votes = votes_on(connection, [(row.item_id, row.attempt, row.shown) for row in rows])
+        earlier = _looks_before(connection, amendment)
+    parts = {row.id: part for row, part in chosen}
+    unseen = [(row.answers[0], row.outcome) for row, part in chosen if part != "seen"]
+    effects = count_effects(config, old, new, unseen)
+    verdict = partial(judge_rules, effects, earlier)
+    with store.transaction() as connection:
+        for trial, margins in replay(config, old, new, rows, parts, votes):
+            stored.add_trial(connection, amendment.id, trial, margins=margins)
+        trials = stored.trials_of(connection, amendment.id)
+        found = impact.measure(
+            trials,
+            before=amendment.impact,
+            judged_by=lambda unseen, _, look: verdict(unseen, look),
+        )
+        counted = {"sample": len(trials), "eligible": len(chosen), "judged_twice": 0}
+        nothing = {"calls": 0, "from_journal": 0, "cost": 0.0, "stopped": None}
+        figures = {**found.to_json(), **counted, **nothing, **as_figures(effects, old, new)}
+        stored.set_measured(store, connection, amendment, figures, by=by)
+        return stored.find_amendment(connection, amendment.id)
+
+
+def _looks_before(connection: Connection, amendment: AmendmentRow) -> int:
+    """How often one of an amendment's new rules was measured in other drafts."""
+    looks: dict[str, int] = {}
+    for other in stored.list_amendments(connection, kind="rules"):
+        if other.id != amendment.id and other.impact is not None:
+            for rule in other.impact["rules"]:
+                looks[rule["says"]] = looks.get(rule["says"], 0) + int(other.impact["look"])
+    base = laws.load_version(connection, "rules", amendment.base_id).document
+    assert isinstance(base, RuleBook)
+    assert isinstance(amendment.document, RuleBook)
+    return max((looks.get(rule.text, 0) for rule in changed_rules(base, amendment.document)), default=0)
 
 
 def _needs_twice(config: Config) -> bool:

@@ -1,11 +1,11 @@
-"""Constitutions and rubrics by whatever name a person has for them: of the store, a draft, a starter or a file."""
+"""Law by whatever name a person has for it: of the store, a draft, a starter or a file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
-from solon.law.documents import load_constitution, load_rubric, starter_names
+from solon.law.documents import load_constitution, load_rubric, load_rules, starter_names
 from solon.lawmaking.drafting import law_in_force
 from solon.store.lawmaking.amendments import find_amendment
 from solon.store.runs.laws import find_version
@@ -24,6 +24,8 @@ def load_document(kind: Kind, source: str) -> Document:
     Raises:
         ConfigError: it cannot be read, or is no such document.
     """
+    if kind == "rules":
+        return load_rules(source)
     return load_constitution(source) if kind == "constitution" else load_rubric(source)
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from solon.operations.preview import Preview
     from solon.operations.recipes import RecipeFacts
     from solon.operations.votes import VotesImport
-    from solon.project.law import Constitutions, Rubrics
+    from solon.project.law import Constitutions, Rubrics, Rulebook
     from solon.project.people import Experts, GoldenQuestions, HeldSeeds
     from solon.project.prompts import Prompts
     from solon.project.releases import Releases
@@ -62,8 +62,8 @@ class Project(Workspace):
         expert: token of the expert who answers; default: that in the environment variable SOLON_TOKEN. Reviews are then
             shown as the page shows them, without what the panel found.
 
-    What belongs together stands under one name: `experts`, `golden`, `privacy`, `constitutions`, `rubrics`, `prompts`,
-    `releases`.
+    What belongs together stands under one name: `experts`, `golden`, `privacy`, `constitutions`, `rubrics`, `rulebook`,
+    `prompts`, `releases`.
     """
 
     def __repr__(self) -> str:
@@ -105,6 +105,13 @@ class Project(Workspace):
         from solon.project.law import Rubrics
 
         return Rubrics(self)
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """Ratified rules, which vote beside `[[rules]]`: list, show, diff, history, import_, propose, impact, ratify."""
+        from solon.project.law import Rulebook
+
+        return Rulebook(self)
 
     @cached_property
     def prompts(self) -> Prompts:

@@ -1,4 +1,4 @@
-"""Constitutions and rubrics of a project: what is in force, its history, drafts, their impact and the vote on them."""
+"""Law of a project: what is in force, its history, drafts, their impact and the vote on them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Impact:
 
 
 class Law:
-    """One kind of law of a project, see `Constitutions` and `Rubrics`."""
+    """One kind of law of a project, see `Constitutions`, `Rubrics` and `Rulebook`."""
 
     kind: Kind
 
@@ -128,6 +128,7 @@ class Law:
         """
         project = self._workspace
         document = load_document(self.kind, str(source))
+        drafting.check_rules(project.store, project.config, document)
         return drafting.import_law(
             project.store, document, by=project.actor(), replace_in_force=in_force, reason=reason
         )
@@ -317,6 +318,26 @@ class Rubrics(Law):
             dry_run=dry_run,
         )
         return run_sync(work)
+
+
+class Rulebook(Law):
+    """The ratified rules, which vote in new runs beside `[[rules]]` of the configuration: `project.rulebook`. Their
+    impact is replayed on stored texts and verdicts, so that it asks no model."""
+
+    kind: Kind = "rules"
+
+    def list(self) -> Sequence[dict[str, Any]]:
+        """Every version that was ever in force: name, version, fingerprint, source, in_force."""
+        return [
+            {
+                "name": version.name,
+                "version": version.version,
+                "fingerprint": version.document.fingerprint(),
+                "source": "store",
+                "in_force": version.status == "in_force",
+            }
+            for version in self.history().versions
+        ]
 
 
 def _read(file: Path) -> str:

@@ -339,6 +339,8 @@ def _compiled(source: str) -> tuple[Template, tuple[str, ...]]:
 ABOUT_LABELS = frozenset({"judge.label"})
 OF_POOLS = frozenset({"generator.pool"})
 OF_RULES = frozenset({"judge.rule"})
+OF_NO_RUN = frozenset({"legislator.rules"})
+"""Asked beside runs alone: a change of it concerns none of them."""
 
 
 class PromptLibrary:
@@ -411,7 +413,7 @@ class PromptLibrary:
             rules: with the one that asks the question of a rule.
         """
         wanted = ((labels, ABOUT_LABELS), (pool, OF_POOLS), (rules, OF_RULES))
-        left = frozenset().union(*(names for holds, names in wanted if not holds))
+        left = OF_NO_RUN.union(*(names for holds, names in wanted if not holds))
         library = PromptLibrary.__new__(PromptLibrary)
         library._prompts = {name: p for name, p in self._prompts.items() if name not in left}
         library.overlaid = self.overlaid

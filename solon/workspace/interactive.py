@@ -120,7 +120,6 @@ class Interactive:
 
     def _find_run(self, recipe: str) -> tuple[RunRow, Pins]:
         """The interactive run of a recipe as everything is configured and in force now, made where there is none."""
-        from solon.recipes.registry import bind_recipe
         from solon.store.runs import runs
         from solon.store.runs.interactive import INTERACTIVE
 
@@ -132,7 +131,7 @@ class Interactive:
             )
         workspace.config = bind(workspace.config, workspace.plugins)
         pins = workspace.pin(recipe, INTERACTIVE)
-        config = bind_recipe(workspace.config, workspace.recipes.find(recipe))
+        config = workspace.config_for(recipe)
         shape = workspace.shape_of(*pins.law, pins.prompts_id, config=config)
         with workspace.store.transaction() as connection:
             runs.take_turn(connection)

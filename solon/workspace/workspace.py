@@ -314,16 +314,16 @@ class Workspace:
         Raises:
             UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.
         """
-        from solon.recipes.registry import bind_recipe, key_of
+        from solon.recipes.registry import key_of
         from solon.store.learning.rerouting import reroute
         from solon.store.runs import runs
 
         name, fingerprint = name_seeds(seeds, self.config, self.store)
         pins = self.pin(recipe, fingerprint)
+        config = self.config_for(recipe)
         with self.store.transaction() as connection:
             runs.take_turn(connection)
             reuse_id = runs.find_run(connection, reuse).id if reuse is not None else None
-            config = bind_recipe(self.config, self.recipes.find(recipe))
             shape = self.shape_of(*pins.law, pins.prompts_id, config=config)
             same = runs.find_same_run(connection, recipe, fingerprint, shape)
             if same is not None and not new_run:
@@ -361,6 +361,21 @@ class Workspace:
         as_then = config.model_copy(update={"routing": before})
         return self.shape_of(*pins.law, pins.prompts_id, config=as_then) == str(stored["fingerprint"])
 
+    def config_for(self, recipe_name: str) -> Config:
+        """The configuration that a new run of a recipe is pinned to: with the recipe's own settings, and the ratified
+        rules among its `rules`."""
+        from solon.agents.voters import with_rules
+        from solon.recipes.registry import bind_recipe
+        from solon.store.runs.laws import rules_in_force
+
+        found = self.recipes.find(recipe_name)
+        config = bind_recipe(self.config, found)
+        if not found.recipe.has_panel:
+            return config
+        with self.store.connect() as connection:
+            ratified = rules_in_force(connection).rules
+        return with_rules(config, ratified, found.recipe.question.asked(config))
+
     def shape_of(self, *law: str, config: Config) -> str:
         """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
         return f"{config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
@@ -374,11 +389,11 @@ class Workspace:
         from solon.prompts.library import PromptLibrary
         from solon.questions import ACCEPT, check_told_apart
         from solon.recipes.makers import count_drafts
-        from solon.recipes.registry import bind_recipe, read_settings
+        from solon.recipes.registry import read_settings
         from solon.store.runs.runs import pin_versions
 
         found = self.recipes.find(recipe_name)
-        recipe, config = found.recipe, bind_recipe(self.config, found)
+        recipe, config = found.recipe, self.config_for(recipe_name)
         # What cannot be asked or is set wrongly shows before anything is stored.
         question = recipe.question.asked(config)
         check_told_apart(question.outcomes)

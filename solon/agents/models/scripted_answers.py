@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from solon.agents.models.scripted_json import Fields, value_of
+from solon.agents.models.scripted_keywords import draft_keywords
 
 VERDICT_TOKENS = 4
 """Prose calls with room for at most this many tokens are taken for verdicts of one token."""
@@ -145,6 +146,8 @@ def answer_by_default(
         leanings: of a judge, see `Script`; None for one who has none and weighs every word.
     """
     draw = random.Random(question.key)
+    if question.schema_name == "RulesAnswer":
+        return _drafted_rules(question), None
     if question.schema is not None:
         fields = Fields(
             prefers_a=_preference(question, split, leanings),
@@ -159,6 +162,16 @@ def answer_by_default(
         probabilities = {"A": p, "B": 1 - p}
         return likeliest(probabilities), probabilities
     return _prose(draw, question), None
+
+
+def _drafted_rules(question: Question) -> str:
+    """The answer of a legislator who drafts rules for the texts of a label."""
+    texts, others = (
+        re.findall(r"^- (.*)$", question.block(name) or "", re.MULTILINE)
+        for name in ("texts with the label", "texts with other labels")
+    )
+    rules = [{"keywords": keywords} for keywords in draft_keywords(texts, others)]
+    return json.dumps({"reason": "These words stand in texts of the label.", "rules": rules})
 
 
 def likeliest(probabilities: Mapping[str, float]) -> str:

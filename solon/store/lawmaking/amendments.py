@@ -36,7 +36,7 @@ class AmendmentRow:
 
     Attributes:
         id: its id.
-        kind: constitution or rubric.
+        kind: constitution, rubric or rules.
         name: name of the law that it amends.
         scope: which seeds that law governs, as a key.
         base_id: the version that it would replace.
@@ -188,7 +188,7 @@ def list_amendments(
 
 
 def _amendment(row: RowMapping) -> AmendmentRow:
-    model = documents.Constitution if row["kind"] == "constitution" else documents.Rubric
+    model = documents.MODELS[row["kind"]]
     lists = {name: tuple(row[name] or ()) for name in ("cites", "overrules", "warnings")}
     return AmendmentRow(**{**row, **lists, "document": model.model_validate(row["document"])})
 
@@ -363,8 +363,11 @@ def _enact(store: Store, connection: Connection, amendment: AmendmentRow, *, by:
 def mark_stale(connection: Connection, kind: Kind, replaced_id: str) -> int:
     """Mark as stale the records that the panel accepted under the version replaced; returns how many.
 
-    Their verdict may be another now. What a person decided stays.
+    Their verdict may be another now. What a person decided stays. Rules belong to a run, and leave its records as
+    they are.
     """
+    if kind == "rules":
+        return 0
     accepted_under = records.c.constitution_id if kind == "constitution" else records.c.rubric_id
     statement = (
         update(records)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 
 from solon.law.casebook import Worked
-from solon.law.documents import Constitution, Rubric
+from solon.law.documents import Constitution, Rubric, RuleBook
 from solon.law.scopes import domains_of, narrowest
 from solon.questions import NEITHER, Question, question_of
 from solon.store.database import clock
@@ -192,12 +192,16 @@ def precedent_of_review(connection: Connection, review_id: str) -> PrecedentRow 
     return rows[-1] if rows else None
 
 
-def precedents_under(connection: Connection, document: Constitution | Rubric) -> list[PrecedentRow]:
+def precedents_under(
+    connection: Connection, document: Constitution | Rubric | RuleBook
+) -> list[PrecedentRow]:
     """The first standing decision on each item that was judged under any version of this name, where the document's
-    scope is the one that governs the item's seed now.
+    scope is the one that governs the item's seed now. Of rules: on each seed of which one text was shown.
 
     Two answers to one question are one precedent: to measure on both would count it twice.
     """
+    if isinstance(document, RuleBook):
+        return _on_one_text(connection)
     known = {version.id for version in history(connection, document.kind, document.name)}
     in_force = versions_in_force(connection, document.kind, document.name)
     scope = scope_key(document.scope)
@@ -208,6 +212,14 @@ def precedents_under(connection: Connection, document: Constitution | Rubric) ->
         governing = narrowest(in_force, row.recipe, row.domains)
         if pinned in known and (governing is None or governing.scope == scope):
             first.setdefault(row.item_id, row)
+    return sorted(first.values(), key=lambda row: (row.created_at, row.id))
+
+
+def _on_one_text(connection: Connection) -> list[PrecedentRow]:
+    first: dict[str, PrecedentRow] = {}
+    rows = [row for row in all_precedents(connection) if row.question.shown == 1 and row.answers[0]]
+    for row in sorted(rows, key=lambda row: row.overruled_at is not None):
+        first.setdefault(row.seed_id, row)
     return sorted(first.values(), key=lambda row: (row.created_at, row.id))
 
 

@@ -12,12 +12,22 @@ from solon.formats.records import plain_model
 from solon.store.database.engine import sqlite_path
 from solon.store.database.store import Store
 from solon.store.runs.holds import is_held
-from solon.store.tables import calls, constitutions, items, records, reviews, rubrics, seeds, texts
+from solon.store.tables import (
+    calls,
+    constitutions,
+    items,
+    records,
+    reviews,
+    rubrics,
+    rule_books,
+    seeds,
+    texts,
+)
 
-_LAW = {"constitution": constitutions, "rubric": rubrics}
+_LAW = {"constitution": constitutions, "rubric": rubrics, "rules": rule_books}
 
 
-def law_versions(store: Store, kind: Literal["constitution", "rubric"]) -> list[dict[str, Any]]:
+def law_versions(store: Store, kind: Literal["constitution", "rubric", "rules"]) -> list[dict[str, Any]]:
     """The versions that runs of this store were pinned to, the oldest first: id, name, version, status."""
     table: Any = _LAW[kind]
     query = select(table.c.id, table.c.name, table.c.version, table.c.status).order_by(

@@ -1,4 +1,4 @@
-"""Constitutions and rubrics in the store: the version in force of a name and scope, its history, the next one."""
+"""Law in the store: the version in force of a kind, name and scope, its history, the next one."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from solon.store.database.events import event
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
 from solon.store.tables import items, table_of
-from solon.store.tables.law import Constitution, Rubric
+from solon.store.tables.law import Constitution, Rubric, RuleBook
 
-Kind = Literal["constitution", "rubric"]
-Document = documents.Constitution | documents.Rubric
-_TABLES: dict[str, Any] = {"constitution": Constitution, "rubric": Rubric}
+Kind = Literal["constitution", "rubric", "rules"]
+Document = documents.Constitution | documents.Rubric | documents.RuleBook
+_TABLES: dict[str, Any] = {"constitution": Constitution, "rubric": Rubric, "rules": RuleBook}
 
 
 @dataclass(frozen=True, slots=True)
 class LawVersion:
-    """A version of a constitution or rubric as it is stored; its document never changes.
+    """A version of a constitution, a rubric or rules as it is stored; its document never changes.
 
     Attributes:
         id: id of the version, see `law_id`.
-        kind: `constitution` or `rubric`.
+        kind: `constitution`, `rubric` or `rules`.
         name: name of the law, the same for all its versions.
         version: its number, e.g. `1.2.0`.
         scope: what it governs, see `scope_key`.
@@ -81,6 +81,12 @@ def version_in_force(
     query = select(table).where(table.c.name == name, table.c.status == "in_force", table.c.scope.in_(wanted))
     by_scope = {row["scope"]: row for row in connection.execute(query).mappings()}
     return next((_version(kind, by_scope[key]) for key in wanted if key in by_scope), None)
+
+
+def rules_in_force(connection: Connection) -> documents.RuleBook:
+    """The ratified rules that vote in new runs; without a version in force, no rule."""
+    version = version_in_force(connection, "rules", documents.RULES)
+    return version.document if version is not None else documents.RuleBook()  # type: ignore[return-value]
 
 
 def versions_in_force(
@@ -239,6 +245,5 @@ def rubric_of_items(connection: Connection, run_id: str) -> documents.Rubric | N
 
 
 def _version(kind: Kind, row: RowMapping) -> LawVersion:
-    model = documents.Constitution if kind == "constitution" else documents.Rubric
     values = {name: row[name] for name in LawVersion.__dataclass_fields__ if name not in ("kind", "document")}
-    return LawVersion(kind=kind, document=model.model_validate(row["document"]), **values)
+    return LawVersion(kind=kind, document=documents.MODELS[kind].model_validate(row["document"]), **values)

@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 from solon.store.tables.amendments import Amendment, Trial, Vote
 from solon.store.tables.disputes import Adjudication, HookDelivery, Job, Known, Proposal, Reply
 from solon.store.tables.experts import AuditEntry, Expert, LoginLink, Session
-from solon.store.tables.law import Certificate, ConsensusVersion, Constitution, Precedent, Rubric
+from solon.store.tables.law import Certificate, ConsensusVersion, Constitution, Precedent, Rubric, RuleBook
 from solon.store.tables.people import Assignment, Decision, Event, Outbox, Review
 from solon.store.tables.privacy import Hold, Tombstone
 from solon.store.tables.runs import (
@@ -68,6 +68,7 @@ records = table_of(Record)
 resolutions = table_of(Resolution)
 reviews = table_of(Review)
 rubrics = table_of(Rubric)
+rule_books = table_of(RuleBook)
 runs = table_of(Run)
 seeds = table_of(Seed)
 sessions = table_of(Session)

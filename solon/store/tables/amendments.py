@@ -9,11 +9,11 @@ from solon.store.tables.columns import json_column, key, ref
 
 
 class Amendment(SQLModel, table=True):
-    """A proposed next version of a constitution or rubric.
+    """A proposed next version of a constitution, a rubric or rules.
 
     Attributes:
         id: a fresh id.
-        kind: `constitution` or `rubric`.
+        kind: `constitution`, `rubric` or `rules`.
         name: name of the law that it changes.
         scope: scope of the version that it changes.
         base_id: the version that it was drafted from.

@@ -1,4 +1,4 @@
-"""What the agents follow: constitutions, rubrics, consensus versions and precedents."""
+"""What the agents follow: constitutions, rubrics, rules, consensus versions and precedents."""
 
 from typing import Any
 
@@ -83,6 +83,49 @@ class Rubric(SQLModel, table=True):
     __table_args__ = (
         Index(
             "uq_rubrics_in_force",
+            "name",
+            "scope",
+            unique=True,
+            sqlite_where=text("status = 'in_force'"),
+            postgresql_where=text("status = 'in_force'"),
+        ),
+    )
+
+
+class RuleBook(SQLModel, table=True):
+    """One version of the rules that vote beside the panel; its document never changes. Of one name one version is in
+    force.
+
+    Attributes:
+        id: the start of the document's fingerprint.
+        name: name of the rules, the same for all their versions.
+        version: its number, e.g. `1.2.0`.
+        scope: `global`.
+        status: `in_force`, or `superseded` by a later version.
+        document: all rules as JSON.
+        author: who wrote this version, as its document says.
+        reason: why it was written, as its document says.
+        created_at: when the store got it, epoch seconds.
+        in_force_at: when it came into force, epoch seconds.
+        superseded_at: when a later version took its place, None while it is in force.
+    """
+
+    __tablename__ = "rule_books"
+    id: str = key()
+    name: str
+    version: str
+    scope: str = "global"
+    status: str = "in_force"
+    document: Any = json_column()
+    author: str = ""
+    reason: str = ""
+    created_at: float
+    in_force_at: float | None = None
+    superseded_at: float | None = None
+
+    __table_args__ = (
+        Index(
+            "uq_rule_books_in_force",
             "name",
             "scope",
             unique=True,

@@ -1,0 +1,200 @@
+"""What drafted rules would have changed on earlier decisions: replayed on stored texts and verdicts, without any model.
+
+The label model is fitted twice on the decisions of the seen half, with the rules in force and with those of the draft,
+and compared on decisions that the author of the draft could not see. There each rule is also counted by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from solon.agents.voters import Rule as RuleVoter
+from solon.agents.voters import as_config, with_rules
+from solon.consensus.binomial import clopper_pearson, tail_at_least
+from solon.consensus.panel import SILENT, Vote
+from solon.law.documents import RuleBook
+from solon.law.impact import LEVEL, Paired, Trial, Verdict
+from solon.lawmaking.rule_drafts import local_rules, speaks
+
+if TYPE_CHECKING:
+    from solon.config import Config
+    from solon.config.sections import RuleConfig
+    from solon.consensus.panel import Consensus
+    from solon.store.lawmaking.precedents import PrecedentRow
+
+Votes = Mapping[str, Sequence[Vote]]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEffect:
+    """A new or changed rule on decisions that its author could not see.
+
+    Attributes:
+        id: its name.
+        says: its label, and where it matches.
+        n: decisions.
+        spoke: on how many of them it matches.
+        right: on how many of these its label was decided.
+        precision: 95% interval of right / spoke (Clopper and Pearson 1934).
+        coverage: 95% interval of spoke / n.
+        conflicts: on how many of the texts that it matches another rule names another label.
+        common: share of its label among the decisions.
+        p_value: exact, one-sided, that its label is no commoner where it matches.
+    """
+
+    id: str
+    says: str
+    n: int
+    spoke: int
+    right: int
+    precision: tuple[float, float]
+    coverage: tuple[float, float]
+    conflicts: int
+    common: float
+    p_value: float
+
+
+def changed_rules(base: RuleBook, draft: RuleBook) -> list[Any]:
+    """The rules of a draft that are new or say something else than in the rules that it was made from."""
+    before = {rule.id: rule.text for rule in base.rules}
+    return [rule for rule in draft.rules if before.get(rule.id) != rule.text]
+
+
+def replay(
+    config: Config,
+    base: RuleBook,
+    draft: RuleBook,
+    rows: Sequence[PrecedentRow],
+    parts: Mapping[str, str],
+    votes: Votes,
+) -> list[tuple[Trial, tuple[float, float]]]:
+    """What the label model says of decisions with the rules in force and with those of the draft, with its margins.
+
+    Args:
+        rows: decisions, those of the seen half among them, which the label model is fitted on.
+        parts: precedent -> its part, of those that are told of.
+        votes: item -> the stored votes of its panel.
+    """
+    from solon.consensus.learn import Decision
+
+    trials = []
+    touched = {rule.label for rule in (*base.rules, *draft.rules)}
+    for outcomes in dict.fromkeys(row.question.outcomes for row in rows):
+        asked = [row for row in rows if row.question.outcomes == outcomes]
+        if not touched & set(outcomes):
+            continue
+        decisions = [Decision(row.item_id, row.outcome) for row in asked if row.half == "seen"]
+        before, after = (
+            _weigh(
+                {row.item_id: _heard(config, book, row, votes.get(row.item_id, ())) for row in asked},
+                decisions,
+                outcomes,
+            )
+            for book in (base, draft)
+        )
+        for row in asked:
+            if row.id in parts:
+                old, new = before[row.item_id], after[row.item_id]
+                trial = Trial(row.id, parts[row.id], row.outcome, old.best, new.best)
+                trials.append((trial, (old.margin, new.margin)))
+    return trials
+
+
+def _weigh(votes: Votes, decisions: Sequence[Any], outcomes: tuple[str, ...]) -> dict[str, Consensus]:
+    from solon.consensus.learn import fit
+    from solon.consensus.panel import judge_item
+
+    model = fit(votes, decisions, outcomes=outcomes, calibration="none")
+    return {item: judge_item(model, cast) for item, cast in votes.items()}
+
+
+def _heard(config: Config, book: RuleBook, row: PrecedentRow, cast: Sequence[Vote]) -> tuple[Vote, ...]:
+    """The stored votes on an item, with what today's rules and those of a book say of its text in the place of what
+    rules said then. Rules that ask a function or a model are heard as they spoke."""
+    rules = with_rules(config, book.rules, row.question).rules
+    asked = {RuleVoter(rule, "").identity for rule in rules if rule.prompt}
+    kept = [vote for vote in cast if not vote.judge.startswith("rule:") or vote.judge in asked]
+    own = [rule for rule in rules if not rule.prompt and not rule.python]
+    return (*kept, *(_vote(rule, row.answers[0]) for rule in own))
+
+
+def _vote(rule: RuleConfig, text: str) -> Vote:
+    outcome = rule.label if speaks(rule, text) else SILENT
+    return Vote(RuleVoter(rule, "").identity, seat=rule.name, outcome=outcome)
+
+
+def count_effects(
+    config: Config, base: RuleBook, draft: RuleBook, unseen: Sequence[tuple[str, str]]
+) -> list[RuleEffect]:
+    """Return what the new and changed rules of a draft do on unseen decisions.
+
+    Args:
+        unseen: texts with the labels that were decided.
+    """
+    rules = {**local_rules(config), **{rule.id: as_config(rule) for rule in draft.rules}}
+    said = [{name: rule.label for name, rule in rules.items() if speaks(rule, text)} for text, _ in unseen]
+    n, effects = len(unseen), []
+    for rule in changed_rules(base, draft):
+        on = [place for place, by_rule in enumerate(said) if rule.id in by_rule]
+        right = sum(unseen[place][1] == rule.label for place in on)
+        common = sum(label == rule.label for _, label in unseen) / n if n else 0.0
+        effects.append(
+            RuleEffect(
+                id=rule.id,
+                says=rule.text,
+                n=n,
+                spoke=len(on),
+                right=right,
+                precision=clopper_pearson(right, len(on)),
+                coverage=clopper_pearson(len(on), n),
+                conflicts=sum(bool({*said[place].values()} - {rule.label}) for place in on),
+                common=common,
+                p_value=tail_at_least(right, len(on), common) if on else 1.0,
+            )
+        )
+    return effects
+
+
+def holds(effect: RuleEffect, level: float) -> bool:
+    """Whether a rule is right more often than wrong, and than its label is common for certain."""
+    return 2 * effect.right > effect.spoke and effect.p_value <= level
+
+
+def judge_rules(
+    effects: Sequence[RuleEffect], earlier: int, unseen: Paired, look: int
+) -> tuple[Verdict, str]:
+    """Return the verdict on drafted rules, and the reason in words.
+
+    Green: every new rule is right more often than wrong, and than its label is common for certain, and the label model
+    agrees with people no less often. Red: it agrees less often for certain. Grey: we cannot tell. The level is divided
+    by the number of new rules, and halved for every earlier look at one of them.
+
+    Args:
+        earlier: how often one of the rules was measured in other drafts.
+        look: how often this draft was measured.
+    """
+    if not unseen.n:
+        return "grey", "cannot tell: there is no decision that the author of the draft could not see"
+    change = f"{unseen.before:.0%} to {unseen.after:.0%} on {unseen.n} unseen decisions"
+    if unseen.difference < 0 and (unseen.p_value <= LEVEL or unseen.interval[1] < 0):
+        return "red", f"agreement falls: {change}"
+    level = LEVEL / 2 ** (look - 1 + earlier) / max(1, len(effects))
+    weak = [effect.id for effect in effects if not holds(effect, level)]
+    if weak:
+        more = f" and {len(weak) - 5} more" if len(weak) > 5 else ""
+        return (
+            "grey",
+            f"cannot tell whether they are right where they speak: {', '.join(weak[:5])}{more}; {change}",
+        )
+    if unseen.difference < 0:
+        return "grey", f"cannot tell whether agreement falls: {change}"
+    told = "every new rule is right where it speaks; " if effects else ""
+    return "green", f"{told}agreement does not fall: {change}"
+
+
+def as_figures(effects: Sequence[RuleEffect], base: RuleBook, draft: RuleBook) -> dict[str, Any]:
+    """What is kept with the impact of an amendment: each rule by itself, and the names of those that go."""
+    gone = [name for name in base.ids() if name not in draft.ids()]
+    return {"rules": [asdict(effect) for effect in effects], "repealed": gone}
