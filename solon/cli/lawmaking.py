@@ -176,7 +176,11 @@ def propose(
     with open_project(store, config) as project:
         law = _law(context, project)
         drafted = law.propose(file, cites=cite or (), reason=reason, amends=amends, model=model)
-    made, problems = drafted.amendments, drafted.problems
+    show_drafts(drafted.amendments, drafted.problems, json=json)
+
+
+def show_drafts(made: Sequence[AmendmentRow], problems: list[str], *, json: bool) -> None:
+    """Print drafts, and why there are no others."""
     if json:
         print_json({"amendments": [_plain(a) for a in made], "problems": problems})
         return

@@ -15,7 +15,7 @@ from solon.display.text import clean
 
 if TYPE_CHECKING:
     from solon.eval.result import Figure
-    from solon.eval.rules import Rules
+    from solon.eval.rules import RatifiedRule, Rules
 
 NAMED = 2
 """Of the rules that one speaks against, so many are named."""
@@ -59,6 +59,23 @@ def rules(
         print_json(to_json(found))
     else:
         show_rules(found)
+
+
+@group.command("leave-out")
+def leave_out(
+    amendment: lawmaking.AmendmentArgument,
+    names: Annotated[list[str], typer.Argument(metavar="RULE...", help="New rules of it to leave out.")],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Propose a draft again without some of its rules, to be measured anew.
+
+    Example: solon rules leave-out 0194c0 card-number transfer-office
+    """
+    with open_project(store, config) as project:
+        made = project.rulebook.leave_out(amendment, names)
+    lawmaking.show_drafts([made], [], json=json)
 
 
 @group.command("show")
@@ -105,10 +122,24 @@ def show_rules(found: Rules) -> None:
         out.print(table)
         covered, several, split = map(_share, (found.covered, found.several, found.split))
         out.print(f"{found.n} texts: {covered} covered, {several} by several rules, {split} in conflict")
-    lines = [f"never matches: {name}" for name in found.never]
+    lines = [_spell_origin(rule) for rule in found.by_law]
+    lines += [f"never matches: {name}" for name in found.never]
     lines += [f"not tried: {name}: {why}" for name, why in found.left_out.items()]
     for line in (*lines, *found.notes, f"next: {found.next_step()}"):
         out.print(clean(line))
+
+
+def _spell_origin(rule: RatifiedRule) -> str:
+    by = (
+        f"amendment {rule.amendment}, ratified by {', '.join(rule.ratified_by)}"
+        if rule.amendment
+        else "import"
+    )
+    state = "in force since" if rule.in_force else "repealed; in force from"
+    held_out = spell_precision(rule.held_out)
+    return (
+        f"law: {rule.name} ({rule.says}), {by}, {state} {rule.since}; right on unseen decisions: {held_out}"
+    )
 
 
 def _share(figure: Figure) -> str:

@@ -3,7 +3,7 @@ texts before any run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from solon.agents.voters import check_rule_labels
 from solon.consensus.coverage import QUIET, count_coverage
 from solon.consensus.panel import SILENT
+from solon.display.text import moment
 from solon.errors import UsageError
 from solon.eval.replay.opinions import counted
 from solon.eval.result import Figure, SuiteResult, rate
 from solon.formats.seed_files import BadRow, sum_up
 from solon.formats.seed_rows import SeedRow
+from solon.lawmaking.rule_origins import rule_origins
 from solon.plugins import load_plugin, read_rule
 from solon.store.records import evaluation
 from solon.sync import run_sync
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from solon.config import Config
     from solon.config.sections import RuleConfig
     from solon.eval.material import Material
+    from solon.lawmaking.rule_origins import RuleOrigin
     from solon.plugins import Plugin
     from solon.workspace.seeds import Seeds
 
@@ -40,7 +43,7 @@ class RuleFigures(BaseModel):
     Attributes:
         name: its name.
         labels: the outcomes that it named, the commonest first.
-        coverage: share of the texts on which it speaks.
+        coverage: share of the texts that it was put on which it speaks.
         overlap: share of those on which another rule speaks, too.
         conflict: share of those on which another rule names another outcome.
         against: rule -> on how many texts it names another outcome than this one.
@@ -58,6 +61,32 @@ class RuleFigures(BaseModel):
     precision: Figure
 
 
+class RatifiedRule(BaseModel):
+    """A rule that is or was law; the others are of the configuration.
+
+    Attributes:
+        name: its name.
+        says: its label, and where it matches.
+        version: of the rules in which it came.
+        amendment: id of the amendment that brought it; empty where it was imported.
+        ratified_by: who voted for it.
+        since: when it came into force.
+        in_force: whether it votes in new runs; False where it was repealed.
+        held_out: how often it was right where it speaks, on decisions that its author could not see.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    says: str
+    version: str
+    amendment: str
+    ratified_by: tuple[str, ...]
+    since: str
+    in_force: bool
+    held_out: Figure
+
+
 class Rules(SuiteResult):
     """All rules together; `n` is the number of texts.
 
@@ -68,6 +97,7 @@ class Rules(SuiteResult):
         rules: each of them, in their order.
         never: those that match no text.
         left_out: those that were not tried, with why.
+        by_law: those that were ratified, repealed ones too.
     """
 
     covered: Figure
@@ -76,6 +106,7 @@ class Rules(SuiteResult):
     rules: tuple[RuleFigures, ...]
     never: tuple[str, ...]
     left_out: dict[str, str] = Field(default_factory=dict)
+    by_law: tuple[RatifiedRule, ...] = ()
 
     def next_step(self) -> str:
         """Mend what never matches, then let people decide."""
@@ -111,7 +142,7 @@ def measure_rules(said: Sequence[Mapping[str, str]], known: Sequence[str | None]
             RuleFigures(
                 name=name,
                 labels=tuple(outcomes[label] for label in labels[np.argsort(-times, kind="stable")]),
-                coverage=rate(spoke, n, NO_TEXT),
+                coverage=rate(spoke, sum(name in by_rule for by_rule in said), NO_TEXT),
                 overlap=rate(int(found.beside[place]), spoke, "it matches no text"),
                 conflict=rate(int(found.disputed[place]), spoke, "it matches no text"),
                 against={
@@ -133,22 +164,41 @@ def measure_rules(said: Sequence[Mapping[str, str]], known: Sequence[str | None]
     )
 
 
-def list_rules(material: Material) -> Rules:
+def list_rules(material: Material, name_of: Callable[[str], str] = str) -> Rules:
     """Return the figures of the rules that voted in runs, with the decisions of experts on the same texts: the first
-    blind answer that came by an expert's token."""
+    blind answer that came by an expert's token.
+
+    Args:
+        name_of: makes a name of the actor who ratified a rule.
+    """
     said: dict[evaluation.Shown, dict[str, str]] = {}
     with material.store.connect() as connection:
         spoken = sorted(evaluation.rule_votes(connection, material.run_ids), key=lambda vote: vote.place)
         for vote in spoken:
             said.setdefault(vote.what, {})[vote.rule] = vote.outcome
         answers = counted(evaluation.answers(connection, material.run_ids)) if said else []
+        by_law = [_ratified(origin, name_of) for origin in rule_origins(connection).values()]
     known: dict[evaluation.Shown, str] = {}
     for answer in answers:
         if answer.outcome is not None:
             known.setdefault(answer.what, answer.outcome)
     found = measure_rules(list(said.values()), [known.get(what) for what in said])
     chosen = any(answer.rule not in ("pilot", "always") for answer in answers if answer.what in said)
-    return found.model_copy(update={"notes": (CHOSEN,)}) if chosen else found
+    return found.model_copy(update={"notes": (CHOSEN,) if chosen else (), "by_law": tuple(by_law)})
+
+
+def _ratified(origin: RuleOrigin, name_of: Callable[[str], str]) -> RatifiedRule:
+    figures = origin.held_out or {"right": 0, "spoke": 0}
+    return RatifiedRule(
+        name=origin.rule.id,
+        says=origin.rule.text,
+        version=origin.version,
+        amendment=origin.amendment,
+        ratified_by=tuple(map(name_of, origin.by)),
+        since=moment(origin.since),
+        in_force=origin.in_force,
+        held_out=rate(figures["right"], figures["spoke"], "not measured on unseen decisions"),
+    )
 
 
 def try_rules(config: Config, seeds: Seeds, plugins: Mapping[str, Plugin] | None = None) -> Rules:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from solon.consensus.panel import Consensus
     from solon.store.lawmaking.precedents import PrecedentRow
 
+NAMED = 5
+"""Of rules that do not hold, so many are named in the verdict; each stands in the figures."""
 Votes = Mapping[str, Sequence[Vote]]
 
 
@@ -157,9 +159,9 @@ def count_effects(
     return effects
 
 
-def holds(effect: RuleEffect, level: float) -> bool:
-    """Whether a rule is right more often than wrong, and than its label is common for certain."""
-    return 2 * effect.right > effect.spoke and effect.p_value <= level
+def _list_some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def judge_rules(
@@ -167,9 +169,10 @@ def judge_rules(
 ) -> tuple[Verdict, str]:
     """Return the verdict on drafted rules, and the reason in words.
 
-    Green: every new rule is right more often than wrong, and than its label is common for certain, and the label model
-    agrees with people no less often. Red: it agrees less often for certain. Grey: we cannot tell. The level is divided
-    by the number of new rules, and halved for every earlier look at one of them.
+    Green: no new rule is wrong as often as right, and either the label model agrees with people more often for certain,
+    or it agrees no less often, and each rule is right more often than its label is common for certain. Red: the model
+    agrees less often for certain. Grey: we cannot tell. The level is halved for every earlier look at this draft or at
+    one of its rules, and for the rules divided by their number.
 
     Args:
         earlier: how often one of the rules was measured in other drafts.
@@ -180,17 +183,18 @@ def judge_rules(
     change = f"{unseen.before:.0%} to {unseen.after:.0%} on {unseen.n} unseen decisions"
     if unseen.difference < 0 and (unseen.p_value <= LEVEL or unseen.interval[1] < 0):
         return "red", f"agreement falls: {change}"
-    level = LEVEL / 2 ** (look - 1 + earlier) / max(1, len(effects))
-    weak = [effect.id for effect in effects if not holds(effect, level)]
+    level = LEVEL / 2 ** (look - 1 + earlier)
+    wrong = [effect.id for effect in effects if effect.spoke and 2 * effect.right <= effect.spoke]
+    if wrong:
+        return "grey", f"as often wrong as right: {_list_some(wrong)}; {change}"
+    if unseen.difference > 0 and unseen.p_value <= level and unseen.interval[0] > 0:
+        return "green", f"agreement rises: {change}"
+    weak = [effect.id for effect in effects if effect.p_value > level / len(effects)]
     if weak:
-        more = f" and {len(weak) - 5} more" if len(weak) > 5 else ""
-        return (
-            "grey",
-            f"cannot tell whether they are right where they speak: {', '.join(weak[:5])}{more}; {change}",
-        )
+        return "grey", f"cannot tell whether they are right by more than chance: {_list_some(weak)}; {change}"
     if unseen.difference < 0:
         return "grey", f"cannot tell whether agreement falls: {change}"
-    told = "every new rule is right where it speaks; " if effects else ""
+    told = "every new rule is right by more than chance; " if effects else ""
     return "green", f"{told}agreement does not fall: {change}"
 
 

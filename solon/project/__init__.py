@@ -108,7 +108,7 @@ class Project(Workspace):
 
     @cached_property
     def rulebook(self) -> Rulebook:
-        """Ratified rules, which vote beside `[[rules]]`: list, show, diff, history, import_, propose, impact, ratify."""
+        """Rules by law, beside `[[rules]]`: list, show, diff, history, import_, propose, impact, ratify."""
         from solon.project.law import Rulebook
 
         return Rulebook(self)
@@ -511,10 +511,13 @@ class Project(Workspace):
         """
         from solon.eval.material import gather
         from solon.eval.rules import list_rules, try_rules
+        from solon.store.reviewing.experts import list_experts
 
         if seeds is not None:
             return try_rules(self.config, seeds, self.plugins)
-        return list_rules(gather(self.store, runs))
+        with self.store.connect() as connection:
+            names = {expert.actor: expert.name for expert in list_experts(connection)}
+        return list_rules(gather(self.store, runs), lambda actor: names.get(actor, actor))
 
     def labels(
         self,

@@ -326,6 +326,20 @@ class Rulebook(Law):
 
     kind: Kind = "rules"
 
+    def leave_out(self, amendment: str, names: str | Sequence[str]) -> AmendmentRow:
+        """The draft again without some of its new rules, such as those that are not right on unseen decisions. It is
+        measured anew, and each rule in it that was measured before has to be the surer.
+
+        Args:
+            amendment: its id or the beginning of it.
+            names: of the rules to leave out.
+
+        Raises:
+            UsageError: it is of no rules, or closed; it has no such rule; or none would be left.
+        """
+        wanted = (names,) if isinstance(names, str) else tuple(names)
+        return drafting.leave_out(self._workspace.store, amendment, wanted)
+
     def list(self) -> Sequence[dict[str, Any]]:
         """Every version that was ever in force: name, version, fingerprint, source, in_force."""
         return [

@@ -14,6 +14,7 @@ from solon.errors import NotPending, UsageError
 from solon.law.amendments import Edit, apply_edits, telling
 from solon.law.documents import diff
 from solon.law.scopes import narrowest
+from solon.lawmaking.drafting import leave_out
 from solon.review.law_jobs import last_job, show_job
 from solon.review.markdown import name_hidden, word_diff
 from solon.review.state import Room
@@ -149,6 +150,19 @@ def cast_vote(
     amendment = _find(connection, amendment_id)
     quorum = room.project.config.law.quorum
     return stored.vote(room.store, connection, amendment.id, lead, quorum=quorum, **about)
+
+
+def leave_rules_out(room: Room, amendment_id: str, names: Sequence[str]) -> AmendmentRow:
+    """Return a draft of rules again without some of its new ones.
+
+    Raises:
+        NotThere: there is no such amendment. UsageError: no rule is named, or see `drafting.leave_out`.
+    """
+    with room.store.connect() as connection:
+        _find(connection, amendment_id)
+    if not names:
+        raise UsageError("no rule is marked", next_step="mark those that shall be left out")
+    return leave_out(room.store, amendment_id, names)
 
 
 def cited_case(connection: Connection, review_id: str, expert: ExpertRow) -> PrecedentRow:

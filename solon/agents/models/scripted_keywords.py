@@ -20,7 +20,7 @@ def draft_keywords(texts: Sequence[str], others: Sequence[str]) -> list[list[str
     ours, theirs = _count(texts), _count(others)
     worth = {term: n - DEARER * theirs[term] for term, n in ours.items() if n >= SEEN_TWICE}
     ranked = sorted(
-        (term for term, value in worth.items() if value > 0), key=lambda t: (-worth[t], -len(t), t)
+        (term for term, value in worth.items() if value > 0), key=lambda t: (-worth[t], " " in t, t)
     )
     chosen: list[str] = []
     for term in ranked:

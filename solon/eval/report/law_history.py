@@ -45,7 +45,7 @@ class Amended(BaseModel):
 
     Attributes:
         id: of the amendment.
-        kind: `constitution` or `rubric`.
+        kind: `constitution`, `rubric` or `rules`.
         name: of the document that it changes.
         version: number of the version that it proposes.
         state: `drafted`, `measured`, `ratified` or `rejected`.
@@ -106,14 +106,16 @@ def _version(row: dict[str, Any]) -> dict[str, Any]:
 def read_amendments(
     connection: Connection, versions: Sequence[dict[str, Any]], pseudonym: Callable[[str], str]
 ) -> tuple[Amended, ...]:
-    """Return the amendments of the laws of those names in whatever state, the oldest first.
+    """Return the amendments of the laws of those names, and of rules, in whatever state, the oldest first.
 
     Args:
         versions: of `read_versions`.
         pseudonym: makes a name for a person.
     """
     names = {(version["kind"], version["name"]) for version in versions}
-    amendments = [row for row in list_amendments(connection) if (row.kind, row.name) in names]
+    amendments = [
+        row for row in list_amendments(connection) if row.kind == "rules" or (row.kind, row.name) in names
+    ]
     return tuple(_amended(connection, row, pseudonym) for row in reversed(amendments))
 
 

@@ -294,7 +294,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         audit=audited,
         agreement=agreed,
         judges=judged,
-        rules=list_rules(material),
+        rules=list_rules(material, lambda actor: pseudonym(store, actor)),
         tiers=tiers.evaluate(material),
         confusions=_without_names(store, confusions.evaluate(material, by_name=False)),
         quality=read,

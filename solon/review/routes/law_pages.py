@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from solon.errors import NotPending, SolonError, UsageError
+from solon.lawmaking.rule_origins import rule_origins
 from solon.review.auth import (
     AnyExpert,
     Caller,
@@ -23,6 +24,7 @@ from solon.review.lawmaking import (
     cast_vote,
     cited_case,
     law_of_case,
+    leave_rules_out,
     mark_changes,
     name_rule,
     propose_rule,
@@ -93,6 +95,27 @@ async def measure(request: Request, room: TheRoom, amendment_id: AnId) -> Respon
         return await asyncio.to_thread(_amendment, room, lead, amendment_id, _told(error))
     room.jobs.wake()
     return RedirectResponse(f"/lead/amendments/{amendment_id}", 303)
+
+
+@router.post("/lead/amendments/{amendment_id}/leave-out")
+async def leave_out(request: Request, room: TheRoom, amendment_id: AnId) -> Response:
+    """Propose a draft of rules again without those that the form marks, and show the new one."""
+    lead, form = await read_form(request, room, "lead")
+    names = [name.removeprefix("leave-") for name in form if name.startswith("leave-")]
+    try:
+        made = await asyncio.to_thread(leave_rules_out, room, amendment_id, names)
+    except UsageError as error:
+        return await asyncio.to_thread(_amendment, room, lead, amendment_id, _told(error))
+    return RedirectResponse(f"/lead/amendments/{made.id}", 303)
+
+
+@router.get("/lead/rules")
+def rules(room: TheRoom, caller: Lead) -> HTMLResponse:
+    """The page of every rule that is or was law, and where each comes from."""
+    with room.store.connect() as connection:
+        origins = list(rule_origins(connection).values())
+        names = {expert.actor: expert.name for expert in list_experts(connection)}
+    return page(room, caller, "law_rules.html", rules=origins, names=names)
 
 
 @router.get("/lead/rejudge")

@@ -21,7 +21,7 @@ from solon.review.schemas.law_examples import (
 )
 from solon.review.schemas.queue import ChangeOut, Id, Wire
 
-Kind = Literal["constitution", "rubric"]
+Kind = Literal["constitution", "rubric", "rules"]
 State = Literal["drafted", "measured", "ratified", "rejected"]
 Verdict = Literal["green", "red", "grey"]
 
@@ -198,6 +198,31 @@ class Paired(Wire):
     interval: list[float] = Field(description="95%, of the difference of the two agreements; -1 to 1 of none")
 
 
+class RuleEffectOut(Wire):
+    """A new rule on decisions that its author could not see.
+
+    Attributes:
+        id: its name.
+        says: its label, and where it matches.
+        n: decisions.
+        spoke: on how many of them it matches.
+        right: on how many of these its label was decided.
+        conflicts: on how many of the texts that it matches another rule names another label.
+        common: share of its label among the decisions.
+    """
+
+    id: str
+    says: str
+    n: int
+    spoke: int
+    right: int
+    precision: list[float] = Field(description="95%, of right / spoke")
+    coverage: list[float] = Field(description="95%, of spoke / n")
+    conflicts: int
+    common: float
+    p_value: float = Field(description="exact, one-sided, that its label is no commoner where it matches")
+
+
 class ImpactOut(Wire):
     """What the draft would have changed.
 
@@ -227,6 +252,8 @@ class ImpactOut(Wire):
     from_journal: int = Field(description="of the calls, those that cost nothing")
     cost: float | None = Field(description="null where the price of any call is unknown")
     stopped: str | None = Field(description="the limit that ended it early")
+    rules: list[RuleEffectOut] = Field([], description="of an amendment of rules, each new one by itself")
+    repealed: list[str] = Field([], description="of an amendment of rules, those that go")
 
 
 class BaseOut(Wire):
