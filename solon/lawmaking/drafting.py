@@ -172,34 +172,34 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
         )
 
 
-def leave_out(store: Store, amendment_id: str, names: Sequence[str]) -> AmendmentRow:
-    """The draft of rules again without some of its new ones, as a further amendment of the same proposer.
+def leave_out(store: Store, connection: Connection, amendment_id: str, names: Sequence[str]) -> AmendmentRow:
+    """The draft of rules again without some of its new ones, as a further amendment of the same proposer, in the
+    caller's write transaction.
 
     Raises:
         UsageError: it is of no rules, or closed; none of its new rules has such a name; or none would be left.
     """
-    with store.transaction() as connection:
-        amendment = stored.find_amendment(connection, amendment_id)
-        base = laws.load_version(connection, amendment.kind, amendment.base_id)
-        old, draft = base.document, amendment.document
-        if not isinstance(draft, RuleBook) or not isinstance(old, RuleBook):
-            raise UsageError(f"amendment {amendment.id} is of a {amendment.kind}, and not of rules")
-        if amendment.state not in stored.OPEN:
-            raise UsageError(f"amendment {amendment.id} is {amendment.state}")
-        new = [rule.id for rule in changed_rules(old, draft)]
-        unknown = next((name for name in names if name not in new), None)
-        if unknown is not None:
-            raise UsageError(
-                f"amendment {amendment.id} has no new rule {unknown!r}", next_step=f"it has {', '.join(new)}"
-            )
-        before = {rule.id: rule for rule in old.rules}
-        kept = [before.get(rule.id) if rule.id in names else rule for rule in draft.rules]
-        content = {**draft.model_dump(), "rules": [rule.model_dump() for rule in kept if rule is not None]}
-        reason = f"{amendment.reason}; without {', '.join(names)}"[:2000]
-        document = edits.next_version(old, content, author=draft.author, reason=reason)
-        return stored.add_amendment(
-            store, connection, base, document, proposer=amendment.proposer, cites=amendment.cites
+    amendment = stored.find_amendment(connection, amendment_id)
+    base = laws.load_version(connection, amendment.kind, amendment.base_id)
+    old, draft = base.document, amendment.document
+    if not isinstance(draft, RuleBook) or not isinstance(old, RuleBook):
+        raise UsageError(f"amendment {amendment.id} is of a {amendment.kind}, and not of rules")
+    if amendment.state not in stored.OPEN:
+        raise UsageError(f"amendment {amendment.id} is {amendment.state}")
+    new = [rule.id for rule in changed_rules(old, draft)]
+    unknown = next((name for name in names if name not in new), None)
+    if unknown is not None:
+        raise UsageError(
+            f"amendment {amendment.id} has no new rule {unknown!r}", next_step=f"it has {', '.join(new)}"
         )
+    before = {rule.id: rule for rule in old.rules}
+    kept = [before.get(rule.id) if rule.id in names else rule for rule in draft.rules]
+    content = {**draft.model_dump(), "rules": [rule.model_dump() for rule in kept if rule is not None]}
+    reason = f"{amendment.reason}; without {', '.join(names)}"[:2000]
+    document = edits.next_version(old, content, author=draft.author, reason=reason)
+    return stored.add_amendment(
+        store, connection, base, document, proposer=amendment.proposer, cites=amendment.cites
+    )
 
 
 def check_rules(store: Store, config: Config, document: Document) -> None:

@@ -173,7 +173,9 @@ def runs_away(rule: Rule, texts: Sequence[str] = ()) -> bool:
     longest = max(texts, key=len, default="") or "a text of no label "
     signs = list(dict.fromkeys(sign for sign in rule.regex if sign.isalnum() or sign.isspace()))[:12]
     pieces = [*signs, "a", "1", " ", "a ", "-", "".join(signs), longest]
-    probes = [(piece * PROBE)[:PROBE] + "\x00" for piece in pieces if piece]
+    # With the pattern itself behind and before: what it asks for is there, so that it is not given up before it is tried.
+    behind = [f"{(piece * PROBE)[:PROBE]}\x00{rule.regex}" for piece in pieces if piece]
+    probes = [*behind, *(rule.regex + probe for probe in behind)]
     try:
         for text in (*texts, *probes):
             regex.search(rule.regex, text, flags=regex.IGNORECASE, timeout=PROBE_SECONDS)

@@ -338,7 +338,9 @@ class Rulebook(Law):
             UsageError: it is of no rules, or closed; it has no such rule; or none would be left.
         """
         wanted = (names,) if isinstance(names, str) else tuple(names)
-        return drafting.leave_out(self._workspace.store, amendment, wanted)
+        store = self._workspace.store
+        with store.transaction() as connection:
+            return drafting.leave_out(store, connection, amendment, wanted)
 
     def list(self) -> Sequence[dict[str, Any]]:
         """Every version that was ever in force: name, version, fingerprint, source, in_force."""

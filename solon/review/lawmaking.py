@@ -152,17 +152,18 @@ def cast_vote(
     return stored.vote(room.store, connection, amendment.id, lead, quorum=quorum, **about)
 
 
-def leave_rules_out(room: Room, amendment_id: str, names: Sequence[str]) -> AmendmentRow:
+def leave_rules_out(
+    room: Room, connection: Connection, amendment_id: str, names: Sequence[str]
+) -> AmendmentRow:
     """Return a draft of rules again without some of its new ones.
 
     Raises:
         NotThere: there is no such amendment. UsageError: no rule is named, or see `drafting.leave_out`.
     """
-    with room.store.connect() as connection:
-        _find(connection, amendment_id)
+    _find(connection, amendment_id)
     if not names:
         raise UsageError("no rule is marked", next_step="mark those that shall be left out")
-    return leave_out(room.store, amendment_id, names)
+    return leave_out(room.store, connection, amendment_id, names)
 
 
 def cited_case(connection: Connection, review_id: str, expert: ExpertRow) -> PrecedentRow:

@@ -103,7 +103,7 @@ async def leave_out(request: Request, room: TheRoom, amendment_id: AnId) -> Resp
     lead, form = await read_form(request, room, "lead")
     names = [name.removeprefix("leave-") for name in form if name.startswith("leave-")]
     try:
-        made = await asyncio.to_thread(leave_rules_out, room, amendment_id, names)
+        made = await write(room, lambda c: leave_rules_out(room, c, amendment_id, names))
     except UsageError as error:
         return await asyncio.to_thread(_amendment, room, lead, amendment_id, _told(error))
     return RedirectResponse(f"/lead/amendments/{made.id}", 303)
