@@ -120,8 +120,9 @@ def decided_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
         project.run("label-panel", seeds(0, 120))
         with project.store.connect() as connection:
             ada, waiting = find_expert(connection, "Ada"), list_reviews(connection, limit=1000)
-        for review in waiting:
-            label = label_of(project.review(review.id).candidates[0].text)
+        text_of = {review.id: project.review(review.id).candidates[0].text for review in waiting}
+        for review in sorted(waiting, key=lambda review: text_of[review.id]):
+            label = label_of(text_of[review.id])
             answer = {"choice": label, "rationale": "It says so."}
             decide(project.store, review.id, answer, actor=ada.actor, channel="api", counts=True)
     return path
