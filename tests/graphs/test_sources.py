@@ -331,6 +331,7 @@ def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> Non
         "generator.pool",
         "judge.label",
         "judge.rule",
+        "legislator.rules",
     }
     assert whole["generator.instruction"].version == "2"
     assert "examples" not in whole["generator.instruction"].variables

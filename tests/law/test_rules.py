@@ -16,6 +16,7 @@ from sqlalchemy import select
 from solon import Project
 from solon.agents.models.scripted import ScriptedChat
 from solon.agents.models.scripted_answers import Question
+from solon.cli.app import run_command
 from solon.errors import ConfigError, UsageError
 from solon.law.documents import Rule, RuleBook, dump_yaml, parse_rules
 from solon.law.impact import Paired
@@ -39,6 +40,8 @@ FILLERS = (
     *("today", "again", "since", "morning", "branch", "office"),
     *("help", "please", "urgent", "summer", "evening", "weekend"),
 )
+KEY = "5a" * 32
+"""By which decisions fall into halves."""
 CONFIG: dict[str, Any] = {
     "models": {"default": {"model": "scripted:default"}},
     "judges": [],
@@ -115,6 +118,7 @@ class Bank:
 def decided_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bank") / "solon.db"
     with Project(f"sqlite:///{path}", config=CONFIG) as project:
+        project.store.key = KEY
         for name in ("Ada", "Ben"):
             add_expert(project.store, name, role="lead", by="test")
         project.run("label-panel", seeds(0, 120))
@@ -133,6 +137,7 @@ def bank(decided_bank: Path, tmp_path: Path) -> Iterator[Bank]:
     for file in decided_bank.parent.glob("solon.db*"):
         shutil.copy(file, tmp_path / file.name)
     with Project(f"sqlite:///{tmp_path}/solon.db", config=CONFIG) as project:
+        project.store.key = KEY
         ada, ben = (rotate_token(project.store, name, by="test")[1] for name in ("Ada", "Ben"))
         yield Bank(project, tmp_path, (ada, ben))
 
@@ -146,7 +151,7 @@ def test_drafted_measured_ratified_in_a_run_and_repealed(bank: Bank) -> None:
     [draft] = bank.legislate().amendments
     assert (draft.kind, draft.proposer, draft.state) == ("rules", "legislator", "drafted")
     drafted = {rule.keywords[0]: rule for rule in draft.document.rules}
-    assert {"iban", "payee", "locked"} <= set(drafted)
+    assert {"iban", "locked"} <= set(drafted)
     bad = [rule.id for word, rule in drafted.items() if not any(word in words for words in WORDS.values())]
     measured = project.rulebook.impact(draft.id).amendment
     assert (measured.impact["calls"], measured.impact["sample"]) == (0, 120)
@@ -426,3 +431,74 @@ def test_a_server_measures_rules_as_any_amendment(bank: Bank) -> None:
     assert done.state == "measured"
     with bank.project.store.connect() as connection:
         assert find_amendment(connection, draft.id).impact["rules"]
+
+
+def test_leads_see_rules_leave_some_out_and_ratify_on_the_page(bank: Bank) -> None:
+    pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
+    from .test_law_pages import csrf, visit
+
+    words = {
+        "transfer": [{"keywords": ["payee"]}],
+        "login": [{"keywords": ["locked"]}, {"keywords": ["<b>locked</b>"]}],
+    }
+    [draft] = bank.legislate(words).amendments
+    bank.project.rulebook.impact(draft.id)
+    place = f"/lead/amendments/{draft.id}"
+
+    async def steps(enter: Any) -> None:
+        async with enter(bank.tokens[0]) as browser:
+            shown = (await browser.get(place)).text
+            assert "Each new rule" in shown
+            assert "login: where &#34;locked&#34; stands in the text" in shown
+            form = {"csrf": await csrf(browser, shown)}
+            nothing = await browser.post(f"{place}/leave-out", data=form)
+            assert "no rule is marked" in nothing.text
+            less = await browser.post(f"{place}/leave-out", data={**form, "leave-login-locked": "yes"})
+            assert less.url.path != place
+            assert "without login-locked" in less.text
+            assert "No model is asked" in less.text or "--no-work" in less.text
+            voted = await browser.post(f"{place}/vote", data={**form, "choice": "for"})
+            assert "runs that begin from now on are under it" in voted.text
+            law = (await browser.get("/lead/rules")).text
+            assert "transfer-payee" in law
+            assert "Ada" in law
+            assert draft.id in law
+            told = (await browser.get(f"/api/v1/amendments/{draft.id}")).json()
+            assert [rule["id"] for rule in told["impact"]["rules"]] == draft.document.ids()
+
+    visit(bank, steps)  # type: ignore[arg-type]
+
+
+def test_a_draft_is_told_of_on_the_command_line(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(bank.folder)
+    monkeypatch.setenv("SOLON_STORE", bank.project.store.url)
+    monkeypatch.setenv("SOLON_TOKEN", bank.tokens[0])
+    Path("solon.toml").write_text(
+        'judges = []\n[models.default]\nmodel = "scripted:default"\n[label]\nlabels = ["card", "transfer", "login"]\n'
+        '[[rules]]\nname = "chip"\nlabel = "card"\nkeywords = ["engraved"]\n[law]\nquorum = 1\n'
+    )
+
+    def solon(*arguments: str, code: int = 0) -> str:
+        assert run_command(list(arguments)) == code
+        found = capsys.readouterr()
+        return found.out + found.err
+
+    assert "no rules were ever ratified" in solon("rules", "show", code=2)
+    told = solon("rules", "propose")
+    amendment = told.partition("amendment ")[2].partition(":")[0]
+    assert f"solon rules impact {amendment} (it replays stored texts and verdicts, and asks no model)" in told
+    measured = solon("rules", "impact", amendment)
+    assert "unseen decisions, right on" in measured
+    if "grey" in measured:
+        wrong = measured.partition("wrong as right: ")[2].partition(";")[0]
+        told = solon("rules", "leave-out", amendment, *wrong.split(", "))
+        amendment = told.partition("amendment ")[2].partition(":")[0]
+        solon("rules", "impact", amendment)
+    assert "ratified" in solon("rules", "ratify", amendment)
+    assert "label: transfer" in solon("rules", "show")
+    assert "1.1.0" in solon("rules", "history")
+    spoken = solon("rules")
+    assert f"amendment {amendment}, ratified by Ada, in force since" in spoken
+    assert "chip" in spoken
