@@ -1,5 +1,5 @@
-"""What becomes of rules that are drafted from decisions: how many hold on decisions that their author could not see, and
-what they do to the label model on texts that were never decided.
+"""What becomes of rules that are drafted from decisions: how many hold on decisions that their author could not see,
+and what they do to the label model on texts that were never decided.
 
 `python -m benchmarks.labels_rule_drafts`, with SOLON_DATA the folder of recordings (default ../shared/data). The texts
 and the rules that stand there before are those of `benchmarks.labels_weak`: two a label, written by a person who had

@@ -21,7 +21,13 @@ NAMED = 2
 """Of the rules that one speaks against, so many are named."""
 
 
-group = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+group = typer.Typer(
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    help="Tell for each rule what it covers, where others speak too or against it, and how often experts agree with "
+    "it. Its commands draft rules from decisions, measure them and make them law.\n\n"
+    "Example: solon rules --seeds texts.jsonl",
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -42,10 +48,7 @@ def rules(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Tell for each rule what it covers, where others speak too or against it, and how often experts agree with it.
-
-    Example: solon rules --seeds texts.jsonl
-    """
+    """Without a command: print the figures of the rules."""
     if context.invoked_subcommand is not None:
         return
     if seeds is not None:
