@@ -173,7 +173,7 @@ def runs_away(rule: Rule, texts: Sequence[str] = ()) -> bool:
     longest = max(texts, key=len, default="") or "a text of no label "
     signs = list(dict.fromkeys(sign for sign in rule.regex if sign.isalnum() or sign.isspace()))[:12]
     pieces = [*signs, "a", "1", " ", "a ", "-", "".join(signs), longest]
-    # With the pattern itself behind and before: what it asks for is there, so that it is tried and not given up at once.
+    # With the pattern itself behind and before: what it asks for is there, and it is not given up before it is tried.
     behind = [f"{(piece * PROBE)[:PROBE]}\x00{rule.regex}" for piece in pieces if piece]
     probes = [*behind, *(rule.regex + probe for probe in behind)]
     try:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from solon import Project
+from solon.store.tables import verdicts
 
 Cli = Callable[..., Any]
 KILLER = '''
@@ -102,6 +104,34 @@ def test_it_is_killed_resumed_weighed_answered_and_exported(solon: Cli, home: Pa
     page = Path("report.html").read_text()
     assert "<h3>Rules</h3>" in page
     assert "money_back" in page
+
+
+LAW = """kind: rules
+name: rules
+version: {version}
+rules:
+- {{id: who-pays, label: refund, keywords: [{word}]}}
+"""
+
+
+def test_a_killed_run_goes_on_under_the_rules_that_it_began_with(solon: Cli, home: Path) -> None:
+    (home / "stopping_rule.py").write_text(KILLER)
+    config = home / "solon.toml"
+    config.write_text(config.read_text().replace("\n[classifier]", RULE))
+    (home / "law.yaml").write_text(LAW.format(version="1.0.0", word="shoes"))
+    assert solon("rules", "import", "law.yaml").code == 0
+    words = [sys.executable, "-m", "solon", "run", "label-panel", "--seeds", "seeds.jsonl"]
+    killed = subprocess.run(words, cwd=home, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    (home / "law.yaml").write_text(LAW.format(version="1.1.0", word="jacket"))
+    assert solon("rules", "import", "law.yaml", "--in-force", "--reason", "another word").code == 0
+    assert solon("resume", "--json").json["failed"] == 0
+    query = select(verdicts.c.item_id, verdicts.c.judge, verdicts.c.outcome)
+    with Project("sqlite:///solon.db") as project, project.store.connect() as connection:
+        said = [row for row in connection.execute(query) if row.judge.startswith("rule:who-pays+")]
+    assert len({row.item_id for row in said}) == 10
+    assert len({row.judge for row in said}) == 1, "one wording of it over the whole run"
+    assert [row.outcome for row in said if row.outcome != "silent"] == ["refund"], "the shoes, and no jacket"
 
 
 def test_without_its_rules_it_labels_nothing(solon: Cli, home: Path) -> None:
