@@ -59,7 +59,8 @@ def show_amendment(room: Room, connection: Connection, amendment_id: str) -> dic
     same = ("id", "kind", "name", "scope", "reason", "cites", "overrules", "warnings", "state", "verdict")
     times = ("created_at", "measured_at", "closed_at")
     return {
-        **{name: getattr(amendment, name) for name in (*same, *times, "impact", "stale_records")},
+        **{name: getattr(amendment, name) for name in (*same, *times, "stale_records")},
+        "impact": amendment.impact and {"rules": [], "repealed": [], **amendment.impact},
         "version": amendment.document.version,
         "base": {"id": base.id, "version": base.version, "status": base.status},
         "proposer": names.get(amendment.proposer, amendment.proposer),
