@@ -502,3 +502,8 @@ def test_a_draft_is_told_of_on_the_command_line(
     spoken = solon("rules")
     assert f"amendment {amendment}, ratified by Ada, in force since" in spoken
     assert "chip" in spoken
+    solon("report")
+    page = Path("report.html").read_text()
+    assert "Rules by law" in page
+    assert f"amendment {amendment}" in page
+    assert "Ada" not in page, "people are pseudonyms there"
