@@ -169,7 +169,7 @@ async def draft_rules(
     label: str,
     texts: Sequence[tuple[str, str]],
     others: Sequence[tuple[str, str]],
-    known: Sequence[Rule],
+    known: Sequence[str],
     taken: Collection[str],
     *,
     model: str,
@@ -179,13 +179,12 @@ async def draft_rules(
     Args:
         texts: decided texts of the label, each with the reason for the decision, or an empty one.
         others: decided texts of other labels, likewise.
-        known: rules of the label that there are.
+        known: what the rules of the label that there are look for.
         taken: names that a new rule may not have.
         model: the model's name in [models].
     """
     values = {"label": label, "texts": _list_texts(texts), "others": _list_texts(others)}
-    known_rules = "\n".join(rule.text for rule in known)
-    prompt = case.prompts["legislator.rules"].render(case.mark, known=known_rules, **values)
+    prompt = case.prompts["legislator.rules"].render(case.mark, known="\n".join(known), **values)
     ask = Ask(
         role="legislator",
         seat=f"rules/{label}",

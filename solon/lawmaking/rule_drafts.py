@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from solon.agents.legislator import AUTHOR, draft_rules
+from solon.agents.legislator import AUTHOR, DraftedRules, draft_rules
 from solon.agents.voters import as_config, matches
 from solon.errors import LimitReached, UsageError
 from solon.law.amendments import next_version
@@ -70,30 +70,19 @@ async def draft_book(
         model: who drafts, a name in [models].
     """
     known = {**local_rules(bench.config), **{rule.id: as_config(rule) for rule in base.rules}}
-    taught = [(row.answers[0], row.outcome) for row in rows]
     common = [label for label, n in Counter(row.outcome for row in rows).most_common() if n >= LEAST]
     kept: list[Rule] = []
     problems: list[str] = []
-    taken = {rule.name for rule in bench.config.rules} | set(base.ids())
     try:
         for label in common:
-            own = [row for row in rows if row.outcome == label]
-            others = [row for row in rows if row.outcome != label]
-            context = bench.context(own[0])
-            there = [rule for rule in [*base.rules, *kept] if rule.label == label]
-            texts = _show(own, [rule for rule in known.values() if rule.label == label])
-            drafted = await draft_rules(
-                context.case, label, texts, _show(_by_turns(others), []), there, taken, model=model
-            )
-            await bench.flush(context)
+            drafted = await _draft_for(bench, label, rows, known, model)
             problems += drafted.problems
             for rule in drafted.rules:
-                fault = find_fault(rule, taught, known)
+                fault = find_fault(rule, [(row.answers[0], row.outcome) for row in rows], known)
                 if fault:
                     problems.append(f"{rule.id} ({rule.text}): {fault}")
                     continue
                 kept.append(rule)
-                taken.add(rule.id)
                 known[rule.id] = as_config(rule)
     except LimitReached as limit:
         problems.append(limit.cause)
@@ -107,8 +96,29 @@ async def draft_book(
     return DraftedBook(document, cites, tuple(problems), len(common), len(rows))
 
 
+async def _draft_for(
+    bench: Bench, label: str, rows: Sequence[PrecedentRow], known: Mapping[str, RuleConfig], model: str
+) -> DraftedRules:
+    """What the legislator drafts for one label, beside the rules that are known."""
+    own = [row for row in rows if row.outcome == label]
+    others = _by_turns([row for row in rows if row.outcome != label])
+    there = [rule for rule in known.values() if rule.label == label]
+    context = bench.context(own[0])
+    drafted = await draft_rules(
+        context.case,
+        label,
+        _show(own, there),
+        _show(others, []),
+        [", ".join(rule.keywords) or str(rule.regex) for rule in there],
+        {*known, *(rule.name for rule in bench.config.rules)},
+        model=model,
+    )
+    await bench.flush(context)
+    return drafted
+
+
 def _speaks_right(row: PrecedentRow, rules: Sequence[Rule]) -> bool:
-    return any(rule.label == row.outcome and matches(as_config(rule), row.answers[0]) for rule in rules)
+    return any(rule.label == row.outcome and speaks(as_config(rule), row.answers[0]) for rule in rules)
 
 
 def _show(rows: Sequence[PrecedentRow], known: Sequence[RuleConfig]) -> list[tuple[str, str]]:

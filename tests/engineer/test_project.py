@@ -21,70 +21,65 @@ from solon.project.people import Experts, GoldenQuestions, HeldSeeds
 from solon.project.prompts import Prompts
 from solon.project.releases import Releases
 
-METHODS = (
-    {
-        "recipes": "list_recipes",
-        "audit verify": "verify_audit",
-        "judges": "judges",
-        "diff": "diff",
-        "doctor": "doctor",
-        "eval SUITE": "evaluate",
-        "eval labels": "labels",
-        "eval replay": "replay",
-        "eval scores": "score",
-        "expert add": "experts.add",
-        "expert link": "experts.link",
-        "expert list": "experts.list",
-        "expert test": "experts.test",
-        "expert revoke": "experts.revoke",
-        "expert rotate": "experts.rotate",
-        "expert trust": "experts.trust",
-        "export": "export",
-        "forget": "forget",
-        "golden count": "golden.count",
-        "golden import": "golden.import_",
-        "golden pick": "golden.pick",
-        "golden retire": "golden.retire",
-        "import": "import_",
-        "learn": "learn",
-        "migrate": "migrate",
-        "migrate-threads": "migrate_threads",
-        "plan": "plan",
-        "preview": "preview",
-        "privacy list": "privacy.list",
-        "privacy reject": "privacy.reject",
-        "privacy release": "privacy.release",
-        "prompts check": "prompts.check",
-        "prompts copy": "prompts.copy",
-        "prompts list": "prompts.list",
-        "prompts show": "prompts.show",
-        "prune": "prune",
-        "rejudge": "rejudge",
-        "release create": "releases.create",
-        "release diff": "releases.diff",
-        "release verify": "releases.verify",
-        "report": "report",
-        "resume": "resume",
-        "review decide": "decide",
-        "review export": "export_reviews",
-        "review list": "reviews",
-        "review show": "review",
-        "run": "run",
-        "show": "trace",
-        "status": "summarize",
-        "constitution stats": "constitutions.stats",
-        "rubric weights": "rubrics.weights",
-    }
-    | {
-        f"{kind} {name}": f"{kind}s.{name}{'_' if name == 'import' else ''}"
-        for kind in ("constitution", "rubric")
-        for name in ("diff", "history", "impact", "import", "list", "propose", "ratify", "show")
-    }
-    | {
-        f"rules {name}": f"rulebook.{name.replace('-', '_')}{'_' if name == 'import' else ''}"
-        for name in ("diff", "history", "impact", "import", "leave-out", "propose", "ratify", "show")
-    }
-)
+METHODS = {
+    "recipes": "list_recipes",
+    "audit verify": "verify_audit",
+    "judges": "judges",
+    "diff": "diff",
+    "doctor": "doctor",
+    "eval SUITE": "evaluate",
+    "eval labels": "labels",
+    "eval replay": "replay",
+    "eval scores": "score",
+    "expert add": "experts.add",
+    "expert link": "experts.link",
+    "expert list": "experts.list",
+    "expert test": "experts.test",
+    "expert revoke": "experts.revoke",
+    "expert rotate": "experts.rotate",
+    "expert trust": "experts.trust",
+    "export": "export",
+    "forget": "forget",
+    "golden count": "golden.count",
+    "golden import": "golden.import_",
+    "golden pick": "golden.pick",
+    "golden retire": "golden.retire",
+    "import": "import_",
+    "learn": "learn",
+    "migrate": "migrate",
+    "migrate-threads": "migrate_threads",
+    "plan": "plan",
+    "preview": "preview",
+    "privacy list": "privacy.list",
+    "privacy reject": "privacy.reject",
+    "privacy release": "privacy.release",
+    "prompts check": "prompts.check",
+    "prompts copy": "prompts.copy",
+    "prompts list": "prompts.list",
+    "prompts show": "prompts.show",
+    "prune": "prune",
+    "rejudge": "rejudge",
+    "release create": "releases.create",
+    "release diff": "releases.diff",
+    "release verify": "releases.verify",
+    "report": "report",
+    "rules leave-out": "rulebook.leave_out",
+    "resume": "resume",
+    "review decide": "decide",
+    "review export": "export_reviews",
+    "review list": "reviews",
+    "review show": "review",
+    "run": "run",
+    "show": "trace",
+    "status": "summarize",
+    "constitution stats": "constitutions.stats",
+    "rubric weights": "rubrics.weights",
+} | {
+    f"{kind} {name}": f"{family}.{name}{'_' if name == 'import' else ''}"
+    for kind, family in (("constitution", "constitutions"), ("rubric", "rubrics"), ("rules", "rulebook"))
+    for name in ("diff", "history", "impact", "import", "list", "propose", "ratify", "show")
+    if (kind, name) != ("rules", "list")  # `solon rules` by itself, which is `Project.rules`
+}
 """Command -> the method that does it."""
 WITHOUT = {
     "config check": "a Config is checked as it is made: `load_config`",
