@@ -372,7 +372,7 @@ class Ask:
     """One call that an agent wants: who asks, what, and how.
 
     Attributes:
-        role: generator, critic, judge, resolver or legislator.
+        role: generator, critic, judge, resolver, legislator or checker.
         seat: the place within the role, such as a judge's seat, pair and order; part of the journal's key.
         model: the model's name in the configuration's [models].
         prompt: the rendered prompt.

@@ -154,7 +154,11 @@ class Config(Section):
                 f"models.{unnamed[0]} names no model, and others do; write model = 'provider:model' into it "
                 f"({BUILTIN!r} for the built-in one)"
             )
-        missing = [(role, key, name) for role, key, name in self.asked() if name not in self.models]
+        asked = [
+            *self.asked(),
+            *([("check", "review.check", self.review.check)] if self.review.check else []),
+        ]
+        missing = [(role, key, name) for role, key, name in asked if name not in self.models]
         if missing:
             told = "; ".join(f"the {role} has no model: {key} = {name!r}" for role, key, name in missing)
             known, name = ", ".join(sorted(self.models)), missing[0][2]

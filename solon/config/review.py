@@ -32,6 +32,18 @@ class ReviewConfig(_Section):
         "shown before it, or shown to a random half; never where the question was drawn at random. An answer given "
         "with it in sight teaches, and certifies nothing",
     )
+    check: str = Field(
+        "",
+        description="name in [models] of the model that reads an answer before it is sent, where its author asks for "
+        "that, and says what may be wrong; empty: none does. The answer before that is kept: it alone is blind",
+    )
+    doubt: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="ask a question again, of a second person or of the same one after `repeat_days`, where the panel "
+        "is at least so sure of another answer than the one given; 1: never. It measures nobody",
+    )
     onboarding: bool = Field(
         False, description="new experts begin with guidelines, practice and calibration before they decide"
     )

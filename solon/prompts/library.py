@@ -339,7 +339,7 @@ def _compiled(source: str) -> tuple[Template, tuple[str, ...]]:
 ABOUT_LABELS = frozenset({"judge.label"})
 OF_POOLS = frozenset({"generator.pool"})
 OF_RULES = frozenset({"judge.rule"})
-OF_NO_RUN = frozenset({"legislator.rules"})
+OF_NO_RUN = frozenset({"legislator.rules", "answer.check"})
 """Asked beside runs alone: a change of it concerns none of them."""
 
 

@@ -74,7 +74,8 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
         finally:
             room.live.closing = True
             # Where the server is stopped at once, their tasks are cancelled already.
-            await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
+            stopping = (part.stop() for part in (*parts, room.checker))
+            await asyncio.gather(*stopping, return_exceptions=True)
 
     app = DescribedApi(
         title="Solon reviews",

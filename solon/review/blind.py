@@ -13,7 +13,7 @@ from solon.questions import ACCEPT, PAIR, question_of
 from solon.responses import choices_of, fields_of
 from solon.review.schemas.queue import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
 from solon.review.state import Room
-from solon.store.reviewing.answering import asks_why
+from solon.store.reviewing.answering import asks_why, needs_why
 from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.manners import order_shown
@@ -59,9 +59,19 @@ def show_blind(
             for c in (rubric.criteria if single else ())
         ],
         rationale_wanted=asks_why(room.store, review, expert.actor),
+        rationale_for=[  # what a new draft shall do is its reason
+            choice for choice in needs_why(room.store, review, expert.actor) if choice != "redraft"
+        ],
+        may_check=may_check(room, expert),
         draft=read_draft(connection, lease),
         suggestion=show_suggestion(room, connection, lease, review, expert),
     )
+
+
+def may_check(room: Room, expert: ExpertRow) -> bool:
+    """Return whether a model may read this person's answers before they are sent: whose answer is a vote gives it
+    alone, since votes are weighed as opinions that do not hang together."""
+    return bool(room.options.check) and expert.believed(room.reviewers).final
 
 
 def show_suggestion(

@@ -24,6 +24,7 @@ from solon.store.reviewing.suggestions import How
 if TYPE_CHECKING:
     from solon.config.review import ReviewConfig
     from solon.project import Project
+    from solon.review.checker import Checker
     from solon.review.jobs import Jobs
     from solon.review.live import Live
     from solon.review.metrics import Metrics
@@ -42,6 +43,9 @@ class Options:
         secure: set the cookie for TLS only.
         answers: how many people are asked each question; a lead settles what they differ in.
         answers_below: further people are asked only where panel and first answer are less sure than this.
+        suggestion: whether what the panel found is shown with a question.
+        check: name of the model that reads answers before they are sent; empty: none.
+        doubt: a question is asked again where the panel is at least so sure of another answer; 1: never.
         mix: how known questions are mixed into the queue.
         onboarding: new experts begin with the guidelines.
         guidelines: their text, as Markdown.
@@ -57,6 +61,8 @@ class Options:
     answers: int = 1
     answers_below: float = 1.0
     suggestion: How = "hidden"
+    check: str = ""
+    doubt: float = 1.0
     mix: Mix = field(default_factory=Mix)
     onboarding: bool = False
     guidelines: str = ""
@@ -86,6 +92,8 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
         answers=config.answers,
         answers_below=config.answers_below,
         suggestion=config.suggestion,
+        check=config.check,
+        doubt=config.doubt,
         mix=mix,
         onboarding=config.onboarding,
         guidelines=text,
@@ -110,6 +118,7 @@ class Room:
         worker: carries decisions to their graphs; None where this server does not.
         herald: tells webhooks of events; None where there are none.
         jobs: works through exports, measurements and rejudging.
+        checker: asks a model about answers before they are sent.
         similar: finds decided items that resemble one.
         sso: the identity provider; None where there is no single sign-on.
     """
@@ -124,6 +133,7 @@ class Room:
     worker: Worker | None
     herald: Herald | None
     jobs: Jobs
+    checker: Checker
     similar: Similar
     sso: Sso | None
     _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
@@ -160,6 +170,7 @@ def make_room(project: Project, options: Options) -> Room:
     Raises:
         ConfigError: single sign-on is configured and something of it is missing.
     """
+    from solon.review.checker import Checker
     from solon.review.jobs import Jobs
     from solon.review.live import Live
     from solon.review.metrics import Metrics
@@ -179,6 +190,7 @@ def make_room(project: Project, options: Options) -> Room:
         worker=Worker(project, live, options.poll_seconds) if options.work else None,
         herald=Herald(project.store, options.hooks, options.poll_seconds) if options.hooks else None,
         jobs=Jobs(project, works=options.work),
+        checker=Checker(project),
         similar=Similar(),
         sso=sso_of(project.store, project.config.sso),
     )

@@ -13,12 +13,15 @@ from fastapi.responses import StreamingResponse
 from solon.errors import InvalidDecision
 from solon.review import markdown
 from solon.review.auth import AnyExpert, TheRoom, may_still
+from solon.review.checks import check_answer
 from solon.review.explain import explain_review
 from solon.review.reviewer import hand_out, open_review, progress_of, take_answer, take_back, write
 from solon.review.schemas.desk import SimilarOut
 from solon.review.schemas.explanations import Explanation
 from solon.review.schemas.queue import (
     BlindItem,
+    CheckIn,
+    CheckOut,
     DecisionIn,
     DecisionOut,
     DraftIn,
@@ -179,6 +182,13 @@ async def put_draft(room: TheRoom, caller: AnyExpert, assignment_id: AnId, given
         return lease
 
     return _lease_out(await write(room, run))
+
+
+@router.post("/assignments/{assignment_id}/check")
+async def check_before(room: TheRoom, caller: AnyExpert, assignment_id: AnId, given: CheckIn) -> CheckOut:
+    """Let a model read an answer before it is sent, and say what may be wrong. What it says is kept with the answer;
+    where it changes the answer, the one before it stays the blind evidence."""
+    return await check_answer(room, caller, assignment_id, given.answer)
 
 
 @router.post("/assignments/{assignment_id}/reveal")

@@ -55,7 +55,23 @@ BLIND_ITEM: JsonDict = {
     "principles": [PRINCIPLE],
     "criteria": [],
     "rationale_wanted": False,
+    "rationale_for": ["both_bad", "edit"],
+    "may_check": True,
     "draft": None,
+}
+CHECK_IN: JsonDict = {
+    "answer": {"choice": "prefer", "candidate": CARELESS, "rationale": "It names the dose."}
+}
+CHECK: JsonDict = {
+    "made": True,
+    "remarks": [
+        {
+            "kind": "contradiction",
+            "text": "The reason speaks for the other answer: only that one names the dose.",
+            "cites": [],
+        }
+    ],
+    "message": "One thing may be wrong, as a model says. Change your answer, or send it as it is.",
 }
 NEXT: JsonDict = {"item": BLIND_ITEM, "empty": None, "message": "", "until": None}
 LEASE: JsonDict = {"assignment": ASSIGNMENT, "state": "leased", "leased_until": 1767264031.25}

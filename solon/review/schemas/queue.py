@@ -81,7 +81,9 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
         constitution: name and version of the constitution.
         principles: the principles that may be cited.
         criteria: the criteria with their anchors.
-        rationale_wanted: a reason is asked for.
+        rationale_wanted: a reason is needed, whatever is answered.
+        rationale_for: the choices that are refused without a reason; all, where `rationale_wanted`.
+        may_check: a model reads the answer before it is sent, where that is asked for.
         draft: what was typed before, in the fields of an answer; null where nothing.
         suggestion: what the panel found, in words; empty where none is shown.
     """
@@ -107,8 +109,45 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
     principles: list[ShownPrinciple]
     criteria: list[ShownCriterion]
     rationale_wanted: bool
+    rationale_for: list[str] = Field(default_factory=list, examples=[["both_bad", "edit"]])
+    may_check: bool = False
     draft: dict[str, Any] | None
     suggestion: str = ""
+
+
+class CheckIn(Wire, json_schema_extra=example(examples.CHECK_IN)):
+    """`answer`: as it would be sent."""
+
+    answer: dict[str, Any]
+
+
+class CheckRemarkOut(Wire):
+    """Something that may be wrong with an answer.
+
+    Attributes:
+        kind: the reason speaks for another answer; a principle or an earlier decision speaks against it; a reason is
+            missing.
+        text: the remark, as a model wrote it.
+        cites: ids of the principles and earlier decisions that it rests on.
+    """
+
+    kind: Literal["contradiction", "principle", "precedent", "missing_reason"]
+    text: str
+    cites: list[str]
+
+
+class CheckOut(Wire, json_schema_extra=example(examples.CHECK)):
+    """What a model said of an answer before it is sent.
+
+    Attributes:
+        made: the model read it; where it could not, nothing is noted and the answer may be sent all the same.
+        remarks: what may be wrong; empty where it found nothing.
+        message: the same in a sentence.
+    """
+
+    made: bool
+    remarks: list[CheckRemarkOut]
+    message: str
 
 
 class NextIn(Wire):

@@ -59,5 +59,4 @@ export function openSettings() {
 
 export function showKeys(root) {
   for (const key of $$("kbd[data-key]", root)) key.textContent = settings.keys_on ? keyName(key.dataset.key, settings) : "";
-  for (const hint of $$("[data-wanted]", root)) hint.textContent = { always: "a sentence is wanted here", lead: "needed for a lead" }[hint.dataset.wanted] || "needed for edit, both bad and to a lead";
 }

@@ -125,7 +125,7 @@ export function problemOf(view, answer) {
   const missing = !ASIDE.includes(answer.choice) && fields(view).find((field) => view.item.fields[field.dataset.field].required && answer[field.dataset.field] === undefined);
   if (missing) return { told: "Fill in what is marked with *.", field: missing };
   const said = answer.rationale || (answer.choice === "redraft" && answer.guidance);
-  const needed = ["edit", "both_bad", "escalate"].includes(answer.choice) || (view.item.rationale_wanted && !ASIDE.includes(answer.choice));
+  const needed = answer.choice === "escalate" || view.item.rationale_for.includes(answer.choice);
   if (needed && !said) return wrong("Say in a sentence why.", "rationale");
   return null;
 }

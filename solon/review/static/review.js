@@ -252,6 +252,38 @@ async function early() {
   } catch (error) { failed(error); }
 }
 
+// A model reads the answer before it is sent. Sending never waits for it.
+async function check() {
+  const view = shown;
+  if (!view || view.over || view.checking) return;
+  const place = $(".checked", view.root), answer = readAnswer(view), wrong = problemOf(view, { ...answer, rationale: answer.rationale || "not yet" });
+  if (wrong) { $(".problem", box).textContent = wrong.told; wrong.field?.focus(); return; }
+  if (["skip", "decline", "escalate"].includes(answer.choice)) { say("Only an answer can be checked."); return; }
+  view.checking = true;
+  place.hidden = false;
+  place.textContent = "A model reads your answer. You need not wait: send it when you like.";
+  try {
+    const told = await call("POST", `/api/v1/assignments/${view.item.assignment}/check`, { answer });
+    if (!view.sent) place.replaceChildren(told.message, remarks(told.remarks));
+  } catch (error) {
+    place.hidden = true;
+    if (!view.sent) failed(error);
+  } finally { view.checking = false; }
+}
+
+const REMARKS = { contradiction: "Your reason and your answer", principle: "A principle", precedent: "An earlier decision", missing_reason: "A reason is missing" };
+
+function remarks(found) {
+  const list = document.createElement("ul");
+  for (const one of found) {
+    const line = document.createElement("li");
+    line.dir = "auto";
+    line.textContent = `${REMARKS[one.kind] || one.kind}: ${one.text}${one.cites.length ? ` (${one.cites.join(", ")})` : ""}`;   // a model's words, as text only
+    list.append(line);
+  }
+  return list;
+}
+
 async function guidelines() {
   try { openDialog("Guidelines", await guidelinesOf(shown?.item)); } catch (error) { failed(error); }
 }
@@ -343,7 +375,7 @@ const doing = {
   tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => choose("accept"), reject: () => choose("reject"),
   edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
   escalate: () => (box.dataset.lead ? say("You are a lead yourself: decide it, or skip it.") : choose("escalate")),
-  send: submit, diff, why, early, guidelines, answers, help, settings: openSettings,
+  send: submit, check, diff, why, early, guidelines, answers, help, settings: openSettings,
   undo: () => (unsent.length ? say("Your last answer is still on its way; take it back once it is saved.") : undo(last?.decision)),
   principle: () => { const all = $(".principles", box); if (all) { all.open = true; $("input", all).focus(); } },
   pause: () => cover("Paused", "The text is covered and the clock stands still."),

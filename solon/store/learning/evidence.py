@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, case, exists, func, or_, select
+from sqlalchemy import Connection, exists, func, or_, select
 
 from solon.consensus.panel import Vote
 from solon.consensus.traits import UNKNOWN, Traits
 from solon.questions import Question, question_of
-from solon.store.reviewing.overlaps import half_of
+from solon.store.reviewing.checks import blind_answer, first_answer, is_changed
+from solon.store.reviewing.overlaps import DOUBT, half_of
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.runs import KNOWN_RUN
@@ -55,7 +56,7 @@ class DecidedItem:
         inclusion: known probability with which the item was drawn, None where it was not.
         rule: the rule that sent the item to review.
         group: of its seed; the seed's id where it has none. Empty where nobody decided.
-        suggested: it was made with the panel's suggestion in sight.
+        suggested: it was made with the panel's suggestion in sight, or changed after a check.
     """
 
     question: Question
@@ -148,22 +149,32 @@ def counted_decisions(
     judged again under newer law than their run's, only audits are there. The half of a decision that is no precedent,
     such as a label, follows from its seed as that of a precedent does.
 
+    What was found of an answer after it was given, by a check or because the panel doubted it, changes the data and
+    teaches, and never measures: where decisions only measure (`voted` is False), and of what was drawn at random, the
+    first blind answer stands.
+
     Args:
         key: of the store; draws the halves.
         scope_runs: ids of the runs to look at.
         voted: with the decisions that votes made, and those made with a suggestion in sight, too.
     """
-    ruling = decisions.alias("ruling")
+    ruling, doubt = decisions.alias("ruling"), reviews.alias("doubt")
+    doubted = exists().where(
+        doubt.c.item_id == reviews.c.item_id, doubt.c.attempt == reviews.c.attempt, doubt.c.rule == DOUBT
+    )
     query = (
         select(
             decisions.c.id,
             decisions.c.item_id,
             reviews.c.attempt,
             reviews.c.candidates,
-            func.coalesce(ruling.c.choice, decisions.c.choice).label("choice"),
-            case((ruling.c.id.is_(None), decisions.c.candidate_id), else_=ruling.c.candidate_id).label(
-                "candidate_id"
-            ),
+            ruling.c.id.label("ruled"),
+            ruling.c.choice.label("ruled_choice"),
+            ruling.c.candidate_id.label("ruled_candidate"),
+            doubted.label("doubted"),
+            decisions.c.choice,
+            decisions.c.candidate_id,
+            decisions.c.checked,
             decisions.c.actor,
             decisions.c.decided_at,
             precedents.c.half,
@@ -187,8 +198,10 @@ def counted_decisions(
         .where(
             or_(
                 decisions.c.counts,
+                decisions.c.checked.is_not(None),
                 *([decisions.c.actor == VOTES, decisions.c.suggestion.is_not(None)] if voted else []),
             ),
+            reviews.c.rule != DOUBT,
             decisions.c.undone_at.is_(None),
             items.c.run_id.in_(scope_runs),
             precedents.c.id.is_not(None) | decisions.c.label.is_not(None),
@@ -198,14 +211,18 @@ def counted_decisions(
     )
     first: dict[tuple[str, str], DecidedItem] = {}
     for row in connection.execute(query):
+        stands = _standing(row._mapping, voted)
+        if stands is None:
+            continue
+        choice, candidate_id, suggested = stands
         decided = DecidedItem(
             question=question_of(row.response_schema),
             decision_id=row.id,
             item_id=row.item_id,
             attempt=row.attempt,
             shown=tuple(row.candidates),
-            choice=row.choice,
-            candidate_id=row.candidate_id,
+            choice=choice,
+            candidate_id=candidate_id,
             actor=row.actor,
             decided_at=row.decided_at,
             held_out=(row.half or half_of(key, row.group or row.seed)) == "held_out",
@@ -216,10 +233,28 @@ def counted_decisions(
             inclusion=row.inclusion,
             rule=row.rule,
             group=row.group or row.seed,
-            suggested=row.suggestion is not None and (bool(row.suggestion["seen"]) or not row.counts),
+            suggested=suggested,
         )
         first.setdefault((decided.item_id, decided.kind), decided)
     return list(first.values())
+
+
+def _standing(row: Mapping[Any, Any], voted: bool) -> tuple[str, str | None, bool] | None:
+    """Choice and candidate that stand of a decision, and whether they were given with something of the panel's or a
+    model's in sight; None where nothing of it may be read."""
+    blind, by_votes = blind_answer(row), row["actor"] == VOTES
+    if blind is None and not (voted and (row["suggestion"] is not None or by_votes)):
+        return None
+    drawn = (
+        row["pilot"] or row["kind"] == "audit" or (row["inclusion"] is not None and row["inclusion"] < 1.0)
+    )
+    measures = not voted or drawn
+    suggested = not (row["counts"] or by_votes or (measures and blind is not None))
+    if row["ruled"] is not None and not (row["doubted"] and measures):
+        return row["ruled_choice"], row["ruled_candidate"], suggested
+    if blind is not None and measures:
+        return blind.choice, blind.candidate_id, suggested
+    return row["choice"], row["candidate_id"], suggested
 
 
 def texts_shown(connection: Connection, wanted: Mapping[str, str]) -> dict[str, str]:
@@ -241,7 +276,8 @@ def texts_shown(connection: Connection, wanted: Mapping[str, str]) -> dict[str, 
 
 
 def blind_answers(connection: Connection) -> list[Blind]:
-    """What people answered without knowing what others or the panel say, over all runs, the oldest first.
+    """What people answered without knowing what others, the panel or a check say, over all runs, the oldest first;
+    without answers that were asked for because the panel doubted another, which no chance chose.
 
     These are decisions with an expert's token, votes, second opinions, and what was said before a review went to a
     lead.
@@ -259,23 +295,38 @@ def blind_answers(connection: Connection) -> list[Blind]:
             decisions.c.actor,
             decisions.c.choice,
             decisions.c.candidate_id,
-            decisions.c.decided_at.label("at"),
+            decisions.c.decided_at,
+            decisions.c.counts,
+            decisions.c.checked,
         )
         .join(reviews, reviews.c.id == decisions.c.review_id)
-        .where(decisions.c.counts, decisions.c.undone_at.is_(None))
+        .where(
+            or_(decisions.c.counts, decisions.c.checked.is_not(None)),
+            decisions.c.undone_at.is_(None),
+            reviews.c.rule != DOUBT,
+        )
     )
-    answers = [_blind(row, row.choice, row.candidate_id, row.at) for row in connection.execute(decided)]
+    answers = []
+    for row in connection.execute(decided):
+        if (said := blind_answer(row._mapping)) is not None:
+            answers.append(_blind(row, said.choice, said.candidate_id, said.at))
+    turn = (assignments.c.answer, assignments.c.checked, assignments.c.closed_at.label("at"))
     others = (
-        select(*asked, assignments.c.actor, assignments.c.answer, assignments.c.closed_at.label("at"))
+        select(*asked, assignments.c.actor, *turn)
         .join(reviews, reviews.c.id == assignments.c.review_id)
         .where(
             assignments.c.state.in_(("vote", "second", "escalated")),
+            reviews.c.rule != DOUBT,
             or_(assignments.c.revealed_at.is_(None), assignments.c.revealed_at >= assignments.c.closed_at),
         )
     )
-    for row in connection.execute(others):
-        if (row.answer or {}).get("choice"):
-            answers.append(_blind(row, row.answer["choice"], row.answer.get("candidate"), row.at))
+    for turn_row in connection.execute(others):
+        if (said := first_answer(turn_row.checked)) is not None:
+            answers.append(_blind(turn_row, said.choice, said.candidate_id, said.at))
+        elif (turn_row.answer or {}).get("choice") and not is_changed(turn_row.checked):
+            answers.append(
+                _blind(turn_row, turn_row.answer["choice"], turn_row.answer.get("candidate"), turn_row.at)
+            )
     return sorted(answers, key=lambda answer: (answer.at, answer.review_id, answer.actor))
 
 
@@ -359,7 +410,12 @@ def count_learnable(
         select(func.count(), func.coalesce(func.max(decisions.c.decided_at), 0.0))
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .where(
-            or_(decisions.c.counts, decisions.c.actor == VOTES, decisions.c.suggestion.is_not(None)),
+            or_(
+                decisions.c.counts,
+                decisions.c.actor == VOTES,
+                decisions.c.suggestion.is_not(None),
+                decisions.c.checked.is_not(None),
+            ),
             decisions.c.undone_at.is_(None),
             reviews.c.kind == kind,
             reviews.c.run_id.in_(run_ids),

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
+from solon.store.reviewing.checks import blind_answer
 from solon.store.tables import decisions, records, reviews
 
 
 def audited_unsafe(connection: Connection, run_id: str) -> list[bool]:
     """Whether the choice of each audited record was flagged unsafe, by anyone; the first one audited first."""
     query = (
-        select(records.c.id, decisions.c.flags, records.c.chosen_id)
+        select(records.c.id.label("record"), records.c.chosen_id, decisions)
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .join(records, (records.c.item_id == reviews.c.item_id) & (records.c.attempt == reviews.c.attempt))
         .where(
             reviews.c.run_id == run_id,
             reviews.c.kind == "audit",
-            decisions.c.counts,
+            or_(decisions.c.counts, decisions.c.checked.is_not(None)),
             decisions.c.undone_at.is_(None),
         )
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
     unsafe: dict[str, bool] = {}
     for row in connection.execute(query):
-        flagged = "unsafe" in ((row.flags or {}).get(row.chosen_id or "") or ())
-        unsafe[row.id] = unsafe.get(row.id, False) or flagged
+        if (said := blind_answer(row._mapping)) is not None:
+            flagged = "unsafe" in (said.flags.get(row.chosen_id or "") or ())
+            unsafe[row.record] = unsafe.get(row.record, False) or flagged
     return list(unsafe.values())
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Select, func, select
 
 from solon.consensus.panel import SILENT, Vote
 from solon.questions import Question, question_of
+from solon.store.reviewing.checks import first_answer, is_changed
+from solon.store.reviewing.overlaps import DOUBT
 from solon.store.reviewing.review_rows import REPEAT
 from solon.store.runs.items import name_of
 from solon.store.runs.verdicts import panel_votes, shown_to_judge, votes_on
@@ -134,28 +136,32 @@ def _of_runs(query: Select[Any], run_ids: Sequence[str]) -> Select[Any]:
 
 
 def _decision(row: dict[str, Any]) -> Answer:
+    """A decision; where it was changed after a check, the blind answer before that."""
+    blind = first_answer(row["checked"])
     return Answer(
         **_facts(row),
-        choice=row["choice"],
-        candidate_id=row["candidate_id"],
-        counts=bool(row["counts"]),
+        choice=blind.choice if blind else row["choice"],
+        candidate_id=blind.candidate_id if blind else row["candidate_id"],
+        counts=(bool(row["counts"]) or blind is not None) and row["rule"] != DOUBT,
         second=False,
         at=row["decided_at"],
         active_seconds=row["active_seconds"],
         channel=row["channel"],
         principles=tuple(row["principles"] or ()),
-        flags=row["flags"] or {},
-        scores=row["scores"] or {},
+        flags=blind.flags if blind else row["flags"] or {},
+        scores=blind.scores if blind else row["scores"] or {},
     )
 
 
 def _second(row: dict[str, Any]) -> Answer:
     given, closed, seen = row["answer"] or {}, row["closed_at"] or row["opened_at"], row["revealed_at"]
+    blind = first_answer(row["checked"])
+    alone = (seen is None or seen >= closed) and not is_changed(row["checked"])
     return Answer(
         **_facts(row),
-        choice=str(given.get("choice", "")),
-        candidate_id=given.get("candidate"),
-        counts=seen is None or seen >= closed,
+        choice=blind.choice if blind else str(given.get("choice", "")),
+        candidate_id=blind.candidate_id if blind else given.get("candidate"),
+        counts=(alone or blind is not None) and row["rule"] != DOUBT,
         second=True,
         at=closed,
         active_seconds=(given.get("times") or {}).get("active_seconds"),

@@ -11,12 +11,13 @@ from sqlalchemy import Connection, select
 
 from solon.config.sections import ReviewersConfig
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
-from solon.responses import NOT_ANSWERS, Response
+from solon.responses import NOT_ANSWERS, Response, choices_of
 from solon.store.database.audit_log import append, has_read
 from solon.store.database.events import event
 from solon.store.database.ids import hash_id, keyed_hash
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
+from solon.store.reviewing.checks import is_changed, keep_with_decision, note_changes
 from solon.store.reviewing.citations import read_answer
 from solon.store.reviewing.disagreements import ask_others, note_disagreement
 from solon.store.reviewing.drafts import Lease
@@ -35,7 +36,8 @@ Kind = Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
 ASIDE: dict[str, Kind] = {"skip": "skipped", "decline": "declined", "escalate": "escalated"}
 DECLINE_REASONS = ("not_my_field", "needs_context", "personal_data", "broken")
 LONGEST = 200_000
-EXPLAIN = ("edit", "both_bad", "redraft", "escalate")
+EXPLAIN = ("edit", "both_bad", "redraft")
+"""Choices that need a sentence why, whoever gives them; so does handing a question to a lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,12 @@ class AnswerResult:
     decision_id: str | None
     replayed: bool
     saw_votes: bool = False
+
+
+def needs_why(store: Store, review: ReviewRow, actor: str) -> tuple[str, ...]:
+    """The choices of a review that are refused from this person without a sentence why."""
+    choices = choices_of(review.response_schema)
+    return choices if asks_why(store, review, actor) else tuple(one for one in choices if one in EXPLAIN)
 
 
 def asks_why(store: Store, review: ReviewRow, actor: str) -> bool:
@@ -161,6 +169,7 @@ def answer_lease(
     response = read_answer(connection, review, answer)
     _check_rationale(store, review, expert.actor, channel, response)
     decision_id, saw = None, False
+    checked = note_changes(store, connection, lease, review, response)
     suggested = bool(lease.suggestion and lease.suggestion["seen"])
     kind: Kind = "decided"
     if review.kind not in PERSONAL and not expert.believed(reviewers).final:
@@ -178,12 +187,13 @@ def answer_lease(
             response,
             actor=expert.actor,
             channel=channel,
-            counts=review.kind != REPEAT and not saw,
+            counts=review.kind != REPEAT and not saw and not is_changed(checked),
             times=all_times,
         )
         if not saw_votes(connection, expert.actor, review, suggestions=False):
             note_on_decision(connection, decision_id, lease)
             saw = saw and not suggested  # what it saw was a suggestion and nothing else: it teaches
+        keep_with_decision(connection, decision_id, checked)
         close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
     keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
     if kind == "vote":
@@ -262,7 +272,7 @@ def _check_rationale(store: Store, review: ReviewRow, actor: str, channel: str, 
     why = response.rationale or (response.guidance if response.choice == "redraft" else None)
     if (why or "").strip():
         return
-    if response.choice in EXPLAIN or asks_why(store, review, actor):
+    if response.choice in needs_why(store, review, actor):
         raise InvalidDecision(
             "rationale: a sentence why is needed here", next_step="say in a few words what decided"
         )
@@ -302,6 +312,7 @@ def _set_aside(
                 raise InvalidDecision("vote: it is an answer, with its choice", next_step="or leave it out")
             vote_response = read_answer(connection, review, {"rationale": rationale, **vote})
             kept |= kept_answer(store, connection, lease.review_id, vote_response)
+            note_changes(store, connection, lease, review, vote_response)
         if review.state == "waiting" and review.kind not in PERSONAL:
             set_escalated(connection, review.id)
     kept.setdefault("rationale", keep_text(store, connection, lease.review_id, rationale))

@@ -41,6 +41,7 @@ class Lease:
         answer: the answer as ids and small values; None where none was given.
         reason: why it was declined, or what a vote that was taken back fell with; else None.
         suggestion: what the panel suggested, and whether it was seen, see `suggestions`; else None.
+        checked: what was answered before a model read the answer, and what it said, see `checks`; else None.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Lease:
     answer: dict[str, Any] | None
     reason: str | None
     suggestion: dict[str, Any] | None
+    checked: dict[str, Any] | None
 
 
 def find_lease(connection: Connection, lease_id: str) -> Lease:

@@ -19,6 +19,7 @@ from solon.store.database.audit_log import append
 from solon.store.database.ids import hash_id, keyed_hash
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
+from solon.store.reviewing.checks import blind_answer
 from solon.store.reviewing.disagreements import outcome_of, text_ids
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.repeats import Repeating, has_seen, next_repeat
@@ -246,6 +247,9 @@ def known_outcomes(connection: Connection, purposes: Sequence[str] = ("golden",)
             decisions.c.actor,
             decisions.c.choice,
             decisions.c.candidate_id,
+            decisions.c.decided_at,
+            decisions.c.counts,
+            decisions.c.checked,
             known.c.choice.label("wanted"),
             known.c.candidate_id.label("wanted_candidate"),
         )
@@ -254,17 +258,21 @@ def known_outcomes(connection: Connection, purposes: Sequence[str] = ("golden",)
         .where(
             reviews.c.kind.in_(purposes),
             known.c.choice.is_not(None),
-            decisions.c.counts.is_(True),
+            or_(decisions.c.counts, decisions.c.checked.is_not(None)),
             decisions.c.undone_at.is_(None),
         )
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    rows = connection.execute(query).all()
-    named = {name for row in rows for name in (row.candidate_id, row.wanted_candidate) if name}
+    given = [(row, blind_answer(row._mapping)) for row in connection.execute(query)]
+    named = {
+        name for row, said in given if said for name in (said.candidate_id, row.wanted_candidate) if name
+    }
     sides = text_ids(connection, sorted(named))
     right_by_actor: dict[str, list[bool]] = {}
-    for row in rows:
-        outcome = outcome_of(row.choice, sides.get(row.candidate_id or ""))
+    for row, said in given:
+        if said is None:
+            continue
+        outcome = outcome_of(said.choice, sides.get(said.candidate_id or ""))
         right = outcome == outcome_of(row.wanted, sides.get(row.wanted_candidate or ""))
         right_by_actor.setdefault(row.actor, []).append(right)
     return right_by_actor

@@ -39,6 +39,10 @@ CERTIFIES = "certify"
 """The rule of the further reviews that the target of a certificate takes: for proven people only, as the pilot is."""
 
 
+DOUBT = "doubt"
+"""The rule of reviews that ask again what a person answered otherwise than a very sure panel."""
+
+
 def asked_further(connection: Connection, review: Mapping[str, Any], key: str, asked: int) -> list[Row]:
     """Rows of the reviews by which further people are asked a question of the pilot; empty where nobody is.
 

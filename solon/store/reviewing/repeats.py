@@ -16,7 +16,9 @@ from solon.questions import PAIR, question_of
 from solon.store.database import clock
 from solon.store.database.ids import hash_id, keyed_hash
 from solon.store.database.writer import insert_rows
+from solon.store.reviewing.checks import is_changed
 from solon.store.reviewing.disagreements import outcome_of
+from solon.store.reviewing.overlaps import DOUBT
 from solon.store.reviewing.review_rows import REPEAT, ReviewRow
 from solon.store.runs.runs import KNOWN_RUN, PREVIEW, UNLISTED
 from solon.store.tables import assignments, candidates, decisions, items, reviews, runs
@@ -184,6 +186,7 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
             decisions.c.choice,
             decisions.c.decided_at,
             decisions.c.response_schema,
+            decisions.c.checked,
             candidates.c.text_id,
         )
         .join(reviews, reviews.c.id == decisions.c.review_id)
@@ -194,6 +197,7 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
             blind,
             decisions.c.undone_at.is_(None),
             reviews.c.kind != "practice",  # its answer was told
+            reviews.c.rule != DOUBT,  # no chance chose what is asked again
             or_(wanted, runs.c.status == KNOWN_RUN),
         )
         .order_by(decisions.c.decided_at, decisions.c.id)
@@ -201,6 +205,8 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
     first: dict[tuple[str, str], tuple[str, float]] = {}
     repeats = []
     for row in connection.execute(query):
+        if is_changed(row.checked):  # what a person was told since is no repeat of theirs
+            continue
         side = row.text_id if question_of(row.response_schema) == PAIR else None
         outcome = outcome_of(row.choice, side)
         key = (row.actor, row.content_hash)

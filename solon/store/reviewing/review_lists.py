@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, String, and_, cast, exists, func, or_
 
 from solon.errors import InvalidDecision
 from solon.store.database import clock
+from solon.store.reviewing.overlaps import DOUBT
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.undoing import UNDO_LAST
 from solon.store.runs.verdicts import panel_votes
@@ -336,6 +337,7 @@ def _overlapped(connection: Connection) -> list[tuple[str, str, bool]]:
         .join(asked, asked.c.id == other.c.review_id)
         .where(
             asked.c.kind == "overlap",
+            asked.c.rule != DOUBT,
             other.c.item_id == decisions.c.item_id,
             other.c.id != decisions.c.id,
             other.c.actor != decisions.c.actor,

@@ -114,6 +114,8 @@ class Assignment(SQLModel, table=True):
         reason: why it was skipped, declined or undone, None otherwise.
         suggestion: `outcome` that the panel suggested, `how` (shown, randomised) and whether it was `seen`; None
             without, and where more than that was seen.
+        checked: what was answered before a model first read the answer (`first`), whether that was `blind`, when (`at`)
+            and ids of the texts of what it `said`; None where no model read it.
     """
 
     __tablename__ = "assignments"
@@ -132,6 +134,7 @@ class Assignment(SQLModel, table=True):
     answer: Any = json_column()
     reason: str | None = None
     suggestion: Any = json_column()
+    checked: Any = json_column()
 
     __table_args__ = (
         Index("ix_assignments_review_actor", "review_id", "actor", "state"),
@@ -180,6 +183,7 @@ class Decision(SQLModel, table=True):
         confidence: probability that panel and votes give the choice; only where votes settled the item.
         shares: outcome -> its probability by panel and votes together; only where votes settled the item.
         suggestion: as of the turn in which it was given.
+        checked: as of the turn, with the parts of the answer that were `changed` after it.
         overruled_by: the adjudicated decision that took its place, None otherwise; the answer itself stays as its
             author's evidence.
     """
@@ -205,6 +209,7 @@ class Decision(SQLModel, table=True):
     content_hash: str = Field(index=True, max_length=64)
     counts: bool = False
     suggestion: Any = json_column()
+    checked: Any = json_column()
     opened_at: float | None = None
     first_input_at: float | None = None
     decided_at: float
