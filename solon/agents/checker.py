@@ -7,10 +7,9 @@ person may change the answer or send it as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field
 
 from solon.agents.calls import Ask
 from solon.agents.case import Case
@@ -36,15 +35,6 @@ class CheckAnswer(BaseModel):
     """The checker's answer."""
 
     remarks: list[CheckRemark] = Field(default_factory=list, max_length=MOST)
-
-
-@lru_cache(maxsize=64)
-def check_schema(citable: tuple[str, ...]) -> type[CheckAnswer]:
-    """The schema of a checker's answer that can cite only principles and precedents that there are."""
-    cites: Any = (list[Literal[citable]], Field(default_factory=list, max_length=3))  # type: ignore[valid-type]
-    remark = create_model("CheckRemark", __base__=CheckRemark, cites=cites)
-    remarks: Any = (list[remark], Field(default_factory=list, max_length=MOST))
-    return create_model("CheckAnswer", __base__=CheckAnswer, remarks=remarks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +86,7 @@ async def check(
         cited=", ".join(given.principles) or NONE_GIVEN,
         precedents=precedents,
     )
-    known = (*case.constitution.ids(), *sorted(precedent_ids))
+    known = {*case.constitution.ids(), *precedent_ids}
     ask = Ask(
         role="checker",
         seat=seat,
@@ -105,7 +95,7 @@ async def check(
         max_tokens=MAX_TOKENS,
         temperature=0.0,
         seed=case.draw("checker", seat),
-        schema=check_schema(known),
+        schema=CheckAnswer,
     )
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, CheckAnswer):

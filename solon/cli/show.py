@@ -138,11 +138,29 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
         )
         if decision.get("rationale"):
             node.add(shorten(decision["rationale"], _TEXT))
+        if decision.get("suggestion"):
+            shown = decision["suggestion"]
+            node.add(
+                clean(
+                    f"the panel's suggestion {shown['outcome']!r} was {'' if shown['seen'] else 'not '}seen"
+                )
+            )
+        if decision.get("checked"):
+            _draw_check(node, decision["checked"])
     for aside in found["set_aside"]:
         why = f" ({aside['reason'].replace('_', ' ')})" if aside["reason"] else ""
         node = tree.add(clean(f"{aside['state']}{why} by {aside['actor']}, {_moment(aside['closed_at'])}"))
         if aside["rationale"]:
             node.add(shorten(aside["rationale"], _TEXT))
+
+
+def _draw_check(node: Tree, checked: dict[str, Any]) -> None:
+    changed = ", ".join(checked["changed"]) or "nothing"
+    told = node.add(
+        clean(f"before it was sent, as {checked['choice']}, a model read it; changed since: {changed}")
+    )
+    for remark in checked["remarks"]:
+        told.add(shorten(f"{remark['kind']}: {remark['text']}", _TEXT))
 
 
 def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:

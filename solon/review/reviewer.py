@@ -214,6 +214,7 @@ async def take_answer(
             reviewers=room.reviewers,
             answers=room.options.answers,
             answers_below=room.options.answers_below,
+            doubt=room.options.doubt,
         )
 
     taken = await write(room, answer)

@@ -87,6 +87,7 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
         calibration=config.calibration,
         repeat_share=config.repeat_share,
         repeat_days=config.repeat_days,
+        doubt=1.0 if config.suggestion == "after" else config.doubt,  # whoever was told is not asked again
     )
     return Options(
         answers=config.answers,

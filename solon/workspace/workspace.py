@@ -744,6 +744,7 @@ class Workspace:
             reviewers=self.config.reviewers,
             answers=self.config.review.answers,
             answers_below=self.config.review.answers_below,
+            doubt=self.config.review.doubt,
         )
 
     # Looking -----------------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from solon.eval.replay.opinions import Opinion, counted, opinions_on, overlaps
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, mean, nothing, rate
 from solon.questions import ACCEPT
 from solon.store.records import evaluation
+from solon.store.reviewing.checks import CheckCounts, count_checks
+from solon.store.reviewing.doubts import Doubted, doubted_answers
 from solon.store.reviewing.suggestions import anchored
 from solon.store.runs.verdicts import scores_on
 
@@ -180,6 +182,8 @@ def evaluate(material: Material) -> Agreement:
         opinions = opinions_on(connection, blind)
         scored = [a for a in blind if a.scores and a.question == ACCEPT]
         half = anchored(connection, material.run_ids)
+        checks = count_checks(connection, material.run_ids)
+        doubted = doubted_answers(connection, material.run_ids)
         given_scores = scores_on(connection, sorted({a.shown[0] for a in scored}))
     outcomes = max((2, *(len(answer.question.outcomes) for answer in blind)))
     experts = overlaps(blind)
@@ -221,6 +225,8 @@ def evaluate(material: Material) -> Agreement:
         notes=(
             *_notes(len(every_answer), len(blind), opinions, len(routed), ceiling.items),
             *_tell_anchoring(half[True], half[False]),
+            *_tell_checks(checks),
+            *_tell_doubts(doubted),
         ),
     )
 
@@ -241,6 +247,26 @@ def _tell_anchoring(seen: Sequence[bool], hidden: Sequence[bool]) -> tuple[str, 
         f"the panel's suggestion moves people by {moved.value:+.3f} (95% {moved.low:+.3f} to {moved.high:+.3f}): "
         f"{sum(seen)} of {len(seen)} answers are what it suggested where it was seen, {sum(hidden)} of {len(hidden)} "
         "where it was hidden, each half drawn",
+    )
+
+
+def _tell_checks(counts: CheckCounts) -> tuple[str, ...]:
+    if not counts.checked:
+        return ()
+    return (
+        f"a model read {counts.checked} answers before they were sent: it remarked on {counts.remarked}, and "
+        f"{counts.changed} were changed after it; what was answered before is what is counted here",
+    )
+
+
+def _tell_doubts(doubted: Sequence[Doubted]) -> tuple[str, ...]:
+    if not doubted:
+        return ()
+    alone = sum(one.same_person for one in doubted)
+    return (
+        f"{len(doubted)} answers that the panel doubted were asked again ({alone} of the same person): "
+        f"{sum(one.stayed for one in doubted)} were confirmed, {sum(one.with_panel for one in doubted)} then went with "
+        "the panel; no chance chose them, so that the first answers are what is counted here",
     )
 
 

@@ -377,6 +377,8 @@ LINEAGE: JsonDict = {
             "decided_at": 1767262310.5,
             "undone_at": None,
             "carried_from": None,
+            "suggestion": None,
+            "checked": None,
             "rationale": WHY,
             "edit": None,
         }

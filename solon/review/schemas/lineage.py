@@ -5,13 +5,13 @@ Texts that were erased are null; of a seed only what is known is there.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from solon.review.schemas.examples import example
 from solon.review.schemas.law_examples import LINEAGE
-from solon.review.schemas.queue import Id, Wire
+from solon.review.schemas.queue import CheckRemarkOut, Id, Wire
 
 
 class RecordRow(Wire):
@@ -310,6 +310,38 @@ class ReviewRowOut(Wire):
     decision_id: Id | None
 
 
+class ShownSuggestion(Wire):
+    """What the panel suggested to whoever answered.
+
+    Attributes:
+        outcome: what it had found.
+        how: shown, or randomised to a half.
+        seen: it was in sight.
+    """
+
+    outcome: str
+    how: Literal["shown", "randomised"]
+    seen: bool
+
+
+class AnswerCheck(Wire):
+    """What a model said of an answer before it was sent.
+
+    Attributes:
+        choice: what was chosen before it spoke.
+        candidate_id: id of the candidate that the choice was for; null where it was for none.
+        at: when it was first asked, in epoch seconds.
+        remarks: what it said may be wrong, each as kind, text and cites; empty where nothing, or where it was erased.
+        changed: the parts of the answer that were changed after that.
+    """
+
+    choice: str
+    candidate_id: Id | None
+    at: float
+    remarks: list[CheckRemarkOut]
+    changed: list[str]
+
+
 class DecisionRow(Wire):
     """What a person decided.
 
@@ -324,6 +356,8 @@ class DecisionRow(Wire):
         decided_at: when it was decided, in epoch seconds.
         undone_at: when it was taken back, in epoch seconds; null where it stands.
         carried_from: id of the decision of an earlier run that it repeats; null for none.
+        suggestion: what the panel suggested, how it was shown, and whether it was seen; null without.
+        checked: what was answered before a model read the answer, and what it said; null without.
         rationale: the reason that was written; null where none.
         edit: the edited text; null where there is none.
     """
@@ -338,6 +372,8 @@ class DecisionRow(Wire):
     decided_at: float
     undone_at: float | None
     carried_from: Id | None
+    suggestion: ShownSuggestion | None
+    checked: AnswerCheck | None
     rationale: str | None
     edit: str | None
 

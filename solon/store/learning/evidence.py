@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
 from solon.consensus.panel import Vote
 from solon.consensus.traits import UNKNOWN, Traits
@@ -158,10 +158,7 @@ def counted_decisions(
         scope_runs: ids of the runs to look at.
         voted: with the decisions that votes made, and those made with a suggestion in sight, too.
     """
-    ruling, doubt = decisions.alias("ruling"), reviews.alias("doubt")
-    doubted = exists().where(
-        doubt.c.item_id == reviews.c.item_id, doubt.c.attempt == reviews.c.attempt, doubt.c.rule == DOUBT
-    )
+    ruling = decisions.alias("ruling")
     query = (
         select(
             decisions.c.id,
@@ -171,7 +168,7 @@ def counted_decisions(
             ruling.c.id.label("ruled"),
             ruling.c.choice.label("ruled_choice"),
             ruling.c.candidate_id.label("ruled_candidate"),
-            doubted.label("doubted"),
+            _doubted().label("doubted"),
             decisions.c.choice,
             decisions.c.candidate_id,
             decisions.c.checked,
@@ -342,21 +339,30 @@ def questions_asked(connection: Connection, run_id: str) -> list[Question]:
     return [question_of(schema) for schema in sorted(connection.execute(query).scalars())]
 
 
+def _doubted() -> ColumnElement[bool]:
+    """Whether a question was asked again because the panel doubted its answer: a ruling on it measures nothing, since
+    only answers against the panel come so far."""
+    again = reviews.alias("again")
+    return exists().where(
+        again.c.item_id == reviews.c.item_id, again.c.attempt == reviews.c.attempt, again.c.rule == DOUBT
+    )
+
+
 def ruled_questions(connection: Connection, run_ids: Iterable[str]) -> set[tuple[str, int]]:
     """(item, attempt) of the questions on which people differed until a lead ruled; without those that stayed
-    contested.
+    contested, or were asked again because the panel doubted an answer.
     """
     query = (
         select(reviews.c.item_id, reviews.c.attempt)
         .join(adjudications, adjudications.c.review_id == reviews.c.id)
-        .where(adjudications.c.state == "decided", reviews.c.run_id.in_(list(run_ids)))
+        .where(adjudications.c.state == "decided", reviews.c.run_id.in_(list(run_ids)), ~_doubted())
     )
     return {(row.item_id, row.attempt) for row in connection.execute(query)}
 
 
 def ruled_outcomes(connection: Connection) -> dict[tuple[str, int], str]:
-    """(item, attempt) -> what a lead ruled where people differed, over all runs; without what stayed contested, and
-    rulings that cannot be read.
+    """(item, attempt) -> what a lead ruled where people differed, over all runs; without what stayed contested, was
+    asked again because the panel doubted an answer, or cannot be read.
     """
     query = (
         select(
@@ -368,7 +374,7 @@ def ruled_outcomes(connection: Connection) -> dict[tuple[str, int], str]:
             adjudications.c.candidate_id,
         )
         .join(adjudications, adjudications.c.review_id == reviews.c.id)
-        .where(adjudications.c.state == "decided")
+        .where(adjudications.c.state == "decided", ~_doubted())
     )
     ruled = {}
     for row in connection.execute(query):

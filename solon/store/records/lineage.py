@@ -109,6 +109,8 @@ _PARTS: tuple[tuple[str, FromClause, tuple[str, ...]], ...] = (
             "decided_at",
             "undone_at",
             "carried_from",
+            "suggestion",
+            "checked",
             "rationale_id",
             "edit_id",
         ),
@@ -245,5 +247,20 @@ def _rows(
         ]:
             text_id = plain.pop(column)
             plain[column.removesuffix("_id")] = bodies[text_id] if text_id else None
+        if plain.get("checked"):
+            plain["checked"] = _check(plain["checked"], bodies)
         rows.append(plain)
     return rows
+
+
+def _check(checked: dict[str, Any], bodies: _Texts) -> dict[str, Any]:
+    """What was answered before a model first read the answer, what it said, and what was changed after that."""
+    said = [json.loads(body) for text_id in checked["said"] if (body := bodies[text_id])]
+    first = checked["first"]
+    return {
+        "choice": first["choice"],
+        "candidate_id": first["candidate"],
+        "at": checked["at"],
+        "remarks": [remark for remarks in said for remark in remarks],
+        "changed": checked.get("changed", []),
+    }

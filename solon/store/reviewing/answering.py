@@ -20,6 +20,7 @@ from solon.store.database.writer import insert_rows
 from solon.store.reviewing.checks import is_changed, keep_with_decision, note_changes
 from solon.store.reviewing.citations import read_answer
 from solon.store.reviewing.disagreements import ask_others, note_disagreement
+from solon.store.reviewing.doubts import ask_second
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.measuring_runs import refuse_without_token
@@ -84,6 +85,7 @@ def answer_review(
     reviewers: ReviewersConfig | None = None,
     answers: int = 1,
     answers_below: float = 1.0,
+    doubt: float = 1.0,
 ) -> AnswerResult:
     """Answer a review that nobody has handed out: from the command line, from Python, or from a file.
 
@@ -92,7 +94,7 @@ def answer_review(
 
     Args:
         by: the expert whose token was given, or who answers without one (`local:USER`).
-        answers, answers_below: as of `answer_lease`.
+        answers, answers_below, doubt: as of `answer_lease`.
 
     Raises:
         TokenWanted: an answer without a token, in a run that measures.
@@ -117,6 +119,7 @@ def answer_review(
                 reviewers=reviewers,
                 answers=answers,
                 answers_below=answers_below,
+                doubt=doubt,
             )
     made_id = decide(store, review.id, answer, actor=by, channel=channel)
     aside = ASIDE.get(str(answer.get("choice", "")))
@@ -138,6 +141,7 @@ def answer_lease(
     reviewers: ReviewersConfig | None = None,
     answers: int = 1,
     answers_below: float = 1.0,
+    doubt: float = 1.0,
 ) -> AnswerResult:
     """Take an answer in, in the caller's transaction. Sending it again under the same token changes nothing.
 
@@ -147,6 +151,7 @@ def answer_lease(
         times: opened_at, first_input_at (epoch seconds), active_seconds; kept with every kind of answer.
         answers: so many people are asked each question; where they differ, a lead settles it.
         answers_below: the further people are asked only where panel and first answer together are less sure than this.
+        doubt: a question is asked again where the panel is at least so sure of another answer; 1: never.
 
     Raises:
         NotThere: the token is unknown. LeaseLost: its answer was taken back.
@@ -199,10 +204,12 @@ def answer_lease(
     if kind == "vote":
         close_asked_once(connection, review)
         settle(store, connection, review, reviewers or ReviewersConfig())
-    elif kind == "decided" and answers > 1:
+    elif kind == "decided":
         reliability = expert.believed(reviewers).reliability
-        if _unsure(connection, review, response, reliability, answers_below):
+        if answers > 1 and _unsure(connection, review, response, reliability, answers_below):
             ask_others(connection, review, answers)
+        else:
+            ask_second(connection, review, response, expert.actor, doubt, reviewers)
     if kind != "vote":
         note_disagreement(store, connection, review)
     return AnswerResult(kind, lease.id, review.id, decision_id, False, saw)

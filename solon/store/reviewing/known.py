@@ -42,6 +42,7 @@ class Mix:
         calibration: calibration questions of a new expert.
         repeat_share: share of questions that the expert has answered before.
         repeat_days: days after an answer before its author may be asked the same again.
+        doubt: a doubted answer of somebody who works alone is asked again, see `doubts`; 1: never.
     """
 
     golden_share: float = 0.0
@@ -50,6 +51,7 @@ class Mix:
     calibration: int = 0
     repeat_share: float = 0.0
     repeat_days: float = 30.0
+    doubt: float = 1.0
 
 
 def next_known(store: Store, connection: Connection, expert: ExpertRow, mix: Mix) -> str | None:
@@ -65,7 +67,7 @@ def next_known(store: Store, connection: Connection, expert: ExpertRow, mix: Mix
         golden_id = _make(store, connection, expert, "golden", None, since=since)
         if golden_id is not None:
             return golden_id
-    how = Repeating(mix.repeat_share, mix.repeat_days * DAY, mix.golden_days * DAY)
+    how = Repeating(mix.repeat_share, mix.repeat_days * DAY, mix.golden_days * DAY, mix.doubt)
     return next_repeat(store, connection, expert, how)
 
 

@@ -33,7 +33,7 @@ from solon.store.reviewing.drafts import (
     undone_answer,
     write_draft,
 )
-from solon.store.reviewing.overlaps import CERTIFIES
+from solon.store.reviewing.overlaps import CERTIFIES, DOUBT
 from solon.store.reviewing.review_rows import PERSONAL, LeaseLost, ReviewRow, find_review
 from solon.store.reviewing.suggestions import forget_suggestion
 from solon.store.tables import assignments, experts, reviews
@@ -177,8 +177,8 @@ def _open_to(
     )
     measures = [reviews.c.kind != "audit"]
     if connection.execute(others.limit(1)).first() is not None:
-        among_all = (reviews.c.kind == "overlap") & (reviews.c.rule != CERTIFIES)
-        measures.append(or_(among_all, reviews.c.rule.not_in(("pilot", CERTIFIES))))
+        among_all = (reviews.c.kind == "overlap") & reviews.c.rule.not_in((CERTIFIES, DOUBT))
+        measures.append(or_(among_all, reviews.c.rule.not_in(("pilot", CERTIFIES, DOUBT))))
     return tuple(measures)
 
 

@@ -18,6 +18,7 @@ from solon.store.database.ids import hash_id, keyed_hash
 from solon.store.database.writer import insert_rows
 from solon.store.reviewing.checks import is_changed
 from solon.store.reviewing.disagreements import outcome_of
+from solon.store.reviewing.doubts import is_doubted
 from solon.store.reviewing.overlaps import DOUBT
 from solon.store.reviewing.review_rows import REPEAT, ReviewRow
 from solon.store.runs.runs import KNOWN_RUN, PREVIEW, UNLISTED
@@ -45,26 +46,55 @@ class Repeating:
         share: share of repeats among what a person is asked.
         after: seconds since their answer before the same may be asked again.
         golden_after: seconds since they were asked the same as a golden question before it may be asked again.
+        doubt: an answer is asked again, whatever the share, where the panel is at least so sure of another and nobody
+            else was asked; 1: never.
     """
 
     share: float
     after: float
     golden_after: float
+    doubt: float = 1.0
 
 
 def next_repeat(store: Store, connection: Connection, expert: ExpertRow, how: Repeating) -> str | None:
     """The id of a review that asks this person again, where it is time for one and there is one; else None."""
+    doubted = _next_doubted(connection, expert, how)
+    if doubted is not None:
+        return doubted
     if how.share <= 0 or not _is_due(store, connection, expert, how.share):
         return None
     mine = (reviews.c.kind == REPEAT, reviews.c.prefer_actor == expert.actor, reviews.c.state == "waiting")
     waiting = connection.execute(select(reviews.c.id).where(*mine).limit(1)).scalar_one_or_none()
     if waiting is not None:
         return str(waiting)
-    fitting = [dict(row) for row in connection.execute(_answered_long_ago(expert.actor, how)).mappings()]
+    plain = _answered_long_ago(expert.actor, how, decisions.c.choice.in_(PLAIN))
+    fitting = [dict(row) for row in connection.execute(plain).mappings()]
     if not fitting:
         return None
     first = min(fitting, key=lambda row: keyed_hash(store.key, REPEAT, expert.id, row["id"]))
     return _insert_review(connection, expert, first)
+
+
+def _next_doubted(connection: Connection, expert: ExpertRow, how: Repeating) -> str | None:
+    """The id of a review that asks this person again what they answered otherwise than a very sure panel, and nobody
+    else was asked; None where there is none."""
+    if how.doubt >= 1.0:
+        return None
+    other = reviews.alias("other")
+    others_asked = exists().where(
+        other.c.item_id == reviews.c.item_id,
+        other.c.content_hash == reviews.c.content_hash,
+        or_(other.c.kind == "overlap", other.c.rule == DOUBT),
+    )
+    bare = or_(decisions.c.choice.in_(PLAIN), decisions.c.label.is_not(None) & decisions.c.edit_id.is_(None))
+    query = _answered_long_ago(expert.actor, how, bare)
+    query = query.add_columns(decisions.c.choice, decisions.c.candidate_id)
+    query = query.where(reviews.c.confidence >= how.doubt, ~others_asked)
+    for row in connection.execute(query.order_by(decisions.c.decided_at, decisions.c.id)):
+        if is_doubted(row, row.choice, row.candidate_id, how.doubt):
+            review = {name: row._mapping[name] for name in ReviewRow.__dataclass_fields__}
+            return _insert_review(connection, expert, review, rule=DOUBT)
+    return None
 
 
 def _is_due(store: Store, connection: Connection, expert: ExpertRow, share: float) -> bool:
@@ -73,8 +103,12 @@ def _is_due(store: Store, connection: Connection, expert: ExpertRow, share: floa
     return int(keyed_hash(store.key, REPEAT, expert.id, str(n))[:8], 16) / 2**32 < share
 
 
-def _answered_long_ago(actor: str, how: Repeating) -> Any:
-    """Reviews that this person answered blind, on items that have ended, without having seen anything of them since."""
+def _answered_long_ago(actor: str, how: Repeating, bare: ColumnElement[bool]) -> Any:
+    """Reviews that this person answered blind, on items that have ended, without having seen anything of them since.
+
+    Args:
+        bare: the condition on decisions that took no writing.
+    """
     now = clock.now()
     columns = [reviews.c[name] for name in ReviewRow.__dataclass_fields__]
     return (
@@ -87,7 +121,7 @@ def _answered_long_ago(actor: str, how: Repeating) -> Any:
             decisions.c.counts,
             decisions.c.undone_at.is_(None),
             decisions.c.overruled_by.is_(None),
-            decisions.c.choice.in_(PLAIN),
+            bare,
             decisions.c.decided_at < now - how.after,
             reviews.c.kind.in_(ASKABLE),
             items.c.state.in_(("accepted", "rejected")),
@@ -128,7 +162,7 @@ def has_seen(actor: Any, item_id: Any, until: Any) -> ColumnElement[bool]:
     return or_(revealed, read)
 
 
-def _insert_review(connection: Connection, expert: ExpertRow, row: dict[str, Any]) -> str:
+def _insert_review(connection: Connection, expert: ExpertRow, row: dict[str, Any], rule: str = REPEAT) -> str:
     now = clock.now()
     nothing = ("interrupt_id", "decision_id", "resolved_at", "margin", "confidence", "value", "minutes")
     review = {
@@ -136,7 +170,7 @@ def _insert_review(connection: Connection, expert: ExpertRow, row: dict[str, Any
         **dict.fromkeys(nothing),
         "id": hash_id(REPEAT, row["id"], expert.id, str(now)),
         "kind": REPEAT,
-        "rule": REPEAT,
+        "rule": rule,
         "state": "waiting",
         "ordinal": ORDINAL,
         "reasons": [],
