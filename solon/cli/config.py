@@ -42,6 +42,7 @@ def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOpti
     from solon.agents.hosts import check_host
     from solon.agents.models.factory import make_chat_model
     from solon.law.documents import load_constitution, load_rubric
+    from solon.operations.recipes import check_labels, configured_roles
     from solon.privacy import make_scanner
     from solon.prompts.library import PromptLibrary
     from solon.recipes.registry import SHIPPED, Recipes
@@ -51,6 +52,7 @@ def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOpti
     recipes = Recipes(read)
     for recipe in (next(iter(SHIPPED)), *read.recipes):
         PromptLibrary(read.prompts_dir, recipe=recipes.find(recipe).templates)
+    check_labels(recipes, read)
     make_scanner(read.privacy)
     for name, model in read.models.items():
         check_host(read, name, make_chat_model(model), given=False)
@@ -58,7 +60,9 @@ def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOpti
     if json:
         print_json({"ok": True, "fingerprint": read.fingerprint(), "models": models})
         return
-    told = ", ".join(f"{name} = {model}" for name, model in models.items())
+    asked = read.models_in_use(configured_roles(recipes, read))
+    named = {name for name, model in read.models.items() if "model" in model.model_fields_set}
+    told = ", ".join(f"{name} = {model}" for name, model in models.items() if name in (*asked, *named)) or "none"
     typer.echo(clean(f"the configuration holds: models {told}; judges: {len(read.judges)}"))
     typer.echo(
         clean(

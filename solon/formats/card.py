@@ -14,7 +14,7 @@ import yaml
 
 from solon.formats.contract import Format
 from solon.formats.exports import ExportSummary
-from solon.formats.facts import NOT_STATED, OTHERS
+from solon.formats.facts import NOT_STATED, OLDER_SHARES, OTHERS
 
 SIZES = (
     (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
@@ -147,7 +147,8 @@ def _how(facts: Mapping[str, Any], runs: Mapping[str, int]) -> str:
     ]
     if "shares" in facts["columns"]:
         lines.append(
-            f"- With the probability of every label (`shares`), as panel and votes have it: {facts['weighed']}."
+            f"- With the probability of every label (`shares`), as panel and votes have it: {facts['weighed']}. "
+            f"Of records that a person decided, {OLDER_SHARES}."
         )
     return "\n".join(lines) + "\n"
 

@@ -14,7 +14,7 @@ from typing import Any
 from solon.formats.card import STANDING_LIMITS, common_value, hub_languages
 from solon.formats.contract import Container, Format
 from solon.formats.exports import ExportSummary
-from solon.formats.facts import NOT_STATED
+from solon.formats.facts import NOT_STATED, OLDER_SHARES
 
 CONFORMS = ("http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0")
 _MEDIA: Mapping[Container, str] = {
@@ -113,6 +113,8 @@ def _record_set(path: str, split: str, facts: Mapping[str, Any]) -> dict[str, An
 
 def _field(path: str, place: str, column: str, kind: str) -> dict[str, Any]:
     field: dict[str, Any] = {"@type": "cr:Field", "@id": place, "name": column}
+    if column in _TOLD:
+        field["description"] = _TOLD[column]
     if kind.endswith("s"):
         field["repeated"] = True
     source = {"fileObject": {"@id": path}, "extract": {"column": column}}
@@ -132,6 +134,10 @@ def _field(path: str, place: str, column: str, kind: str) -> dict[str, Any]:
     return {**field, "subField": inner}
 
 
+_TOLD = {
+    "shares": f"The probability of every label by panel and votes. Of records that a person decided, {OLDER_SHARES}."
+}
+"""Columns whose names do not say all that has to be known."""
 _CHAT, _SAID = dict.fromkeys(("role", "content"), "sc:Text"), dict.fromkeys(("from", "value"), "sc:Text")
 _PARTS = {
     "turn": _CHAT,

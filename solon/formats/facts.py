@@ -34,6 +34,11 @@ VERSIONS = {
     "constitutions": "constitution", "rubrics": "rubric", "consensus_versions": "consensus", "prompt_sets": "prompts",
 }  # fmt: skip
 """Count -> the version in a record's lineage that it counts."""
+OLDER_SHARES = (
+    "their `shares` and `soft_label` are what the panel held before that, so that the label may have a low share there; "
+    "to train on soft labels, give the `label` of such a record (`route` is `decided`) the whole weight"
+)
+"""Where a person decided, what was weighed before is no picture of what is right."""
 COUNTED = ("languages", "licences", "sources", "consents", "recipes", "routes", "models", *VERSIONS)
 NOT_STATED, OTHERS = "not stated", "(others)"
 
@@ -107,7 +112,7 @@ class Facts:
 
 def spell_cautions(facts: Mapping[str, Any]) -> list[str]:
     """Return what whoever trains on the rows must know, a sentence each: that some are provisional, that scripted
-    models took part; nothing where neither is so."""
+    models took part, that shares are older than people's decisions; nothing where none of these is so."""
     cautions = []
     if facts.get("provisional"):
         cautions.append(
@@ -119,6 +124,10 @@ def spell_cautions(facts: Mapping[str, Any]) -> list[str]:
         cautions.append(
             f"scripted models took part ({', '.join(scripted)}): "
             "their answers come from rules or files, not from a model"
+        )
+    if facts.get("decided") and "shares" in facts.get("columns", ()):
+        cautions.append(
+            f"{facts['decided']} of {facts['records']} records were decided by a person: {OLDER_SHARES}"
         )
     return cautions
 

@@ -136,13 +136,16 @@ def check_law(config: Config) -> Iterator[Check]:
     """Which constitution, rubric and prompts the configuration names.
 
     Raises:
-        ConfigError: one of them cannot be read.
+        ConfigError: one of them cannot be read, or a rule votes for what is no label.
     """
     from solon.law.documents import load_constitution, load_rubric
+    from solon.operations.recipes import check_labels
     from solon.prompts.library import PromptLibrary
+    from solon.recipes.registry import Recipes
 
     constitution, rubric = load_constitution(config.law.constitution), load_rubric(config.law.rubric)
     library = PromptLibrary(config.prompts_dir).for_recipe(labels=False, pool=False, rules=False)
+    check_labels(Recipes(config), config)
     told = f"constitution {constitution.name} {constitution.version}, rubric {rubric.name} {rubric.version}"
     yield Check("configuration", "ok", f"{told}, prompts {library.version}")
 
@@ -176,8 +179,11 @@ def check_law_in_force(config: Config) -> Iterator[Check]:
 
 
 def check_panel(config: Config) -> Iterator[Check]:
-    """Does the built-in model act, and does any judge judge what its own family wrote?"""
-    for note in config.notes():
+    """Does the built-in model act, and does any judge judge what its own family wrote, in the roles that there are?"""
+    from solon.operations.recipes import configured_roles
+    from solon.recipes.registry import Recipes
+
+    for note in config.notes(configured_roles(Recipes(config), config)):
         yield Check("panel", "note", note, NAME_MODELS)
 
 
@@ -377,14 +383,27 @@ def check_disk(url: str) -> Iterator[Check]:
 
 
 def check_models(config: Config, *, offline: bool) -> list[Check]:
-    """Can each model be made, and does its server answer? The weights of a local model are hashed."""
+    """Can each model be made, and does its server answer? The weights of a local model are hashed. The built-in one,
+    where nobody named a model and no role asks one, is left out."""
     checks = []
-    for name, model in config.models.items():
+    named = {name: model for name, model in config.models.items() if "model" in model.model_fields_set}
+    for name, model in (named or _asked_by_default(config)).items():
         try:
             checks.append(_check_model(name, model, offline=offline))
         except SolonError as error:
             checks.append(Check(f"model {name}", "broken", f"{model.model}: {error.cause}", error.next_step))
     return checks
+
+
+def _asked_by_default(config: Config) -> dict[str, ModelConfig]:
+    from solon.operations.recipes import configured_roles
+    from solon.recipes.registry import Recipes
+
+    try:
+        roles = configured_roles(Recipes(config), config)
+    except SolonError:  # told with the recipes
+        return dict(config.models)
+    return {name: config.models[name] for name in config.models_in_use(roles)}
 
 
 def _check_model(name: str, model: ModelConfig, *, offline: bool) -> Check:

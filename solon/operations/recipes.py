@@ -44,6 +44,39 @@ class RecipeFacts:
         return asdict(self)
 
 
+LABELLING = "label-panel"
+"""The recipe whose panel gives the labels of `[label]`."""
+
+
+def configured_roles(recipes: Recipes, config: Config) -> frozenset[str]:
+    """The roles that models play in what a configuration is about: where it has labels, giving them, and whatever its
+    own recipes do; else all, since any shipped recipe may be run."""
+    from solon.config import ROLES
+
+    if not (config.label.labels or config.label.form):
+        return ROLES
+    return frozenset().union(*(recipes.find(name).recipe.roles for name in (LABELLING, *config.recipes)))
+
+
+def check_labels(recipes: Recipes, config: Config) -> None:
+    """Check that the configured labels can be told apart, and that every rule votes for one of them; nothing where no
+    labels are configured.
+
+    Raises:
+        ConfigError: naming what is wrong, and the nearest label.
+    """
+    from solon.agents.voters import check_rule_labels
+    from solon.questions import check_told_apart
+
+    if not (config.label.labels or config.label.form):
+        return
+    outcomes = recipes.find(LABELLING).recipe.question.asked(config).outcomes
+    check_told_apart(outcomes)
+    own = [recipes.find(name).recipe for name in config.recipes]
+    others = [one.question.asked(config) for one in own if one.has_panel]
+    check_rule_labels(config, (*outcomes, *(name for one in others if one.shown == 1 for name in one.outcomes)))
+
+
 def list_recipes(recipes: Recipes, config: Config) -> list[RecipeFacts]:
     """Every recipe that there is, the shipped ones first. One that cannot be loaded is listed with the reason."""
     return [_describe(recipes, name, config) for name in recipes.names()]
