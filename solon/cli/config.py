@@ -62,7 +62,9 @@ def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOpti
         return
     asked = read.models_in_use(configured_roles(recipes, read))
     named = {name for name, model in read.models.items() if "model" in model.model_fields_set}
-    told = ", ".join(f"{name} = {model}" for name, model in models.items() if name in (*asked, *named)) or "none"
+    told = (
+        ", ".join(f"{name} = {model}" for name, model in models.items() if name in (*asked, *named)) or "none"
+    )
     typer.echo(clean(f"the configuration holds: models {told}; judges: {len(read.judges)}"))
     typer.echo(
         clean(

@@ -294,7 +294,7 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
     counts = [
         f"{summary.accepted} accepted{provisional}",
         f"{summary.rejected} rejected",
-        f"{summary.pending_review} waiting for review",
+        summary.spell_waiting(),
         f"{summary.failed - summary.held} failed" + (f" ({summary.parked} parked)" if summary.parked else ""),
     ]
     if summary.forgotten:
@@ -309,6 +309,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
     )
     for line in summary.spell_unusable():
         out.print(f"  {line}")
+    if summary.budget_round is not None:
+        out.print(f"  budget: {summary.budget_round}")
     if summary.queue is not None:
         out.print(clean(f"  queue: {spell_queue(summary.queue)}"))
     if out_of_set := summary.spell_taken_out():

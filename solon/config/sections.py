@@ -350,6 +350,19 @@ class RoutingConfig(Section):
         """Which part of the budget so many reviews, of so many minutes in all, have used up."""
         return reviews / self.budget if self.budget_minutes is None else minutes / self.budget_minutes
 
+    def round_of(self, reviews: int, minutes: float) -> int:
+        """The round of the budget, from 1, in which so many reviews, of so many minutes in all, were opened; 0 before
+        the first."""
+        if not reviews:
+            return 0
+        ends = range(1, self.rounds + 1)
+        if self.budget_minutes is not None:
+            total = self.budget_minutes
+            return next((turn for turn in ends if total * turn / self.rounds >= minutes - 1e-9), self.rounds)
+        return next(
+            (turn for turn in ends if round(self.budget * turn / self.rounds) >= reviews), self.rounds
+        )
+
     @property
     def review_budget(self) -> int:
         """How many reviews of ordinary length the budget policy may open in a run."""

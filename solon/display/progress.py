@@ -46,7 +46,8 @@ class Spending(Protocol):
 
 
 class Progress(Protocol):
-    """Where a run stands, as the runner reports it: what was spent, and `counts`, the number of items by state."""
+    """Where a run stands, as the runner reports it: what was spent, `counts`, the number of items by state, and
+    `round`, in which round of its budget it is (empty without rounds)."""
 
     @property
     def meter(self) -> Spending:
@@ -54,6 +55,7 @@ class Progress(Protocol):
         ...
 
     counts: dict[str, int]
+    round: str
 
 
 class ProgressDisplay:
@@ -204,6 +206,8 @@ class ProgressDisplay:
         moved, left = self._rested() - rested, sum(counts.values()) - self._rested()
         if moved > 0 and left > 0:
             parts.append(f"ETA {spell_seconds(left * seconds / moved)}")
+        if progress.round:
+            parts.append(progress.round)
         if meter.stopping:
             parts.append("stopping")
         return ", ".join(parts)

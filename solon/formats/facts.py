@@ -35,8 +35,8 @@ VERSIONS = {
 }  # fmt: skip
 """Count -> the version in a record's lineage that it counts."""
 OLDER_SHARES = (
-    "their `shares` and `soft_label` are what the panel held before that, so that the label may have a low share there; "
-    "to train on soft labels, give the `label` of such a record (`route` is `decided`) the whole weight"
+    "their `shares` and `soft_label` are what the panel held before that, and the label may have a low share there; to "
+    "train on soft labels, give the `label` of such a record (`route` is `decided`) the whole weight"
 )
 """Where a person decided, what was weighed before is no picture of what is right."""
 COUNTED = ("languages", "licences", "sources", "consents", "recipes", "routes", "models", *VERSIONS)

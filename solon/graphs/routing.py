@@ -148,7 +148,7 @@ def _forced(
     ):  # where a later round may have voters
         return "no_verdict", ""
     if routing.policy == "budget":
-        return "budget", "among the least confident items that the run's budget of reviews covers"
+        return "budget", "the run's budget of reviews was spent on it"
     if routing.policy == "always":
         return "always", "policy: every item"
     if routing.policy == "certified" and standing.threshold is None:

@@ -34,7 +34,7 @@ from solon.recipes.recipe import Recipe
 from solon.store.database.store import Store
 from solon.store.reviewing import deliveries
 from solon.store.reviewing import reviews as review_store
-from solon.store.reviewing.budget import open_picked, withdraw_held
+from solon.store.reviewing.budget import find_round, open_picked, withdraw_held
 from solon.store.runs import holds
 from solon.store.runs import items as item_store
 from solon.store.runs.items import ItemRow
@@ -59,10 +59,12 @@ class Progress:
     Attributes:
         meter: what was spent.
         counts: items by state, which sum to the items of the run.
+        round: which round of its budget the run is in, in words; empty without rounds.
     """
 
     meter: Meter
     counts: dict[str, int] = field(default_factory=dict)
+    round: str = ""
 
     def move(self, source: str, target: str, number: int = 1) -> bool:
         """Count items from one state to another. Returns False where there are not so many: the counts are out
@@ -218,6 +220,7 @@ class Runner:
             choose_reviews, self.store, self.run, self.config.routing, outcomes, self.learned
         )
         await self.store.writer.run(lambda connection: open_picked(connection, self.run.id, picked))
+        self._recount()  # a round may have begun
         gate = asyncio.Semaphore(size)
 
         async def one(review: review_store.ReviewRow) -> None:
@@ -473,6 +476,8 @@ class Runner:
     def _count(self) -> None:
         with self.store.connect() as connection:
             self.progress.counts = item_store.count_states(connection, self.run.id)
+            found = find_round(connection, self.run.id, self.config.routing)
+        self.progress.round = f"round {found.number} of {found.of}" if found and found.number else ""
 
     def _moved(self, source: str, target: str, number: int = 1) -> None:
         """Tell `on_progress` of a move: neither it nor what it does to the counts reaches the item."""

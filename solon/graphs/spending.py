@@ -33,6 +33,16 @@ if TYPE_CHECKING:
     from solon.store.database.engine import Connection
     from solon.store.runs.run_row import RunRow
 
+CHOSEN_BY = {
+    "value": "among the most valuable",
+    "uncertainty": "the panel is least sure of what it finds likeliest",
+    "margin": "the panel can hardly tell the two likeliest outcomes apart",
+    "entropy": "the panel is unsure between many outcomes",
+    "committee": "the voters of the panel differ",
+    "core-set": "unlike all that was asked before",
+}
+"""Acquisition -> why what it ranks first is asked."""
+RANKED_FIRST = "what the panel ranks first for an outcome, while nothing is learned yet"
 LEAST_EXPLORED = 10
 """A smaller budget has no random part: it could show nothing."""
 
@@ -45,6 +55,7 @@ class Known:
         vectors: (n, d) of their requests; None where likeness does not count.
         covered: (m, d) of the requests that were asked before; None likewise.
         scores: (n,) what asking is worth by the acquisition; None: records put right, as the reviews say.
+        chosen_by: why those with the highest scores are asked, in words.
         asked: items that the budget was spent on before.
         scale: measured over assumed seconds of a review.
     """
@@ -52,6 +63,7 @@ class Known:
     vectors: NDArray[Any] | None = None
     covered: NDArray[Any] | None = None
     scores: NDArray[Any] | None = None
+    chosen_by: str = "among the most valuable"
     asked: Collection[str] = field(default=())
     scale: float = 1.0
 
@@ -103,10 +115,12 @@ def _look_up(
         vectors, covered = (embed if can_embed() else embed_words)(requests), None
         covered = (embed if can_embed() else embed_words)(before)
     measured = review_seconds(connection, run.recipe)
+    scores, chosen_by = _score(connection, routing.acquisition, outcomes, held, vectors, covered)
     return Known(
         vectors,
         covered,
-        _score(connection, routing.acquisition, outcomes, held, vectors, covered),
+        scores,
+        chosen_by,
         asked_items(connection, run.id, rule="budget"),
         1.0 if measured is None else measured.mean / routing.review_seconds,
     )
@@ -119,8 +133,8 @@ def _score(
     held: Sequence[ReviewRow],
     vectors: NDArray[Any] | None,
     covered: NDArray[Any] | None,
-) -> NDArray[Any] | None:
-    """(n,) what asking is worth by the acquisition; None where the reviews say it.
+) -> tuple[NDArray[Any] | None, str]:
+    """(n,) what asking is worth by the acquisition, None where the reviews say it; and why the first are asked.
 
     While nothing was learned, what the panel ranks first for each outcome comes first.
     """
@@ -130,11 +144,12 @@ def _score(
     from solon.consensus.select import pick_core_set, pick_ranked, score_acquisition
 
     if how == "value":
-        return None
+        return None, CHOSEN_BY[how]
     if how == "core-set" and vectors is not None:
         before = np.zeros((0, vectors.shape[1])) if covered is None else covered
         whole = np.vstack([before, vectors])
-        return _in_turn(pick_core_set(whole, len(held), np.arange(len(before))) - len(before), len(held))
+        order = pick_core_set(whole, len(held), np.arange(len(before))) - len(before)
+        return _in_turn(order, len(held)), CHOSEN_BY[how]
     cast = votes_on(connection, [(r.item_id, r.attempt or 0, tuple(r.candidates)) for r in held])
     pinned = pinned_consensus(connection, [r.item_id for r in held])
     models = {
@@ -145,10 +160,10 @@ def _score(
     found = [judge_item(models[pinned[r.item_id]], said) for r, said in zip(held, votes, strict=True)]
     posterior = np.array([[one.posterior[outcome] for outcome in outcomes] for one in found])
     if not any(model.n_decisions for model in models.values()):
-        return _in_turn(pick_ranked(posterior, len(held)), len(held))
+        return _in_turn(pick_ranked(posterior, len(held)), len(held)), RANKED_FIRST
     ballots = collect(votes, outcomes)
     member = np.where(ballots.active[:, :, None] > 0.0, ballots.shares, posterior[:, None, :])
-    return score_acquisition(how, posterior, member)
+    return score_acquisition(how, posterior, member), CHOSEN_BY[how]
 
 
 def _in_turn(order: NDArray[Any], n: int) -> NDArray[Any]:
@@ -206,10 +221,9 @@ def pick(
     # Where among the others a drawn one stands says nothing of it: whoever stops half-way leaves a random part.
     high = max((float(value[i] / minutes[i]) for i in chosen), default=1.0)
     places = [high * (1.0 - (turn + 0.5) / len(drawn)) for turn in range(len(drawn))]
-    best = [_picked(held[i], float(value[i] / minutes[i]), sure, routing.acquisition) for i in chosen]
-    return best + [
-        _picked(held[i], place, chance, routing.acquisition) for i, place in zip(drawn, places, strict=True)
-    ]
+    best = [_picked(held[i], float(value[i] / minutes[i]), sure, known.chosen_by) for i in chosen]
+    at_random = f"drawn at random, one in {1 / chance:.1f}" if 0.0 < chance < 1.0 else "all that is left"
+    return best + [_picked(held[i], place, chance, at_random) for i, place in zip(drawn, places, strict=True)]
 
 
 def _end_of_round(total: float, routing: RoutingConfig, spent: Spent, scale: float) -> tuple[float, float]:
@@ -269,11 +283,9 @@ def _draw(review: ReviewRow) -> str:
     return hash_id("explore", review.item_id, review.attempt or 0)
 
 
-def _picked(review: ReviewRow, place: float, inclusion: float | None, how: str) -> PickedReview:
+def _picked(review: ReviewRow, place: float, inclusion: float | None, why: str) -> PickedReview:
     worth = (
         f"a decision here is worth {review.value or 0.0:.3f} records in {review.minutes or 1.0:.1f} minutes"
     )
-    best = "among the most valuable" if how == "value" else f"chosen by {how}"
-    drawn = best if inclusion in (1.0, None) else f"drawn at random, one in {1 / inclusion:.1f}"
-    reason = {"code": "value", "text": f"{worth}: {drawn}", "value": round(review.value or 0.0, 6)}
+    reason = {"code": "value", "text": f"{why}; {worth}", "value": round(review.value or 0.0, 6)}
     return PickedReview(review, -round(place, 6), inclusion and round(inclusion, 9), reason)

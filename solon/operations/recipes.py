@@ -74,7 +74,9 @@ def check_labels(recipes: Recipes, config: Config) -> None:
     check_told_apart(outcomes)
     own = [recipes.find(name).recipe for name in config.recipes]
     others = [one.question.asked(config) for one in own if one.has_panel]
-    check_rule_labels(config, (*outcomes, *(name for one in others if one.shown == 1 for name in one.outcomes)))
+    check_rule_labels(
+        config, (*outcomes, *(name for one in others if one.shown == 1 for name in one.outcomes))
+    )
 
 
 def list_recipes(recipes: Recipes, config: Config) -> list[RecipeFacts]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from solon.store.database.store import Store
     from solon.store.learning.adoption import TakenOut
     from solon.store.records.overview import Unusable
+    from solon.store.reviewing.budget import BudgetRound
     from solon.store.reviewing.review_rows import ReviewRow
     from solon.store.runs.run_row import RunRow
 
@@ -74,6 +75,9 @@ class RunSummary:
             where nothing waits.
         taken_out: records that learning took out of the set, by reason (`unsure`, `turned`), and how many of these
             items have none now (`without_record`); None where there are none.
+        budget_round: which round of its budget the run is in (`number` `of`, questions `open` and `asked`); None
+            without rounds.
+        held_back: of those `pending_review`, judged items that a budget holds back: nobody is asked about them yet.
         unusable: models and functions that gave nothing usable: `role`, `model`, on how many `texts` of those `asked`
             about, and the first `error`.
     """
@@ -111,6 +115,8 @@ class RunSummary:
     usage_not_told: int = 0
     taken_out: TakenOut | None = None
     unusable: tuple[Unusable, ...] = ()
+    budget_round: BudgetRound | None = None
+    held_back: int = 0
 
     def to_json(self) -> str:
         """The fields as one JSON object."""
@@ -123,6 +129,14 @@ class RunSummary:
         states = ("accepted", "rejected", "pending_review", "failed", "queued")
         spelt = ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
         return f"{spelt}, {self.forgotten} forgotten" if self.forgotten else spelt
+
+    def spell_waiting(self) -> str:
+        """How many items wait for people, and for how many of these nobody is asked yet."""
+        told = f"{self.pending_review} waiting for review"
+        if not self.held_back:
+            return told
+        when = "until a later round" if self.budget_round else "until all are judged"
+        return f"{told} ({self.held_back} of these held back under the budget {when})"
 
     def spell_spending(self) -> str:
         """Tokens and cost in words; what the servers did not tell is said to be estimated."""
@@ -156,6 +170,7 @@ class RunSummary:
             "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
             "calls": f"{self.model_calls} model calls, {self.spell_spending()}, {self.seconds:.1f} s of work",
             "nothing usable": "; ".join(self.spell_unusable()),
+            "budget": self.budget_round and str(self.budget_round),
             "queue": self.queue and spell_queue(self.queue),
             "decisions to apply": self.decisions_to_apply or None,
             "not applied": self.worker and self.worker["why"],
@@ -360,6 +375,7 @@ def summarize(
     from solon.store.records import audits
     from solon.store.records.counts import count_taken_out
     from solon.store.records.overview import unusable_answers
+    from solon.store.reviewing import budget as budgets
     from solon.store.reviewing import reuse, reviews, worker_problems
     from solon.store.reviewing.queue_figures import sum_queue
     from solon.store.runs import certificates, holds, items, runs
@@ -382,6 +398,8 @@ def summarize(
         notes = list(_notes_on(connection, run, used.builtin, config.privacy))
         routing, wanted = config.routing, config.routing.review_budget if budget is None else budget
         queue = sum_queue(connection, run.id, run.recipe, wanted, routing.review_seconds)
+        budget_round = budgets.find_round(connection, run.id, routing)
+        held_back = budgets.count_held_back(connection, run.id)
     rate, at_most = rate_with_bound(flagged)
     return RunSummary(
         run_id=run.id,
@@ -422,6 +440,8 @@ def summarize(
         taken_out=taken_out,
         usage_not_told=used.unknown_tokens,
         unusable=unusable,
+        budget_round=budget_round,
+        held_back=held_back,
     )
 
 

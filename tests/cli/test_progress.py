@@ -16,6 +16,7 @@ class Fake:
 
     meter: Meter = field(default_factory=Meter)
     counts: dict[str, int] = field(default_factory=dict)
+    round: str = ""
 
 
 def test_lines_are_rare_and_say_everything(capsys: pytest.CaptureFixture[str]) -> None:

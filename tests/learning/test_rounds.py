@@ -225,3 +225,57 @@ def test_rounds_need_a_budget_that_can_be_parted() -> None:
         with pytest.raises(ValueError, match="rounds"):
             RoutingConfig(**wrong)
     assert Config().routing.rounds == 1
+
+
+# What people are told of it -------------------------------------------------------------------------------------
+
+
+def test_status_and_progress_say_which_round_it_is_and_who_waits_for_what(tmp_path: Path) -> None:
+    told: list[str] = []
+    with labelling(tmp_path) as project:
+        [began] = project.runs()
+        assert str(began.budget_round) == "round 1 of 3: 10 of its questions wait, 10 were asked in all so far"
+        assert (began.pending_review, began.held_back, began.queue["reviews"]) == (60, 50, 10)
+        assert began.spell_waiting() == (
+            "60 waiting for review (50 of these held back under the budget until a later round)"
+        )
+        answer(project)
+        project.resume(on_progress=lambda progress: told.append(progress.round))
+        assert str(project.runs()[0].budget_round).startswith("round 2 of 3: 10 of its questions wait, 20 were")
+    assert (told[0], told[-1]) == ("round 1 of 3", "round 2 of 3")
+
+
+@pytest.mark.parametrize("budget", [10, 11, 30])
+def test_the_rounds_of_a_budget_are_told_apart_where_they_do_not_divide_it(budget: int) -> None:
+    routing = RoutingConfig(policy="budget", budget=budget, rounds=4)
+    ends = [round(budget * turn / 4) for turn in range(1, 5)]
+    assert [routing.round_of(end, 0.0) for end in (0, *ends)] == [0, 1, 2, 3, 4]
+    in_minutes = RoutingConfig(policy="budget", budget_minutes=8.0, rounds=4)
+    assert [in_minutes.round_of(1, minutes) for minutes in (1.5, 2.0, 2.5, 8.0, 9.0)] == [1, 1, 2, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("acquisition", "first", "then"),
+    [
+        ("uncertainty", "what the panel ranks first", "the panel is least sure"),
+        ("core-set", "unlike all that was asked", "unlike all that was asked"),
+        ("committee", "what the panel ranks first", "the voters of the panel differ"),
+    ],
+)
+def test_a_question_says_by_what_it_was_chosen(
+    tmp_path: Path, acquisition: str, first: str, then: str
+) -> None:
+    with labelling(tmp_path, acquisition=acquisition) as project:
+        for said in (first, then):
+            reasons = [" ".join(r["text"] for r in review.reasons) for review in waiting(project)]
+            drawn = [text for text in reasons if "drawn at random, one in " in text]
+            assert (len(drawn), len(reasons)) == (4, 10), "four tenths are drawn"
+            assert all(said in text for text in reasons if text not in drawn)
+            assert not any(said in text or "least confident" in text for text in drawn)
+            answer(project)
+            project.resume()
+
+
+def waiting(project: Project) -> list[Any]:
+    with project.store.connect() as connection:
+        return [one for one in list_reviews(connection) if one.state == "waiting"]

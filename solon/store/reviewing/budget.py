@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
+from solon.config.sections import RoutingConfig
 from solon.store.database import clock
 from solon.store.reviewing.review_rows import ReviewRow
 from solon.store.runs.items import FINAL
@@ -24,6 +25,29 @@ class Spent:
 
     reviews: int
     minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRound:
+    """Where a budget that is spent in rounds stands.
+
+    Attributes:
+        number: the round that is under way, or that was answered last; 0 before the first.
+        of: so many rounds there are.
+        open: its questions that wait for an answer.
+        asked: questions that the budget was spent on, in all rounds so far.
+    """
+
+    number: int
+    of: int
+    open: int
+    asked: int
+
+    def __str__(self) -> str:
+        if not self.number:
+            return f"before the first of {self.of} rounds"
+        left = f"{self.open} of its questions wait" if self.open else "all of its questions are answered"
+        return f"round {self.number} of {self.of}: {left}, {self.asked} were asked in all so far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +78,26 @@ def spent_budget(connection: Connection, run_id: str) -> Spent:
     )
     n, minutes = connection.execute(query).one()
     return Spent(int(n), float(minutes))
+
+
+def find_round(connection: Connection, run_id: str, routing: RoutingConfig) -> BudgetRound | None:
+    """Which round of its budget a run is in; None where there are no rounds."""
+    if not routing.in_rounds:
+        return None
+    spent = spent_budget(connection, run_id)
+    number = routing.round_of(spent.reviews, spent.minutes)
+    return BudgetRound(number, routing.rounds, open_reviews(connection, run_id), spent.reviews)
+
+
+def count_held_back(connection: Connection, run_id: str) -> int:
+    """How many items of a run are judged and held back under its budget: nobody is asked about them yet."""
+    query = (
+        select(func.count())
+        .select_from(reviews)
+        .join(items, items.c.id == reviews.c.item_id)
+        .where(reviews.c.run_id == run_id, reviews.c.state == "held", items.c.state == "waiting")
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def held_reviews(connection: Connection, run_id: str) -> list[ReviewRow]:
