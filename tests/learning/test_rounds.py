@@ -234,14 +234,18 @@ def test_status_and_progress_say_which_round_it_is_and_who_waits_for_what(tmp_pa
     told: list[str] = []
     with labelling(tmp_path) as project:
         [began] = project.runs()
-        assert str(began.budget_round) == "round 1 of 3: 10 of its questions wait, 10 were asked in all so far"
+        assert (
+            str(began.budget_round) == "round 1 of 3: 10 of its questions wait, 10 were asked in all so far"
+        )
         assert (began.pending_review, began.held_back, began.queue["reviews"]) == (60, 50, 10)
         assert began.spell_waiting() == (
             "60 waiting for review (50 of these held back under the budget until a later round)"
         )
         answer(project)
         project.resume(on_progress=lambda progress: told.append(progress.round))
-        assert str(project.runs()[0].budget_round).startswith("round 2 of 3: 10 of its questions wait, 20 were")
+        assert str(project.runs()[0].budget_round).startswith(
+            "round 2 of 3: 10 of its questions wait, 20 were"
+        )
     assert (told[0], told[-1]) == ("round 1 of 3", "round 2 of 3")
 
 

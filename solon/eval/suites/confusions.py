@@ -14,12 +14,13 @@ from solon.consensus.crowd import count_confusions
 from solon.consensus.panel import is_directed
 from solon.eval.result import Figure, SuiteResult, rate
 from solon.formats.records import plain_model
-from solon.learning.admission import drawn_at_random, speaks_for_all
+from solon.learning.admission import speaks_for_all
 from solon.learning.crowd import gather_crowd
 from solon.store.learning.evidence import DecidedItem, counted_decisions, questions_asked
 from solon.store.reviewing.experts import list_experts
+from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs import runs
-from solon.store.runs.verdicts import votes_on
+from solon.store.runs.verdicts import RESOLVER, votes_on
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST = 5
 """Confusions of a voter that are told with an interval; the counts hold all of them."""
+IN_AUDITS = ", in audits"
+"""Added to a judge's name: what it gave on records that were accepted, which audits check."""
 
 
 class Confused(BaseModel):
@@ -87,7 +90,7 @@ def evaluate(material: Material, by_name: bool = True) -> Confusions:
     """Count what people and judges gave where the right outcome is known.
 
     Of people that is what golden questions, leads and proven people say; of judges what experts decided on items that
-    no verdict had brought to them.
+    no verdict had brought to them, and by itself, what audits say of records that were accepted.
 
     Args:
         by_name: people have their names; otherwise they are called as the log calls them.
@@ -96,12 +99,16 @@ def evaluate(material: Material, by_name: bool = True) -> Confusions:
         decided = [
             one
             for one in counted_decisions(connection, material.store.key, material.run_ids)
-            if one.kind == "interrupt" and is_directed(one.question.outcomes)
+            if one.actor != VOTES and is_directed(one.question.outcomes)
         ]
         names = {one.actor: one.name for one in list_experts(connection)} if by_name else {}
-        judged = _of_judges(connection, decided)
+        judged = _of_judges(
+            connection, [one for one in decided if one.kind == "interrupt" and speaks_for_all(one)]
+        )
+        audited = _of_judges(connection, [one for one in decided if one.kind == "audit"])
         people = _of_people(connection, material)
     found = [_voter(plain_model(name), "judge", counts) for name, counts in judged.items()]
+    found += [_voter(f"{plain_model(name)}{IN_AUDITS}", "judge", counts) for name, counts in audited.items()]
     found += [_voter(names.get(actor, actor), "person", counts) for actor, counts in people.items()]
     together = sum(people.values(), Counter[tuple[str, str]]())
     n = sum(voter.right.n for voter in found)
@@ -110,6 +117,10 @@ def evaluate(material: Material, by_name: bool = True) -> Confusions:
         if people
         else []
     )
+    if audited:
+        notes.append(
+            "in audits judges look better than on all items: those records are the ones that were accepted"
+        )
     return Confusions(
         suite="confusions",
         n=n,
@@ -138,21 +149,23 @@ def _of_people(connection: Connection, material: Material) -> dict[str, Counter[
 
 def _of_judges(connection: Connection, decided: Sequence[DecidedItem]) -> dict[str, Counter[tuple[str, str]]]:
     """A judge's verdicts on an item are one answer where they are of one mind, else none."""
-    spoken = [one for one in decided if speaks_for_all(one)]
-    votes = votes_on(connection, [(one.item_id, one.attempt, one.shown) for one in spoken])
+    votes = votes_on(connection, [(one.item_id, one.attempt, one.shown) for one in decided])
     total: dict[str, Counter[tuple[str, str]]] = {}
-    for question in dict.fromkeys(one.question for one in spoken):
-        drawn = drawn_at_random(
-            connection, [one for one in spoken if one.question == question], votes, question
-        )
+    for question in dict.fromkeys(one.question for one in decided):
+        truth = {
+            one.item_id: str(one.outcome)
+            for one in decided
+            if one.question == question and question.is_outcome(one.outcome)
+        }
         said: dict[str, dict[str, str]] = {}
-        for item, cast in drawn.votes.items():
+        for item in truth:
             by_judge: dict[str, set[str]] = {}
-            for vote in cast:
-                by_judge.setdefault(vote.judge, set()).add(vote.outcome)
+            for vote in votes.get(item, ()):
+                if vote.seat != RESOLVER:
+                    by_judge.setdefault(vote.judge, set()).add(vote.outcome)
             one_mind = {name: next(iter(given)) for name, given in by_judge.items() if len(given) == 1}
             said[item] = {name: given for name, given in one_mind.items() if question.is_outcome(given)}
-        for name, counts in count_confusions(said, drawn.truth).items():
+        for name, counts in count_confusions(said, truth).items():
             total.setdefault(name, Counter()).update(counts)
     return total
 
