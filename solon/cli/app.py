@@ -8,7 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -203,7 +203,16 @@ def _usage(error: Exception) -> UsageError | None:
     if spell is None:
         return None
     command = context.command_path if context is not None else "solon"
+    missing = _missing(context) if type(error).__name__ == "MissingParameter" else []
+    if len(missing) > 1:
+        return UsageError(f"missing: {', '.join(missing)}", next_step=f"see `{command} --help`")
     return UsageError(spell(), next_step=f"see `{command} --help`")
+
+
+def _missing(context: Any) -> list[str]:
+    """All that a command needs and was not given, as it is written: what was given is read before what is missing."""
+    needed = [one for one in context.command.params if one.required and context.params.get(one.name) is None]
+    return [one.opts[0] if one.param_type_name == "option" else (one.metavar or str(one.name).upper()) for one in needed]
 
 
 _DISK = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)

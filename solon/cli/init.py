@@ -241,11 +241,16 @@ def _ask(question: str, default: str, asks: bool) -> str:
 
 
 def _usual_key(model: str, base_url: str | None) -> str:
-    """Where the key of such a model is by custom; empty where it needs none."""
-    from solon.agents.models.factory import key_variable
+    """Where the key of such a model is by custom; empty where it needs none.
+
+    Raises:
+        ConfigError: there is no such model.
+    """
+    from solon.agents.models.factory import check_name, key_variable
     from solon.config import parse_config
 
     read = parse_config({"models": {"default": {"model": model, "base_url": base_url}}}, source="--model")
+    check_name(read.models["default"])
     return key_variable(read.models["default"])
 
 

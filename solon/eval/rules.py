@@ -98,6 +98,7 @@ class Rules(SuiteResult):
         never: those that match no text.
         left_out: those that were not tried, with why.
         by_law: those that were ratified, repealed ones too.
+        tried: they were tried on texts, before any run.
     """
 
     covered: Figure
@@ -107,6 +108,7 @@ class Rules(SuiteResult):
     never: tuple[str, ...]
     left_out: dict[str, str] = Field(default_factory=dict)
     by_law: tuple[RatifiedRule, ...] = ()
+    tried: bool = False
 
     def next_step(self) -> str:
         """Mend what never matches, then let people decide."""
@@ -114,6 +116,8 @@ class Rules(SuiteResult):
             return "write [[rules]] in solon.toml: see the page Voters of the docs"
         if self.never:
             return f"{self.never[0]} matches none of {self.n} texts: mend it, or leave it out"
+        if self.tried:
+            return "`solon run label-panel --seeds FILE` lets them vote; what they leave open waits for people"
         if not any(rule.precision.n for rule in self.rules):
             return "let people decide some: `solon review list`; then this table says how often each rule is right"
         return "`solon learn` weighs the rules by these decisions"
@@ -224,7 +228,7 @@ def try_rules(config: Config, seeds: Seeds, plugins: Mapping[str, Plugin] | None
     named = {rule.label for rule in config.rules}
     if "" not in named and (bare := [label for label in labels if label not in named]):
         notes.append(f"no rule names {', '.join(bare)}")
-    return found.model_copy(update={"notes": tuple(notes)})
+    return found.model_copy(update={"notes": tuple(notes), "tried": True})
 
 
 async def _try_on_texts(config: Config, texts: Sequence[str], plugins: Mapping[str, Plugin] | None) -> Rules:

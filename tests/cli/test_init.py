@@ -146,6 +146,9 @@ def test_nothing_is_written_over(solon: Cli, folder: Path) -> None:
         (("--field", "other"), ("field 'other'", "general, medical, law, education, code")),
         (("--privacy", "other"), ("privacy 'other'", "synthetic, deidentified, personal")),
         (("--model", "gpt"), ("--model", "'gpt' names no provider", "openai:gpt")),
+        (("--model", "builtin:other"), ("no built-in model 'other'", "builtin:smollm2")),
+        (("--model", "nobody:m"), ("unknown provider 'nobody'", "take one of")),
+        (("--model", "openai:"), ("names no model",)),
         (("--key-env", "sk-123 4"), ("api_key_env", "no name of an environment variable")),
     ],
 )

@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from solon.agents.models.capabilities import BUILTIN_CONTEXT, Capabilities, capabilities_of
 from solon.agents.models.tokens import count_tokens
-from solon.config.sections import GIVEN, ModelConfig
+from solon.config.sections import BUILTIN, GIVEN, ModelConfig
 from solon.errors import ConfigError, EngineError
 
 __all__ = ["Capabilities", "capabilities_of", "count_tokens", "make_chat_model", "providers"]
@@ -63,9 +63,8 @@ def make_chat_model(config: ModelConfig) -> BaseChatModel:
         ConfigError: unknown provider, a key that is missing, a bad base_url or option, no such file.
         EngineError: a package or the weights that the model runs on are missing.
     """
+    check_name(config)
     provider = _ALIASES.get(config.provider, config.provider)
-    if not config.name:
-        raise ConfigError(f"model = {config.model!r} names no model", next_step="write provider:model")
     if provider == GIVEN:
         raise ConfigError(
             f"the chat model {config.name} was passed from Python, and is not here",
@@ -73,13 +72,29 @@ def make_chat_model(config: ModelConfig) -> BaseChatModel:
         )
     if provider in _OWN:
         return _OWN[provider](config)
-    if provider in _LANGCHAIN:
-        return _from_langchain(config, _LANGCHAIN[provider])
-    raise ConfigError(
-        f"unknown provider {config.provider!r} in model = {config.model!r}",
-        next_step=f"take one of {', '.join(providers())}; for any OpenAI-compatible server: "
-        f"model = 'openai:NAME' with base_url",
-    )
+    return _from_langchain(config, _LANGCHAIN[provider])
+
+
+def check_name(config: ModelConfig) -> None:
+    """Check that a configuration names a model that there may be, whatever is installed here.
+
+    Raises:
+        ConfigError: no name, an unknown provider, or a built-in model that there is not.
+    """
+    provider = _ALIASES.get(config.provider, config.provider)
+    if not config.name:
+        raise ConfigError(f"model = {config.model!r} names no model", next_step="write provider:model")
+    if provider not in (GIVEN, *_OWN, *_LANGCHAIN):
+        raise ConfigError(
+            f"unknown provider {config.provider!r} in model = {config.model!r}",
+            next_step=f"take one of {', '.join(providers())}; for any OpenAI-compatible server: "
+            f"model = 'openai:NAME' with base_url",
+        )
+    if provider == "builtin" and config.model != BUILTIN:
+        raise ConfigError(
+            f"there is no built-in model {config.name!r}",
+            next_step=f"write {BUILTIN}, or gguf:/path/model.gguf for a file of your own",
+        )
 
 
 def key_variable(config: ModelConfig) -> str:
@@ -127,11 +142,6 @@ def _ollama(config: ModelConfig) -> BaseChatModel:
 def _builtin(config: ModelConfig) -> BaseChatModel:
     from solon.agents.models.weights import builtin_model
 
-    if config.name != "smollm2":
-        raise ConfigError(
-            f"there is no built-in model {config.name!r}",
-            next_step="write builtin:smollm2, or gguf:/path/model.gguf for a file of your own",
-        )
     return _local(config, builtin_model())
 
 
