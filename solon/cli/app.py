@@ -212,7 +212,10 @@ def _usage(error: Exception) -> UsageError | None:
 def _missing(context: Any) -> list[str]:
     """All that a command needs and was not given, as it is written: what was given is read before what is missing."""
     needed = [one for one in context.command.params if one.required and context.params.get(one.name) is None]
-    return [one.opts[0] if one.param_type_name == "option" else (one.metavar or str(one.name).upper()) for one in needed]
+    return [
+        one.opts[0] if one.param_type_name == "option" else (one.metavar or str(one.name).upper())
+        for one in needed
+    ]
 
 
 _DISK = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)

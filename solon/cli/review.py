@@ -80,14 +80,14 @@ def as_dict(review: Review) -> dict[str, Any]:
 def show(
     review: ReviewArgument, store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False
 ) -> None:
-    """Show a review: the request, the candidates, why it waits, and how to answer.
+    """Show a review: the request, the candidates, why it waits (or what the panel suggests), and how to answer.
 
     Example: solon review show 7ad6
     """
     from solon.store.database.audit_log import note_reading
 
     with open_project(store, config) as project:
-        found = project.review(review)
+        found = project.open_review(review)
         told = {"review": found.id, "channel": "cli"}
         # Blind, it is read as on the page; with the panel's reasons, whoever answers afterwards is no blind witness.
         what = ("item.read", found.item_id) if project.acting_expert() is None else ("review.read", found.id)
@@ -120,7 +120,18 @@ def print_review(found: Review, *, store: str = "") -> None:
     if found.state == "waiting":
         kind = "labels" if found.asks_label else "choices"
         known = ", ".join(map(shlex.quote, found.choices))  # as they are typed on the command line
+        if found.suggestion:
+            out.print(
+                styled(f"\nthe panel suggests: {found.suggestion} (it may be wrong; what you answer decides)")
+            )
         out.print(styled(f"\n{kind}: {known}; without an answer: skip, decline, escalate"))
+        if found.rationale_for:
+            needed = (
+                "whatever you answer"
+                if found.rationale_for == found.choices
+                else f"for {', '.join(found.rationale_for)}"
+            )
+            out.print(styled(f'a reason is needed, {needed}: --rationale "..."'))
         out.print(styled(f"answer: solon review decide {found.id} {_suggest(found)}{store}"))
 
 
@@ -211,10 +222,13 @@ def decide(
         chosen = _candidate_id(found, candidate) if candidate else None
         given: dict[str, Any] = {name: value for name, value in answer.items() if value is not None}
         taken = project.answer(found, choice, chosen, channel="cli", **given)
-    _tell(found, choice, chosen, taken, json)
+        after = project.told_after(found) if taken.kind == "decided" else ""
+    _tell(found, choice, chosen, taken, json, after)
 
 
-def _tell(review: Review, choice: str, candidate: str | None, taken: AnswerResult, json: bool) -> None:
+def _tell(
+    review: Review, choice: str, candidate: str | None, taken: AnswerResult, json: bool, after: str
+) -> None:
     beside = taken.assignment_id if taken.decision_id is None else None
     if json:
         id_of = {"decision_id": taken.decision_id, "assignment_id": beside}
@@ -227,6 +241,8 @@ def _tell(review: Review, choice: str, candidate: str | None, taken: AnswerResul
         typer.echo(
             f"review {review.id}: {choice}{f' {candidate}' if candidate else ''} (decision {taken.decision_id})"
         )
+        if after:
+            typer.echo(f"the panel had found: {after}")
         if taken.saw_votes:
             say("it decides, but teaches nothing: you had seen the panel's verdicts on this item")
         say("move its item on: solon resume")

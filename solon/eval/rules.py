@@ -117,7 +117,9 @@ class Rules(SuiteResult):
         if self.never:
             return f"{self.never[0]} matches none of {self.n} texts: mend it, or leave it out"
         if self.tried:
-            return "`solon run label-panel --seeds FILE` lets them vote; what they leave open waits for people"
+            return (
+                "`solon run label-panel --seeds FILE` lets them vote; what they leave open waits for people"
+            )
         if not any(rule.precision.n for rule in self.rules):
             return "let people decide some: `solon review list`; then this table says how often each rule is right"
         return "`solon learn` weighs the rules by these decisions"

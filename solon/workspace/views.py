@@ -220,6 +220,8 @@ class Review:
             like everything else.
         asks: of a request of which nothing is drafted yet, what has to be decided about it; empty otherwise.
         asks_label: whether the choices are labels.
+        rationale_for: the choices that are refused without a reason; known of whoever answers by their token.
+        suggestion: what the panel suggests, as `open_review` shows it; empty where nothing is shown.
     """
 
     id: str
@@ -234,6 +236,8 @@ class Review:
     kind: str | None = None
     asks: str = ""
     asks_label: bool = False
+    rationale_for: tuple[str, ...] = ()
+    suggestion: str = ""
 
     def __repr__(self) -> str:
         return f"Review({self.id!r}, {self.recipe!r}, {self.state!r}, {shorten(self.prompt, SHORT)!r})"
@@ -497,6 +501,13 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         asks=what_is_asked(row),
         asks_label=is_label(row.response_schema),
     )
+
+
+def spell_outcome(review: Review, outcome: str) -> str:
+    """An outcome of a review in words: of a pair, by the place of the candidate; empty of none."""
+    if outcome in PAIR.outcomes and not review.asks_label and len(review.candidates) == 2:
+        return f"candidate {PAIR.outcomes.index(outcome) + 1}"
+    return outcome
 
 
 def check_state(noun: str, state: str, states: Sequence[str]) -> None:

@@ -37,7 +37,16 @@ from solon.workspace.seeds import (
     read_rows,
     with_given,
 )
-from solon.workspace.views import Candidate, Item, Review, RunSummary, check_state, summarize, view_review
+from solon.workspace.views import (
+    Candidate,
+    Item,
+    Review,
+    RunSummary,
+    check_state,
+    spell_outcome,
+    summarize,
+    view_review,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -895,6 +904,45 @@ class Workspace:
         shown_columns = ("id", "recipe", "kind", "prompt", "reasons", "state")
         views = (view_review(self.store, row, blind=blind, kinds=kinds) for row in rows)
         return Listing(views, columns=shown_columns)
+
+    def open_review(self, review_id: str) -> Review:
+        """One review as the page shows it to whoever answers by their token: with the choices that need a reason, and
+        with the panel's suggestion where `[review] suggestion` shows one. What is shown is kept with the answer, so the
+        review is then theirs for half an hour."""
+        from solon.errors import ReviewError
+        from solon.store.reviewing.answering import needs_why
+        from solon.store.reviewing.queue import lease_review
+        from solon.store.reviewing.review_rows import find_review
+        from solon.store.reviewing.suggestions import may_carry, suggest
+
+        found, expert, how = self.review(review_id), self.acting_expert(), self.config.review.suggestion
+        if expert is None:
+            return found
+        with self.store.transaction() as connection:
+            review = find_review(connection, found.id)
+            found = replace(found, rationale_for=needs_why(self.store, review, expert.actor))
+            decides = expert.believed(self.config.reviewers).final
+            if how not in ("shown", "randomised") or not decides or not may_carry(review):
+                return found
+            try:
+                lease, review = lease_review(connection, expert, review.id, reviewers=self.config.reviewers)
+            except ReviewError:  # it is in somebody else's hands, or waits no more
+                return found
+            return replace(
+                found,
+                suggestion=spell_outcome(found, suggest(connection, self.store.key, lease, review, how)),
+            )
+
+    def told_after(self, review: Review) -> str:
+        """What the panel had found of a review that the holder of a token has decided; empty where it is not told."""
+        from solon.store.reviewing.review_rows import find_review
+        from solon.store.reviewing.suggestions import may_carry
+
+        if self.config.review.suggestion == "hidden" or self.acting_expert() is None:
+            return ""
+        with self.store.connect() as connection:
+            row = find_review(connection, review.id)
+        return spell_outcome(review, str(row.best)) if may_carry(row) else ""
 
     def review(self, review_id: str) -> Review:
         """One review by its id or the beginning of it; see `reviews`."""

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from solon import Project, judge
 from solon.consensus.binomial import rate_difference
+from solon.errors import InvalidDecision
 from solon.learning.evidence import is_drawn_at_random
 from solon.review import blind
 from solon.review.rendering import render
@@ -158,3 +159,53 @@ def test_the_interval_of_a_difference_is_newcombes() -> None:
     value, low, high = rate_difference(56, 70, 48, 80) or (0, 0, 0)
     assert (round(value, 4), round(low, 4), round(high, 4)) == (0.2, 0.0524, 0.3339)
     assert rate_difference(1, 2, 0, 0) is None
+
+
+@pytest.mark.parametrize("how", ["hidden", "after", "shown", "randomised"])
+def test_the_command_line_shows_what_the_page_shows_and_keeps_it(
+    labelling: Any, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = labelling.config
+    labelling.config = config.model_copy(
+        update={"review": config.review.model_copy(update={"suggestion": how})}
+    )
+    _, token = add_expert(labelling.store, "Ada", role="expert", by="local:test")
+    monkeypatch.setenv("SOLON_TOKEN", token)
+    drawn = {row.id for row in waiting_reviews(labelling) if (row.inclusion or 0) < 1.0}
+    shown, told = {}, {}
+    for review in labelling.reviews(limit=100):
+        found = labelling.open_review(review.id)
+        assert labelling.open_review(review.id).suggestion == found.suggestion, "as it was first shown"
+        shown[found.id] = found.suggestion
+        taken = labelling.answer(found, found.suggestion or "card", channel="cli", rationale="as it says")
+        told[found.id] = labelling.told_after(found) if taken.kind == "decided" else ""
+    assert len(shown) == 40
+    assert not any(shown[name] or told[name] for name in drawn), "never of what was drawn at random"
+    seen = {name for name, suggestion in shown.items() if suggestion}
+    assert len(seen) in {"shown": {30}, "randomised": range(5, 26)}.get(how, {0})
+    assert sum(map(bool, told.values())) == (0 if how == "hidden" else 30)
+    kept = {row.review_id: row for row in stored(labelling)}
+    assert {name for name, row in kept.items() if row.suggestion and row.suggestion["seen"]} == seen
+    assert {kept[name].counts for name in seen} <= {False}
+    assert all(row.counts for name, row in kept.items() if name not in seen)
+
+
+def waiting_reviews(project: Project) -> list[Any]:
+    with project.store.connect() as connection:
+        return list(connection.execute(select(reviews).where(reviews.c.state == "waiting")))
+
+
+def test_a_reason_that_is_needed_is_told_beforehand(labelling: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, token = add_expert(labelling.store, "Ada", role="expert", by="local:test")
+    monkeypatch.setenv("SOLON_TOKEN", token)
+    needed = 0
+    for review in labelling.reviews(limit=100):
+        found = labelling.open_review(review.id)
+        assert found.rationale_for in ((), found.choices)
+        needed += bool(found.rationale_for)
+        if found.rationale_for:
+            with pytest.raises(InvalidDecision, match="a sentence why is needed"):
+                labelling.answer(found, "card", channel="cli")
+        else:
+            labelling.answer(found, "card", channel="cli")
+    assert 0 < needed < 20, "of a random fifth"
