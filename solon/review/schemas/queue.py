@@ -118,7 +118,9 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
 class CheckIn(Wire, json_schema_extra=example(examples.CHECK_IN)):
     """`answer`: as it would be sent."""
 
-    answer: dict[str, Any]
+    answer: dict[str, Any] = Field(
+        examples=[{"choice": "both_bad", "rationale": "Both give twice the safe dose."}]
+    )
 
 
 class CheckRemarkOut(Wire):
