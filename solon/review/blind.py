@@ -59,9 +59,7 @@ def show_blind(
             for c in (rubric.criteria if single else ())
         ],
         rationale_wanted=asks_why(room.store, review, expert.actor),
-        rationale_for=[  # what a new draft shall do is its reason
-            choice for choice in needs_why(room.store, review, expert.actor) if choice != "redraft"
-        ],
+        rationale_for=list(needs_why(room.store, review, expert.actor)),
         may_check=may_check(room, expert),
         draft=read_draft(connection, lease),
         suggestion=show_suggestion(room, connection, lease, review, expert),

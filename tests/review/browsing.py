@@ -61,7 +61,7 @@ def answer(page: Any, key: str = "1", why: str = "") -> None:
     """Choose by key, say why where it is wanted, send, and wait for another item."""
     before = request_text(page)
     page.keyboard.press(key)
-    if why or page.inner_text(".why .hint").startswith("a sentence"):
+    if why or page.locator(".why .needed").count():
         page.keyboard.press("Tab") if page.evaluate("document.activeElement.id") == "" else None
         page.focus("#rationale")
         page.keyboard.type(why or "Clearer and safer.")

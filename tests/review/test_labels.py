@@ -192,7 +192,7 @@ def label_one(page: Any, key: str, today: int) -> None:
     page.keyboard.press("Escape")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press(key)
-    if page.inner_text(".why .hint").startswith("a sentence"):
+    if page.locator(".why .needed").count():
         page.fill("#rationale", "It says so.")
         page.keyboard.press("Control+Enter")
     else:

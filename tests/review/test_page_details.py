@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from solon.agents.models.scripted import ScriptedChat
 from solon.store.tables import table_of
 
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
-from browsing import BROWSER_MARKS, log_in, request_text
+from browsing import BROWSER_MARKS, answer, log_in, request_text, settled
 from running import Server, wait_for
 from sqlalchemy import select
 
@@ -64,3 +65,30 @@ def test_what_was_chosen_goes_to_the_lead_as_a_vote(
         assert connection.execute(said).scalar_one() == "Ask a lead about the dose."
     assert (kept["choice"], kept["candidate"], kept["strength"]) == ("prefer", better, 3)
     assert page.problems == []
+
+
+def test_an_answer_is_checked_by_a_model_before_it_is_sent(browser: Any, project: Any, person: Any) -> None:
+    """What it says stands on the page as plain text, and the answer may be sent all the same."""
+    said = {"kind": "missing_reason", "text": "<b>Why</b> is not said.", "cites": []}
+    config = project.config
+    models = {
+        **config.models,
+        "reader": config.models["default"].model_copy(update={"model": "scripted:reader"}),
+    }
+    project.config = config.model_copy(update={"models": models})
+    project.models = {"reader": ScriptedChat(respond=lambda question: {"remarks": [said]})}
+    server = Server(project, check="reader", work=False)
+    server.start()
+    try:
+        _, token = person("Dr Ada Lind")
+        page = log_in(browser, server, token)
+        page.click("text=Check my answer")
+        assert page.inner_text(".problem") == "Choose an answer first."
+        page.keyboard.press("1")
+        page.click("text=Check my answer")
+        page.wait_for_selector(".checked li")
+        assert page.inner_text(".checked li") == "A reason is missing: <b>Why</b> is not said."
+        answer(page, "2", why="It is safer.")
+        settled(page, 1)
+    finally:
+        server.stop()
