@@ -13,10 +13,13 @@ from difflib import get_close_matches
 from typing import Any
 
 from solon.errors import ConfigError
-from solon.responses import choices_of, is_label
+from solon.responses import choices_of, is_label, kinds_of
 
 LABELLED = "label"
 """The kind of records that carry a label."""
+MARKED = "spans"
+"""The kind of records that carry spans of a text."""
+STANDS, CHANGED = "stands", "changed"
 TIE = "tie"
 NEITHER = "neither"
 """What an answer says that names no outcome: both are bad, the text is edited, or a new draft is wanted."""
@@ -71,6 +74,22 @@ class Question(ABC):
     def gives_record(self, outcome: str) -> bool:
         """Whether an item with this outcome is accepted, so that a promise about records speaks of it."""
         return True
+
+    def may_end(self, outcome: str) -> bool:
+        """Whether a panel that is sure of this outcome ends the item; where not, a person is asked."""
+        return True
+
+    def rewrites(self, choice: str) -> bool:
+        """Whether an answer with this choice brings a text that takes the place of the candidate it is about."""
+        return choice == "edit"
+
+    def rewritten(self, candidate_id: str) -> tuple[str | None, str]:
+        """What a record with such a text rejects, and what it is called.
+
+        Args:
+            candidate_id: the candidate that the answer was about.
+        """
+        return candidate_id, "edit"
 
     def favours(self, outcome: str | None) -> float | None:
         """How far an answer is for the first outcome, from 0 to 1; None where there are more than two, or it says
@@ -201,7 +220,49 @@ class LabelQuestion(Question):
         return label
 
 
-PAIR, ACCEPT = PairQuestion(), AcceptQuestion()
+@dataclass(frozen=True, slots=True)
+class SpansQuestion(Question):
+    """Whether the spans proposed of a text stand as they are; where not, the answer brings those that should."""
+
+    outcomes: tuple[str, ...] = (STANDS, CHANGED)
+    shown: int = 1
+    kind: str = MARKED
+    soft: bool = False
+
+    def outcome_of(self, choice: str, candidate_id: str | None, shown: Sequence[str]) -> str | None:
+        """`stands` or `changed`."""
+        return choice if choice in self.outcomes else None
+
+    def answer(self, outcome: str, shown: Sequence[str]) -> dict[str, Any]:
+        """The outcome, about the spans proposed."""
+        return {"choice": outcome, "candidate": shown[0]}
+
+    def chosen(self, outcome: str, shown: Sequence[str]) -> tuple[str | None, str | None]:
+        """The spans proposed, where they stand."""
+        return (shown[0], None) if outcome == STANDS else (None, shown[0])
+
+    def said_by(self, chosen_id: str | None, label: str | None, shown: Sequence[str]) -> str | None:
+        """`stands` where the record has the spans proposed, `changed` where it has others."""
+        return None if chosen_id is None else STANDS if chosen_id in shown else CHANGED
+
+    def gives_record(self, outcome: str) -> bool:
+        """Only where they stand: of those that do not, a panel says not what they should be."""
+        return outcome == STANDS
+
+    def may_end(self, outcome: str) -> bool:
+        """Only where they stand."""
+        return outcome == STANDS
+
+    def rewrites(self, choice: str) -> bool:
+        """Where they are changed."""
+        return choice == CHANGED
+
+    def rewritten(self, candidate_id: str) -> tuple[str | None, str]:
+        """Nothing: the record has other spans, which is no preference between two texts."""
+        return None, self.kind
+
+
+PAIR, ACCEPT, SPANNED = PairQuestion(), AcceptQuestion(), SpansQuestion()
 UNKNOWN = LabelQuestion(())
 """Has no outcomes: nothing can be said of its answers."""
 KNOWN: Mapping[str, Question] = {
@@ -244,4 +305,6 @@ def leaning(outcome: str | None) -> float | None:
 
 def question_of(schema: str) -> Question:
     """The question that reviews of a response schema ask; `UNKNOWN` where this process does not know the schema."""
+    if kinds_of(schema):
+        return SPANNED
     return KNOWN.get(schema) or (LabelQuestion(choices_of(schema)) if is_label(schema) else UNKNOWN)

@@ -1,7 +1,9 @@
-"""The closed sets of answers to a review, one schema per kind of recipe. Imports nothing but `errors` and `plugins`.
+"""The closed sets of answers to a review, one schema per kind of recipe. Imports nothing but `errors`, `plugins` and
+`spans`.
 
 On every wire an answer names candidate ids, never letters or sides. A schema is known by its name: `pair@1`,
-`single@1`, whatever was registered, `label@1:clinical|legal` (a label out of these), or `module:Model`.
+`single@1`, whatever was registered, `label@1:clinical|legal` (a label out of these), `spans@1:person|place` (spans of
+these kinds; `overlapping-spans@1:...` where they may overlap), or `module:Model`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from solon.errors import ConfigError, InvalidDecision
 from solon.plugins import find_function
+from solon.spans import MOST_SPANS, Span, write_spans
 
 Flag = Literal["unsafe", "factually_wrong", "outdated", "personal_data"]
 LongText = Annotated[str, Field(max_length=200_000)]
@@ -109,7 +112,35 @@ class LabelResponse(Response):
         return self.choice
 
 
-LABEL, REQUEST = "label@1", "request@1"
+class SpanAnswer(BaseModel):
+    """A span of an answer: its kind, and where it stands, in characters (code points), the end exclusive."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=1)
+    label: str
+
+
+class SpansResponse(Response):
+    """An answer to marked spans: they stand, or are changed into these. Whether they are is found out by comparing what
+    is given with what was proposed, see `solon.store.reviewing.citations`.
+
+    Attributes:
+        spans: all spans of the text, where they are not as proposed.
+    """
+
+    choice: Literal["stands", "changed"]
+    spans: tuple[SpanAnswer, ...] | None = Field(None, max_length=MOST_SPANS)
+
+    @model_validator(mode="after")
+    def _changed_into_something(self) -> SpansResponse:
+        if self.choice == "changed" and self.spans is None:
+            raise ValueError("choice 'changed' needs all spans of the text, as they should be, in 'spans'")
+        return self
+
+
+LABEL, REQUEST, SPANS, OVERLAPPING = "label@1", "request@1", "spans@1", "overlapping-spans@1"
 SCHEMAS: dict[str, type[Response]] = {
     "pair@1": PairResponse,
     "single@1": SingleResponse,
@@ -117,6 +148,8 @@ SCHEMAS: dict[str, type[Response]] = {
     "single@1:given": GivenSingleResponse,
     REQUEST: RequestResponse,
     LABEL: LabelResponse,
+    SPANS: SpansResponse,
+    OVERLAPPING: SpansResponse,
 }
 KINDS = ("string", "integer", "number", "boolean", "array")
 RESERVED = (*NOT_ANSWERS, "prefer", "edit", "redraft", "both_bad", "contested", "consensus")
@@ -126,6 +159,23 @@ RESERVED = (*NOT_ANSWERS, "prefer", "edit", "redraft", "both_bad", "contested", 
 def label_schema(labels: Sequence[str]) -> str:
     """Return the name of the schema that asks for one of these labels. It holds them, so it needs no registering."""
     return f"{LABEL}:{'|'.join(labels)}"
+
+
+def spans_schema(kinds: Sequence[str], *, overlap: bool) -> str:
+    """Return the name of the schema that asks for spans of these kinds; in its own name it says whether they may
+    overlap."""
+    return f"{OVERLAPPING if overlap else SPANS}:{'|'.join(kinds)}"
+
+
+def kinds_of(schema: str) -> tuple[str, ...]:
+    """Return the kinds of spans that a response schema asks for; empty where it asks for none."""
+    named, _, kinds = schema.partition(":")
+    return tuple(kinds.split("|")) if named in (SPANS, OVERLAPPING) and kinds else ()
+
+
+def may_overlap(schema: str) -> bool:
+    """Tell whether the spans that a response schema asks for may overlap."""
+    return schema.partition(":")[0] == OVERLAPPING
 
 
 def register(schema: str, model: type[Response]) -> None:
@@ -168,6 +218,8 @@ def model_of(schema: str) -> type[Response]:
         if kind == LABEL:
             choice: Any = Literal[tuple(rest.split("|"))]
             register(schema, create_model("Label", __base__=LabelResponse, choice=(choice, ...)))
+        elif kinds_of(schema):
+            SCHEMAS[schema] = SpansResponse
         elif named:
             register(schema, find_function(schema, "[label] form"))
         else:
@@ -279,6 +331,10 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
             )
     if len(candidates) == 1 and response.candidate is None:
         response = response.model_copy(update={"candidate": candidates[0]})
+    if isinstance(response, SpansResponse):
+        told = response.spans
+        text = None if told is None else write_spans(Span(one.start, one.end, one.label) for one in told)
+        return response.model_copy(update={"text": text})
     if _fields(model):
         response = response.model_copy(update={"text": told_fields(response)})
     return response

@@ -1,5 +1,5 @@
-"""Voters of a panel: rules, a classifier that learns from decisions, and what was said elsewhere. The seats of models
-and functions are voters too, see `solon.recipes.questions.Seats`.
+"""Voters of a panel: rules, a classifier that learns from decisions, readings of a text, and what was said elsewhere.
+The seats of models and functions are voters too, see `solon.recipes.questions.Seats`.
 
 A voter is put what is under judgement and gives verdicts: an outcome of the question, or nothing. All verdicts are
 stored, weighed and learned of alike, and any mixture of voters may stand in any tier.
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,8 @@ from solon.agents.calls import Ask
 from solon.agents.judge import Verdict
 from solon.consensus.panel import ABSTAIN, SILENT
 from solon.errors import ConfigError
-from solon.questions import nearest
+from solon.questions import CHANGED, STANDS, nearest
+from solon.spans import read_spans
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +51,7 @@ class Put:
         round: how often the item was redrafted before.
         pair: how many sets of candidates of this round were shown before.
         precedents: similar earlier decisions as text for a prompt; empty without any.
+        drafts: author and text of each draft that the answer was merged from; empty where it is a draft itself.
     """
 
     answers: tuple[str, ...]
@@ -56,6 +59,7 @@ class Put:
     round: int = 0
     pair: int = 0
     precedents: str = ""
+    drafts: tuple[tuple[str, str], ...] = ()
 
 
 class Voter(Protocol):
@@ -83,6 +87,26 @@ class Recorded:
     async def vote(self, case: Case, put: Put) -> list[Verdict]:
         """What was said."""
         return [Verdict.from_seed(recorded) for recorded in self.said]
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The readings of a text as voters: each is for the spans that they were merged into where it has the same ones.
+    Readings of one model are samples of one voter."""
+
+    tier: int = 0
+
+    async def vote(self, case: Case, put: Put) -> list[Verdict]:
+        """One verdict for each reading."""
+        merged, seen = read_spans(put.answers[0]), Counter[str]()
+        verdicts = []
+        for author, text in put.drafts:
+            outcome = STANDS if read_spans(text) == merged else CHANGED
+            verdicts.append(
+                Verdict(judge=author, seat="reading", sample=seen[author], outcome=outcome, basis="reading")
+            )
+            seen[author] += 1
+        return verdicts
 
 
 @dataclass(frozen=True, slots=True)

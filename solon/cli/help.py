@@ -130,6 +130,7 @@ Formats, by what they are for (docs/formats.md):
 - fine-tuning: trl-sft, trl-sft-standard, sharegpt, alpaca,
   llama-factory-sft, axolotl-sft, openrlhf-sft
 - prompts alone (GRPO): trl-prompt-only, trl-prompt-only-standard
+- marked texts: spans, conll, spacy, label-studio-spans
 """
 _MORE = {"export": _FORMATS}
 

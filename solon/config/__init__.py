@@ -43,6 +43,7 @@ from solon.config.sections import (
     RunConfig,
     Section,
     SeedsConfig,
+    SpansConfig,
     TracingConfig,
     family_of,
 )
@@ -55,7 +56,7 @@ NOT_SHAPING = ("store", "import", "limits", "reviewers", "tracing", "privacy", "
 """Keys that do not change what a run makes of a seed: where they are changed, the same run goes on."""
 
 
-NEWER = ("preference", "rules", "classifier", "consensus")
+NEWER = ("preference", "rules", "classifier", "consensus", "spans")
 """Sections that runs were begun without in earlier versions: as they come they change nothing, and are not stored."""
 ROLES = frozenset({"generator", "critic", "judge", "resolver"})
 """Roles that models play; a recipe has those of its steps."""
@@ -87,6 +88,7 @@ class Config(Section):
         preference: the `preference` recipe.
         instruction: the `instruction` recipe.
         label: the `label` recipe.
+        spans: the `label-spans` recipe.
         law: the constitution and rubric to begin with, and who may change them.
         seeds: how seed files are read.
         import_: how sets of others are read (`import` in the file).
@@ -120,6 +122,7 @@ class Config(Section):
     preference: PreferenceConfig = PreferenceConfig()
     instruction: InstructionConfig = InstructionConfig()
     label: LabelConfig = LabelConfig()
+    spans: SpansConfig = SpansConfig()
     recipes: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description='recipes from outside by name: use = "module:OBJECT" and their own keys',
@@ -276,9 +279,14 @@ class Config(Section):
         """Return the whole configuration as plain values, as `effective` but with review, mail and single sign-on."""
         return without_secrets(self.model_dump(mode="json", by_alias=True))
 
-    def panel_fingerprint(self, labels: Sequence[str] = ()) -> str:
+    def panel_fingerprint(self, labels: Sequence[str] = (), *, readers: bool = False) -> str:
         """Return a hash of who judges what: seats, their models and the resolver, the recipe where it comes from
-        outside, and the labels where it gives such. A certificate holds for one panel and one question only."""
+        outside, and the labels where it gives such. A certificate holds for one panel and one question only.
+
+        Args:
+            labels: that the panel gives.
+            readers: the generator's models vote by the spans that they mark.
+        """
         named = {judge.model for judge in self.judges if not judge.python} | {self.resolver.model}
         named |= {rule.model for rule in self.rules if rule.prompt}
         models = {
@@ -297,6 +305,13 @@ class Config(Section):
         outside = {key: identity for key, identity in self.plugins.items() if key.startswith("recipe ")}
         panel |= {"recipe": outside} if outside else {}
         panel |= {"labels": list(labels)} if labels else {}
+        if readers:
+            writers = {name: self.models[name].model_dump(mode="json") for name in self.generator.models}
+            panel |= {
+                "readers": self.generator.model_dump(mode="json"),
+                "spans": self.spans.model_dump(mode="json"),
+            }
+            panel |= {"writers": writers}
         panel |= {"rules": [rule.model_dump(mode="json") for rule in self.rules]} if self.rules else {}
         panel |= {"classifier": self.classifier.model_dump(mode="json")} if self.classifier.enabled else {}
         return hashlib.sha256(json.dumps(panel, sort_keys=True).encode()).hexdigest()[:16]

@@ -447,6 +447,42 @@ class LabelConfig(Section):
         return value
 
 
+class SpansConfig(Section):
+    """The recipe `label-spans`: what is marked in texts."""
+
+    kinds: tuple[Annotated[str, Field(pattern=r"^\w[\w .+-]{0,59}$")], ...] = Field(
+        (), max_length=MOST_LABELS, description="the closed set of kinds, e.g. person, product, place"
+    )
+    guide: dict[str, str] = Field(
+        default_factory=dict, description="kind -> what it is, in a sentence that models are told"
+    )
+    overlap: bool = Field(False, description="two spans may share characters")
+    readings: int = Field(
+        3, ge=1, le=20, description="how often a text is read; the models of [generator] take turns"
+    )
+    support: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="a span stands in the proposal where more than this share of readings has it",
+    )
+    examples: int = Field(
+        6, ge=0, le=100, description="similar texts that people decided on which a model is shown; 0: none"
+    )
+
+    @model_validator(mode="after")
+    def _tell_of_kinds(self) -> SpansConfig:
+        alike: dict[str, str] = {}
+        for kind in self.kinds:
+            if (first := alike.setdefault(" ".join(kind.split()).casefold(), kind)) != kind:
+                raise ValueError(f"the kinds {first!r} and {kind!r} differ only in case or blanks")
+        if len(set(self.kinds)) < len(self.kinds):
+            raise ValueError("a kind stands there twice")
+        if unknown := next((kind for kind in self.guide if kind not in self.kinds), ""):
+            raise ValueError(f"guide tells of {unknown!r}, which is no kind of `kinds`")
+        return self
+
+
 class LawConfig(Section):
     """Which constitution and rubric are in force when the store has none yet, and who may change them."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Suite = Callable[["Material"], SuiteResult]
 GROUP = "solon.suites"
 BUILT_IN = (
-    "agreement", "audit", "drift", "judges", "confusions", "tiers", "quality", "diversity", "duplicates",
+    "agreement", "audit", "drift", "judges", "confusions", "tiers", "spans", "quality", "diversity", "duplicates",
     "contamination", "downstream", "compare", "scores", "replay",
 )  # fmt: skip
 

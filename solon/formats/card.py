@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from solon.formats import span_formats
 from solon.formats.contract import Format
 from solon.formats.exports import ExportSummary
 from solon.formats.facts import NOT_STATED, OLDER_SHARES, OTHERS
@@ -89,7 +90,8 @@ def front_matter(summary: ExportSummary, form: Format, *, name: str, licence: st
     meta["language_creators"] = ["machine-generated"]
     meta["source_datasets"] = ["original"]
     meta["size_categories"] = [_size(summary.written)]
-    meta["task_categories"] = ["text-generation"]
+    marks = form.name in {one.name for one in span_formats.FORMATS}
+    meta["task_categories"] = ["token-classification" if marks else "text-generation"]
     meta["tags"] = ["synthetic", _MODEL_TAG, form.name, *_trainer_tags(form.name)]
     files = [{"split": file.split or "train", "path": file.path} for file in summary.files if file.rows]
     if files:

@@ -62,6 +62,39 @@ class JsonlSink:
         """Do nothing: every line is written at once."""
 
 
+class TextSink:
+    """The `text` of each row as it is, UTF-8."""
+
+    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
+        del columns
+        self._stream = stream
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Write one text; raises UnicodeEncodeError, and writes nothing, where it is not Unicode."""
+        self._stream.write(str(row["text"]).encode())
+
+    def close(self) -> None:
+        """Do nothing: every text is written at once."""
+
+
+class JsonSink:
+    """One JSON array, a row a line, UTF-8."""
+
+    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
+        del columns
+        self._stream, self._between = stream, b"[\n"
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Write one row as a line; raises UnicodeEncodeError, and writes nothing, where a text is not Unicode."""
+        line = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        self._stream.write(self._between + line)
+        self._between = b",\n"
+
+    def close(self) -> None:
+        """Write the end of the array."""
+        self._stream.write(b"[]\n" if self._between.startswith(b"[") else b"\n]\n")
+
+
 class CsvSink:
     """RFC 4180: CRLF, quotes where needed; the header first, also of an empty table."""
 
@@ -118,6 +151,8 @@ SINKS: Mapping[Container, Callable[[BinaryIO, Sequence[str]], Sink]] = {
     "jsonl": JsonlSink,
     "csv": CsvSink,
     "parquet": ParquetSink,
+    "text": TextSink,
+    "json": JsonSink,
 }
 
 

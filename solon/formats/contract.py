@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from solon.formats.records import ExportRow
 
-Container = Literal["jsonl", "csv", "parquet"]
+Container = Literal["jsonl", "csv", "parquet", "text", "json"]
 Turn = dict[str, str]
 
 

@@ -21,6 +21,8 @@ _MEDIA: Mapping[Container, str] = {
     "jsonl": "application/jsonlines",
     "csv": "text/csv",
     "parquet": "application/x-parquet",
+    "text": "text/plain",
+    "json": "application/json",
 }
 _TYPES = {"number": "sc:Float", "integer": "sc:Integer", "boolean": "sc:Boolean", "booleans": "sc:Boolean"}
 _CONTEXT: dict[str, Any] = {

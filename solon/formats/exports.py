@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.errors import UsageError
-from solon.formats import alpaca, scored, sharegpt, tables, trainers, trl
+from solon.formats import alpaca, scored, sharegpt, span_formats, tables, trainers, trl
 from solon.formats.containers import PendingFile, check_target, explain_os_error, write_text_at_once
 from solon.formats.contract import Format, LeftOut, finite
 from solon.formats.facts import NOT_STATED, Facts
@@ -32,6 +32,7 @@ FORMATS: Mapping[str, Format] = {
         alpaca.FORMATS,
         trainers.FORMATS,
         scored.FORMATS,
+        span_formats.FORMATS,
     )
     for form in family
 }
@@ -39,7 +40,10 @@ EXTRA_COLUMNS = (
     "id", "seed_id", "group", "recipe", "lang", "label", "margin", "confidence", "soft_label", "route",
     "provisional", "weight", "annotator", "source", "licence", "consent",
 )  # fmt: skip
-SUFFIX = {"csv": ".csv", "parquet": ".parquet"}
+SUFFIX = {"csv": ".csv", "parquet": ".parquet", "text": ".conll"}
+"""Container -> how the name of its file must end."""
+ENDINGS = {**SUFFIX, "json": ".json"}
+"""Container -> how the name of its file ends where nobody named it; of others `.jsonl`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +271,15 @@ def _check_options(form: Format, target: Path, options: _Options) -> None:
     suffix = target.suffix.lower()
     wanted = SUFFIX.get(form.container)
     if suffix != wanted and (wanted or suffix in SUFFIX.values()):
-        right = wanted or ".jsonl"
+        right = wanted or ENDINGS.get(form.container, ".jsonl")
         raise UsageError(
             f"the format {form.name!r} writes {form.container.upper()}, but {target} ends in {suffix!r}",
             next_step=f"write to {target.with_suffix(right)}, or choose another format",
+        )
+    if form.container == "text" and options.extra_columns:
+        raise UsageError(
+            f"the format {form.name!r} has two columns and takes no other",
+            next_step="leave --column out, or take the format spans",
         )
     unknown = [name for name in options.extra_columns if name not in EXTRA_COLUMNS]
     if unknown:

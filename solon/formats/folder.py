@@ -18,7 +18,7 @@ from solon.errors import UsageError
 from solon.formats.card import write_card
 from solon.formats.containers import explain_os_error, write_text_at_once
 from solon.formats.croissant import write_croissant
-from solon.formats.exports import SUFFIX, ExportSummary, export, find_format
+from solon.formats.exports import ENDINGS, ExportSummary, export, find_format
 from solon.formats.records import ExportRow
 
 CARD, CROISSANT, DATA = "README.md", "croissant.json", "data"
@@ -65,7 +65,7 @@ def export_folder(
     scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         (scratch / DATA).mkdir(parents=True)
-        file = scratch / DATA / f"records{SUFFIX.get(form.container, '.jsonl')}"
+        file = scratch / DATA / f"records{ENDINGS.get(form.container, '.jsonl')}"
         written = export(rows, format=format, path=file, **options)
         manifest = scratch / f"{file.name}.manifest.json"
         os.replace(written.manifest, manifest)

@@ -27,7 +27,7 @@ from solon.store.database import clock
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
-from solon.store.runs.items import CandidateRow, ItemRow, load_candidate, load_text
+from solon.store.runs.items import CandidateRow, ItemRow, load_candidate, load_drafts, load_text
 from solon.store.runs.traits import compare_pair, traits_on
 from solon.store.runs.verdicts import SEVERITY, cited_on, severities, shortlisted
 
@@ -125,6 +125,21 @@ class ItemContext:
     def answer(self, candidate_id: str) -> str:
         """The text of a candidate."""
         return self.text(self.candidate(candidate_id).text_id)
+
+    def drafts_of(self, round: int) -> tuple[tuple[str, str], ...]:
+        """Author and text of each usable draft of a round, in their order."""
+        rows = {row.id: row for row in load_drafts(self.store, self.item.id, self.item.attempt, round)}
+        rows |= {
+            row.id: row for row in self._candidates.values() if row.round == round and row.kind == "draft"
+        }
+        return tuple(
+            (row.author, self.text(row.text_id)) for row in sorted(rows.values(), key=lambda r: r.ordinal)
+        )
+
+    def trust(self, author: str) -> float:
+        """How far an author is to be trusted, by the votes that it gave before: 1 for all while nothing is learned."""
+        weights = self.consensus.weights
+        return max(weights.get(author, self.consensus.default_weight), 0.01) if weights else 1.0
 
     def prompt(self, candidate_id: str) -> str:
         """The request that a candidate answers: its own, or the seed's."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from solon.agents.calls import Caller, Meter, ModelPool
 from solon.agents.case import Case
-from solon.agents.voters import Voter, voters_beside
+from solon.agents.voters import Readings, Voter, voters_beside
 from solon.config import Config
 from solon.consensus.model import ConsensusModel
 from solon.graphs.context import ItemContext
@@ -72,7 +72,7 @@ class Contexts:
         self._heard: dict[str, bool] = {}
         self._voters: dict[int, tuple[Voter, ...]] = {}
         self._settings = read_settings(recipe, config)
-        self._examples = Examples(store, recipe.source)
+        self._examples = Examples(store, recipe)
         self._question, self._pairing = recipe.question.asked(config), recipe.pairing_under(config)
         self._outcomes = self._question.outcomes if recipe.has_panel else ()
 
@@ -129,7 +129,8 @@ class Contexts:
             seats = [Seats(self.recipe.question, tier) for tier in tiers]
             trained = consensus.speaking_of(self._outcomes).classifier
             beside = voters_beside(self._config, trained) if self.recipe.has_panel else ()
-            self._voters[id(consensus)] = (*seats, *beside)
+            readings = (Readings(),) if self.recipe.has_panel and self.recipe.maker.merges else ()
+            self._voters[id(consensus)] = (*seats, *readings, *beside)
         return self._voters[id(consensus)]
 
     def _precedents(self, item: ItemRow) -> Casebook:

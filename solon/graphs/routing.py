@@ -84,6 +84,7 @@ def choose_route(
     can_resolve: bool,
     asked_back: bool = False,
     presumed: str | None = None,
+    may_end: bool = True,
 ) -> Route:
     """Where the policy sends an item with this consensus, and why.
 
@@ -93,6 +94,7 @@ def choose_route(
             it pushes over a cut.
         asked_back: an expert asked for this redraft and must see it.
         presumed: the outcome that the making of the candidates speaks for, see `presumption`.
+        may_end: the panel's best outcome can end the item.
     """
     reasons = _explain_presumption(consensus, presumed) + tuple(explain(consensus, routing.threshold))
     forced = _forced(consensus, routing, standing, asked_back)
@@ -105,7 +107,7 @@ def choose_route(
         return Route("accept", "never", reasons)
     rule, confident, figures = _confident(consensus, routing, standing)
     reasons = (*figures, *reasons)
-    if confident:
+    if confident and may_end:
         return Route("accept", rule, reasons)
     if can_resolve and consensus.split and standing.threshold is None:
         return Route("resolve", "split", reasons)

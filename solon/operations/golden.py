@@ -81,6 +81,7 @@ def add_questions(
         SeedError: naming the row and what is wrong; nothing was added.
     """
     check_purpose(purpose)
+    refuse_spans(workspace, recipe)
     bad: list[BadRow] = []
     rows = list(good_rows(read_rows(seeds, workspace.config), bad, None))
     if bad or not rows:
@@ -105,7 +106,7 @@ def pick_questions(
     if n < 1:
         raise UsageError(f"--n {n} picks nothing", next_step="give a number of 1 or more")
     if recipe is not None:
-        workspace.recipe(recipe)
+        refuse_spans(workspace, recipe)
     with workspace.store.connect() as connection:
         people = [one for one in list_experts(connection) if one.revoked_at is None]
         actors = [one.actor for one in list_experts(connection)]
@@ -143,6 +144,19 @@ def retire_questions(workspace: Workspace, purpose: str) -> int:
     """
     check_purpose(purpose)
     return retire_known(workspace.store, purpose, local_actor())
+
+
+def refuse_spans(workspace: Workspace, recipe: str) -> None:
+    """Refuse a recipe whose answers are spans: a known question has one answer out of a closed set.
+
+    Raises:
+        UsageError: it is such a recipe, or there is none of the name.
+    """
+    if workspace.recipe(recipe).record == "spans":
+        raise UsageError(
+            f"{recipe} asks for spans, and a known question has one answer out of a closed set",
+            next_step="compare people with each other: [review] answers = 2, then `solon eval spans`",
+        )
 
 
 def check_purpose(purpose: str) -> None:

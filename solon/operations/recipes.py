@@ -141,7 +141,7 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
     revised = drafts if writer.revise and writer.models and "revise" in steps else 0
     by_tier = [
         (judge.tier, 0 if judge.python else judge.samples * recipe.question.orders)
-        for judge in (config.judges if recipe.has_panel else ())
+        for judge in (config.judges if recipe.has_seats else ())
     ]
     by_tier += [(rule.tier, 1) for rule in (config.rules if recipe.has_panel else ()) if rule.prompt]
     scored = count_scored(recipe, config, drafts)
@@ -154,6 +154,6 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
 def count_scored(recipe: Recipe, config: Config, drafts: int) -> int:
     """How many of an item's drafts the first tier of judges scores before a pair is chosen: all, where there is a
     choice and the pairing goes by scores."""
-    if drafts < 2 or not recipe.has_panel or not recipe.pairing_under(config).scored:
+    if drafts < 2 or not recipe.has_panel or recipe.maker.merges or not recipe.pairing_under(config).scored:
         return 0
     return drafts if drafts > recipe.question.asked(config).shown else 0

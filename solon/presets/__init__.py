@@ -112,6 +112,14 @@ PRESETS = {
             "jsonl",
             paper="Liu et al. 2025, AutoAnnotator (arXiv 2506.16393)",
         ),
+        Preset(
+            "label-spans",
+            "label-spans",
+            "texts with marked spans (entities): models read, people settle where readings differ",
+            "together",
+            "spans",
+            paper="Wang et al. 2023, GPT-NER (arXiv 2304.10428)",
+        ),
     )
 }
 """Name -> preset, in the order in which they are listed."""

@@ -339,6 +339,7 @@ def _compiled(source: str) -> tuple[Template, tuple[str, ...]]:
 ABOUT_LABELS = frozenset({"judge.label"})
 OF_POOLS = frozenset({"generator.pool"})
 OF_RULES = frozenset({"judge.rule"})
+OF_SPANS = frozenset({"generator.spans"})
 OF_NO_RUN = frozenset({"legislator.rules", "answer.check"})
 """Asked beside runs alone: a change of it concerns none of them."""
 
@@ -403,7 +404,7 @@ class PromptLibrary:
             p.name: {"version": p.version, "sha": p.sha, "source": p.source, "marks": p.marks} for p in self
         }
 
-    def for_recipe(self, *, labels: bool, pool: bool, rules: bool) -> PromptLibrary:
+    def for_recipe(self, *, labels: bool, pool: bool, rules: bool, spans: bool = False) -> PromptLibrary:
         """The library as a recipe is pinned to it. Recipes to which a template is nothing are not concerned where it
         changes.
 
@@ -411,8 +412,9 @@ class PromptLibrary:
             labels: with the templates about labels, which a panel gives.
             pool: with those that show examples out of a pool.
             rules: with the one that asks the question of a rule.
+            spans: with the one that asks for spans.
         """
-        wanted = ((labels, ABOUT_LABELS), (pool, OF_POOLS), (rules, OF_RULES))
+        wanted = ((labels, ABOUT_LABELS), (pool, OF_POOLS), (rules, OF_RULES), (spans, OF_SPANS))
         left = OF_NO_RUN.union(*(names for holds, names in wanted if not holds))
         library = PromptLibrary.__new__(PromptLibrary)
         library._prompts = {name: p for name, p in self._prompts.items() if name not in left}

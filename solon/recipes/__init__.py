@@ -4,14 +4,14 @@ that no part sees them.
     from solon.recipes import Answer, Pair, Recipe
     MINE = Recipe("mine", record="preference", maker=Answer(), question=Pair())
 
-A recipe is found by its name, see `solon.recipes.registry`: four are shipped, others come from `[recipes.NAME]` of the
+A recipe is found by its name, see `solon.recipes.registry`: five are shipped, others come from `[recipes.NAME]` of the
 configuration, from installed packages (entry points of the group `solon.recipes`) or from `Project(recipes=[...])`.
 """
 
 from solon.agents.drafts import Draft
 from solon.agents.judge import Verdict
 from solon.agents.outputs import Finding
-from solon.recipes.makers import Answer, Given, Instruct, Maker
+from solon.recipes.makers import Answer, Given, Instruct, Maker, Mark
 from solon.recipes.pairings import (
     BestSecond,
     BestWorst,
@@ -21,9 +21,9 @@ from solon.recipes.pairings import (
     Pairing,
     Sweet,
 )
-from solon.recipes.questions import Accept, Choice, Pair, Question
+from solon.recipes.questions import Accept, Choice, Pair, Question, Spans
 from solon.recipes.recipe import STEPS, Recipe
-from solon.recipes.sources import Documents, Pool, Seeds, Source
+from solon.recipes.sources import Confirmed, Documents, Pool, Seeds, Source
 from solon.recipes.steps import Ask, Redraft, Reject, Step, StepItem
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "BestSecond",
     "BestWorst",
     "Choice",
+    "Confirmed",
     "Contender",
     "Contrast",
     "Documents",
@@ -43,6 +44,7 @@ __all__ = [
     "Given",
     "Instruct",
     "Maker",
+    "Mark",
     "Pair",
     "Pairing",
     "Pool",
@@ -52,6 +54,7 @@ __all__ = [
     "Reject",
     "Seeds",
     "Source",
+    "Spans",
     "Step",
     "StepItem",
     "Sweet",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from solon.agents import generator
+from solon.agents import generator, marker
 from solon.agents.drafts import Draft
 from solon.agents.outputs import Finding
 from solon.agents.tasks import find_refusal, why_unfit
-from solon.errors import NoAnswer
+from solon.errors import ConfigError, NoAnswer
 from solon.recipes.failures import naming_failures
+from solon.spans import merge_spans, read_spans, write_spans
 
 if TYPE_CHECKING:
     from solon.agents.case import Case
@@ -26,9 +28,11 @@ class Maker:
 
     Attributes:
         unique: a draft that nearly repeats the seed's request, or that of another item, is refused as a duplicate.
+        merges: the drafts of a round become one candidate, by `merge`; each draft is a vote on it.
     """
 
     unique: bool = False
+    merges: bool = False
 
     def count(self, config: Config) -> int:
         """How many candidates a round has; as many are drafted as the seed did not bring. 0: nothing is."""
@@ -52,6 +56,15 @@ class Maker:
     def refuse(self, case: Case, draft: Draft) -> str:
         """Why a usable draft may not become a candidate; empty where it may."""
         return ""
+
+    def merge(self, case: Case, drafts: Sequence[str], weights: Sequence[float]) -> str:
+        """The one candidate that the drafts of a round become.
+
+        Args:
+            drafts: the texts of the usable ones, in order.
+            weights: how far each author is to be trusted, by what was learned; all the same while nothing was.
+        """
+        raise NotImplementedError
 
     def notice(self, case: Case, answer: str, *, own_task: bool) -> list[Finding]:
         """What is wrong with a candidate that can be seen without a critic; it goes before the critic's findings.
@@ -106,6 +119,14 @@ def reason_against(maker: Maker, case: Case, draft: Draft) -> str:
         right = "return the reason in a word, or an empty text"
         expect(isinstance(reason, str), f"{type(reason).__name__}, no text", right)
     return reason
+
+
+def merge_drafts(maker: Maker, case: Case, drafts: Sequence[str], weights: Sequence[float]) -> str:
+    """The one candidate that drafts become; arguments as of `Maker.merge`."""
+    with naming_failures(maker, "merge", guarded=case.config.privacy.guarded) as expect:
+        merged = maker.merge(case, drafts, weights)
+        expect(isinstance(merged, str) and bool(merged), "no text", "return the merged text")
+    return merged
 
 
 def notice_findings(maker: Maker, case: Case, answer: str, *, own_task: bool) -> list[Finding]:
@@ -173,6 +194,38 @@ class Instruct(Maker):
         words = find_refusal(answer) if own_task and _template(case) else ""
         told = "Do what the task asks, without declining it and without speaking of being a model."
         return [Finding(principle=STANDS, quote=words, severity="major", suggestion=told)] if words else []
+
+
+@dataclass(frozen=True)
+class Mark(Maker):
+    """Readings of a text, as many as `[spans] readings` says: in each a model marks spans. They are merged by
+    support."""
+
+    merges: bool = True
+
+    def count(self, config: Config) -> int:
+        """`[spans] readings`.
+
+        Raises:
+            ConfigError: functions are to mark.
+        """
+        if config.generator.python:
+            raise ConfigError(
+                f"[generator] python = {list(config.generator.python)}: functions draft answers, and spans are marked "
+                "by models",
+                next_step="leave it out; what a program finds can come as `spans` of a seed's row",
+            )
+        return config.spans.readings
+
+    async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        """One reading."""
+        return await marker.mark(case)
+
+    def merge(self, case: Case, drafts: Sequence[str], weights: Sequence[float]) -> str:
+        """The spans for which more than `[spans] support` of all weight speaks."""
+        spans = case.config.spans
+        readings = [(read_spans(text) or (), weight) for text, weight in zip(drafts, weights, strict=True)]
+        return write_spans(merge_spans(readings, support=spans.support, overlap=spans.overlap))
 
 
 def _template(case: Case) -> str:

@@ -4,21 +4,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from solon import questions
 from solon.agents import judge
 from solon.consensus.panel import ABSTAIN
 from solon.errors import ConfigError
+from solon.formats.seed_rows import RowProblem, SeedResponse
 from solon.recipes.failures import naming_failures
-from solon.responses import LABEL, label_schema, model_of
+from solon.responses import LABEL, SPANS, label_schema, model_of, spans_schema
+from solon.spans import SpanProblem, check_kinds, check_spans, text_of, write_spans
 
 if TYPE_CHECKING:
     from solon.agents.case import Case
     from solon.agents.judge import Verdict
     from solon.agents.voters import Put
     from solon.config import Config
+    from solon.formats.seed_rows import SeedRow
 
 
 class Question:
@@ -28,11 +31,13 @@ class Question:
         base: the response schema in general, which is part of the graph's version.
         orders: how often each seat is asked, so that the order of what is shown cannot decide.
         by: what a confident panel goes by, in words, for the reason of an item's outcome.
+        seated: the seats of `[[judges]]` are asked it; where not, the drafts are the votes.
     """
 
     base: str = ""
     by: str = "consensus"
     orders: int = 1
+    seated: bool = True
 
     def schema(self, config: Config) -> str:
         """The response schema that a review is opened under, which holds the outcomes.
@@ -57,6 +62,14 @@ class Question:
                 next_step="name the labels, or take the response schema of a pair or a single candidate",
             )
         return asked
+
+    def read_row(self, row: SeedRow, config: Config) -> SeedRow:
+        """A row of a seed file as the question is asked about it: the row itself.
+
+        Raises:
+            RowProblem: it cannot be asked about this row.
+        """
+        return row
 
     async def ask(
         self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int
@@ -192,3 +205,51 @@ class Choice(Question):
         return await judge.label(
             case, answers[0], labels, round=round, ordinal=pair, precedents=precedents, tier=tier
         )
+
+
+@dataclass(frozen=True)
+class Spans(Question):
+    """Whether the spans that were proposed of a text stand, of the kinds of `[spans]`. The readings that they were
+    merged from are the votes: one is for them where it has the same spans."""
+
+    base: str = SPANS
+    seated: bool = False
+
+    def schema(self, config: Config) -> str:
+        """The schema that holds the kinds.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        check_kinds(config.spans.kinds)
+        return spans_schema(config.spans.kinds, overlap=config.spans.overlap)
+
+    def read_row(self, row: SeedRow, config: Config) -> SeedRow:
+        """The row, with the spans that it brought as its response: they stand in place of a model's.
+
+        Raises:
+            RowProblem: it is a conversation, has no text, or its spans cannot be those of its text.
+        """
+        told = row.metadata.get("spans")
+        text = text_of({"input": row.input, "prompt": row.prompt})
+        if len(row.messages) > 1:
+            raise RowProblem(
+                "messages: spans are marked in one text, and this is a conversation; give it as prompt"
+            )
+        if row.responses:
+            raise RowProblem("responses: spans are marked in the prompt (or input); leave responses out")
+        if told is None:
+            return row
+        try:
+            found = check_spans(told, text, config.spans.kinds, overlap=config.spans.overlap)
+        except SpanProblem as problem:
+            raise RowProblem(str(problem)) from None
+        brought = SeedResponse(write_spans(found), source=row.source or "brought")
+        metadata = {name: value for name, value in row.metadata.items() if name != "spans"}
+        return replace(row, responses=(brought,), metadata=metadata)
+
+    async def ask(
+        self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int
+    ) -> list[Verdict]:
+        """No verdicts: seats are not asked."""
+        return []

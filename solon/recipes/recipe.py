@@ -14,7 +14,7 @@ from solon.errors import ConfigError
 from solon.questions import KNOWN
 from solon.recipes.makers import Answer, Given, Maker
 from solon.recipes.pairings import BestSecond, BestWorst, Configured, DraftRevision, Pairing, Sweet
-from solon.recipes.questions import Accept, Choice, Pair, Question
+from solon.recipes.questions import Accept, Choice, Pair, Question, Spans
 from solon.recipes.sources import Seeds, Source, problem_of
 from solon.recipes.steps import Redraft, Step
 from solon.responses import RESERVED
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 STEPS = ("draft", "critique", "revise", "judge", "resolve", "review")
 """The steps of an item that a recipe chooses from, in the order in which they are taken."""
-RECORD_OF: dict[type[Question], str] = {Pair: "preference", Accept: "instruction", Choice: "label"}
+RECORD_OF: dict[type[Question], str] = {
+    Pair: "preference",
+    Accept: "instruction",
+    Choice: "label",
+    Spans: "spans",
+}
 """A question -> the kind of records that its outcomes make."""
 WITHIN = ("consensus", "settle", "finish", "end")
 """Names of what a graph has besides its steps."""
@@ -53,7 +58,7 @@ class Recipe:
     """
 
     name: str
-    record: Literal["preference", "instruction", "label"]
+    record: Literal["preference", "instruction", "label", "spans"]
     maker: Maker
     question: Question
     source: Source = field(default_factory=Seeds)
@@ -85,7 +90,7 @@ class Recipe:
             right = "lower-case letters, digits, - and _, at most 40, a letter first"
             self._refuse(f"{self.name!r} is no name", right)
         if self.record not in RECORD_OF.values():
-            self._refuse(f"record {self.record!r} is none", "preference, instruction or label")
+            self._refuse(f"record {self.record!r} is none", "preference, instruction, label or spans")
         if not isinstance(self.version, str):
             self._refuse(f"version {self.version!r} is no text", f'version="{self.version}"')
 
@@ -200,6 +205,12 @@ class Recipe:
             self._refuse(
                 "the step 'resolve' hears two candidates against each other", "leave it out, or ask a Pair"
             )
+        if isinstance(self.question, Spans) and (
+            "critique" in self.steps or isinstance(self.maker, Given | Answer)
+        ):
+            self._refuse(
+                "spans are marked in a text, which stays as it is", "take maker=Mark() and no step critique"
+            )
         if isinstance(self.question, Choice) and (
             "critique" in self.steps or not isinstance(self.maker, Given)
         ):
@@ -282,10 +293,15 @@ class Recipe:
         return "judge" in self.steps
 
     @property
+    def has_seats(self) -> bool:
+        """Whether the seats of `[[judges]]` vote."""
+        return self.has_panel and self.question.seated
+
+    @property
     def roles(self) -> frozenset[str]:
         """The roles that its steps give to models."""
         drafts = type(self.maker).make is not Maker.make
-        asked = {"draft": drafts, "revise": True, "critique": True, "judge": True, "resolve": True}
+        asked = {"draft": drafts, "revise": True, "critique": True, "judge": self.has_seats, "resolve": True}
         played_by = {"draft": "generator", "revise": "generator", "critique": "critic", "resolve": "resolver"}
         return frozenset(played_by.get(step, step) for step in self.step_names if asked.get(step))
 

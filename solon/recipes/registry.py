@@ -35,6 +35,7 @@ SHIPPED = {
     "instruction": "instruction",
     "label": "label",
     "label-panel": "label",
+    "label-spans": "spans",
 }
 """A shipped recipe -> its module of `solon.recipes`, where it is called by its name in capitals."""
 

@@ -31,11 +31,13 @@ class Source:
         expand: how many items each seed is. They draw differently, and are one group.
         batch: how many seeds are worked on at once, before the next so many begin; what these may be shown is drawn for
             them. 0: all of them, and nothing is drawn.
+        recalls: an item is shown what people decided on before, as `recall` chooses it when the item begins.
     """
 
     most_given: int | None = None
     expand: int = 1
     batch: int = 0
+    recalls: bool = False
 
     def seeds(self, row: SeedRow) -> Iterable[SeedRow]:
         """The seeds that a row of the file stands for, each under an id that no other has: the row itself."""
@@ -48,6 +50,11 @@ class Source:
             accepted: what names the records that were accepted of the batches before.
             start: what names the other seeds.
         """
+        return ()
+
+    def recall(self, case: Case, texts: Sequence[str]) -> Sequence[int]:
+        """The places of those texts that an item is shown with what people decided on them, the best example first:
+        none."""
         return ()
 
 
@@ -87,6 +94,19 @@ def draw_examples(
         right = "draw out of what it is given, and nothing else"
         expect(all(one in there for one in drawn), "what was not there", right)
     return drawn
+
+
+def recall_examples(source: Source, case: Case, texts: Sequence[str]) -> list[int]:
+    """The places of the texts that an item is shown; arguments as of `Source.recall`.
+
+    Raises:
+        PartFailed: the source's `recall` raised, or chose a place where no text is; names the method.
+    """
+    with naming_failures(source, "recall", guarded=case.config.privacy.guarded) as expect:
+        chosen = list(source.recall(case, texts))
+        right = all(type(place) is int and 0 <= place < len(texts) for place in chosen)
+        expect(right, "a place where no text is", "return places in the list of texts, from 0")
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -133,6 +153,36 @@ class Pool(Source):
             wanted = min(self.examples - len(drawn), len(pool))
             drawn += random.Random(case.draw("examples", len(drawn))).sample(pool, wanted)
         return drawn
+
+
+@dataclass(frozen=True)
+class Confirmed(Source):
+    """One seed for each row, and as examples the texts most like it that people decided on: in-context examples chosen
+    by similarity do better than any (Liu et al. 2022, arXiv:2101.06804). They are found as precedents are, by words or
+    by meaning (`[law] similarity`); a text is never an example of itself, nor of its group.
+
+    Attributes:
+        most_given: as of every source.
+        expand: as of every source.
+    """
+
+    most_given: int | None = 1
+    expand: int = 1
+    recalls: bool = True
+
+    def recall(self, case: Case, texts: Sequence[str]) -> Sequence[int]:
+        """So many as `[spans] examples` says, the most similar first."""
+        if not texts or not case.config.spans.examples:
+            return ()
+        import numpy as np
+
+        from solon.agents.models.embedding import check_embedding, embed, embed_words
+
+        check_embedding(case.config.law)
+        as_vectors = embed if case.config.law.similarity == "meaning" else embed_words
+        vectors = as_vectors([case.input or case.prompt, *texts])
+        order = np.argsort(-(vectors[1:] @ vectors[0]), kind="stable")
+        return [int(place) for place in order[: case.config.spans.examples]]
 
 
 @dataclass(frozen=True)

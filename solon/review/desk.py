@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import NotPending
-from solon.formats.exports import SUFFIX, find_format
+from solon.formats.exports import ENDINGS, find_format
 from solon.review.auth import Caller
 from solon.review.lawmaking import propose_rule
 from solon.review.reviewer import write
@@ -116,7 +116,7 @@ async def begin_job(room: Room, caller: Caller, given: ExportIn) -> JobRow:
     """
     form = find_format(given.format)
     run_id = find_wanted(room.store, run_id=given.run, recipe=None, all_runs=given.all_runs)["run_id"]
-    name = f"solon-{given.format}{SUFFIX.get(form.container, '.jsonl')}"
+    name = f"solon-{given.format}{ENDINGS.get(form.container, '.jsonl')}"
     asked: dict[str, Any] = {**given.model_dump(), "run": run_id, "name": name}
     actor = caller.expert.actor
 

@@ -14,6 +14,7 @@ from solon import __version__
 from solon.review import markdown
 from solon.review.auth import Caller, csrf_token
 from solon.review.state import Room
+from solon.spans import spell_spans
 
 
 @lru_cache(maxsize=1)
@@ -29,6 +30,7 @@ def environment() -> Environment:
     templates.filters["markdown"] = lambda text: Markup(markdown.render(str(text)))
     templates.filters["date"] = _date
     templates.filters["percent"] = lambda share: "-" if share is None else f"{100 * share:.0f}%"
+    templates.filters["spelled"] = spell_spans
     templates.filters["visible"] = lambda text: markdown.name_hidden(str(text))
     templates.globals["version"] = __version__
     return templates

@@ -20,11 +20,12 @@ from solon.consensus.panel import ABSTAIN, TIE
 from solon.errors import ConfigError, SeedError, UsageError
 from solon.formats.dataset_folders import list_data_files
 from solon.formats.seed_files import BadRow, excerpt_of, sum_up
-from solon.formats.seed_rows import SeedRow, SeedVerdict
+from solon.formats.seed_rows import RowProblem, SeedRow, SeedVerdict
 from solon.formats.seeds import SeenIds, read_seed_rows, read_seeds, write_bad_rows
 from solon.questions import nearest
 
 if TYPE_CHECKING:
+    from solon.recipes.questions import Question
     from solon.recipes.recipe import Recipe
     from solon.recipes.sources import Source
     from solon.store.database.store import Store
@@ -78,6 +79,7 @@ def read_rows(seeds: Seeds, config: Config, recipe: Recipe | None = None) -> Ite
         rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
     if recipe is not None:
         rows = _of_source(rows, recipe.source)
+        rows = _as_asked(rows, recipe.question, config)
         rows = (
             _with_known_verdicts(rows, recipe.question.asked(config).outcomes) if recipe.has_panel else rows
         )
@@ -128,6 +130,16 @@ def check_rules(seeds: Seeds, config: Config, recipe: Recipe) -> None:
                 for text in (row.prompt, row.input or "", *(r.text for r in row.responses))
             ),
         )
+
+
+def _as_asked(
+    rows: Iterable[SeedRow | BadRow], question: Question, config: Config
+) -> Iterator[SeedRow | BadRow]:
+    for row in rows:
+        try:
+            yield row if isinstance(row, BadRow) else question.read_row(row, config)
+        except RowProblem as problem:
+            yield BadRow(row.line, str(problem), excerpt_of(getattr(row, "id", "")))
 
 
 def _with_known_verdicts(

@@ -417,6 +417,7 @@ class Workspace:
             labels=labels,
             pool=bool(recipe.source.batch),
             rules=recipe.has_panel and any(rule.prompt for rule in config.rules),
+            spans=recipe.record == "spans",
         )
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:
@@ -432,7 +433,7 @@ class Workspace:
                 prompts=(library.version, library.manifest()),
                 graph=(version, recipe_name, drawn),
                 consensus=ConsensusModel.prior(outcomes=outcomes).to_json(),
-                panel=config.panel_fingerprint(outcomes if labels else ()),
+                panel=config.panel_fingerprint(outcomes if labels else (), readers=recipe.maker.merges),
                 source=source,
             )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from solon.formats import span_formats
 from solon.formats.exports import FORMATS, export
 from solon.formats.records import Completion, ExportRow, ScoredRow
 
@@ -18,7 +19,9 @@ CHAT = [
     {"role": "assistant", "content": "Hi"},
     {"role": "user", "content": "And now?"},
 ]
-JSONL = sorted(name for name, form in FORMATS.items() if form.container == "jsonl")
+MARKS = {form.name for form in span_formats.FORMATS}
+"""Formats of marked texts, which the records of this file are not: see test_spans."""
+JSONL = sorted(name for name, form in FORMATS.items() if form.container == "jsonl" and name not in MARKS)
 TRICKY = '=1+1, "quoted"\r\nand\ranother\nline; ünï \U0001f600 \u2028 end'
 
 

@@ -330,6 +330,7 @@ def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> Non
     assert {p.name for p in whole} - {p.name for p in without} == {
         "answer.check",
         "generator.pool",
+        "generator.spans",
         "judge.label",
         "judge.rule",
         "legislator.rules",

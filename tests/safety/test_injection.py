@@ -166,9 +166,9 @@ def test_a_model_that_repeats_the_mark_cannot_close_its_block() -> None:
 
 
 def test_no_template_leaves_a_foreign_text_bare() -> None:
-    """Every variable but the law's, the persona, the closed verdict, the recipe's labels and what a rule asks is fenced
-    everywhere."""
-    trusted = {"constitution", "rubric", "persona", "verdict", "labels", "question", "mark"}
+    """Every variable but the law's, the persona, the closed verdict, the recipe's labels and kinds, and what a rule
+    asks is fenced everywhere."""
+    trusted = {"constitution", "rubric", "persona", "verdict", "labels", "kinds", "question", "mark"}
     for prompt in PromptLibrary():
         for name in set(prompt.variables) - trusted:
             uses = re.findall(rf"{{{{\s*{name}\b[^}}]*}}}}", prompt.source)

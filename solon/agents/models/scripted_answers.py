@@ -153,7 +153,7 @@ def answer_by_default(
             prefers_a=_preference(question, split, leanings),
             taste=_judged(question.block("answer") or question.prompt, question, split, leanings),
             ids=tuple(dict.fromkeys(re.findall(r"^\[([\w.-]+)\] ", question.system, re.MULTILINE))),
-            quoted=question.block("answer") or "",
+            quoted=question.block("answer") or question.block("text") or "",
             write=lambda: _prose(draw, question),
         )
         return json.dumps(value_of(question.schema, fields, draw), ensure_ascii=False), None

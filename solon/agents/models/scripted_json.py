@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,10 +48,7 @@ def value_of(
     """
     root = node if root is None else root
     if "$ref" in node:
-        target: Any = root
-        for part in str(node["$ref"]).removeprefix("#/").split("/"):
-            target = target[part]
-        return value_of(target, fields, draw, root=root, name=name)
+        return value_of(_resolved(node, root), fields, draw, root=root, name=name)
     if "const" in node:
         return node["const"]
     if "enum" in node:
@@ -63,6 +61,8 @@ def value_of(
         kind = kind[0]
     if kind == "object":
         return _object(node, fields, draw, root)
+    if kind == "array" and name == "spans":
+        return _spans(node, fields, draw, root)
     if kind == "array":
         return _array(node, fields, draw, root, name)
     if kind == "boolean":
@@ -70,6 +70,16 @@ def value_of(
     if kind in ("integer", "number"):
         return _number(node, fields, draw, name, whole=kind == "integer")
     return None if kind == "null" else _text(node, fields, draw, name)
+
+
+def _resolved(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A node, or what it refers to."""
+    if "$ref" not in node:
+        return node
+    target: Any = root
+    for part in str(node["$ref"]).removeprefix("#/").split("/"):
+        target = target[part]
+    return dict(target)
 
 
 def _object(
@@ -90,6 +100,28 @@ def _array(
     high = max(low, min(int(node.get("maxItems", low + 2)), low + 2))
     count = low if name in ("cites", "principles") else draw.randint(low, high)
     return [value_of(node.get("items", {}), fields, draw, root=root, name=name) for _ in range(count)]
+
+
+_NAME = re.compile(r"(?<!^)(?<![.!?] )\b[^\W\d_a-z]\w+(?: [^\W\d_a-z]\w+)*")
+_OVERLOOKED = 0.15
+
+
+def _spans(
+    node: Mapping[str, Any], fields: Fields, draw: random.Random, root: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Names of the quoted text: words that begin with a capital within a sentence, each with a label that is the same
+    whoever is asked. Now and then one is overlooked."""
+    one = _resolved(node.get("items", {}), root)
+    labels = one.get("properties", {}).get("label", {}).get("enum") or [""]
+    found = [match for match in _NAME.finditer(fields.quoted) if draw.random() >= _OVERLOOKED]
+    return [
+        {
+            "quote": name.group(),
+            "label": labels[sum(map(ord, name.group())) % len(labels)],
+            "start": name.start(),
+        }
+        for name in found[: int(node.get("maxItems", len(found)))]
+    ]
 
 
 def _choice(options: list[Any], fields: Fields, draw: random.Random) -> Any:

@@ -24,7 +24,7 @@ from solon.eval.report.run_part import RunPart, read_run
 from solon.eval.report.standing import Standing, read_standing
 from solon.eval.result import Figure, rate
 from solon.eval.rules import Rules, list_rules
-from solon.eval.suites import agreement, audit, confusions, drift, judges, quality, tiers
+from solon.eval.suites import agreement, audit, confusions, drift, judges, quality, spans, tiers
 from solon.formats.records import plain_model
 from solon.store.database import audit_log, clock
 from solon.store.database.ids import keyed_hash
@@ -181,6 +181,7 @@ class Report(_Part):
         agreement: of panel and experts, and of experts with each other.
         judges: each judge against the experts.
         rules: what each rule covers, and how often experts agree with it.
+        spans: how far marked spans agree; its n is 0 where none were asked about.
         tiers: who gave the records, what that cost, and how often experts agree.
         confusions: what judges, and people whose answers are votes, confuse with what.
         quality: the accepted answers as texts.
@@ -209,6 +210,7 @@ class Report(_Part):
     agreement: agreement.Agreement
     judges: judges.Judges
     rules: Rules
+    spans: spans.Spans
     tiers: tiers.Tiers
     confusions: confusions.Confusions
     quality: quality.Quality
@@ -295,6 +297,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         agreement=agreed,
         judges=judged,
         rules=list_rules(material, lambda actor: pseudonym(store, actor)),
+        spans=spans.evaluate(material),
         tiers=tiers.evaluate(material),
         confusions=_without_names(store, confusions.evaluate(material, by_name=False)),
         quality=read,

@@ -43,6 +43,7 @@ async def consensus(state: StepState, runtime: Runtime[ItemContext]) -> dict[str
         can_resolve=resolver and state.get("resolved") is None,
         asked_back=bool(state.get("prefer_actor")),
         presumed=presumed,
+        may_end=context.question.may_end(panel_view.best),
     )
     route = _asked_by_steps(route, state.get("asks") or {})
     summary = {

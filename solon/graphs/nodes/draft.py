@@ -12,7 +12,7 @@ from solon.agents.drafts import Draft
 from solon.errors import CUT, BadOutput
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
-from solon.recipes.makers import count_drafts, make_draft, reason_against, take_given
+from solon.recipes.makers import count_drafts, make_draft, merge_drafts, reason_against, take_given
 from solon.store.records.overview import UNJUDGED
 from solon.store.runs.duplicates import register, signature, similarity
 
@@ -36,6 +36,8 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         )
     )
     usable, problems = await _add_drafts(context, drafts, round_, given_ids)
+    if maker.merges and missing and usable:
+        usable = [_merge(context, usable, round_)]
     await context.commit()
     update: dict[str, Any] = {
         "round": round_,
@@ -88,12 +90,14 @@ def _carried(context: ItemContext, ordinal: int, candidate_id: str) -> str:
 async def _add_drafts(
     context: ItemContext, drafts: list[Draft], round_: int, given: list[str]
 ) -> tuple[list[str], dict[str, int]]:
-    """Store every draft; the usable ones differ from each other and are whole."""
-    usable = list(given)
+    """Store every draft; the usable ones are whole, and where they are not merged differ from each other."""
+    usable, alone = list(given), not context.recipe.maker.merges
     seen = {context.answer(candidate).strip() for candidate in given}
     problems: dict[str, int] = {}
     for ordinal, written in enumerate(drafts, start=len(given)):
-        problem = written.problem or ("identical" if not written.prompt and written.text in seen else "")
+        problem = written.problem or (
+            "identical" if alone and not written.prompt and written.text in seen else ""
+        )
         candidate_id = context.row_id("draft", f"{round_}.{ordinal}")
         problem = problem or await _refuse(context, candidate_id, written)
         if problem:
@@ -115,6 +119,13 @@ async def _add_drafts(
             seen.add(written.text)
             usable.append(candidate)
     return usable, problems
+
+
+def _merge(context: ItemContext, drafts: list[str], round_: int) -> str:
+    """The candidate that drafts are merged into. An author is trusted as the item's consensus version weighs it."""
+    weights = [context.trust(context.candidate(draft).author) for draft in drafts]
+    merged = merge_drafts(context.recipe.maker, context.case, [*map(context.answer, drafts)], weights)
+    return context.add_candidate("merge", 0, round=round_, kind="merged", text=merged, author="merge")
 
 
 async def _refuse(context: ItemContext, candidate_id: str, draft: Draft) -> str:

@@ -115,9 +115,10 @@ def _chosen(
 ) -> tuple[str | None, str | None, str]:
     """The chosen and the rejected candidate (None where there is none), and the kind of the record: of an edit the
     edited text and the unedited one, of a tie neither."""
-    if decision is not None and decision["choice"] == "edit":
-        return state["candidates"][-1], decision["candidate"], "edit"
-    question, shown = context.question, state["shown"]
+    question = context.question
+    if decision is not None and question.rewrites(decision["choice"]):
+        return state["candidates"][-1], *question.rewritten(decision["candidate"])
+    shown = state["shown"]
     outcome = state["consensus"]["best"]
     if decision is not None:
         outcome = str(question.outcome_of(decision["choice"], decision.get("candidate"), shown))

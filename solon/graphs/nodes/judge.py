@@ -76,7 +76,8 @@ def _put(context: ItemContext, shown: Sequence[str], round: int, pair: int) -> t
     """What voters see of the item, and what they are asked about it."""
     answers = tuple(context.answer(candidate) for candidate in shown)
     precedents = context.precedents(*shown).text
-    return context.case_of(shown[0]), Put(answers, context.question.outcomes, round, pair, precedents)
+    drafts = context.drafts_of(round) if context.recipe.maker.merges else ()
+    return context.case_of(shown[0]), Put(answers, context.question.outcomes, round, pair, precedents, drafts)
 
 
 async def _ask(voters: Sequence[Voter], case: Case, put: Put) -> list[Verdict]:

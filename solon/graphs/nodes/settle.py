@@ -36,7 +36,7 @@ async def settle(state: StepState, runtime: Runtime[ItemContext]) -> dict[str, A
             }
         ended = end_by_panel(context, state["consensus"]["best"], state, "budget")
         return {"next": "end", "review": None, **ended}
-    if choice == "edit":
+    if context.question.rewrites(choice):
         edited = await _edited(context, state, decision)
         return {**done, "candidates": [*state["candidates"], edited]}
     if choice == "both_bad":

@@ -59,7 +59,7 @@ class Assumed:
         if "critique" in steps and not config.critic.python:
             roles.append((config.critic.model, rounds.times(drafts), 1.0, config.critic.max_tokens))
         ranked = rounds.times(count_scored(self.recipe, config, drafts))
-        for seat in config.judges if self.recipe.has_panel else ():
+        for seat in config.judges if self.recipe.has_seats else ():
             if not seat.python:
                 if seat.tier == 0 and ranked.high:
                     roles.append((seat.model, ranked.times(seat.samples), 1.0, seat.max_tokens))

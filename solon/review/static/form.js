@@ -25,6 +25,14 @@ export function pick(view, choice, candidate, quietly = false) {
   return true;
 }
 
+// Takes a choice back that no longer says what is on screen.
+export function unpick(view) {
+  view.choice = null;
+  for (const button of all(view, ".choice")) button.setAttribute("aria-pressed", "false");
+  for (const part of all(view, ".more")) part.hidden = true;
+  one(view, ".chosen").textContent = "";
+}
+
 // What was chosen before the item is handed over goes along as a vote, where it is whole. The words go with the item.
 function leaningOf(view) {
   const { rationale, proposal, ...answer } = readAnswer(view);
@@ -50,6 +58,7 @@ export function readAnswer(view) {
   const answer = {};
   const put = (name, value) => { if (value) answer[name] = value; };
   put("choice", view.choice);
+  if (view.marker && !ASIDE.includes(view.choice)) Object.assign(answer, view.marker.changed() ? { choice: "changed", spans: view.marker.spans() } : { choice: "stands" });
   put("rationale", typed(view, "rationale").trim());
   if (view.choice === "decline") put("reason", typed(view, "reason"));
   if (view.choice === "escalate") put("vote", view.leaning);   // what was chosen before it was handed over
@@ -102,9 +111,10 @@ export function fillAnswer(view, answer) {
   for (const [candidate, flags] of Object.entries(answer.flags || {})) for (const flag of flags) check(`[name=flag][data-candidate="${CSS.escape(candidate)}"][value="${CSS.escape(flag)}"]`);
   for (const [id, score] of Object.entries(answer.scores || {})) check(`[data-criterion="${CSS.escape(id)}"] [value="${Number(score)}"]`);
   for (const field of fields(view)) fillField(field, answer[field.dataset.field]);
+  if (view.marker && answer.spans) view.marker.fill(answer.spans);
   view.leaning = answer.vote;
   markSet(view);
-  if (answer.choice) pick(view, answer.choice, answer.candidate, true);
+  if (answer.choice && answer.choice !== "changed") pick(view, answer.choice, answer.candidate, true);
 }
 
 // What lies folded away and is set is told outside.

@@ -1,8 +1,9 @@
 // The review page: one item at a time, by keyboard, never losing what was typed. Nothing is kept in the browser's storage.
 import { send, call, SessionEnded, Refused } from "./net.js";
 import { actionOf, meant } from "./keys.js";
-import { readAnswer, readDraft, fillAnswer, markCriterion, pick, markSet, problemOf, nextCriterion, scoreActive } from "./form.js";
+import { readAnswer, readDraft, fillAnswer, markCriterion, pick, unpick, markSet, problemOf, nextCriterion, scoreActive } from "./form.js";
 import { $, $$, settings, dialog, say, openDialog, openSettings, help, showKeys } from "./dialogs.js";
+import { marker } from "./marks.js";
 import { guidelinesOf, ownAnswers, scrollTogether, toAcknowledge } from "./reading.js";
 
 const box = $("#item");
@@ -100,11 +101,35 @@ async function readGuidelines() {
 }
 
 function wire(view) {
+  if ($(".marking", view.root)) wireMarks(view);
   scrollTogether($$(".candidates .scroll", view.root));
   markCriterion(view);
   $("form.answer", view.root).addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   view.root.addEventListener("input", () => changed(view));
   view.root.addEventListener("change", () => changed(view));
+}
+
+function wireMarks(view) {
+  const { item, root } = view;
+  view.marker = marker(root, item.input || item.prompt, JSON.parse(item.candidates[0].text).spans, () => {
+    if (view.choice === "stands" && view.marker.changed()) unpick(view);
+    changed(view);
+  });
+  root.addEventListener("keydown", (event) => {
+    if (covered || event.isComposing || event.metaKey || !settings.keys_on || event.target.closest("textarea, select, input")) return;
+    if (!view.marker.key(event, meant(event, settings))) return;
+    event.preventDefault();
+    event.stopPropagation();
+    inUse();
+    view.firstInput ||= Date.now() / 1000;
+  });
+}
+
+// What was proposed is accepted in one key, whatever was marked since.
+function acceptMarks() {
+  shown.marker.accept();
+  choose("stands");
+  if (!problemOf(shown, readAnswer(shown))) submit();
 }
 
 function changed(view) {
@@ -372,7 +397,7 @@ const doing = {
   first: () => choose("prefer", $$(".candidate[data-candidate]", box)[0]?.dataset.candidate),
   second: () => choose("prefer", $$(".candidate[data-candidate]", box)[1]?.dataset.candidate),
   given: (button) => choose(button.dataset.choice),
-  tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => choose("accept"), reject: () => choose("reject"),
+  tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => (shown?.marker ? acceptMarks() : choose("accept")), reject: () => choose("reject"),
   edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
   escalate: () => (box.dataset.lead ? say("You are a lead yourself: decide it, or skip it.") : choose("escalate")),
   send: submit, check, diff, why, early, guidelines, answers, help, settings: openSettings,

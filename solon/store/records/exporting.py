@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 
 from solon.formats.records import Completion, ExportRow, ScoredRow, plain_model
+from solon.questions import MARKED
+from solon.spans import count_readings, read_spans, text_of
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
 from solon.store.records.completions import completions_of
@@ -385,7 +387,7 @@ def rows_of(
     flags, actors = _flags(connection, item_ids)
     call_ids = _calls(connection, item_ids)
     found_faults = _faults(connection, answers)
-    forms = _forms(connection, chunk)
+    forms = {**_forms(connection, chunk), **_marked(connection, chunk, answers)}
     divided = contested_shares(connection, item_ids)
     contested = _contested(connection, chunk, divided)
     for row in chunk:
@@ -410,7 +412,7 @@ def rows_of(
             input=task.get("input") or "",
             chosen=None if single or chosen is None else chosen[0],
             rejected=rejected[0] if rejected else None,
-            response=chosen[0] if single and chosen is not None else None,
+            response=chosen[0] if single and chosen is not None and row["kind"] != MARKED else None,
             label="contested" if row["id"] in contested else row["label"] or _kind(row),
             margin=row["margin"],
             confidence=row["confidence"],
@@ -418,7 +420,7 @@ def rows_of(
             shares=divided.get(row["item_id"], row["shares"]) if row["label"] is not None else None,
             reference=content.get("reference"),
             given=_given(content, {"chosen": chosen, "rejected": rejected}),
-            fields=forms.get(row["decision_id"], {}),
+            fields=forms.get(row["id"], forms.get(row["decision_id"], {})),
             outcome=_outcome(row, row["id"] in contested, as_of, contradicted),
             route=row["route"],
             provisional=bool(row["provisional"]),
@@ -511,6 +513,8 @@ def _outcome(row: dict[str, Any], contested: bool, as_of: float | None, contradi
         return "stale"
     if row["label"] is not None or row["kind"] == "label":
         return "label"
+    if row["kind"] == MARKED:
+        return MARKED
     if contested or row["kind"] == "tie":
         return "tie"
     return CONTRADICTED if row["pair_key"] in contradicted else "accepted"
@@ -525,6 +529,29 @@ def _forms(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, dic
         .where(decisions.c.id.in_(ids), texts.c.body.is_not(None))
     )
     return {row.id: json.loads(row.body) for row in connection.execute(query)} if ids else {}
+
+
+def _marked(
+    connection: Connection, chunk: list[dict[str, Any]], answers: Mapping[str, _Answer]
+) -> dict[str, dict[str, Any]]:
+    """record -> its spans, each with its words and how many readings of the text had it; how many readings there were,
+    and how many spans of theirs were repaired and dropped. Only of records of spans."""
+    wanted = {row["item_id"]: row for row in chunk if row["kind"] == MARKED and row["body"]}
+    query = (
+        select(candidates.c.item_id, candidates.c.attempt, texts.c.body)
+        .join(texts, texts.c.id == candidates.c.text_id)
+        .where(candidates.c.item_id.in_(wanted), candidates.c.kind == "draft", texts.c.body.is_not(None))
+        .order_by(candidates.c.ordinal)
+    )
+    readings: dict[str, list[str]] = {}
+    for one in connection.execute(query) if wanted else ():
+        if one.attempt == wanted[one.item_id]["attempt"]:
+            readings.setdefault(one.item_id, []).append(one.body)
+    found = {}
+    for item_id, row in wanted.items():
+        spans = read_spans(answers[row["chosen_id"]][0]) or ()
+        found[row["id"]] = count_readings(text_of(json.loads(row["body"])), spans, readings.get(item_id, ()))
+    return found
 
 
 def _answers(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, _Answer]:

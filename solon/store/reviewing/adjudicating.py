@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
-from solon.questions import LABELLED, PAIR, question_of
+from solon.questions import CHANGED, LABELLED, MARKED, PAIR, STANDS, question_of
 from solon.responses import choices_of, fields_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append, has_read
@@ -29,6 +29,8 @@ from solon.store.tables import adjudications, assignments, decisions, items, pre
 from solon.store.tables.disputes import Reply
 
 CONTESTED = "contested"
+REVIEWER = "reviewer "
+"""Before the number of the reviewer whose spans a ruling is for."""
 WITH_TEXT = ("edit", "redraft")
 """An adjudicator chooses among what there is; an edit or a redraft would be a third answer."""
 
@@ -76,7 +78,14 @@ class Case:
     def choices(self) -> list[str]:
         """What the adjudicator may choose."""
         own = choices_of(self.review.response_schema)
+        if question_of(self.review.response_schema).kind == MARKED:
+            return [STANDS, *(f"{REVIEWER}{n}" for n in self.marked), CONTESTED]
         return [*(choice for choice in own if choice not in WITH_TEXT), CONTESTED]
+
+    @property
+    def marked(self) -> dict[int, GivenAnswer]:
+        """The answers that changed spans, by the number of their reviewer: an adjudicator rules for one of them."""
+        return {n: one for n, one in enumerate(self.given, 1) if one.choice == CHANGED}
 
     def number(self, actor: str) -> int | None:
         """Which reviewer a person is, from 1; None for others."""
@@ -208,6 +217,8 @@ def _check_ruling(
     if not reason.strip():
         raise InvalidDecision("reason: say in a sentence why; the reviewers see it")
     check_cited(connection, case.item_id, [principle] if principle is not None else [])
+    if choice.startswith(REVIEWER) and case.marked:
+        return case.marked[int(choice.removeprefix(REVIEWER))].side
     if choice != "prefer":
         return None
     if candidate not in case.review.candidates:
@@ -236,8 +247,10 @@ def _rule(
     standing = _standing(connection, case)
     review = find_review(connection, standing["review_id"])
     texts = text_ids(connection, review.candidates)
-    sided = question_of(review.response_schema) == PAIR
-    held = texts.get(standing["candidate_id"] or "") if sided else None
+    question = question_of(review.response_schema)
+    held = texts.get(standing["candidate_id"] or "") if question == PAIR else None
+    if question.kind == MARKED:
+        choice, held = CHANGED if side else choice, standing["edit_id"]
     if outcome_of(standing["choice"], held) == outcome_of(choice, side):
         return str(standing["id"])
     state = connection.execute(select(items.c.state).where(items.c.id == case.item_id)).scalar_one()
@@ -246,7 +259,7 @@ def _rule(
     candidate = next((name for name, text in texts.items() if text == side), None)
     answer: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
     answer |= {"principles": (principle,)} if principle else {}
-    answer |= _form_of(connection, case, choice)
+    answer |= form_in(connection, side) if choice == CHANGED else _form_of(connection, case, choice)
     response = read_answer(connection, review, answer)
     decision_id, now = new_id(), clock.now()
     rows = decision_rows(
@@ -274,8 +287,11 @@ def _shares(connection: Connection, case: Case, *more: str) -> dict[str, float]:
     """The share of people for each text, or for each label where one was asked for; with `more` outcomes."""
     question = question_of(case.review.response_schema)
     texts = list(text_ids(connection, case.review.candidates).values())
-    held = question.outcomes if question.kind == LABELLED else texts
-    return soft_shares([*(one.outcome for one in case.given), *more], held)
+    said = [*(one.outcome for one in case.given), *more]
+    if question.kind == MARKED:  # what was proposed is one of the texts that people hold
+        said = [texts[0] if one == STANDS else one for one in said]
+        return soft_shares(said, list(dict.fromkeys((texts[0], *said))))
+    return soft_shares(said, question.outcomes if question.kind == LABELLED else texts)
 
 
 def _form_of(connection: Connection, case: Case, choice: str) -> dict[str, Any]:
@@ -366,7 +382,10 @@ def reply(
     append(store, connection, expert.actor, "adjudication.reply", case.id, {"stance": stance})
     if stance == "maintains" and case.state == "decided":
         sides = text_ids(connection, case.review.candidates)
-        soft = _shares(connection, case, outcome_of(str(case.choice), sides.get(case.candidate_id or "")))
+        side, ruled = sides.get(case.candidate_id or ""), str(case.choice)
+        if ruled.startswith(REVIEWER) and case.marked:
+            ruled, side = CHANGED, case.marked[int(ruled.removeprefix(REVIEWER))].side
+        soft = _shares(connection, case, outcome_of(ruled, side))
         connection.execute(
             update(adjudications).where(adjudications.c.id == case.id).values(state=CONTESTED, soft=soft)
         )

@@ -8,7 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from solon.errors import InvalidDecision
-from solon.responses import Response, parse_response
+from solon.questions import CHANGED, STANDS
+from solon.responses import Response, SpansResponse, kinds_of, may_overlap, parse_response
+from solon.spans import SpanProblem, check_spans, read_spans, text_of, write_spans
+from solon.store.reviewing.reading import read_candidates, seed_content
 from solon.store.reviewing.review_rows import ReviewRow
 from solon.store.tables import constitutions, items, rubrics
 
@@ -20,8 +23,29 @@ def read_answer(connection: Connection, review: ReviewRow, answer: Mapping[str, 
         InvalidDecision: naming the field, and the id that is not in force for this item.
     """
     response = parse_response(review.response_schema, answer, review.candidates)
+    if isinstance(response, SpansResponse) and response.spans is not None:
+        response = _compare_spans(connection, review, response)
     check_cited(connection, review.item_id, response.principles, response.scores)
     return response
+
+
+def _compare_spans(connection: Connection, review: ReviewRow, response: SpansResponse) -> SpansResponse:
+    """An answer that brings spans, checked against the text, with the choice that they amount to: what was proposed
+    stands, or is changed, whatever the answer calls it."""
+    schema = review.response_schema
+    content = seed_content(connection, review.item_id)[1]
+    told = [one.model_dump() for one in response.spans or ()]
+    try:
+        spans = check_spans(told, text_of(content), kinds_of(schema), overlap=may_overlap(schema))
+    except SpanProblem as problem:
+        raise InvalidDecision(
+            str(problem),
+            next_step="offsets count the characters (code points) of the text, the end exclusive",
+        ) from None
+    proposed = read_spans(read_candidates(connection, review.candidates)[0].text)
+    if proposed is not None and set(spans) == set(proposed):
+        return response.model_copy(update={"choice": STANDS, "spans": None, "text": None})
+    return response.model_copy(update={"choice": CHANGED, "text": write_spans(spans)})
 
 
 def check_cited(

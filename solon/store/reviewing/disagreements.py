@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from solon.questions import PAIR, question_of
+from solon.questions import CHANGED, MARKED, PAIR, Question, question_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append
 from solon.store.database.ids import hash_id, keyed_hash
@@ -67,12 +67,12 @@ def outcome_of(choice: str, side: str | None) -> str:
     """What an answer says, reduced to that in which two answers can differ.
 
     An edit of one of two is for that one; both bad and a redraft say that neither will do; so does an edit of a single.
-    A label is what it says.
+    A label is what it says; changed spans are those that were marked.
 
     Args:
         side: id of the text preferred; None where none is.
     """
-    if choice in ("prefer", "edit"):
+    if choice in ("prefer", "edit", CHANGED):
         return side or "neither"
     return "neither" if choice in ("both_bad", "redraft") else choice
 
@@ -109,14 +109,13 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
         if row["state"] == "decided" and (row["undone_at"] is not None or not row["counts"]):
             continue
         answer = row if row["state"] == "decided" else row["answer"] or {}
-        side = answer.get("candidate_id") if row["state"] == "decided" else answer.get("candidate")
         one = GivenAnswer(
             assignment_id=row["assignment"],
             actor=row["actor"],
             review_id=row["review_id"],
             decision_id=row["id"],
             choice=str(answer.get("choice", "")),
-            side=sides.get(side or "") if question_of(row["schema"]) == PAIR else None,
+            side=_side(question_of(row["schema"]), answer, sides),
             rationale_id=answer.get("rationale_id") or answer.get("rationale"),
             edit_id=answer.get("edit_id") or answer.get("text"),
             guidance_id=answer.get("guidance_id") or answer.get("guidance"),
@@ -126,6 +125,16 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
         )
         first_of.setdefault(one.actor, one)  # a person's first answer is their blind one
     return list(first_of.values())
+
+
+def _side(question: Question, answer: Mapping[str, Any], sides: Mapping[str, str]) -> str | None:
+    """The text that an answer is for: of a pair that of the candidate, of changed spans the one that they are written
+    as, so that two people who marked the same agree."""
+    if question.kind == MARKED:
+        return answer.get("edit_id") or answer.get("text")
+    return (
+        sides.get(answer.get("candidate_id") or answer.get("candidate") or "") if question == PAIR else None
+    )
 
 
 def _texts_of(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:

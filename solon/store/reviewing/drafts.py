@@ -198,7 +198,7 @@ def answer_of(connection: Connection, decision: Mapping[str, Any], review: Revie
     }
     if answer["text"] and fields_of(review.response_schema):
         answer |= {"text": None, **json.loads(answer["text"])}
-    return {name: value for name, value in answer.items() if value not in (None, {}, [])}
+    return {name: value for name, value in answer.items() if name == "spans" or value not in (None, {}, [])}
 
 
 def read_draft(connection: Connection, lease: Lease) -> dict[str, Any] | None:

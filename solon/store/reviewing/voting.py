@@ -21,7 +21,7 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.consensus.traits import UNKNOWN
 from solon.consensus.trust import Belief
-from solon.questions import NEITHER, question_of
+from solon.questions import CHANGED, MARKED, NEITHER, question_of
 from solon.responses import Response, fields_of
 from solon.store.database.audit_log import append
 from solon.store.database.events import event
@@ -154,7 +154,10 @@ def settle(store: Store, connection: Connection, review: ReviewRow, reviewers: R
     if review.kind != "interrupt" or review.state != "waiting":
         return None
     counted = tally(connection, review, reviewers)
-    if counted.settles(reviewers):
+    told = question_of(review.response_schema).kind != MARKED or any(
+        vote.outcome == counted.best for vote in counted.votes
+    )  # a panel alone does not say what spans are changed into
+    if told and counted.settles(reviewers):
         return _decide(store, connection, review, counted)
     if counted.needs_lead(reviewers):
         set_escalated(connection, review.id, priority=counted.sure)
@@ -207,7 +210,8 @@ def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig)
     ]
     people = who_decides(connection, [row.actor for row in rows], reviewers)
     called = _called_now(connection, rows, review)
-    votes = [_vote(row, review, people[row.actor].reliability, called) for row in rows]
+    agreed = _agreed_marks(rows)
+    votes = [_vote(row, review, people[row.actor].reliability, called, agreed) for row in rows]
     posterior, confidence = _panel(connection, review)
     crowd = find_crowd(connection, question_of(review.response_schema).outcomes)
     answers = [(vote.actor, vote.outcome, vote.reliability) for vote in votes]
@@ -310,16 +314,30 @@ def _called_now(connection: Connection, rows: Sequence[Any], review: ReviewRow) 
     return {name: now[text] for name, text in text_of.items() if text in now}
 
 
-def _vote(row: Any, review: ReviewRow, reliability: float, called: Mapping[str, str]) -> Vote:
+def _agreed_marks(rows: Sequence[Any]) -> str | None:
+    """The text of the changed spans that most votes have in common, two at least; None where no two have any."""
+    told = [(row.answer or {}) for row in rows]
+    texts = Counter(one.get("text") for one in told if one.get("choice") == CHANGED)
+    text, votes = max(texts.items(), key=lambda one: one[1], default=(None, 0))
+    return text if votes > 1 else None
+
+
+def _vote(
+    row: Any, review: ReviewRow, reliability: float, called: Mapping[str, str], agreed: str | None
+) -> Vote:
+    """A vote as it counts. One that changes spans as nobody else does speaks for no outcome, for it does not say what
+    others hold."""
     said = row.answer or {}
     candidate = str(said.get("candidate") or "")
+    question = question_of(review.response_schema)
+    outcome = question.outcome_of(
+        str(said.get("choice", "")), called.get(candidate, candidate), review.candidates
+    )
+    alone = question.kind == MARKED and outcome == CHANGED and said.get("text") != agreed
     return Vote(
         row.id,
         row.actor,
-        question_of(review.response_schema).outcome_of(
-            str(said.get("choice", "")), called.get(candidate, candidate), review.candidates
-        )
-        or NEITHER,
+        NEITHER if alone or outcome is None else outcome,
         reliability,
         {called.get(name, name): tuple(flags) for name, flags in (said.get("flags") or {}).items()},
     )

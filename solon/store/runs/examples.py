@@ -65,6 +65,33 @@ def seeds_of_run(connection: Connection, run_id: str) -> list[ExampleId]:
     return [ExampleId(seed_id) for seed_id in connection.execute(query).scalars()]
 
 
+def decided_before(
+    connection: Connection, recipe: str, seed_id: str, group: str | None
+) -> list[tuple[ExampleId, str]]:
+    """Of every record in force of a recipe that people decided on, the example that it is and the content of its seed
+    as JSON; none of a seed, nor of its group, is among its own.
+
+    Args:
+        seed_id, group: of the item that is to be shown some.
+    """
+    answer = texts.alias("answer")
+    query = (
+        select(records.c.id, seeds.c.id.label("seed"), texts.c.body)
+        .select_from(records.join(items, items.c.id == records.c.item_id))
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .join(candidates, candidates.c.id == records.c.chosen_id)
+        .join(answer, answer.c.id == candidates.c.text_id)
+        .where(records.c.recipe == recipe, records.c.route.in_(("decided", "voted")))
+        .where(records.c.superseded_at.is_(None), texts.c.body.is_not(None), answer.c.body.is_not(None))
+        .where(seeds.c.id != seed_id)
+        .order_by(records.c.created_at, records.c.id)
+    )
+    if group:
+        query = query.where(seeds.c.group.is_(None) | (seeds.c.group != group))
+    return [(ExampleId(row.seed, row.id), row.body) for row in connection.execute(query)]
+
+
 def keep_examples(connection: Connection, item_id: str, drawn: Sequence[ExampleId]) -> tuple[ExampleId, ...]:
     """Note what was drawn for an item, once: returns what stands."""
     rows = [asdict(one) for one in drawn]

@@ -501,6 +501,18 @@ def load_candidate(store: Store, candidate_id: str) -> CandidateRow:
     return CandidateRow(**row)
 
 
+def load_drafts(store: Store, item_id: str, attempt: int, round: int) -> list[CandidateRow]:
+    """The usable drafts of a round of an item, in their order."""
+    query = (
+        select(*(candidates.c[name] for name in CandidateRow.__dataclass_fields__))
+        .where(candidates.c.item_id == item_id, candidates.c.attempt == attempt)
+        .where(candidates.c.round == round, candidates.c.kind == "draft")
+        .order_by(candidates.c.ordinal)
+    )
+    with store.connect() as connection:
+        return [CandidateRow(**row) for row in connection.execute(query).mappings()]
+
+
 def authors_of(connection: Connection, ids: Sequence[str]) -> set[str]:
     """The models, functions and people that wrote these candidates."""
     query = select(candidates.c.author).where(candidates.c.id.in_(ids)).distinct()

@@ -1,0 +1,150 @@
+"""How far proposed spans, readings and people agree: F1 of spans, strict and by overlap, by kind.
+
+Source of the two ways to match: SemEval-2013 task 9, Segura-Bedmar et al. 2013 (S13-2056).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from solon.consensus.resample import ratio_interval
+from solon.eval.replay.opinions import counted
+from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, nothing, rate
+from solon.eval.suites.agreement import DRAWN_RULES
+from solon.formats.records import plain_model
+from solon.spans import Match, Matches, Span, match_spans
+from solon.store.records import evaluation
+from solon.store.records.marks import MarkedText, count_placed, marked_texts
+
+if TYPE_CHECKING:
+    from solon.eval.material import Material
+
+Pair = tuple[Sequence[Span], Sequence[Span]]
+
+
+class SpanF1(BaseModel):
+    """F1 of two sides that marked the same texts; n counts texts, and the interval is a bootstrap over them.
+
+    Attributes:
+        strict: spans match that have the same characters and kind.
+        overlap: spans of a kind match that share a character, each with one other.
+        spans: how many spans both sides have together.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    strict: Figure
+    overlap: Figure
+    spans: int
+
+
+class Spans(SuiteResult):
+    """How far spans agree, all from blind answers with an expert's token.
+
+    Attributes:
+        random: what was proposed and what people left standing, on texts drawn without looking at the readings; it
+            speaks for all texts.
+        proposed: the same over all answers.
+        by_kind: the same by kind of span, over all answers.
+        by_reader: each model's readings and what people left standing.
+        people: two people on the same text.
+        stood: share of the spans that models told whose quote stood at its offsets.
+        repaired: share that was moved to where its quote stands.
+        dropped: share that could not stand.
+    """
+
+    random: SpanF1
+    proposed: SpanF1
+    by_kind: dict[str, SpanF1]
+    by_reader: dict[str, SpanF1]
+    people: SpanF1
+    stood: Figure
+    repaired: Figure
+    dropped: Figure
+
+    def headline(self) -> dict[str, Figure]:
+        """Strict and overlap F1 of the proposals on texts drawn at random, and of two people."""
+        return {
+            "F1 of proposed spans, strict, on texts drawn at random among all": self.random.strict,
+            "the same by overlap": self.random.overlap,
+            "F1 of two people, strict": self.people.strict,
+        }
+
+    def next_step(self) -> str:
+        """Whom to ask, where nobody answered."""
+        return "" if self.n else ASK_EXPERTS
+
+
+def evaluate(material: Material) -> Spans:
+    """Return how far spans agree, from counted answers, and how many spans of models could stand."""
+    with material.store.connect() as connection:
+        blind = counted(evaluation.answers(connection, material.run_ids))
+        marked = marked_texts(connection, blind)
+        placed = count_placed(connection, material.run_ids)
+    seed, total = material.seed, sum(placed.values())
+    kinds = sorted({span.label for one in marked for span in (*one.proposed, *one.given)})
+    readers = sorted({author for one in marked for author, _ in one.readings})
+    random = [one for one in marked if one.answer.rule in DRAWN_RULES]
+    why = "no model told a span"
+    return Spans(
+        suite="spans",
+        n=len(marked),
+        random=_f1([[(one.proposed, one.given)] for one in random], seed),
+        proposed=_f1([[(one.proposed, one.given)] for one in marked], seed),
+        by_kind={
+            kind: _f1([[(_of(one.proposed, kind), _of(one.given, kind))] for one in marked], seed)
+            for kind in kinds
+        },
+        by_reader={
+            plain_model(name): _f1(
+                [[(spans, one.given) for author, spans in one.readings if author == name] for one in marked],
+                seed,
+            )
+            for name in readers
+        },
+        people=_f1(_by_two(marked), seed, "no text was marked by two people"),
+        stood=rate(placed["stood"], total, why),
+        repaired=rate(placed["repaired"], total, why),
+        dropped=rate(placed["dropped"], total, why),
+        notes=(
+            "people saw the proposed spans when they answered: what they left standing leans towards these",
+        )
+        if marked
+        else (),
+    )
+
+
+def _of(spans: Sequence[Span], kind: str) -> list[Span]:
+    return [span for span in spans if span.label == kind]
+
+
+def _by_two(marked: Sequence[MarkedText]) -> list[list[Pair]]:
+    """Of each text that several people marked, what every two of them did, where the same was proposed to all."""
+    by_text: dict[tuple[str, int, tuple[str, ...]], dict[str, tuple[Span, ...]]] = {}
+    for one in marked:
+        by_text.setdefault(one.answer.what, {}).setdefault(one.answer.actor, one.given)
+    return [list(combinations(said.values(), 2)) for said in by_text.values() if len(said) > 1]
+
+
+def _f1(texts: Sequence[Sequence[Pair]], seed: int, why: str = "no expert answered blind") -> SpanF1:
+    hows: tuple[Match, Match] = ("strict", "overlap")
+    strict, overlap = (_figure(texts, how, seed, why) for how in hows)
+    return SpanF1(
+        strict=strict, overlap=overlap, spans=sum(len(a) + len(b) for pairs in texts for a, b in pairs)
+    )
+
+
+def _figure(texts: Sequence[Sequence[Pair]], how: Match, seed: int, why: str) -> Figure:
+    told = [pairs for pairs in texts if pairs]
+    found = [sum((match_spans(*pair, how) for pair in pairs), Matches()) for pairs in told]
+    hits = np.array([2.0 * one.both for one in found])
+    weight = np.array([float(one.first + one.second) for one in found])
+    if not weight.sum():
+        return nothing("no span was marked" if told else why, len(told))
+    low, high = ratio_interval(hits, weight, seed=seed)
+    return Figure(value=float(hits.sum() / weight.sum()), low=low, high=high, n=len(told))
