@@ -100,7 +100,9 @@ PANELS: dict[str, dict[str, str]] = {
     "Ship": {
         "export": "`solon release create`, for one that can be rebuilt",
         "release create": "`solon release verify NAME`",
-        "release verify": "`solon release diff`, with an earlier one",
+        "release verify": "`solon release sign`, or `solon release diff` with an earlier one",
+        "release sign": "hand over the folder; `solon release verify` shows the signature",
+        "release withdraw": "`solon release create` under another name",
         "release diff": "`solon show RECORD`",
     },
     "Operate": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -23,7 +23,7 @@ from solon.cli.options import (
     StoreOption,
     open_project,
 )
-from solon.cli.terminal import DONE, FAILED, print_json
+from solon.cli.terminal import DONE, FAILED, WAITING, print_json
 from solon.display.text import clean
 
 releases = typer.Typer(
@@ -67,11 +67,25 @@ def create(
     ] = 0.0,
     require_clean: RequireCleanOption = None,
     drop_contaminated: DropOption = False,
+    promise: Annotated[
+        float | None,
+        typer.Option(help="Promise that this share of the records agrees with the experts, e.g. 0.95."),
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="With a promise: how sure it is.")] = 0.9,
+    slips: Annotated[
+        int, typer.Option(help="With a promise: disagreements that its first sample leaves room for.")
+    ] = 2,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With a promise: only say what would be asked.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Freeze what an export would write now: ids, hashes, versions, certificates, prompts, models, the log's head.
 
-    Example: solon release create 2026-11 --format trl-preference --certified-only
+    With --promise the set is frozen, a random sample of what experts have not decided is put to them, and the same
+    command writes the release once that is answered.
+
+    Example: solon release create 2026-11 --format trl-preference --promise 0.95 --confidence 0.9
     """
     with open_project(store, config) as project:
         manifest = project.releases.create(
@@ -89,7 +103,13 @@ def create(
             test_fraction=test_fraction,
             require_clean=require_clean or (),
             drop_contaminated=drop_contaminated,
+            promise=promise,
+            confidence=confidence,
+            slips=slips,
+            dry_run=dry_run,
         )
+    if "export" not in manifest:
+        _tell_asked(manifest, json=json)
     name_runs(manifest["export"]["runs"], manifest["export"]["left_out"])
     tell_cautions(manifest["export"]["cautions"])
     if json:
@@ -100,6 +120,64 @@ def create(
     for reason, count in manifest["export"]["left_out"].items():
         typer.echo(clean(f"  left out: {count} {reason}"))
     typer.echo(clean(f"  {manifest['rows']['records']} records frozen in {output or FOLDER / name}"))
+    if "promise" in manifest:
+        for line in (manifest["promise"]["sentence"], *manifest["promise"]["arithmetic"]):
+            typer.echo(clean(f"  {line}"))
+
+
+def _tell_asked(found: dict[str, Any], *, json: bool) -> NoReturn:
+    """Say what a promise waits for, and end with the code of waiting; of a dry run, that it is done."""
+    asked = found["promise"]
+    code = WAITING if asked["state"] == "asked" else DONE
+    if json:
+        print_json(found)
+        raise typer.Exit(code)
+    for line in asked["told"]:
+        typer.echo(clean(f"  {line}"))
+    if code == WAITING:
+        typer.echo(
+            f"  frozen {asked['frozen_at']}: {asked['answered']} of {asked['asked']} answered, {asked['slips']} "
+            f"disagree; {asked['waiting']} wait for experts: `solon review serve`, then the same command again"
+        )
+    raise typer.Exit(code)
+
+
+@releases.command("withdraw")
+def withdraw(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the set that is frozen.")],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give up a set that is frozen for a promise; its open reviews leave the queue.
+
+    Example: solon release withdraw 2026-11
+    """
+    with open_project(store, config) as project:
+        withdrawn = project.releases.withdraw(name)
+    if json:
+        print_json({"name": name, "withdrawn": withdrawn})
+    else:
+        typer.echo(clean(f"{name}: given up, {withdrawn} reviews left the queue"))
+
+
+@releases.command("sign")
+def sign(
+    name: NameArgument, store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Sign, as a lead by the token in SOLON_TOKEN, for what a release promises.
+
+    Example: solon release sign 2026-11
+    """
+    with open_project(store, config) as project:
+        signature = project.releases.sign(name)
+    if json:
+        print_json(signature)
+        return
+    typer.echo(clean(f"signed by {signature['name']}, {signature['at']}: {signature['sentence']}"))
+    typer.echo("  It does not say")
+    for line in signature["does_not_say"]:
+        typer.echo(clean(f"  - {line}"))
 
 
 @releases.command("verify")

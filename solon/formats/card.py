@@ -36,7 +36,13 @@ _MODEL_TAG = "made-with-solon"
 
 
 def write_card(
-    summary: ExportSummary, form: Format, *, name: str, licence: str = "", limits: Sequence[str] = ()
+    summary: ExportSummary,
+    form: Format,
+    *,
+    name: str,
+    licence: str = "",
+    limits: Sequence[str] = (),
+    promise: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the dataset card as Markdown; paths of `summary.files` are relative to it.
 
@@ -45,6 +51,7 @@ def write_card(
         name: title of the data set.
         licence: of the set as a whole; empty: the seeds' own, where they all state the same.
         limits: what the set does not know, one sentence each.
+        promise: what is promised of the set, as the manifest of a release holds it; None where nothing is.
     """
     head = yaml.safe_dump(
         front_matter(summary, form, name=name, licence=licence), sort_keys=False, allow_unicode=True
@@ -56,6 +63,7 @@ def write_card(
         f"{summary.written} rows from {facts['records']} records of a panel of language-model agents and a few "
         f"experts. Format: `{form.name}` ({form.about}).\n",
         f"Licence: {_plain(licence or common_value(facts['licences']) or 'not stated')}.\n",
+        *(["## What is promised\n", _promise(promise)] if promise is not None else []),
         "## How it was made\n",
         _how(facts, summary.runs),
         "## What is in it\n",
@@ -152,6 +160,16 @@ def _how(facts: Mapping[str, Any], runs: Mapping[str, int]) -> str:
             f"- With the probability of every label (`shares`), as panel and votes have it: {facts['weighed']}. "
             f"Of records that a person decided, {OLDER_SHARES}."
         )
+    return "\n".join(lines) + "\n"
+
+
+def _promise(promise: Mapping[str, Any]) -> str:
+    lines = [
+        f"**{_plain(promise['sentence'])}**\n",
+        *(f"- {_plain(line)}" for line in promise["arithmetic"]),
+        "\nIt does not say\n",
+        *(f"- {_plain(line)}" for line in promise["does_not_say"]),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -130,6 +130,7 @@ def export(
     left_out: Mapping[str, int] | None = None,
     runs: Iterable[str] = (),
     refuse: Callable[[ExportRow], str | None] | None = None,
+    written: Callable[[ExportRow], None] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> ExportSummary:
     """Write `rows` to `path` with `<path>.manifest.json` beside it, and return what was written and left out.
@@ -148,6 +149,7 @@ def export(
         runs: ids of the runs in force, which are named also where no record of theirs is written.
         refuse: a filter of the caller's: the reason to leave a record out, or None. What it raises ends the
             export, and what was there before is unchanged.
+        written: is told each record of which anything was written, as soon as it was.
         about: further facts for the manifest (versions, snapshot, ids); JSON values.
 
     Raises:
@@ -157,7 +159,7 @@ def export(
     form, target = find_format(format), Path(path)
     options = _Options(tuple(extra_columns), certified_only, min_margin, test_fraction, split_key)
     _check_options(form, target, options)
-    job = _Job(form, options, Counter(left_out or {}), Counter(dict.fromkeys(runs, 0)), refuse)
+    job = _Job(form, options, Counter(left_out or {}), Counter(dict.fromkeys(runs, 0)), refuse, written)
     try:
         job.open(target)
         for row in rows:
@@ -200,6 +202,7 @@ class _Job:
     left_out: Counter[str]
     runs: Counter[str]
     refuse: Callable[[ExportRow], str | None] | None = None
+    written: Callable[[ExportRow], None] | None = None
     facts: Facts = field(default_factory=Facts)
     read: int = 0
     withheld: int = 0
@@ -236,6 +239,8 @@ class _Job:
         if file.rows > before:
             self.facts.see(row)
             self.runs[row.lineage.get("run") or NOT_STATED] += 1
+            if self.written is not None:
+                self.written(row)
 
     def _refuse(self, row: ExportRow) -> str | None:
         smallest = self.options.min_margin

@@ -575,8 +575,14 @@ class Workspace:
 
         with self.store.connect() as connection:
             run = runs.find_run(connection, run_id)
-            config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
-        return self._learn(run, config, everything=everything)
+        return self._learn(run, self.config_of(run), everything=everything)
+
+    def config_of(self, run: RunRow) -> Config:
+        """The configuration that a run was begun with, as far as what stands here now may not change it."""
+        from solon.store.runs import runs
+
+        with self.store.connect() as connection:
+            return config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
 
     def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> LearningResult:
         from solon.learning import learn

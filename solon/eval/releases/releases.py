@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.display.text import moment
 from solon.errors import SolonError, UsageError
+from solon.formats.card import write_card
 from solon.formats.containers import explain_os_error
 from solon.formats.exports import ExportSummary, export, find_format
 from solon.formats.facts import spell_cautions
@@ -35,7 +36,7 @@ from solon.formats.records import ExportRow
 from solon.reading import parse_json, read_objects, read_text
 from solon.store.database import audit_log, clock
 from solon.store.privacy.forgetting import mark_begun
-from solon.store.records import releasing
+from solon.store.records import release_sets, releasing
 from solon.store.records.exporting import export_rows, runs_in_force
 from solon.workspace.views import find_wanted
 
@@ -44,13 +45,45 @@ if TYPE_CHECKING:
     from solon.store.database.store import Store
 
 FORMAT = 1
-MANIFEST, ROWS, LOCK = "release.json", "rows.jsonl", "lock.txt"
+MANIFEST, ROWS, LOCK, CARD = "release.json", "rows.jsonl", "lock.txt", "README.md"
 VERSIONS = ("consensus", "constitution", "rubric", "prompts")
 TEXTS = ("prompt", "messages", "chosen", "rejected", "response", "metadata")
 WHICH = ("run_id", "recipe", "constitution", "as_of", "all_runs")
 """Options that say which records; a release that was made before there were all of them lacks some."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _SUFFIX = {"csv": ".csv", "csv-spreadsheet": ".csv", "parquet": ".parquet"}
+
+
+AFTER_FREEZING = "accepted_after_freezing"
+"""Why a record is left out of a release with a promise: it was not there when the set was frozen."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromisedRecord:
+    """A record that a promise speaks of.
+
+    Attributes:
+        by: how it is known: `experts`, `sample`, or `changed` since it was frozen.
+        texts_sha256: the hash of its texts.
+    """
+
+    by: str
+    texts_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """A promise about the records of a release.
+
+    Attributes:
+        records: those that it speaks of, by id; no others are written.
+        left_out: why others are not, by id.
+        section: the promise as the manifest holds it.
+    """
+
+    records: Mapping[str, PromisedRecord]
+    left_out: Mapping[str, str]
+    section: Mapping[str, Any]
 
 
 class Check(BaseModel):
@@ -99,6 +132,7 @@ def create_release(
     actor: str = "system",
     created_at: float | None = None,
     gate: Gate | None = None,
+    promised: Promised | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Freeze what an export would write now into a folder, and return the manifest.
@@ -117,6 +151,7 @@ def create_release(
         created_at: time of making, in seconds since 1970; None: now.
         gate: benchmarks that the release must be clean of. What it leaves out is noted row by row, so that
             the release can be verified without the benchmarks.
+        promised: what is promised of its records, and which these are; see `solon.eval.releases.promises`.
         options: of `solon.formats.exports.export`.
 
     Raises:
@@ -125,21 +160,23 @@ def create_release(
         SolonError: it was sealed and cannot be put in its place; the same call goes on.
         Contaminated: a record holds a text of a benchmark, and the gate does not drop it.
     """
-    scratch = folder.parent / f".{name}.making"
-    _check_new(store, name, folder, scratch)
+    scratch = _scratch(name, folder)
+    check_new(store, name, folder)
+    if promised is None:
+        _check_not_pending(store, name)
     which = find_wanted(
         store, run_id=run_id, recipe=recipe, constitution=constitution, as_of=as_of, all_runs=all_runs
     )
     wanted = json.loads(json.dumps({"format": format, **which, **options}))
-    with _explained(folder), _hold(scratch):
+    with explained(folder), _hold(scratch):
         if _is_sealed(store, name, scratch):
             manifest = read_manifest(scratch)
         else:
             try:
                 mark_begun(store, actor, name, scratch, run=which["run_id"], recipe=which["recipe"])
-                manifest = _make(store, name, scratch, which, wanted, options, gate, created_at)
+                manifest = _make(store, name, scratch, which, wanted, options, gate, created_at, promised)
                 _sync(*scratch.iterdir(), scratch)
-                sealed = {"sha256": _hash(scratch / MANIFEST), "records": manifest["rows"]["records"]}
+                sealed = {"sha256": hash_file(scratch / MANIFEST), "records": manifest["rows"]["records"]}
                 releasing.mark_release(store, name, (row["id"] for row in read_rows(scratch)), actor, sealed)
             except BaseException:
                 if not _is_sealed(store, name, scratch):
@@ -163,12 +200,17 @@ def _make(
     options: Mapping[str, Any],
     gate: Gate | None,
     created_at: float | None,
+    promised: Promised | None,
 ) -> dict[str, Any]:
     """Write a whole release into a folder that holds nothing, or what an earlier call left unfinished."""
     for left in folder.iterdir():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
-    frozen = _Frozen(gate)
+    frozen = _Frozen(gate, promised, written=None if promised is None else {})
     left_out, summary = _freeze(store, folder, name, said["format"], which, options, frozen)
+    if promised is not None:
+        _check_promised(promised, frozen.written or {})
+        card = write_card(_beside(summary), find_format(said["format"]), name=name, promise=promised.section)
+        (folder / CARD).write_text(card, encoding="utf-8")
     (folder / LOCK).write_text(_lock(), encoding="utf-8")
     manifest = {
         "release": FORMAT,
@@ -182,12 +224,17 @@ def _make(
             "file": ROWS,
             "records": frozen.records,
             "stale": frozen.stale,
-            "sha256": _hash(folder / ROWS),
+            "sha256": hash_file(folder / ROWS),
         },
         **_versions(store, folder, frozen),
         "environment": _environment(),
-        "lock": {"file": LOCK, "sha256": _hash(folder / LOCK)},
+        "lock": {"file": LOCK, "sha256": hash_file(folder / LOCK)},
     }
+    if promised is not None:
+        manifest |= {
+            "promise": promised.section,
+            "card": {"file": CARD, "sha256": hash_file(folder / CARD)},
+        }
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return manifest
@@ -223,11 +270,12 @@ def _is_sealed(store: Store, name: str, folder: Path) -> bool:
 
 def _seals(entry: Mapping[str, Any], folder: Path) -> bool:
     path = folder / MANIFEST
-    return path.is_file() and bool(entry["detail"]["sha256"] == _hash(path))
+    return path.is_file() and bool(entry["detail"]["sha256"] == hash_file(path))
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def explained(folder: Path) -> Iterator[None]:
+    """Tell errors of the file system about a folder as our own, with what to do."""
     try:
         yield
     except OSError as error:
@@ -268,15 +316,65 @@ def _freeze(
     runs = runs_in_force(store, **which)
     left_out, rows = export_rows(store, **which, scored=find_format(format).scored)
     file = folder / f"{name}{_SUFFIX.get(format, '.jsonl')}"
-    refuse = frozen.ask if frozen.gate else None
+    refuse = frozen.ask if frozen.gate or frozen.promised else None
     with (folder / ROWS).open("w", encoding="utf-8", newline="\n") as stream, closing(rows):
         tee = frozen.write(rows, stream)
         summary = export(
-            tee, format=format, path=file, left_out=left_out, runs=runs, refuse=refuse, **options
+            tee,
+            format=format,
+            path=file,
+            left_out=left_out,
+            runs=runs,
+            refuse=refuse,
+            written=frozen.see_written,
+            **options,
         )
         for _ in tee:
             pass
     return left_out, summary
+
+
+def survey_records(
+    store: Store,
+    *,
+    format: str = "jsonl",
+    run_id: str | None = None,
+    recipe: str | None = None,
+    constitution: str | None = None,
+    as_of: str | float | None = None,
+    all_runs: bool = False,
+    gate: Gate | None = None,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    """Return the frozen rows of the records that a release would write into its files now; arguments as of
+    `create_release`."""
+    which = find_wanted(
+        store, run_id=run_id, recipe=recipe, constitution=constitution, as_of=as_of, all_runs=all_runs
+    )
+    written: dict[str, str] = {}
+    frozen = _Frozen(gate, written=written)
+    with tempfile.TemporaryDirectory(prefix="solon-survey-") as scratch:
+        _freeze(store, Path(scratch), "survey", format, which, options, frozen)
+        return [row for row in read_rows(Path(scratch)) if row["id"] in written]
+
+
+def _check_promised(promised: Promised, written: Mapping[str, str]) -> None:
+    """Refuse to write other records than were promised of.
+
+    Raises:
+        SolonError: the store changed since they were looked at.
+    """
+    if written != {name: one.texts_sha256 for name, one in promised.records.items()}:
+        raise SolonError(
+            "the store changed while the release was written; nothing was released",
+            next_step="repeat the command",
+        )
+
+
+def _beside(summary: ExportSummary) -> ExportSummary:
+    """The summary with the paths of files as they are beside the card."""
+    files = tuple(replace(file, path=Path(file.path).name) for file in summary.files)
+    return replace(summary, files=files, manifest=Path(summary.manifest).name)
 
 
 def verify_release(store: Store, folder: Path) -> Verification:
@@ -289,14 +387,14 @@ def verify_release(store: Store, folder: Path) -> Verification:
     with store.connect() as connection:
         entry = releasing.find_release(connection, name)
     checks = [_check_seal(entry, folder), _check_log(store, str(manifest["audit_log"]["head"]))]
-    rows_ok = (folder / ROWS).is_file() and _hash(folder / ROWS) == manifest["rows"]["sha256"]
+    rows_ok = (folder / ROWS).is_file() and hash_file(folder / ROWS) == manifest["rows"]["sha256"]
     checks.append(
         Check(name="rows", passed=rows_ok, told="as released" if rows_ok else f"{ROWS} was changed")
     )
-    lock = [{"path": manifest["lock"]["file"], **manifest["lock"]}] if "lock" in manifest else []
-    for file in (*manifest["export"]["files"], *lock):
+    beside = [{"path": manifest[one]["file"], **manifest[one]} for one in ("lock", "card") if one in manifest]
+    for file in (*manifest["export"]["files"], *beside):
         path = folder / file["path"]
-        same = path.is_file() and _hash(path) == file["sha256"]
+        same = path.is_file() and hash_file(path) == file["sha256"]
         seen = "as released" if same else "changed" if path.is_file() else "not there"
         checks.append(Check(name=f"file {file['path']}", passed=same, told=seen))
     if rows_ok:
@@ -345,20 +443,30 @@ def freeze_row(row: ExportRow) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Frozen:
-    """The rows of a release on their way to its file, and what they name."""
+    """The rows of a release on their way to its file, and what they name. `written`: the hash of the texts of those
+    that came into the files, by id; None where nobody asks."""
 
     gate: Gate | None
+    promised: Promised | None = None
     records: int = 0
     stale: int = 0
     versions: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in VERSIONS})
     models: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
     refused: str | None = None
+    written: dict[str, str] | None = None
 
     def ask(self, row: ExportRow) -> str | None:
-        """The gate's answer, kept until the row is written."""
+        """Why a record is left out, by the gate or the promise, kept until the row is written; None where it is not."""
         self.refused = self.gate(row) if self.gate else None
+        if self.refused is None and self.promised is not None and row.id not in self.promised.records:
+            self.refused = self.promised.left_out.get(row.id, AFTER_FREEZING)
         return self.refused
+
+    def see_written(self, row: ExportRow) -> None:
+        """Note a record that came into the files, where that is wanted."""
+        if self.written is not None:
+            self.written[row.id] = ""
 
     def write(self, rows: Iterator[ExportRow], stream: Any) -> Iterator[ExportRow]:
         for row in rows:
@@ -366,6 +474,10 @@ class _Frozen:
             kept = json.loads(json.dumps(freeze_row(row)))
             if self.refused is not None:
                 kept["refused"], self.refused = self.refused, None
+            if self.written is not None and row.id in self.written:
+                self.written[row.id] = kept["texts_sha256"]
+                if self.promised is not None and row.id in self.promised.records:
+                    kept["promise"] = self.promised.records[row.id].by
             # Keys keep their order: some formats write the lineage as it stands.
             stream.write(json.dumps(kept, separators=(",", ":")) + "\n")
             self.stale += row.outcome == "stale"
@@ -423,6 +535,7 @@ class _Restored:
         for fresh in releasing.rows_by_id(store, self._ids(folder), scored=scored):
             kept = self.frozen.pop(fresh.id)
             digest, self.refused = kept.pop("texts_sha256"), kept.pop("refused", None)
+            kept.pop("promise", None)
             for name in ("flags", "flagged_candidates"):
                 kept[name] = tuple(kept[name])
             row = replace(fresh, **kept)
@@ -435,7 +548,28 @@ class _Restored:
             yield row["id"]
 
 
-def _check_new(store: Store, name: str, folder: Path, scratch: Path) -> None:
+def _scratch(name: str, folder: Path) -> Path:
+    return folder.parent / f".{name}.making"
+
+
+def _check_not_pending(store: Store, name: str) -> None:
+    """Refuse to release without a promise what was frozen for one."""
+    with store.connect() as connection:
+        pending = release_sets.find_pending(connection, name)
+        sealed = releasing.find_release(connection, name)
+    if pending is not None and sealed is None:
+        raise UsageError(
+            f"the set of {name!r} is frozen for a promise of {pending.promise:g}",
+            next_step=f"repeat its command, or give it up: `solon release withdraw {name}`",
+        )
+
+
+def check_new(store: Store, name: str, folder: Path) -> None:
+    """Refuse a name for a release that is none or taken, and a folder that exists.
+
+    Raises:
+        UsageError: saying which.
+    """
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is no name for a release",
@@ -443,7 +577,7 @@ def _check_new(store: Store, name: str, folder: Path, scratch: Path) -> None:
         )
     with store.connect() as connection:
         known = releasing.find_release(connection, name)
-    if known is not None and (folder.exists() or not _seals(known, scratch)):
+    if known is not None and (folder.exists() or not _seals(known, _scratch(name, folder))):
         raise UsageError(
             f"there is a release {name!r} already, made {moment(known['at'])}",
             next_step="choose another name",
@@ -527,6 +661,7 @@ def _spell(summary: ExportSummary) -> dict[str, Any]:
     }
 
 
-def _hash(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, in hex digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -29,7 +29,7 @@ from solon.formats.records import plain_model
 from solon.store.database import audit_log, clock
 from solon.store.database.ids import keyed_hash
 from solon.store.learning import evidence as learning
-from solon.store.records import counts, evaluation
+from solon.store.records import counts, evaluation, release_sets
 from solon.store.records.exporting import records_of_data_set
 from solon.store.reviewing import deliveries
 from solon.store.reviewing.review_rows import VOTES
@@ -162,6 +162,26 @@ class Auditors(_Part):
     log_head: str
 
 
+class ReleasePromise(_Part):
+    """What was promised of a released set, in the words that a lead may sign.
+
+    Attributes:
+        release: name of the release.
+        made_at: when it was written.
+        sentence: the promise.
+        arithmetic: how it came about, a sentence each.
+        does_not_say: what it does not say.
+        signed: how many signatures the log holds.
+    """
+
+    release: str
+    made_at: str
+    sentence: str
+    arithmetic: tuple[str, ...]
+    does_not_say: tuple[str, ...]
+    signed: int
+
+
 class Report(_Part):
     """Everything that the page shows.
 
@@ -192,6 +212,7 @@ class Report(_Part):
         costs: what the calls took.
         auditors: provenance, people, deviations and the log.
         examples: records at three levels of confidence.
+        promises: what was promised of released sets with records of these runs.
         limits: what a reader might believe and should not, one sentence each.
     """
 
@@ -221,6 +242,7 @@ class Report(_Part):
     costs: Costs
     auditors: Auditors
     examples: tuple[Example, ...]
+    promises: tuple[ReleasePromise, ...]
     limits: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -274,6 +296,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         law = read_versions(connection, material.run_ids)
         amendments = read_amendments(connection, law, lambda actor: pseudonym(store, actor))
         auditors = _auditors(connection, material, answers, opinions, standings)
+        promises = _promises(connection, learning.items_of_runs(connection, material.run_ids))
     agreed = _pseudonymous(store, agreement.evaluate(material))
     audited = audit.evaluate(material)
     judged = judges.evaluate(material)
@@ -308,6 +331,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         costs=costs,
         auditors=auditors,
         examples=draw_examples(material, accepted, with_texts),
+        promises=promises,
         limits=find_limits(
             audited,
             agreed,
@@ -321,6 +345,28 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
             standing_back=len(of_all_runs) - len(accepted),
             taken_out={part.id: part.taken_out for part in parts},
         ),
+    )
+
+
+def _promises(connection: Connection, items: set[str]) -> tuple[ReleasePromise, ...]:
+    """The promises of written releases that hold a record of these items, the oldest first."""
+    written = [
+        one
+        for one in release_sets.frozen_sets(connection)
+        if one.state == release_sets.WRITTEN and one.result and any(r.item_id in items for r in one.records)
+    ]
+    signed = release_sets.count_signatures(connection)
+    return tuple(
+        ReleasePromise(
+            release=one.name,
+            made_at=moment(one.closed_at or one.created_at),
+            sentence=one.result["sentence"],
+            arithmetic=tuple(one.result["arithmetic"]),
+            does_not_say=tuple(one.result["does_not_say"]),
+            signed=signed.get(one.name, 0),
+        )
+        for one in written
+        if one.result
     )
 
 

@@ -10,6 +10,7 @@ from solon.store.tables.experts import AuditEntry, Expert, LoginLink, Session
 from solon.store.tables.law import Certificate, ConsensusVersion, Constitution, Precedent, Rubric, RuleBook
 from solon.store.tables.people import Assignment, Decision, Event, Outbox, Review
 from solon.store.tables.privacy import Hold, Tombstone
+from solon.store.tables.releases import ReleaseSet
 from solon.store.tables.runs import (
     Call,
     ConfigVersion,
@@ -65,6 +66,7 @@ privacy_holds = table_of(Hold)
 prompt_sets = table_of(PromptSet)
 proposals = table_of(Proposal)
 records = table_of(Record)
+release_sets = table_of(ReleaseSet)
 resolutions = table_of(Resolution)
 reviews = table_of(Review)
 rubrics = table_of(Rubric)
