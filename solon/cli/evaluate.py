@@ -174,7 +174,7 @@ def replay(
     ] = "never",
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Random draws of the known decisions.")] = 100,
-    splits: Annotated[int, typer.Option(min=1, help="Random splits of the certification.")] = 200,
+    draws: Annotated[int, typer.Option(min=1, help="Random pilots of the certification.")] = 100,
     subset: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Rows whose `subset` contains this.")
     ] = None,
@@ -207,7 +207,7 @@ def replay(
         policy=policy,
         seed=seed,
         seeds=seeds,
-        splits=splits,
+        draws=draws,
         plots=plots,
         graph=graph,
     )
@@ -215,6 +215,79 @@ def replay(
         print_json({"suite": "replay", "notes": [], **report})
     else:
         typer.echo(spell_replay(report))
+
+
+@evaluations.command("power")
+def power(
+    alpha: Annotated[float, typer.Option(min=0.001, max=0.499, help="Promise 1 - alpha agreement.")] = 0.1,
+    pilot: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Decisions of the pilot; default: 12 / alpha.")
+    ] = None,
+    delta: Annotated[
+        float, typer.Option(min=0.0001, max=0.499, help="Chance that a certificate is false.")
+    ] = 0.1,
+    agreement: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="RATE", help="Of experts with the panel (again for each); default: 1, .97, .95, .9."
+        ),
+    ] = None,
+    auroc: Annotated[
+        float,
+        typer.Option(min=0.5, max=0.99, help="How well the panel's confidence ranks right before wrong."),
+    ] = 0.7,
+    panel: Annotated[
+        Path | None,
+        typer.Option("--panel", metavar="FILE", help="Your own panel: recorded verdicts with human answers."),
+    ] = None,
+    projects: Annotated[int, typer.Option(min=10, help="Simulated projects.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    plots: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw the chance by size of the pilot (needs matplotlib)."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how likely a pilot leads to a certificate, what it would cover, and how often it would be false.
+
+    By simulation, exactly, and on a recorded panel. Asks nobody.
+
+    Example: solon eval power --alpha 0.1 --pilot 120
+    """
+    from solon.project import Project
+
+    found = Project.power(
+        alpha=alpha, pilot=pilot, delta=delta, agreements=tuple(agreement or ()) or (1.0, 0.97, 0.95, 0.9),
+        auroc=auroc, panel=panel, projects=projects, seed=seed, plots=plots,
+    )  # fmt: skip
+    if json:
+        print_json({"suite": "power", "notes": [], **found})
+    else:
+        typer.echo(spell_power(found))
+
+
+def spell_power(found: dict[str, Any]) -> str:
+    """How a pilot fares, a line for each rate of agreement."""
+    lines = [
+        f"a pilot of {found['pilot']}, promise {1 - found['alpha']:.1%} with confidence {1 - found['delta']:.0%}"
+    ]
+    for one in found["simulated"]:
+        low, high = one["granted_interval"]
+        lines.append(
+            f"  experts agree on {one['agreement']:.1%}: granted in {one['granted']:.2f} ({low:.2f} to {high:.2f}) of "
+            f"{one['projects']} projects, {one['exact']:.2f} if confidence says nothing; accepts {one['coverage']:.0%} "
+            f"of the items; false in {one['false']:.3f}"
+        )
+    for one in found["panel"]:
+        kept = "" if one["agreement"] is None else f", which agree on {one['agreement']:.3f}"
+        lines.append(
+            clean(
+                f"  your panel, pilot {one['pilot']}: granted in {one['granted']:.2f} of {one['draws']}, accepts "
+                f"{one['coverage']:.0%} of the items{kept}; false in {one['false']:.3f}"
+            )
+        )
+    lines += [clean(f"plot {path}") for path in found["plots"]]
+    return "\n".join(lines)
 
 
 def spell_replay(report: dict[str, Any]) -> str:
@@ -233,12 +306,17 @@ def spell_replay(report: dict[str, Any]) -> str:
     lines.append(
         "calibration   " + ", ".join(f"{k} {_figure(calibration[k])}" for k in ("ece", "auroc", "aurc"))
     )
+    lines += [
+        f"after {found['labels']:>7} "
+        + ", ".join(f"{k} {_figure(found[k])}" for k in ("ece", "brier", "auroc"))
+        for found in calibration["after"]
+    ]
     for found in report["certified"]:
         kept = "nothing accepted" if found["agreement"] is None else f"agreement {found['agreement']:.3f}"
         lines.append(
-            f"certified     {1 - found['alpha']:.0%} by {found.get('score', 'score')}: "
-            f"coverage {_figure(found['coverage'])}, {kept}, "
-            f"short in {found['shortfalls']:.1%} of {found['splits']} splits"
+            f"certified     {1 - found['alpha']:.0%} by {found.get('score', 'score')}, pilot {found['pilot']}: "
+            f"granted in {found['granted']:.0%} of {found['draws']} pilots, coverage {_figure(found['coverage'])}, "
+            f"{kept}, false in {found['false']:.1%}"
         )
     if "graph" in report:
         found = report["graph"]

@@ -95,6 +95,7 @@ PANELS: dict[str, dict[str, str]] = {
         "eval scores": "`solon report`",
         "eval labels": "the same with `--review`, then `solon review serve`",
         "eval replay": "`solon plan`",
+        "eval power": "set `routing.alpha` and `routing.pilot`, then `solon plan`",
         "report": "open the page, then `solon release create`",
     },
     "Ship": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,6 +29,14 @@ def learn(
     status: Annotated[
         bool, typer.Option("--status", help="Learn nothing: show versions, certificates, looks and audits.")
     ] = False,
+    more: Annotated[
+        int | None,
+        typer.Option(
+            "--more",
+            metavar="N",
+            help="Draw N more items into the pilot, up to the next planned look; `solon resume` asks about them.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Make the next consensus version from all counted decisions and try to certify it; `solon resume` moves on.
@@ -35,6 +44,13 @@ def learn(
     Example: solon learn --status
     """
     with open_project(store, config) as project:
+        if more is not None:
+            grown = project.extend_pilot(run, more)
+            if json:
+                print_json(asdict(grown))
+            else:
+                typer.echo(clean(str(grown)))
+            return
         if status:
             found = project.learned(run)
             if json:
@@ -68,9 +84,10 @@ def spell_learned(learned: LearningResult) -> str:
         lines.append(clean(f"refused, no better than chance and without weight: {named}; see `solon judges`"))
     certificate = learned.certificate
     if certificate is None:
-        lines.append(
-            f"no look was taken: {learned.certified_on} held-out pilot decisions, too few more than before"
+        waits = (
+            learned.awaits or f"{learned.certified_on} decisions of the sample, no more than at the last one"
         )
+        lines.append(clean(f"no look was taken: {waits}"))
     elif learned.refused:
         lines.append(f"certificate refused: {clean(learned.refused)}")
     else:

@@ -107,6 +107,8 @@ def print_plan(made: Plan) -> None:
     out = console()
     out.print(clean(made.sentence), style="bold")
     out.print(clean(f"{made.items} items, recipe {made.recipe}, policy {made.policy}"))
+    if made.promise:
+        out.print(clean(made.promise))
     for name, found, digits in made.rows():
         told = "unknown: a model has no price ([models.*.price])" if found is None else _spell(found, digits)
         out.print(clean(f"  {name:32} {told}"))

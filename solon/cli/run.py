@@ -133,6 +133,7 @@ def run(
             stopper.watch(runner)
             say(_plan(runner))
             _tell_models(project, recipe, runner.config)
+            _tell_pilot(runner)
 
         with display:
             summary = stopper.run(
@@ -154,6 +155,17 @@ def run(
 def _tell_models(project: Project, recipe: str, config: Config) -> None:
     """Before the first call: that the built-in model acts, where it does."""
     if note := config.builtin_note(project.recipe(recipe).roles):
+        say(f"note: {note}")
+
+
+def _tell_pilot(runner: Runner) -> None:
+    """Before the first call: how likely a certificate is, where it is not."""
+    from solon.operations.planning.promise import warn_of_pilot
+    from solon.store.runs.pilot import count_items
+
+    with runner.store.connect() as connection:
+        items = count_items(connection, runner.run.id)
+    if runner.recipe.has_panel and (note := warn_of_pilot(runner.config.routing, items)):
         say(f"note: {note}")
 
 

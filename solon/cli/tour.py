@@ -157,7 +157,7 @@ def _run(project: Project, out: Console) -> dict[str, Any]:
     )
     out.print(
         f"   {summary.accepted} accepted by the panel; {summary.pending_review} wait for a person, "
-        f"{project.config.routing.pilot} of them drawn at random; {summary.model_calls} scripted calls"
+        f"{project.config.routing.pilot_size} of them drawn at random; {summary.model_calls} scripted calls"
     )
     record = next(record for record in project.records() if record.route == "consensus")
     _show_pair(out, project.trace(record.id), "accepted: both judges prefer the first, in both orders")

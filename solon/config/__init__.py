@@ -56,6 +56,8 @@ NOT_SHAPING = ("store", "import", "limits", "reviewers", "tracing", "privacy", "
 """Keys that do not change what a run makes of a seed: where they are changed, the same run goes on."""
 
 
+PILOT_ONCE = 70
+"""The pilot as it came before it followed from `alpha`: a run that was begun with it is the same run."""
 NEWER = ("preference", "rules", "classifier", "consensus", "spans")
 """Sections that runs were begun without in earlier versions: as they come they change nothing, and are not stored."""
 ROLES = frozenset({"generator", "critic", "judge", "resolver"})
@@ -325,6 +327,8 @@ class Config(Section):
             shaping["routing"].pop(said)
         if self.routing.rounds == 1:  # as it was before there were rounds, or a choice of what is asked first
             shaping["routing"].pop("rounds")
+        if self.routing.pilot is None:
+            shaping["routing"]["pilot"] = PILOT_ONCE
         if self.routing.acquisition == "value":
             shaping["routing"].pop("acquisition")
         shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]

@@ -261,11 +261,11 @@ class RoutingConfig(Section):
     threshold: float = Field(
         0.2, ge=0, le=1, description="while no certificate is in force: margins under this are not confident"
     )
-    pilot: int = Field(
-        70,
+    pilot: int | None = Field(
+        None,
         ge=1,
-        description="items of the random pilot sample; about half of them are held out, and a first certificate takes "
-        "27 of those (with `alpha` and `delta` as they come)",
+        description="items of the random pilot sample, which teaches and certifies; as it comes 12 / alpha: 120 at "
+        ".10, 60 at .20; `solon plan` and `solon eval power` say what can be expected of it",
     )
     pilot_share: float = Field(0.25, gt=0, le=1, description="the pilot takes at most this share of a run")
     alpha: float = Field(
@@ -330,6 +330,15 @@ class RoutingConfig(Section):
         if self.rounds > self.review_budget:
             raise ValueError(f"{self.rounds} rounds cannot be made of {self.review_budget} reviews")
         return self
+
+    @property
+    def pilot_size(self) -> int:
+        """Items of the pilot, where the run has enough of them."""
+        return self.pilot or round(12.0 / self.alpha)
+
+    def pilot_of(self, items: int) -> int:
+        """Items of the pilot of a run of so many."""
+        return min(self.pilot_size, max(1, int(items * self.pilot_share)))
 
     @property
     def draws_pilot(self) -> bool:

@@ -51,6 +51,16 @@ def tail_at_most(k: int, n: int, p: float) -> float:
     return 1.0 if k >= n else 0.0 if k < 0 else beta_cdf(1.0 - p, n - k, k + 1.0)
 
 
+def mass(k: int, n: int, p: float) -> float:
+    """Return the probability that a binomial count is ``k``: P(Bin(n, p) = k)."""
+    if not 0 <= k <= n:
+        return 0.0
+    if p in (0.0, 1.0):
+        return float(k == round(p) * n)
+    ways = math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
+    return math.exp(ways + k * math.log(p) + (n - k) * math.log1p(-p))
+
+
 def beta_quantile(q: float, a: float, b: float) -> float:
     """Return the inverse of ``beta_cdf`` in ``x``, by bisection to 1e-12."""
     low, high = 0.0, 1.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solon.consensus.ballots import Bools, Floats, Ints
-from solon.consensus.certify import START, Certificate, certify_weighted
+from solon.consensus.certify import Certificate, certify_weighted
 from solon.errors import ConfigError
 
 
@@ -23,6 +23,7 @@ class Tier:
         cost: of asking it about one item, in any unit that is the same for all tiers.
         promised: (n,) the items that become a record where the tier is sure of them; nothing is promised of
             the others. None: all items.
+        cuts: the thresholds that there may be; None: every score.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Tier:
     agreed: Floats
     cost: float = 1.0
     promised: Bools | None = None
+    cuts: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,6 @@ def certify_cascade(
     delta: float,
     inclusion: Floats | None = None,
     seed: int = 0,
-    start: float = START,
 ) -> list[Certificate]:
     """Return one certificate per tier, cheapest first; the probability that any of them is false is at most
     ``delta``.
@@ -67,7 +68,6 @@ def certify_cascade(
         alpha: highest share of disagreement that a certificate allows.
         inclusion: (n,) probability with which each item was sampled, see ``certify_weighted``; None: all
             alike.
-        start: share of the most confident items at which the search for a threshold begins.
 
     Raises:
         ConfigError: there is no tier.
@@ -93,7 +93,13 @@ def certify_cascade(
             out.append(Certificate(alpha, spent, None, 0.0, 0, 0.0, 0.0, int(mine.sum()), 0, why))
             continue
         certificate = certify_weighted(
-            tier.score[mine], tier.agreed[mine], drawn[mine], alpha=alpha, delta=spent, start=start, seed=seed
+            tier.score[mine],
+            tier.agreed[mine],
+            drawn[mine],
+            alpha=alpha,
+            delta=spent,
+            cuts=tier.cuts,
+            seed=seed,
         )
         out.append(certificate)
         if certificate.threshold is not None:

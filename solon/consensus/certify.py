@@ -1,30 +1,97 @@
 """Certificates: how low the confidence may be so that accepted items still agree with the experts.
 
-Imports numpy and the standard library only. Fixed-sequence testing of thresholds, from the most confident
-quarter down, each at the full level delta, stopping at the first that fails (Angelopoulos et al. 2021, "Learn
-then Test"; Jung et al. 2024, "Trust or Escalate", section 3). The family-wise error, and so the chance that a
-certificate is false, is at most delta.
+Imports numpy and the standard library only. A part of delta tests all items together; the rest goes to a fixed sequence
+of thresholds, from the most confident items down, each tested at that full rest, stopping at the first that fails
+(Angelopoulos et al. 2021, "Learn then Test"; Jung et al. 2024, "Trust or Escalate", section 3). The family-wise error,
+and so the chance that a certificate is false, is at most delta.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from solon.consensus.ballots import Floats
-from solon.consensus.binomial import least_passing, lower_bound, tail_at_least
+from solon.consensus.binomial import least_passing, lower_bound, mass, tail_at_least
 from solon.errors import ConfigError
 
-START = 0.25
-"""The sequence starts at the most confident quarter: fixed before looking, never moved to a luckier place.
-
-Where a quarter is so small that not even perfect agreement could pass, it starts at the least number that could;
-that number follows from the size of the sample, alpha and delta alone, never from a decision."""
+SLIPS = 2
+"""The sequence starts at so many of the most confident decisions that two of them may disagree; one, or none, where the
+sample is smaller, since a start that a single slip ends is a coin."""
+MORE_SLIPS = 4
+"""Up to so many may where the start stays within half of the sample: a larger start is surer, and leaves out panels
+that are good on few items only. Where it starts follows from the size of the sample, alpha and delta alone."""
+WHOLE_FROM = 10.0
+"""From ``WHOLE_FROM / alpha`` decisions on the whole sample is tested first, with ``WHOLE`` of delta."""
+WHOLE = 0.25
 STEPS = 31
-"""Cuts from START to 1 in equal steps of coverage."""
+"""Cuts from the start to the whole sample in equal steps of coverage."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestPlan:
+    """How a sample is tested, which follows from its size alone.
+
+    Attributes:
+        n: decisions in the sample.
+        rate: agreement that is to be shown.
+        whole: probability of error that goes to the whole sample, which is tested first; 0 where it is not.
+        sequence: probability of error of each test of the sequence.
+        start: decisions at which the sequence starts; None where even all of them, agreeing, are too few.
+    """
+
+    n: int
+    rate: float
+    whole: float
+    sequence: float
+    start: int | None
+
+    @property
+    def passes_whole(self) -> int | None:
+        """So many of all decisions must agree where the whole sample is tested first; None where it is not."""
+        return least_passing(self.n, self.rate, self.whole) if self.whole else None
+
+    @property
+    def passes_start(self) -> int | None:
+        """So many of those at the start must agree; None where there is no start."""
+        return None if self.start is None else least_passing(self.start, self.rate, self.sequence)
+
+    def chance(self, top: float, rest: float | None = None) -> float:
+        """Return the probability that a certificate is granted, whatever it covers.
+
+        Args:
+            top: agreement on the decisions at the start.
+            rest: on the others; None: the same.
+        """
+        if self.start is None or self.passes_start is None:
+            return 0.0
+        granted = tail_at_least(self.passes_start, self.start, top)
+        if self.passes_whole is None:
+            return granted
+        others = self.n - self.start
+        return granted + sum(
+            mass(k, self.start, top)
+            * tail_at_least(self.passes_whole - k, others, top if rest is None else rest)
+            for k in range(self.passes_start)
+        )
+
+
+def plan_test(n: int, alpha: float, delta: float) -> TestPlan:
+    """Return how a sample of ``n`` decisions is tested.
+
+    A part of delta goes to the whole sample, since a sequence that starts small has the same power however many
+    decisions there are: what fails at its start is never looked at again.
+    """
+    rate = 1.0 - alpha
+    whole = WHOLE * delta if n >= WHOLE_FROM / alpha - 1e-9 else 0.0
+    sequence = delta - whole
+    starts = [least_with(slips, alpha, sequence) for slips in range(MORE_SLIPS + 1)]
+    fit = [m for slips, m in enumerate(starts) if m <= (n if slips <= SLIPS else n / 2)]
+    return TestPlan(n, rate, whole, sequence, max(fit, default=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +109,7 @@ class Certificate:
         bound: lower bound of the agreement at level 1 - delta; 0 where refused.
         sample: all decisions that were given.
         tests: how many cuts were tried.
+        level: part of delta at which its set passed; 0 where refused.
         why: the result in words, with what would help where it was refused.
     """
 
@@ -55,6 +123,7 @@ class Certificate:
     sample: int
     tests: int
     why: str
+    level: float = 0.0
 
     @property
     def granted(self) -> bool:
@@ -66,13 +135,13 @@ class Certificate:
         return {
             name: getattr(self, name)
             for name in (
-                "alpha", "delta", "threshold", "coverage", "n", "agreed", "bound", "sample", "tests", "why"
+                "alpha", "delta", "threshold", "coverage", "n", "agreed", "bound", "sample", "tests", "why", "level"
             )
         }  # fmt: skip
 
 
 def certify(
-    score: Floats, agreed: Floats, *, alpha: float, delta: float, start: float = START, steps: int = STEPS
+    score: Floats, agreed: Floats, *, alpha: float, delta: float, cuts: Floats | None = None
 ) -> Certificate:
     """Return the lowest threshold for which P(agreement at or above it >= 1 - alpha) >= 1 - delta, or a
     refusal.
@@ -83,118 +152,149 @@ def certify(
     Args:
         score: (n,) confidence, fitted on other decisions.
         agreed: (n,) 1 where the expert agreed; a tie, both_bad, edit or reject of the expert is 0.
-        start: share of the most confident items at which the search begins.
-        steps: number of cuts from there down to all items.
+        cuts: the thresholds that there may be; None: every score of the sample.
 
     Raises:
         ConfigError: lengths differ, a level lies outside (0, 1), or ``agreed`` holds a fraction.
     """
-    _check(score, agreed, alpha, delta, start)
+    _check(score, agreed, alpha, delta)
     hits = np.asarray(agreed, dtype=np.float64)
     if not np.isin(hits, (0.0, 1.0)).all():
         raise ConfigError(
             "exact certification counts decisions as agreed (1) or not (0), and got a fraction",
             next_step="count ties as 0, or use certify_weighted",
         )
-    n, rate = len(score), 1.0 - alpha
     order = np.argsort(-score, kind="stable")
-    ranked, right = score[order], np.cumsum(hits[order])
-    best: tuple[int, int] | None = None
+    right = np.cumsum(hits[order])
+
+    def p_value(size: int, _: float) -> float:
+        return tail_at_least(round(float(right[size - 1])), size, 1.0 - alpha)
+
+    found = _search(score[order], np.ones(len(score)), alpha, delta, cuts, p_value)
+    if found.best is None:
+        return _refuse(alpha, delta, len(score), found, right)
+    size, cut, level = found.best
+    k = round(float(right[size - 1]))
+    bound = lower_bound(k, size, level)
+    why = f"{k} of {size} decisions agreed: at least {bound:.3f} with confidence {1 - level:.3g}"
+    n = len(score)
+    return Certificate(alpha, delta, cut, size / n, size, float(k), bound, n, found.tests, why, level)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the tests of a sample found.
+
+    Attributes:
+        best: size, threshold and level of the largest set that passed; None where none did.
+        stopped: size of the set that failed at the start; 0 where nothing was tested.
+        tests: how many sets were tested.
+        plan: how it was tested.
+    """
+
+    best: tuple[int, float, float] | None
+    stopped: int
+    tests: int
+    plan: TestPlan
+
+
+def _search(
+    ranked: Floats,
+    weight: Floats,
+    alpha: float,
+    delta: float,
+    cuts: Floats | None,
+    p_value: Callable[[int, float], float],
+) -> _Found:
+    """Test the whole sample first where that is planned, then cut after cut from the start on.
+
+    Args:
+        ranked: (n,) scores, the highest first.
+        weight: (n,) how many items each stands for, in the same order.
+        p_value: of a set, from its size and its threshold.
+    """
+    plan = plan_test(len(ranked), alpha, delta)
+    sizes = _sizes(ranked, weight, plan.start, cuts)
+    if not sizes:
+        return _Found(None, 0, 0, plan)
     tests = 0
-    stopped = (0, 0)
-    for size in _sizes(ranked, start, steps, least_sample(alpha, delta)):
-        k = round(float(right[size - 1]))
+    if plan.whole:
+        tests, (size, cut) = 1, sizes[-1]
+        if p_value(size, cut) <= plan.whole:
+            return _Found((size, cut, plan.whole), 0, tests, plan)
+    best: tuple[int, float, float] | None = None
+    stopped = 0
+    for size, cut in sizes:
         tests += 1
-        if tail_at_least(k, size, rate) > delta:
-            stopped = (k, size)
+        if p_value(size, cut) > plan.sequence:
+            stopped = size
             break
-        best = (k, size)
-    if best is None:
-        return _refuse(alpha, delta, n, tests, *stopped)
-    k, size = best
-    bound = lower_bound(k, size, delta)
-    why = f"{k} of {size} decisions agreed: at least {bound:.3f} with confidence {1 - delta:g}"
-    return Certificate(alpha, delta, float(ranked[size - 1]), size / n, size, float(k), bound, n, tests, why)
+        best = (size, cut, plan.sequence)
+    return _Found(best, stopped, tests, plan)
+
+
+def least_with(slips: int, alpha: float, delta: float) -> int:
+    """Return the least number of decisions that certify with so many disagreements among them."""
+    low, high = slips, 2
+    while tail_at_least(high - slips, high, 1.0 - alpha) > delta:
+        low, high = high, 2 * high
+    while low + 1 < high:
+        mid = (low + high) // 2
+        passes = mid > slips and tail_at_least(mid - slips, mid, 1.0 - alpha) <= delta
+        low, high = (low, mid) if passes else (mid, high)
+    return high
 
 
 def least_sample(alpha: float, delta: float) -> int:
     """Return the number of decisions above a threshold without which not even perfect agreement certifies it."""
-    return math.ceil(math.log(delta) / math.log(1.0 - alpha) - 1e-12)
+    return least_with(0, alpha, delta)
 
 
-def delta_of_look(delta: float, look: int) -> float:
-    """Return the probability of error that the first, second, ... look at a sample may spend: 6/(pi^2 look^2) of delta,
-    so that all looks together never spend more than delta."""
-    return delta * 6 / (math.pi**2 * look**2)
-
-
-def _sizes(ranked: Floats, start: float, steps: int, least: int = 1) -> list[int]:
-    """Numbers of items at or above each cut; equal scores are never separated. Depends on scores alone."""
+def _sizes(ranked: Floats, weight: Floats, start: int | None, cuts: Floats | None) -> list[tuple[int, float]]:
+    """Size and threshold of each set to be tested, the smallest first. They depend on scores and weights alone; items
+    with the same score are never parted."""
     n = len(ranked)
-    sizes: list[int] = []
-    if n < least:
-        return sizes
-    for share in np.linspace(max(start, least / n), 1.0, steps):
-        cut = ranked[min(n, max(1, math.ceil(share * n - 1e-9))) - 1]
-        size = int(np.searchsorted(-ranked, -cut, side="right"))
-        if not sizes or size > sizes[-1]:
-            sizes.append(size)
-    return sizes
+    if start is None or n < start:
+        return []
+    at = np.unique(ranked if cuts is None else cuts)[::-1]
+    size = np.searchsorted(-ranked, -at, side="right")
+    there = size >= start
+    at, size = at[there], size[there]
+    if not len(size):
+        return []
+    share = (np.cumsum(weight) / weight.sum())[size - 1]
+    first = float((np.cumsum(weight) / weight.sum())[start - 1])
+    chosen: dict[int, float] = {}
+    for aim in np.linspace(first, 1.0, STEPS):
+        place = min(int(np.searchsorted(share, aim - 1e-9)), len(size) - 1)
+        chosen.setdefault(int(size[place]), float(at[place]))
+    return sorted(chosen.items())
 
 
-def _refuse(alpha: float, delta: float, n: int, tests: int, k: int, size: int) -> Certificate:
-    rate = 1.0 - alpha
-    needed = least_sample(alpha, delta)
-    if n < needed or size == 0:
+def _refuse(alpha: float, delta: float, n: int, found: _Found, right: Floats) -> Certificate:
+    size, plan = found.stopped, found.plan
+    if not size:
+        least = least_sample(alpha, plan.sequence)
         why = (
-            f"{n} decisions are too few: even without a single disagreement it takes {needed}; collect at"
-            f" least {max(needed - n, 1)} more random decisions, and about {4 * needed} in all"
+            f"{n} decisions are too few: even without a single disagreement it takes {least}"
+            if n < least
+            else f"no cut of the scores has {plan.start} decisions above it"
         )
-    elif size < needed:
-        why = (
-            f"{size} decisions among the most confident are too few: even without a disagreement it takes"
-            f" {needed}; collect about {math.ceil(needed / size * n) - n} more random decisions"
-        )
-    else:
-        passing = least_passing(size, rate, delta)
-        observed = k / size
-        more = decisions_needed(observed, alpha, delta)
-        hint = (
-            f"if that rate is true, about {math.ceil(more * n / size)} random decisions in all would do"
-            if more is not None
-            else f"at that rate no number of decisions will do: a better panel, or alpha above {1 - observed:.2f}"
-        )
-        why = (
-            f"of the {size} most confident decisions {k} agreed ({observed:.3f}), {passing} are needed to"
-            f" promise {rate:g}; {hint}"
-        )
-    return Certificate(alpha, delta, None, 0.0, size, float(k), 0.0, n, tests, why)
-
-
-def decisions_needed(rate: float, alpha: float, delta: float, most: int = 100_000) -> int | None:
-    """Return how many decisions above a threshold certify it with even odds, if their true agreement is
-    ``rate``.
-
-    None where no number up to ``most`` would do.
-    """
-    target = 1.0 - alpha
-    if rate <= target:
-        return None
-    low, high = 1, most
-    if tail_at_least(math.floor(rate * most), most, target) > delta:
-        return None
-    while low < high:
-        mid = (low + high) // 2
-        if tail_at_least(math.floor(rate * mid), mid, target) <= delta:
-            high = mid
-        else:
-            low = mid + 1
-    return low
+        return Certificate(alpha, delta, None, 0.0, 0, 0.0, 0.0, n, found.tests, why)
+    k = round(float(right[size - 1]))
+    passing = least_passing(size, plan.rate, plan.sequence)
+    why = (
+        f"of the {size} most confident decisions {k} agreed ({k / size:.3f}), {passing} are needed to promise"
+        f" {plan.rate:g}"
+    )
+    if plan.whole:
+        why += f"; of all {n} {round(float(right[-1]))} agreed, {plan.passes_whole} are needed"
+    return Certificate(alpha, delta, None, 0.0, size, float(k), 0.0, n, found.tests, why)
 
 
 def certify_weighted(
-    score: Floats, agreed: Floats, inclusion: Floats, *, alpha: float, delta: float, start: float = START,
-    steps: int = STEPS, seed: int = 0,
+    score: Floats, agreed: Floats, inclusion: Floats, *, alpha: float, delta: float, cuts: Floats | None = None,
+    seed: int = 0,
 ) -> Certificate:  # fmt: skip
     """Return the same as ``certify`` for decisions that were drawn with known, unequal probabilities.
 
@@ -214,7 +314,7 @@ def certify_weighted(
     Raises:
         ConfigError: as for ``certify``, or a probability outside (0, 1].
     """
-    _check(score, agreed, alpha, delta, start)
+    _check(score, agreed, alpha, delta)
     if len(inclusion) and not (float(inclusion.min()) > 0.0 and float(inclusion.max()) <= 1.0):
         raise ConfigError(
             f"inclusion probabilities must lie in (0, 1], got {inclusion.min():g} to {inclusion.max():g}",
@@ -223,51 +323,29 @@ def certify_weighted(
     n = len(score)
     whole = bool(np.isin(agreed, (0.0, 1.0)).all())
     if whole and (not n or float(np.ptp(inclusion)) == 0.0):
-        return certify(score, agreed, alpha=alpha, delta=delta, start=start, steps=steps)
-    weight = float(inclusion.min()) / inclusion if n else inclusion
-    gain = weight * ((1.0 - agreed) - alpha)
+        return certify(score, agreed, alpha=alpha, delta=delta, cuts=cuts)
+    gain = float(inclusion.min()) / inclusion * ((1.0 - agreed) - alpha)
     turn = np.random.default_rng(seed).permutation(n)
     order = np.argsort(-score, kind="stable")
-    ranked = score[order]
-    total = float((1.0 / inclusion).sum()) if n else 0.0
-    best: tuple[int, float] | None = None
-    tests = size = 0
-    least = least_sample(alpha, delta)
-    for size in _weighted_sizes(ranked, (1.0 / inclusion)[order] if n else ranked, start, steps, least):
-        cut = ranked[size - 1]
+
+    def p_value(_: int, cut: float) -> float:
         inside = turn[score[turn] >= cut]
-        tests += 1
         if whole and float(np.ptp(inclusion[inside])) == 0.0:
-            p_value = tail_at_least(round(float(agreed[inside].sum())), len(inside), 1.0 - alpha)
-        else:
-            p_value = betting_p_value(gain[inside], 1.0 - alpha)
-        if p_value > delta:
-            break
-        best = (size, float(cut))
-    if best is None:
-        return _refuse(alpha, delta, n, tests, int(agreed[order][:size].sum()), size)
-    size, cut = best
+            return tail_at_least(round(float(agreed[inside].sum())), len(inside), 1.0 - alpha)
+        return betting_p_value(gain[inside], 1.0 - alpha)
+
+    heavy = 1.0 / inclusion
+    found = _search(score[order], heavy[order], alpha, delta, cuts, p_value)
+    if found.best is None:
+        return _refuse(alpha, delta, n, found, np.cumsum(agreed[order]))
+    size, cut, level = found.best
     inside = score >= cut
-    heavy = 1.0 / inclusion[inside]
-    estimate = float((heavy * agreed[inside]).sum() / heavy.sum())
+    estimate = float((heavy * agreed)[inside].sum() / heavy[inside].sum())
     why = f"{size} decisions, reweighted agreement {estimate:.3f}: at least {1 - alpha:g} by a betting test"
     return Certificate(
-        alpha, delta, cut, float(heavy.sum()) / total, size, float(agreed[inside].sum()), 1.0 - alpha, n,
-        tests, why,
+        alpha, delta, cut, float(heavy[inside].sum() / heavy.sum()), size, float(agreed[inside].sum()),
+        1.0 - alpha, n, found.tests, why, level,
     )  # fmt: skip
-
-
-def _weighted_sizes(ranked: Floats, weight: Floats, start: float, steps: int, least: int) -> list[int]:
-    sizes: list[int] = []
-    if len(ranked) < least:
-        return sizes
-    share = np.cumsum(weight) / weight.sum()
-    for aim in np.linspace(max(start, float(share[least - 1])), 1.0, steps):
-        at = min(int(np.searchsorted(share, aim - 1e-9)), len(ranked) - 1)
-        size = int(np.searchsorted(-ranked, -ranked[at], side="right"))
-        if not sizes or size > sizes[-1]:
-            sizes.append(size)
-    return sizes
 
 
 def betting_p_value(payoff: Floats, ceiling: float) -> float:
@@ -291,13 +369,13 @@ def betting_p_value(payoff: Floats, ceiling: float) -> float:
     return math.exp(-best)
 
 
-def _check(score: Floats, agreed: Floats, alpha: float, delta: float, start: float) -> None:
+def _check(score: Floats, agreed: Floats, alpha: float, delta: float) -> None:
     if len(score) != len(agreed):
         raise ConfigError(
             f"{len(score)} scores for {len(agreed)} decisions", next_step="give one score per decision"
         )
-    for name, value in (("alpha", alpha), ("delta", delta), ("start", start)):
-        if not 0.0 < value < 1.0 and not (name == "start" and value == 1.0):
+    for name, value in (("alpha", alpha), ("delta", delta)):
+        if not 0.0 < value < 1.0:
             raise ConfigError(
                 f"{name} must lie between 0 and 1, got {value!r}", next_step=f"set {name} to .1, say"
             )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from solon.consensus.ballots import Ballots, Floats, Ints
-from solon.consensus.binomial import clopper_pearson, upper_bound
+from solon.consensus.binomial import clopper_pearson
 from solon.consensus.calibrate import (
     LEAD,
     fit_confidence,
@@ -23,7 +23,9 @@ from solon.consensus.calibrate import (
     risk_coverage,
 )
 from solon.consensus.certify import certify
+from solon.consensus.crossfit import FOLDS, cuts_in, place_in, threshold_at
 from solon.consensus.logit import log_softmax
+from solon.consensus.looks import plan_look
 from solon.consensus.model import PRIOR_CORRELATION, Calibration
 from solon.consensus.replay import gap, learn, score_right
 from solon.consensus.resample import bootstrap, draw_items, interval, mean_interval, ratio_interval
@@ -103,63 +105,134 @@ def measure_calibration(
 
 
 def measure_certification(
-    ballots: Ballots, gold: Ints, *, alpha: float, delta: float, splits: int = 200, seed: int = 0,
+    ballots: Ballots, gold: Ints, *, alpha: float, delta: float, pilot: int, draws: int = 100, seed: int = 0,
     correlation: float = PRIOR_CORRELATION, score: str = "learned",
 ) -> dict[str, Any]:  # fmt: skip
-    """Return how often certificates from random halves of the items are granted, and whether the other half
-    keeps them.
+    """Return how often a run's first look at a pilot certifies, and whether what it accepts keeps the promise.
 
-    One half calibrates and the other tests; with ``score="learned"`` a third of the calibrating half trains
-    the weights.
+    As in a run every decision of the pilot teaches and certifies, by fits that left its fold out (``crossfit``), and
+    the look spends its part of delta. The pilot is drawn with replacement, so that the items are a population.
 
     Args:
-        alpha, delta: as for ``certify``.
-        splits: how many random halves.
-        score: ``learned`` ranks by the learned posterior, anything else by the margin of the plain vote.
+        alpha, delta: as for ``certify``; delta of all looks together.
+        pilot: decisions.
+        draws: how many pilots.
+        score: ``learned`` ranks by the learned confidence, anything else by the margin of the plain vote.
 
     Returns:
-        ``coverage``: accepted share of the testing half, where refused splits count 0. ``agreement``: of
-            accepted items, over granted splits. ``shortfalls``: share of all splits whose testing half fell
-            under the promise; part of it is chance on a finite half, so ``shortfalls_beyond_chance`` counts
-            those whose exact 95% upper bound is under it.
+        ``coverage``: accepted share of all items, where refused pilots count 0. ``agreement``: of accepted
+            items, over granted pilots. ``false``: share of all pilots whose certificate was granted and is false:
+            the accepted items agree less than it promises.
     """
     n = len(gold)
-    coverage, agreement, short, beyond = [], [], 0, 0
-    for s in range(splits):
-        turn = np.random.default_rng(seed + s).permutation(n)
-        half, test = turn[: n // 2], turn[n // 2 :]
-        if score == "learned":
-            train, half = half[: len(half) // 3], half[len(half) // 3 :]
-            logits = learn(ballots, train, gold, correlation).logits(ballots)
-            rank = top_of(logits)
-        else:
-            logits = ballots.votes
-            rank = gap(logits)
-        agreed = np.asarray(score_right(logits, gold) > 0.999, dtype=np.float64)
-        certificate = certify(rank[half], agreed[half], alpha=alpha, delta=delta)
-        inside = (
-            rank[test] >= certificate.threshold
-            if certificate.threshold is not None
-            else np.zeros(len(test), bool)
-        )
+    coverage, agreement, false = [], [], 0
+    learned = score == "learned"
+    for draw in range(draws):
+        rng = np.random.default_rng([seed, draw])
+        rows = rng.integers(n, size=pilot)
+        sure, right, place, agreed = _crossfit(ballots, rows, gold, rng, correlation, learned)
+        look = plan_look(pilot, 0, delta)
+        certificate = certify(place, agreed, alpha=alpha, delta=look.delta, cuts=cuts_in(sure))
+        if certificate.threshold is None:
+            coverage.append(0.0)
+            continue
+        inside = sure >= threshold_at(sure, certificate.threshold)
         coverage.append(float(inside.mean()))
-        if inside.any():
-            m, k = int(inside.sum()), int(agreed[test][inside].sum())
-            agreement.append(k / m)
-            short += k / m < 1.0 - alpha
-            beyond += upper_bound(k, m, 0.05) < 1.0 - alpha
+        agreement.append(float((right[inside] > 0.999).mean()))
+        false += agreement[-1] < 1.0 - alpha - 1e-12
     return {
         "alpha": alpha,
         "delta": delta,
+        "pilot": pilot,
         "score": score,
         "coverage": float(np.mean(coverage)),
         "agreement": float(np.mean(agreement)) if agreement else None,
-        "granted": len(agreement) / splits,
-        "shortfalls": short / splits,
-        "shortfalls_ci": list(clopper_pearson(short, splits)),
-        "shortfalls_beyond_chance": beyond / splits,
-        "splits": splits,
+        "granted": len(agreement) / draws,
+        "false": false / draws,
+        "false_ci": list(clopper_pearson(false, draws)),
+        "draws": draws,
         "n": n,
+    }
+
+
+def crossfit_pilot(
+    ballots: Ballots, rows: Ints, gold: Ints, seed: int, correlation: float
+) -> tuple[Floats, Floats, Floats]:
+    """Return the confidence in every item after the decisions of a pilot, and for each of these its place by fits that
+    left its fold out, and whether their answer agreed with it."""
+    rng = np.random.default_rng(seed)
+    sure, _, place, agreed = _crossfit(ballots, rows, gold, rng, correlation, learned=True)
+    return sure, place, agreed
+
+
+def _crossfit(
+    ballots: Ballots, rows: Ints, gold: Ints, rng: np.random.Generator, correlation: float, learned: bool
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Confidence in and correctness of all items by the fit on all rows; place and agreement of the rows by fits that
+    left their fold out."""
+    fold, luck = rng.integers(FOLDS, size=len(gold)), rng.random(len(gold))
+    place, agreed = np.zeros(len(rows)), np.zeros(len(rows))
+    for f in range(FOLDS):
+        mine = fold[rows] == f
+        sure, right = _confidence(ballots, rows[~mine], gold, correlation, learned)
+        place[mine] = place_in(sure, sure[rows[mine]], luck[rows[mine]])
+        agreed[mine] = right[rows[mine]] > 0.999
+    return *_confidence(ballots, rows, gold, correlation, learned), place, agreed
+
+
+def _confidence(
+    ballots: Ballots, rows: Ints, gold: Ints, correlation: float, learned: bool
+) -> tuple[Floats, Floats]:
+    """Confidence in every item by a fit on some, and whether its answer is right; or the margin of the plain vote."""
+    if not learned:
+        return gap(ballots.votes), score_right(ballots.votes, gold)
+    sure, logits = _fitted(ballots, rows, gold, correlation)
+    return sure, score_right(logits, gold)
+
+
+def confidence_in(
+    ballots: Ballots, rows: Ints, gold: Ints, correlation: float = PRIOR_CORRELATION
+) -> tuple[Floats, Ints]:
+    """Return the confidence in every item by a fit on some rows, and the index of its answer."""
+    sure, logits = _fitted(ballots, rows, gold, correlation)
+    return sure, logits.argmax(axis=1)
+
+
+def _fitted(ballots: Ballots, rows: Ints, gold: Ints, correlation: float) -> tuple[Floats, Floats]:
+    """Calibrated confidence and logits of every item."""
+    weights = learn(ballots, rows, gold, correlation)
+    logits = weights.logits(ballots)
+    top = top_of(logits)
+    calibration = fit_confidence(
+        top_of(weights.left_out),
+        lead_of(ballots.votes[rows], weights.left_out),
+        top[rows],
+        score_right(weights.left_out, gold[rows]),
+    )
+    return apply_all(calibration, top, lead_of(ballots.votes, logits)), logits
+
+
+def measure_calibration_after(
+    ballots: Ballots, gold: Ints, *, labels: int, draws: int = 50, seed: int = 0,
+    correlation: float = PRIOR_CORRELATION,
+) -> dict[str, Any]:  # fmt: skip
+    """Return ECE, Brier score and AUROC on the other items after so few decisions, averaged over draws."""
+    figures = []
+    for draw in range(draws):
+        turn = np.random.default_rng([seed, draw]).permutation(len(gold))
+        sure, right = _confidence(ballots, turn[:labels], gold, correlation, learned=True)
+        rest = turn[labels:]
+        sure, right = sure[rest], right[rest]
+        figures.append(
+            (measure_ece(sure, right), measure_brier(sure, right), measure_auroc(sure, right) or 0.5)
+        )
+    mean, spread = np.mean(figures, axis=0), np.std(figures, axis=0)
+    names = ("ece", "brier", "auroc")
+    return {
+        "labels": labels,
+        "draws": draws,
+        **{name: float(value) for name, value in zip(names, mean, strict=True)},
+        **{f"{name}_sd": float(value) for name, value in zip(names, spread, strict=True)},
     }
 
 

@@ -15,6 +15,21 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[str]:
     Raises:
         UsageError: matplotlib is not installed.
     """
+    stem = Path(str(report["file"])).stem + (f"-{report['subset']}" if report.get("subset") else "")
+    written = []
+    for name, paint in (("learning", _learning), ("routing", _routing), ("risk-coverage", _risk)):
+        figure, axes = open_axes()
+        paint(report, axes)
+        written.append(save(figure, folder, f"{stem}-{name}"))
+    return written
+
+
+def open_axes() -> tuple[Any, Any]:
+    """An empty figure and its axes.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -22,17 +37,17 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[str]:
         raise UsageError(
             "plots need matplotlib", next_step="install matplotlib, or leave --plots out"
         ) from error
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def save(figure: Any, folder: Path, name: str) -> str:
+    """Write a figure into a folder, made where it is missing, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = Path(str(report["file"])).stem + (f"-{report['subset']}" if report.get("subset") else "")
-    written = []
-    for name, paint in (("learning", _learning), ("routing", _routing), ("risk-coverage", _risk)):
-        figure = Figure(figsize=(6, 4), layout="constrained")
-        FigureCanvasAgg(figure)
-        paint(report, figure.add_subplot())
-        path = folder / f"{''.join(c if c.isalnum() or c in '-_' else '_' for c in stem)}-{name}.png"
-        figure.savefig(path, dpi=120)
-        written.append(str(path))
-    return written
+    path = folder / f"{''.join(c if c.isalnum() or c in '-_' else '_' for c in name)}.png"
+    figure.savefig(path, dpi=120)
+    return str(path)
 
 
 def _learning(report: Mapping[str, Any], axes: Any) -> None:

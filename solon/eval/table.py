@@ -10,7 +10,7 @@ from typing import Any
 
 HEAD = (
     "set", "n", "majority", "10 labels", "20", "50", "20% routed", "random", "20% routed after 20",
-    "certified .20: coverage", "agreement", "short",
+    "certified .20, pilot 120: coverage", "agreement", "false",
 )  # fmt: skip
 
 
@@ -24,9 +24,14 @@ def _row(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
     learned, routed = report["learned"], report["routed"].get("0.2", {})
     after = report["routed_learned"].get("20", {}).get("0.2", {})
     certified: dict[str, Any] = next(
-        (c for c in report["certified"] if c["alpha"] == 0.2 and c.get("score") == "learned"), {}
+        (
+            c
+            for c in report["certified"]
+            if (c["alpha"], c.get("score"), c.get("pilot")) == (0.2, "learned", 120)
+        ),
+        {},
     )
-    short = f"{certified['shortfalls']:.1%} of {certified['splits']}" if certified else "-"
+    false = f"{certified['false']:.1%} of {certified['draws']}" if certified else "-"
     return (
         name,
         str(report["n"]),
@@ -37,7 +42,7 @@ def _row(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
         _figure(after.get("accuracy")),
         _figure(certified.get("coverage")),
         _figure(certified.get("agreement")),
-        short,
+        false,
     )
 
 

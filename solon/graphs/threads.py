@@ -151,7 +151,6 @@ class Threads:
                         interrupt_id=interrupt.id,
                         item_id=item.id,
                         attempt=item.attempt,
-                        key=self._store.key,
                         asked=read_target(context.case.config.routing.target).experts,
                         named=named_decision(state),
                     ),

@@ -1,14 +1,13 @@
 """From decisions to the next consensus version, its certificate, and what it moves. Must never import lawmaking, nor
 what stands above it.
 
-Three samples never mix: decisions of the seen half fit weights and calibration; decisions of the held-out half that
-lie in a random sample (the pilot, or what a budget drew) certify, each look at them spending its own delta; audits
-alone say how good accepted items are. Which half a decision is in was fixed by its seed's group when it was made.
+Every decision fits weights and calibration, and those on a random sample (the pilot, or what a budget drew) certify:
+each by fits that had no part in it, at looks that were planned. Audits alone say how good accepted items are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,24 +15,23 @@ from typing import TYPE_CHECKING, Any
 from solon.consensus.admission import refuse
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
-from solon.consensus.target import Target, read_target
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.traits import UNKNOWN
 from solon.consensus.worth import RELIABILITY, weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
-from solon.learning.admission import drawn_at_random
-from solon.learning.certificates import certify_sample, cuts_of
+from solon.learning.admission import Drawn, drawn_at_random
+from solon.learning.certificates import Crossfit, cuts_of
 from solon.learning.classifier import hear_classifier
 from solon.learning.crowd import learn_of_crowd
 from solon.learning.evidence import Evidence, gather, is_drawn_at_random, know_judged, rate_reviewers
+from solon.learning.looks import Looking
 from solon.learning.rounds import (
     answered_round,
     is_under_way,
     judge_held_again,
-    let_chosen_teach,
     measure_accuracy,
 )
-from solon.learning.sample import draw_sample
+from solon.learning.withdrawn import recheck
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
 from solon.store.learning import adoption
@@ -57,7 +55,6 @@ if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
-    from solon.store.runs.certificates import CertificateRow
     from solon.store.runs.run_row import RunRow
 
 OLD_ENOUGH = 10
@@ -92,6 +89,7 @@ class LearningResult:
         told: what decisions on items drawn at random show of the voters: who is lenient, strict or one-sided, and whose
             scores rank; empty where nothing shows.
         by_votes: waiting items that the votes of people decide, now that more is known of who gave them.
+        awaits: what the next look at the sample waits for; empty where one was taken, or a certificate is in force.
     """
 
     version: int | None
@@ -109,6 +107,7 @@ class LearningResult:
     refused_judges: tuple[str, ...] = ()
     told: str = ""
     by_votes: int = 0
+    awaits: str = ""
 
     @property
     def granted(self) -> bool:
@@ -158,12 +157,15 @@ def learn(
         everything: the session has ended, so that the newest decisions count too.
     """
     people = reviewers or config.reviewers
+    withdrawn = recheck(store, run)
     rated = rate_reviewers(store, people)
     crowd = learn_of_crowd(store, recipe.question.asked(config), people)
     if recipe.has_panel:
         done = _learn_panel(store, run, recipe, config, people, rated, everything=everything)
     else:
         done = LearningResult(None, 0, 0, None, why="people answer all of it: there is no panel to learn of")
+    if withdrawn:
+        done = replace(done, why=f"{withdrawn}; {done.why}")
     return done if crowd is None else replace(done, why=f"{done.why}; {crowd}", by_votes=crowd.settled)
 
 
@@ -183,54 +185,57 @@ def _learn_panel(
     with store.connect() as connection:
         before = certificates.certificate_of(connection, run)
         decided, usable = _decisions(connection, store.key, run, config, everything)
-        fitted = [d for d in usable if not d.held_out]
         known = certificates.newest_consensus(connection, scope)
         last = certificates.learned_from(connection, known) if known else 0
         # Rules can be weighed before anybody has decided: by where they are silent.
         first = not decided and known is None and bool(config.rules) and not max(config.tiers)
-        if not first and (not fitted or len(usable) <= last):
-            return LearningResult(None, len(fitted), 0, None, why=_nothing_new(decided, usable, fitted))
+        if not first and (not usable or len(usable) <= last):
+            return LearningResult(None, len(usable), 0, None, why=_nothing_new(decided, usable))
         studied = _study(connection, run, config, question, usable, rated, people)
         if first and not studied.evidence.judged:
-            return LearningResult(None, 0, 0, None, why=_nothing_new(decided, usable, fitted))
-    model = studied.fit(config, question)
-    with store.connect() as connection:
-        evidence = know_judged(connection, studied.evidence, model)
-    stopping, accuracy = _take_stock(question, evidence, model, config.routing)
+            return LearningResult(None, 0, 0, None, why=_nothing_new(decided, usable))
+    fit = partial(studied.fit, config, question)
+    model = fit()
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
-        target = read_target(config.routing.target)
-        sample = draw_sample(connection, store.key, run, evidence, target, fresh)
+        looking = Looking.at(connection, run, config.routing)
+        sample = looking.draw(connection, studied.evidence, fresh=fresh)
         sample = studied.hear(connection, sample)
+        due = looking.is_due(sample) and not is_under_way(connection, run, config.routing)
+        fits = Crossfit.of(model, store.key, fit if due else None)
+        evidence = know_judged(connection, studied.evidence.without(studied.refused), (model, *fits.folds))
+        stopping, accuracy = _take_stock(question, evidence, model, config.routing)
         version_id, number = certificates.add_consensus(
             connection,
             scope,
             model.to_json(),
             {
-                "decisions": [d.decision_id for d in evidence.fit_on],
+                "decisions": [d.decision_id for d in evidence.usable],
                 "usable": len(usable),
                 "stopping": asdict(stopping),
                 "told": "; ".join(filter(None, (str(accuracy or ""), studied.told))),
                 **({"accuracy": asdict(accuracy)} if accuracy else {}),
             },
         )
-        waits = is_under_way(connection, run, config.routing)
         certificate = (
-            None if waits else _certify(connection, config, run, version_id, model, sample, presumed)
+            looking.certify(connection, config, fits, sample, evidence, question, presumed, version_id)
+            if due
+            else None
         )
     granted = certificate is not None and certificate["status"] == "granted"
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None
     done = LearningResult(
         number,
-        len(evidence.fit_on),
-        len(sample.decisions) - sample.passed_over,
+        len(evidence.usable),
+        sample.answered,
         certificate,
         stopping=asdict(stopping),
         tiers=max(config.tiers) + 1,
         refused_judges=tuple(sorted(studied.refused)),
         told=studied.told,
+        awaits=looking.tell_next(sample) if certificate is None and before is None else "",
     )
     untrained = UNTRAINED if studied.heard is not None and studied.heard.trained is None else ""
     if before is not None and not granted:
@@ -260,10 +265,7 @@ def _decisions(
         for one in learning.counted_decisions(connection, key, scope_runs, voted=True)
         if one.kind == "interrupt" and one.outcome is not None
     ]
-    usable = _old_enough(decided, everything)
-    if config.routing.in_rounds:
-        usable = let_chosen_teach(connection, key, run, usable)
-    return decided, usable
+    return decided, _old_enough(decided, everything)
 
 
 def _take_stock(
@@ -273,7 +275,7 @@ def _take_stock(
     if not routing.in_rounds:
         return _judge_stopping(question, evidence, model, BLOCK), None
     stopping = _judge_stopping(question, evidence, model, max(1, routing.review_budget // routing.rounds))
-    accuracy = measure_accuracy(evidence, model, partial(_fit_early, question, evidence))
+    accuracy = measure_accuracy(evidence, partial(_fit_early, question, evidence))
     return replace(stopping, why=f"{accuracy}; {stopping.why}"), accuracy
 
 
@@ -299,28 +301,39 @@ class _Studied:
     """What a version is made of.
 
     Attributes:
-        evidence: decisions and votes, with those of the new classifier and without those of refused voters.
+        evidence: decisions and votes, with those of the new classifier.
         heard: the classifier; None where none is configured.
-        refused: voters that are no better than chance.
-        told: what decisions show of the voters, in words.
+        drawn: what decisions on items that were drawn at random show of the voters.
     """
 
     evidence: Evidence
     heard: Heard | None
-    refused: frozenset[str]
-    told: str
+    drawn: Drawn
 
-    def fit(self, config: Config, question: Question) -> ConsensusModel:
-        """The version's model."""
-        model = refuse(_fit(question, self.evidence, self.evidence.fit_on, config.tiers), self.refused)
+    @property
+    def refused(self) -> frozenset[str]:
+        """Voters that are no better than chance."""
+        return self.drawn.refused
+
+    @property
+    def told(self) -> str:
+        """What decisions show of the voters, in words."""
+        return self.drawn.tell()
+
+    def fit(
+        self, config: Config, question: Question, keeps: Callable[[str], bool] = lambda group: True
+    ) -> ConsensusModel:
+        """The version's model, or what it would be from the decisions on groups that are kept."""
+        fit_on = [d for d in self.evidence.usable if keeps(d.group)]
+        refused = self.drawn.among({d.item_id for d in fit_on}).refused
+        model = refuse(_fit(question, self.evidence.without(refused), fit_on, config.tiers), refused)
         return model if self.heard is None else replace(model, classifier=self.heard.payload)
 
     def hear(self, connection: Connection, sample: Sample) -> Sample:
         """The sample with the votes that the version goes by."""
-        evidence = sample.evidence
-        if self.heard is not None:
-            evidence = self.heard.vote_in(connection, evidence, sample.decisions)
-        return replace(sample, evidence=evidence.without(self.refused))
+        if self.heard is None:
+            return sample
+        return replace(sample, evidence=self.heard.vote_in(connection, sample.evidence, sample.decisions))
 
 
 def _study(
@@ -337,26 +350,19 @@ def _study(
     evidence = gather(connection, run, scope_runs, usable, rated, reviewers, question, config.consensus)
     heard = hear_classifier(connection, config, question, evidence) if config.classifier.enabled else None
     evidence = heard.vote_in(connection, evidence) if heard is not None else evidence
-    # Of the seen half alone: what is refused is fitted, and the held-out half tests it.
-    drawn = drawn_at_random(connection, evidence.fit_on, evidence.votes, question)
-    refused = frozenset(one.voter for one in drawn.admit() if one.standing == "refused")
-    return _Studied(evidence.without(refused), heard, refused, drawn.tell())
+    return _Studied(evidence, heard, drawn_at_random(connection, evidence.usable, evidence.votes, question))
 
 
-def _nothing_new(
-    decided: Sequence[DecidedItem], usable: Sequence[DecidedItem], fitted: Sequence[DecidedItem]
-) -> str:
+def _nothing_new(decided: Sequence[DecidedItem], usable: Sequence[DecidedItem]) -> str:
     if not decided:
         return "nothing new: no decision counts yet"
     if not usable:
         missing = f"none is old enough: the newest {OLD_ENOUGH} may still be taken back"
-    elif not fitted:
-        missing = "none is in the half that teaches"
     else:
         missing = f"the newest version learned from all {len(usable)} already"
     return (
-        f"nothing new: {missing}; counted decisions: {len(decided)}, of which {len(fitted)} teach, "
-        f"{len(usable) - len(fitted)} only test and {len(decided) - len(usable)} are too fresh"
+        f"nothing new: {missing}; counted decisions: {len(decided)}, of which {len(decided) - len(usable)} are too "
+        "fresh"
     )
 
 
@@ -426,7 +432,7 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
 
     from solon.consensus.stop import judge_stopping
 
-    fit_on = evidence.fit_on
+    fit_on = evidence.seen
     test = [d for d in evidence.usable if d.held_out and d.actor != VOTES and not d.suggested]
     curve: list[tuple[int, float]] = []
     sizes = sorted({round(len(fit_on) * part / 8) for part in (1, 2, 3, 4, 6, 8)} - {0})
@@ -445,102 +451,6 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
     return judge_stopping(
         np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve, block=block
     )
-
-
-def _certify(
-    connection: Connection,
-    config: Config,
-    run: RunRow,
-    version_id: str,
-    model: ConsensusModel,
-    sample: Sample,
-    presumed: str | None,
-) -> dict[str, Any] | None:
-    """One look at the held-out random decisions, or none where too few of them are answered yet."""
-    from solon.consensus.certify import delta_of_look
-
-    seeds = run.seeds_fingerprint
-    before = [row for row in certificates.looks(connection, run.scope) if row.covers.get("source") == seeds]
-    own = [row for row in before if row.covers.get("run", run.id) == run.id]
-    n, answered = len(sample.decisions), len(sample.decisions) - sample.passed_over
-    if not n or (own and answered < _next_look(own[-1])):
-        return None
-    routing = config.routing
-    tested = sum(row.spent_delta > 0 for row in before)
-    spent = delta_of_look(routing.delta, tested + 1)
-    if sample.passed_over > routing.alpha * n:
-        result = _too_many_gaps(routing.alpha, n, sample.passed_over)
-    else:
-        result = certify_sample(
-            model, config, sample.decisions, sample.outcomes, sample.evidence, spent, presumed
-        )
-    if not result["tests"]:
-        spent = 0.0  # nothing was asked of the decisions
-    elif sample.passed_over:
-        result["why"] += f"; {sample.passed_over} of the {n} were passed over and count as disagreement"
-    target = read_target(routing.target)
-    outcome = {
-        **result,
-        "delta": routing.delta,
-        "target": target.name,
-        "look": len(before) + 1,
-        "passed_over": sample.passed_over,
-        "inclusion": sorted({round(d.inclusion or 1.0, 6) for d in sample.decisions}),
-        "ceiling": _ceiling(sample.evidence, target, routing.alpha),
-    }
-    certificate_id = certificates.add_certificate(
-        connection,
-        scope=run.scope,
-        source=seeds,
-        granted=outcome["threshold"] is not None,
-        spent_delta=spent,
-        consensus_id=version_id,
-        outcome=outcome,
-        covers={
-            "recipe": run.recipe,
-            "seeds": run.seeds_name,
-            "target": target.name,
-            "run": run.id,
-            "made": certificates.wanted_by(connection, run).made,
-        },
-    )
-    status = "granted" if outcome["threshold"] is not None else "refused"
-    return {"id": certificate_id, "status": status, **outcome}
-
-
-def _too_many_gaps(alpha: float, n: int, passed_over: int) -> dict[str, Any]:
-    """No look: questions that nobody answers would fail it, whatever the answers are. That there are some follows from
-    who answers what, not from agreement, so that waiting for them costs nothing."""
-    from solon.consensus.certify import Certificate
-
-    why = (
-        f"{passed_over} of the first {n} questions of the sample were passed over (skipped, declined, in nobody's "
-        "field, taken back, carried over, or answered without a token) and would count as disagreement; no look is "
-        "taken before they are answered"
-    )
-    return Certificate(alpha, 0.0, None, 0.0, 0, 0.0, 0.0, n, 0, why).to_json()
-
-
-def _next_look(last: CertificateRow) -> float:
-    """How many answers the sample must have for the next look; one that tested nothing is repeated with any more."""
-    answered = float(last.figures.get("sample", 0)) - float(last.figures.get("passed_over", 0))
-    return 1.5 * answered if last.spent_delta > 0 else answered + 1
-
-
-def _ceiling(evidence: Evidence, target: Target, alpha: float) -> dict[str, Any]:
-    """How often experts agree with each other, and with the target at best."""
-    from solon.consensus.ceiling import measure_ceiling
-
-    ceiling = measure_ceiling([list(by_person.values()) for by_person in evidence.answers.values()])
-    low, high = (target.best_possible(right) for right in ceiling.single_interval)
-    return {
-        "experts_agree": ceiling.agreement,
-        "interval": list(ceiling.interval),
-        "items": ceiling.items,
-        "best_possible": None if ceiling.single is None else target.best_possible(ceiling.single),
-        "best_possible_interval": [low, high],
-        "reaches": high >= 1.0 - alpha,
-    }
 
 
 def _adopt(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from solon.consensus.admission import WANTED, Admission, admit, sides_of
@@ -40,9 +40,19 @@ class Drawn:
     truth: dict[str, str]
     scores: dict[str, dict[str, float]] | None
 
+    def among(self, items: Collection[str]) -> Drawn:
+        """The same of these items alone."""
+        truth = {item: said for item, said in self.truth.items() if item in items}
+        return replace(self, truth=truth, votes={item: self.votes[item] for item in truth})
+
     def admit(self, wanted: float = WANTED) -> list[Admission]:
         """What experts' decisions say of every voter. `wanted`: lower bounds of its rates from which it is admitted."""
         return admit(self.votes, self.truth, self.outcomes, scores=self.scores, wanted=wanted)
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """Voters that are no better than chance."""
+        return frozenset(one.voter for one in self.admit() if one.standing == "refused")
 
     def tell(self) -> str:
         """The same in one line: who leans, those who lean most first, and whose scores rank. Empty of pairs, whose two

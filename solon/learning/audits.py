@@ -48,7 +48,7 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
         with store.transaction() as connection:
             in_force = certificates.certificate_of(connection, run)
             if in_force is not None:
-                certificates.suspend(connection, in_force.id)
+                certificates.suspend(connection, in_force.id, why=report.why)
     return report
 
 

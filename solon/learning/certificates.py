@@ -1,31 +1,102 @@
-"""One look at the held-out random decisions: how sure the panel, or each tier of a cascade, must be to be accepted."""
+"""One look at random decisions: how sure the panel, or each tier of a cascade, must be to be accepted.
+
+Every decision certifies. The score of an item comes from a fit that its fold had no part in (`consensus.crossfit`), on
+a scale that all fits share: the place of its confidence among those of the pool.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from solon.consensus.panel import judge_item
+from solon.consensus.panel import Vote, judge_item
 from solon.consensus.tiers import tier_reached, up_to
-from solon.consensus.traits import UNKNOWN
+from solon.consensus.traits import UNKNOWN, Traits
 from solon.graphs.routing import bears_out
-from solon.learning.evidence import Evidence
+from solon.store.database.ids import keyed_hash
 
 if TYPE_CHECKING:
     from solon.config import Config
+    from solon.consensus.ballots import Floats
     from solon.consensus.cascade import Tier
     from solon.consensus.certify import Certificate
     from solon.consensus.model import ConsensusModel
-    from solon.store.learning.evidence import DecidedItem
+    from solon.consensus.panel import Consensus
+    from solon.learning.sample import Sample
+    from solon.questions import Question
+
+POOL = 2000
+"""Items of the pool at most: a place is known to half a thousandth, and each is judged by six fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is known of an item when it is judged again.
+
+    Attributes:
+        item_id: the item.
+        votes: of the panel.
+        against: what critics hold against each outcome.
+        traits: what else is known of it.
+        pilot: every tier was asked.
+    """
+
+    item_id: str
+    votes: Sequence[Vote]
+    against: Mapping[str, float]
+    traits: Traits = UNKNOWN
+    pilot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crossfit:
+    """A version with the fits that left out a fold each.
+
+    Attributes:
+        model: fitted on all decisions; the one that is put in force.
+        folds: by fold, fitted on the decisions of the others.
+        key: of the store; draws the folds.
+    """
+
+    model: ConsensusModel
+    folds: tuple[ConsensusModel, ...]
+    key: str
+
+    @classmethod
+    def of(
+        cls, model: ConsensusModel, key: str, refit: Callable[[Callable[[str], bool]], ConsensusModel] | None
+    ) -> Crossfit:
+        """The fits of a version.
+
+        Args:
+            refit: the version's fit on the decisions whose group is kept; None where nothing is to be certified.
+        """
+        from solon.consensus.crossfit import FOLDS
+
+        if refit is None:
+            return cls(model, (), key)
+        folds = (refit(lambda group, fold=fold: fold_of(key, group) != fold) for fold in range(FOLDS))  # type: ignore[misc]
+        return cls(model, tuple(folds), key)
+
+    def leaving_out(self, group: str) -> int:
+        """The fold of a group."""
+        return fold_of(self.key, group) % len(self.folds)
+
+
+def fold_of(key: str, group: str) -> int:
+    """The fold that decisions on a seed's group are in, which the key of the store draws."""
+    from solon.consensus.crossfit import FOLDS
+
+    return int(keyed_hash(key, "fold", group)[:8], 16) % FOLDS
 
 
 def certify_sample(
-    model: ConsensusModel,
+    fits: Crossfit,
     config: Config,
-    sample: Sequence[DecidedItem],
-    outcomes: Mapping[str, str],
-    evidence: Evidence,
-    delta: float,
+    sample: Sample,
+    pool: Sequence[Judged],
+    question: Question,
     presumed: str | None = None,
 ) -> dict[str, Any]:
     """What one look at the sample shows, as plain values.
@@ -34,10 +105,7 @@ def certify_sample(
     of the last tier that may accept at all, and the counts are of all tiers together.
 
     Args:
-        sample: the held-out decisions that were drawn at random.
-        outcomes: decision -> what the promise's target says of its question.
-        evidence: the verdicts on them.
-        delta: probability of error that this look may spend.
+        pool: items of the run, among which places are taken; the sample joins them.
         presumed: the outcome that the making of the candidates speaks for, None for none: the panel alone accepts no
             other.
     """
@@ -46,68 +114,148 @@ def certify_sample(
     from solon.consensus.cascade import certify_cascade, run_cascade
     from solon.consensus.certify import certify_weighted
 
-    alpha = config.routing.alpha
-    inclusion = np.array([d.inclusion or 1.0 for d in sample])
-    tiers = [
-        _tier(model, config.tiers, tier, sample, outcomes, evidence, presumed)
-        for tier in range(max(config.tiers) + 1)
-    ]
+    alpha, delta = config.routing.alpha, sample.look.delta
+    inclusion = np.array([d.inclusion or 1.0 for d in sample.decisions])
+    looking = _Looking(fits, config.tiers, sample, _with_sample(sample, pool), question, presumed)
+    scored = [looking.tier(tier) for tier in range(max(config.tiers) + 1)]
+    tiers = [tier for tier, _ in scored]
     if len(tiers) == 1:
-        promised = tiers[0].promised
-        one = certify_weighted(
-            tiers[0].score[promised], tiers[0].agreed[promised], inclusion[promised], alpha=alpha, delta=delta
-        ).to_json()
-        return {**one, "sample": len(sample)}
+        own = tiers[0]
+        promised = np.ones(len(own.score), dtype=np.bool_) if own.promised is None else own.promised
+        certificate = certify_weighted(
+            own.score[promised],
+            own.agreed[promised],
+            inclusion[promised],
+            alpha=alpha,
+            delta=delta,
+            cuts=own.cuts,
+        )
+        one = _at_confidence(certificate, scored[0][1])
+        relied = looking.relied_on(own, certificate.threshold, np.ones(len(own.score), dtype=np.bool_))
+        counted = {"tested": int(promised.sum()), "agreed_in_all": float(own.agreed[promised].sum())}
+        return {**one, **counted, "sample": len(sample.decisions), "relied_on": [relied]}
     certificates = certify_cascade(tiers, alpha=alpha, delta=delta, inclusion=inclusion)
-    accepted = run_cascade(tiers, [each.threshold for each in certificates]).accepted_by >= 0
-    return {**_together(certificates), "sample": len(sample), "coverage": float(accepted.mean())}
+    accepted = run_cascade(tiers, [each.threshold for each in certificates]).accepted_by
+    found = [
+        _at_confidence(certificate, confidences)
+        for certificate, (_, confidences) in zip(certificates, scored, strict=True)
+    ]
+    relied_on = [
+        looking.relied_on(tier, each.threshold, accepted == place)
+        for place, (tier, each) in enumerate(zip(tiers, certificates, strict=True))
+    ]
+    return {
+        **_together(found),
+        "sample": len(sample.decisions),
+        "coverage": float((accepted >= 0).mean()),
+        "relied_on": relied_on,
+    }
 
 
-def _tier(
-    model: ConsensusModel,
-    seats: Sequence[int],
-    tier: int,
-    sample: Sequence[DecidedItem],
-    outcomes: Mapping[str, str],
-    evidence: Evidence,
-    presumed: str | None,
-) -> Tier:
-    """Score and agreement of one tier on every item of the sample; no number where it was not asked.
-
-    The promise is about records. A single answer that the panel would reject becomes none, nor does a pair in which it
-    finds other than was presumed: panel and experts who agree on such say nothing of what is accepted.
-    """
-    import numpy as np
-
-    from solon.consensus.cascade import Tier
-
-    score, agreed = np.full(len(sample), np.nan), np.zeros(len(sample))
-    promised = np.ones(len(sample), dtype=np.bool_)
-    for place, decided in enumerate(sample):
-        votes = evidence.votes[decided.item_id]
-        if tier_reached(votes, seats) < tier:
-            continue
-        against = evidence.against[decided.item_id]
-        traits = evidence.traits.get(decided.item_id, UNKNOWN)
-        consensus = judge_item(model.at(tier), up_to(votes, tier, seats), against=against, traits=traits)
-        score[place] = consensus.confidence
-        agreed[place] = float(consensus.best == outcomes[decided.decision_id])
-        promised[place] = decided.question.gives_record(consensus.best) and bears_out(consensus, presumed)
-    return Tier(f"tier {tier}", score, agreed, promised=promised)
+def _with_sample(sample: Sample, pool: Sequence[Judged]) -> list[Judged]:
+    """The pool with the sample, as many as are judged again at most: those of the smallest ids, which are hashes."""
+    evidence = sample.evidence
+    own = {
+        d.item_id: Judged(
+            d.item_id,
+            evidence.votes[d.item_id],
+            evidence.against[d.item_id],
+            evidence.traits.get(d.item_id, UNKNOWN),
+            pilot=True,
+        )
+        for d in sample.decisions
+    }
+    others = sorted((one for one in pool if one.item_id not in own), key=lambda one: one.item_id)
+    return [*own.values(), *others[: max(0, POOL - len(own))]]
 
 
-def _together(found: Sequence[Certificate]) -> dict[str, Any]:
-    granted = [each for each in found if each.threshold is not None]
-    reasons = "; ".join(f"tier {tier}: {each.why}" for tier, each in enumerate(found))
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """A look at a sample; attributes as the arguments of `certify_sample`."""
+
+    fits: Crossfit
+    seats: Sequence[int]
+    sample: Sample
+    pool: Sequence[Judged]
+    question: Question
+    presumed: str | None
+
+    def tier(self, tier: int) -> tuple[Tier, Floats]:
+        """Score and agreement of one tier on every item of the sample, and the confidences of the version in the pool.
+
+        The promise is about records. A single answer that the panel would reject becomes none, nor does a pair in which
+        it finds other than was presumed: panel and experts who agree on such say nothing of what is accepted.
+        """
+        import numpy as np
+
+        from solon.consensus.cascade import Tier
+        from solon.consensus.crossfit import cuts_in, place_in
+
+        decisions = self.sample.decisions
+        n = len(decisions)
+        score, agreed, promised = np.full(n, np.nan), np.zeros(n), np.ones(n, dtype=np.bool_)
+        pools = [self._confidences(model, tier) for model in self.fits.folds]
+        for place, decided in enumerate(decisions):
+            if tier_reached(self.sample.evidence.votes[decided.item_id], self.seats) < tier:
+                continue
+            fold = self.fits.leaving_out(decided.group)
+            consensus = self._judge(self.fits.folds[fold], self.pool[place], tier)
+            luck = int(keyed_hash(self.fits.key, "luck", decided.item_id)[:8], 16) / 0xFFFFFFFF
+            sure, drawn = np.array([consensus.confidence]), np.array([luck])
+            score[place] = place_in(pools[fold], sure, drawn)[0]
+            agreed[place] = float(consensus.best == self.sample.outcomes[decided.decision_id])
+            promised[place] = self._promises(consensus)
+        confidences = self._confidences(self.fits.model, tier)
+        return Tier(f"tier {tier}", score, agreed, promised=promised, cuts=cuts_in(confidences)), confidences
+
+    def _confidences(self, model: ConsensusModel, tier: int) -> Floats:
+        """Of items of the pool that would become records; of a later tier of the pilot alone, where all were asked."""
+        import numpy as np
+
+        asked = [
+            one
+            for one in self.pool
+            if tier_reached(one.votes, self.seats) >= tier and (one.pilot or not tier)
+        ]
+        found = [self._judge(model, one, tier) for one in asked]
+        return np.array([consensus.confidence for consensus in found if self._promises(consensus)])
+
+    def _judge(self, model: ConsensusModel, one: Judged, tier: int) -> Consensus:
+        votes = up_to(one.votes, tier, self.seats)
+        return judge_item(model.at(tier), votes, against=one.against, traits=one.traits)
+
+    def _promises(self, consensus: Consensus) -> bool:
+        return self.question.gives_record(consensus.best) and bears_out(consensus, self.presumed)
+
+    def relied_on(self, tier: Tier, cut: float | None, accepted: Any) -> list[str]:
+        """The decisions that a certificate counts as agreement."""
+        if cut is None or tier.promised is None:
+            return []
+        counted = (tier.score >= cut) & tier.promised & accepted & (tier.agreed > 0)
+        return [d.decision_id for d, one in zip(self.sample.decisions, counted, strict=True) if one]
+
+
+def _at_confidence(certificate: Certificate, confidences: Floats) -> dict[str, Any]:
+    """A certificate with its place as the confidence of the version in force."""
+    from solon.consensus.crossfit import threshold_at
+
+    place = certificate.threshold
+    threshold = None if place is None else threshold_at(confidences, place)
+    return {**replace(certificate, threshold=threshold).to_json(), "place": place}
+
+
+def _together(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    granted = [each for each in found if each["threshold"] is not None]
+    reasons = "; ".join(f"tier {tier}: {each['why']}" for tier, each in enumerate(found))
     last = granted[-1] if granted else found[-1]
     return {
-        **last.to_json(),
-        "n": sum(each.n for each in granted),
-        "agreed": sum(each.agreed for each in granted),
-        "bound": min((each.bound for each in granted), default=0.0),
-        "tests": sum(each.tests for each in found),
+        **last,
+        "n": sum(each["n"] for each in granted),
+        "agreed": sum(each["agreed"] for each in granted),
+        "bound": min((each["bound"] for each in granted), default=0.0),
+        "tests": sum(each["tests"] for each in found),
         "why": reasons,
-        "tiers": [each.to_json() for each in found],
+        "tiers": list(found),
     }
 
 

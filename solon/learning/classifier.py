@@ -2,7 +2,7 @@
 have spoken of each item.
 
 What it says of a text that it was trained on is what it says where the texts of that group were left out, so that
-neither its weight nor its calibration is learned from what it knew already. Of the half that certifies it sees nothing.
+neither its weight nor its calibration is learned from what it knew already, and nothing is certified by it.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def hear_classifier(connection: Connection, config: Config, question: Question, 
     from solon.consensus.classifier import train
     from solon.consensus.learn import targets
 
-    chosen = [d for d in evidence.fit_on if question.is_outcome(d.outcome)]
+    chosen = [d for d in evidence.usable if question.is_outcome(d.outcome)]
     texts = texts_shown(connection, {d.item_id: d.shown[0] for d in chosen})
     chosen = [d for d in chosen if d.item_id in texts]
     found = train(

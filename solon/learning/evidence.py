@@ -68,8 +68,9 @@ class Evidence:
     rubric: dict[str, float] = field(default_factory=dict)
 
     @property
-    def fit_on(self) -> list[DecidedItem]:
-        """The usable decisions of the seen half, on which weights and calibration are fitted."""
+    def seen(self) -> list[DecidedItem]:
+        """The usable decisions of the half that teaches amendments; the learning curve is drawn on it, and tested on
+        the other."""
         return [d for d in self.usable if not d.held_out]
 
     def without(self, refused: frozenset[str]) -> Evidence:
@@ -226,11 +227,11 @@ def gather(
     )
 
 
-def know_judged(connection: Connection, evidence: Evidence, model: ConsensusModel) -> Evidence:
-    """The evidence with what a model goes by of the judged items besides their votes. There may be many, so their texts
-    are read only where the model goes by texts."""
-    parts = (model, *model.tiers)
-    segment = model.segment if any(part.segments for part in parts) else ""
+def know_judged(connection: Connection, evidence: Evidence, models: Sequence[ConsensusModel]) -> Evidence:
+    """The evidence with what models go by of the judged items besides their votes. There may be many, so their texts
+    are read only where a model goes by texts."""
+    parts = [part for model in models for part in (model, *model.tiers)]
+    segment = next((part.segment for part in parts if part.segments), "")
     texts = any(part.texts for part in parts)
     known = traits_of(connection, evidence.judged, segment=segment, texts=texts)
     return replace(

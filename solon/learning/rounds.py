@@ -4,8 +4,8 @@ learned, so that the next round is chosen by it. Chosen decisions teach; only wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from solon.consensus.traits import UNKNOWN
@@ -13,7 +13,6 @@ from solon.learning.evidence import Evidence, is_drawn_at_random
 from solon.store.learning.adoption import send_again
 from solon.store.learning.evidence import DecidedItem, held_items
 from solon.store.reviewing.budget import open_reviews, spent_budget
-from solon.store.reviewing.drawn_questions import drawn_questions, group_sizes
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs import certificates
 
@@ -71,28 +70,23 @@ class Accuracy:
         return f"right on {self.right} of {self.n} drawn at random ({rate})"
 
 
-def measure_accuracy(
-    evidence: Evidence, model: ConsensusModel, refit: Callable[[list[DecidedItem]], ConsensusModel]
-) -> Accuracy:
-    """How good the panel is by now on items like those drawn at random: those of the half that tests as they are, the
-    others where their fifth was left out of the fit, which is a little too careful.
+def measure_accuracy(evidence: Evidence, refit: Callable[[list[DecidedItem]], ConsensusModel]) -> Accuracy:
+    """How good the panel is by now on items like those drawn at random, each where its fifth was left out of the fit,
+    which is a little too careful.
 
     Args:
-        model: the version.
-        refit: the same from fewer decisions.
+        refit: the version from fewer decisions.
     """
     from solon.consensus.binomial import clopper_pearson
     from solon.consensus.panel import judge_item
 
     drawn = [d for d in evidence.usable if is_drawn_at_random(d) and d.actor != VOTES]
-    parts: dict[int, list[DecidedItem]] = {}
-    place = {group: turn for turn, group in enumerate(sorted({d.group for d in drawn if not d.held_out}))}
-    for decided in drawn:
-        parts.setdefault(-1 if decided.held_out else place[decided.group] % FOLDS, []).append(decided)
+    place = {group: turn for turn, group in enumerate(sorted({d.group for d in drawn}))}
     right = 0
-    for number, part in parts.items():
+    for fold in range(min(FOLDS, len(place))):
+        part = [d for d in drawn if place[d.group] % FOLDS == fold]
         groups = {d.group for d in part}
-        fitted = model if number < 0 else refit([d for d in evidence.fit_on if d.group not in groups])
+        fitted = refit([d for d in evidence.usable if d.group not in groups])
         for d in part:
             seen = judge_item(
                 fitted, evidence.votes[d.item_id], traits=evidence.traits.get(d.item_id, UNKNOWN)
@@ -120,25 +114,3 @@ def judge_held_again(store: Store, run: RunRow) -> int:
             for item in held[start : start + AT_ONCE]:
                 sent += send_again(connection, item, pins, why="judged again before the next round")
     return sent
-
-
-def let_chosen_teach(
-    connection: Connection, key: str, run: RunRow, usable: Sequence[DecidedItem]
-) -> list[DecidedItem]:
-    """The decisions, where those of the run that a round chose teach, whichever half their seed is in.
-
-    They can certify nothing, since they were chosen by what was decided before. One whose item was drawn too, or whose
-    group has other items, stays where it is: what tests must never have been seen.
-    """
-    drawn = {question.item_id for question in drawn_questions(connection, key, run.id)}
-    several = group_sizes(connection, run.id)
-
-    def chosen(one: DecidedItem) -> bool:
-        return (
-            (one.run_id, one.rule, one.kind) == (run.id, "budget", "interrupt")
-            and not is_drawn_at_random(one)
-            and one.item_id not in drawn
-            and one.group not in several
-        )
-
-    return [replace(one, held_out=False) if one.held_out and chosen(one) else one for one in usable]

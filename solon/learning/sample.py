@@ -1,10 +1,10 @@
-"""The sample that a certificate is tested on: random questions in the order they are asked in, none left out.
+"""The sample that a certificate is tested on: random questions in the order of the draw, none left out, looked at when
+a planned number of them is answered.
 
 Who answers may choose what to answer: skip what is hard, know one field only, take an answer back once the
 panel's is known. So what is missing is not missing at random, and the questions that were answered agree with
 the panel more often than all would. Therefore a question that was passed over, since others drawn after it
-are answered, counts as disagreement until it is answered too. Questions after the last answered one were not
-reached, which says nothing of them.
+are answered, counts as disagreement until it is answered too.
 """
 
 from __future__ import annotations
@@ -13,18 +13,25 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from solon.consensus.looks import Look, part_of, plan_look
 from solon.consensus.target import NOBODYS
 from solon.learning.evidence import Evidence, outcomes_for, traits_of
 from solon.store.learning import evidence as learning
 from solon.store.learning.evidence import DecidedItem
 from solon.store.reviewing.drawn_questions import DrawnQuestion, drawn_questions
 from solon.store.reviewing.review_rows import VOTES
+from solon.store.runs.interactive import is_interactive
+from solon.store.runs.pilot import count_items, drawn_at_first, pilot_in_order
 from solon.store.runs.verdicts import against_on, votes_on
 
 if TYPE_CHECKING:
+    from solon.config.sections import RoutingConfig
     from solon.consensus.target import Target
     from solon.store.database.engine import Connection
     from solon.store.runs.run_row import RunRow
+
+UNDER_WAY = ("queued", "running")
+"""States of items that may yet put a question to people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,50 +43,72 @@ class Sample:
         outcomes: decision -> what the target says of it.
         passed_over: how many of them have no answer.
         evidence: with the verdicts on those too.
+        look: the planned look that it is for.
+        missing: questions that must be answered before that look; 0 where it may be taken.
     """
 
     decisions: list[DecidedItem]
     outcomes: dict[str, str]
     passed_over: int
     evidence: Evidence
+    look: Look
+    missing: int = 0
+
+    @property
+    def answered(self) -> int:
+        """How many of them have an answer."""
+        return len(self.decisions) - self.passed_over
 
 
 def draw_sample(
     connection: Connection,
-    key: str,
     run: RunRow,
     evidence: Evidence,
     target: Target,
+    routing: RoutingConfig,
+    *,
+    delta: float,
+    looked: int,
+    idle: int = 0,
     fresh: Collection[str] = (),
 ) -> Sample:
-    """The held-out decisions of proven people on questions that were drawn at random, each with its
-    probability.
+    """The decisions of proven people on questions that were drawn at random, each with its probability, cut to the size
+    of the next planned look.
 
     Of the items of one group the first that was drawn stands for all, since they are not independent; its
     probability is that of the group shared among its items. What a budget chose for certain joins only once
     all of it is answered: answered in the order of its value, a part of it would be no sample of anything.
 
     Args:
-        key: of the store; draws the halves.
+        delta: probability of error that all looks together may spend.
+        looked: how many planned looks are over.
+        idle: how many of them tested nothing.
         fresh: items whose newest decision is not learned from yet.
     """
-    own = [
-        d
-        for d in evidence.usable
-        if d.held_out and d.run_id == run.id and d.actor != VOTES and not d.suggested
-    ]
+    own = [d for d in evidence.usable if d.run_id == run.id and d.actor != VOTES and not d.suggested]
     outcomes = outcomes_for(target, own, evidence)
     answered = {d.item_id: d for d in own if d.decision_id in outcomes}
-    questions = _reached(
-        [q for q in drawn_questions(connection, key, run.id) if q.held_out and q.item_id not in fresh],
-        answered,
-    )
-    chosen = [_decided(question, run.id, answered) for question in _one_of_each_group(questions)]
-    missing = [d for d in chosen if d.decision_id not in outcomes]
+    questions = [q for q in drawn_questions(connection, run.id) if q.asked >= target.experts]
+    if routing.policy == "budget":  # its size follows from the budget, and all that it drew is there at once
+        look, to_come = Look(looked, len(questions), part_of(looked - idle) * delta), 0
+    else:
+        look = plan_look(drawn_at_first(connection, run.id, routing), looked, delta, idle=idle)
+        pilot = pilot_in_order(connection, run.id)[: look.size]
+        within = {item for item, _ in pilot}
+        questions = [q for q in questions if q.item_id in within]
+        most = look.size if is_interactive(run) else min(look.size, count_items(connection, run.id))
+        to_come = most - len(pilot) + sum(state in UNDER_WAY for _, state in pilot)
+    reached = _reached(questions, answered)
+    waiting = {q.item_id for q in questions[len(reached) :]} | {
+        q.item_id for q in questions if q.item_id in fresh
+    }
+    chosen = [_decided(question, run.id, answered) for question in _one_of_each_group(reached)]
+    passed_over = [d for d in chosen if d.decision_id not in outcomes]
     if not learning.random_part_waits(connection, run.id):
         chosen += [d for d in answered.values() if d.inclusion == 1.0]
     outcomes = {d.decision_id: outcomes.get(d.decision_id, NOBODYS) for d in chosen}
-    return Sample(chosen, outcomes, len(missing), _with_votes(connection, evidence, missing))
+    with_votes = _with_votes(connection, evidence, passed_over)
+    return Sample(chosen, outcomes, len(passed_over), with_votes, look, to_come + len(waiting))
 
 
 def _reached(questions: Sequence[DrawnQuestion], answered: Collection[str]) -> list[DrawnQuestion]:
@@ -112,11 +141,12 @@ def _decided(question: DrawnQuestion, run_id: str, answered: Mapping[str, Decide
         candidate_id=None,
         actor="",
         decided_at=0.0,
-        held_out=True,
+        held_out=False,
         pilot=question.pilot,
         kind="interrupt",
         run_id=run_id,
         inclusion=chance,
+        group=question.group,
     )
 
 

@@ -4,6 +4,7 @@ but the migration or the repair that is asked for."""
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import shutil
 import sys
@@ -81,6 +82,7 @@ def examine(
         *_guarded("packages", check_packages),
         *_guarded("configuration", lambda: check_law(config)),
         *_guarded("panel", lambda: check_panel(config)),
+        *_guarded("pilot", lambda: check_pilot(config)),
         *check_functions(config, given),
         *_guarded("recipe", lambda: check_recipes(config)),
         *of_store,
@@ -185,6 +187,20 @@ def check_panel(config: Config) -> Iterator[Check]:
 
     for note in config.notes(configured_roles(Recipes(config), config)):
         yield Check("panel", "note", note, NAME_MODELS)
+
+
+def check_pilot(config: Config) -> Iterator[Check]:
+    """How likely does the pilot, where a run has enough items for it, lead to a certificate?"""
+    from solon.consensus.power import chance_of
+
+    routing = config.routing
+    if routing.draws_pilot:
+        chance = chance_of(routing.pilot_size, routing.alpha, routing.delta)
+        told = f"{chance}; it takes a run of {math.ceil(routing.pilot_size / routing.pilot_share)} items"
+        weak = chance.is_weak
+        yield Check(
+            "pilot", "note" if weak else "ok", told, "raise routing.pilot: `solon eval power`" if weak else ""
+        )
 
 
 def check_functions(config: Config, given: Mapping[str, Plugin] | None = None) -> Iterator[Check]:

@@ -629,6 +629,43 @@ class Project(Workspace):
         return run_sync(work)
 
     @staticmethod
+    def power(
+        *,
+        alpha: float = 0.1,
+        pilot: int | None = None,
+        delta: float = 0.1,
+        agreements: Sequence[float] = (1.0, 0.97, 0.95, 0.9),
+        auroc: float = 0.7,
+        panel: str | Path | None = None,
+        projects: int = 500,
+        seed: int = 0,
+        plots: str | Path | None = None,
+    ) -> dict[str, Any]:
+        """How likely a pilot leads to a certificate, what it covers, and how often it is false. Needs no store.
+
+        Args:
+            alpha: promise 1 - alpha agreement.
+            pilot: decisions; default: 12 / alpha.
+            delta: chance that a certificate is false.
+            agreements: rates at which experts agree with the panel.
+            auroc: how well its confidence ranks right before wrong, .5 to 1.
+            panel: a file of recorded verdicts with human answers, whose panel is replayed, too.
+            projects: how many are simulated.
+            seed: of every random draw.
+            plots: a folder for the chance by size of the pilot as PNG (needs matplotlib).
+
+        Raises:
+            ConfigError: a rate outside its range.
+            UsageError: the file is no recording, or matplotlib is missing.
+        """
+        from solon.eval.power import measure_power
+
+        return measure_power(
+            alpha, pilot or round(12 / alpha), delta, agreements, auroc=auroc, panel=panel, projects=projects,
+            seed=seed, plots=plots,
+        )  # fmt: skip
+
+    @staticmethod
     def replay(
         path: str | Path,
         *,
@@ -641,7 +678,7 @@ class Project(Workspace):
         policy: str = "never",
         seed: int = 0,
         seeds: int = 100,
-        splits: int = 200,
+        draws: int = 100,
         subset: str | None = None,
         graph: bool = True,
         plots: str | Path | None = None,
@@ -659,7 +696,7 @@ class Project(Workspace):
             policy: always, never, disagreement, threshold(T), pilot(N), certified(ALPHA, DELTA) or budget(F).
             seed: of every random draw.
             seeds: random draws of the known decisions.
-            splits: random splits of the certification.
+            draws: random pilots of the certification.
             subset: rows whose `subset` contains this.
             graph: pairs: run the items through the real graph too, in a scratch store, with the people answering.
             plots: a folder for plots as PNG (needs matplotlib).
@@ -682,7 +719,7 @@ class Project(Workspace):
             policy=policy,
             seed=seed,
             seeds=seeds,
-            splits=splits,
+            draws=draws,
             plots=plots,
             run_graph=run_graph if graph else None,
         )

@@ -388,8 +388,7 @@ def draw_sample(
         )
     pilot: set[str] = set()
     if routing.draws_pilot:
-        wanted = min(routing.pilot, max(1, int(len(every) * routing.pilot_share)))
-        limit = heapq.nsmallest(wanted, every)[-1]
+        limit = heapq.nsmallest(routing.pilot_of(len(every)), every)[-1]
         pilot_draws = [(_pilot_draw(root, row, 0), row.id) for row in rows]
         pilot = {name for drawn, name in pilot_draws if drawn <= limit}
     return Sample(rows, pilot, len(every) // expand, len(every), len(bad))

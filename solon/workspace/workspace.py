@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from solon.graphs.runner import Progress, Runner
     from solon.law.documents import Constitution, Rubric
     from solon.learning import LearningResult
+    from solon.learning.growing import PilotGrowth
     from solon.plugins import Plugin
     from solon.recipes.recipe import Recipe
     from solon.recipes.registry import Recipes
@@ -448,7 +449,7 @@ class Workspace:
         with self.store.transaction() as connection:
             runs.set_run(connection, run.id, status="running", bad_rows=len(bad))
             if self.config.routing.draws_pilot:
-                draw_pilot(connection, run.id, self.config.routing.pilot, self.config.routing.pilot_share)
+                draw_pilot(connection, run.id, self.config.routing)
 
     def bad_rows_file(self, run_id: str) -> Path:
         """Where the rows that could not be used are named."""
@@ -480,10 +481,13 @@ class Workspace:
 
     async def _drive(self, runner: Runner, on_runner: Callable[[Runner], None] | None) -> str | None:
         """Work, learn, and work on what that moved. Returns why it was stopped, None where it came to its end."""
+        from solon.learning.withdrawn import recheck
+
         self._runner = runner
         if on_runner is not None:
             on_runner(runner)
         try:
+            recheck(self.store, runner.run)
             runner.learned = self.close_round(runner.run, runner.config)
             await runner.work()
             if self._learn(runner.run, runner.config).moved_items:
@@ -583,6 +587,24 @@ class Workspace:
 
         with self.store.connect() as connection:
             return config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
+
+    def extend_pilot(self, run_id: str | None = None, more: int = 1) -> PilotGrowth:
+        """Draw further items of a run into its pilot, up to the next planned look; `resume` then asks about them.
+
+        Args:
+            more: at least so many.
+
+        Raises:
+            UsageError: the run has no pilot, no item that is not in it, or a certificate in force; or a process is at
+                work on it.
+        """
+        from solon.learning.growing import grow
+        from solon.store.runs import runs
+
+        with self.store.connect() as connection:
+            run = runs.find_run(connection, run_id)
+            config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
+        return grow(self.store, run, config.routing, more)
 
     def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> LearningResult:
         from solon.learning import learn

@@ -27,10 +27,11 @@ from solon.consensus.certify import (
     betting_p_value,
     certify,
     certify_weighted,
-    decisions_needed,
-    delta_of_look,
     least_sample,
+    plan_test,
 )
+from solon.consensus.looks import look_needed, part_of, plan_look
+from solon.consensus.power import chance_of, simulate, strictest
 from solon.consensus.stop import judge_stopping
 from solon.errors import ConfigError
 
@@ -85,10 +86,11 @@ def test_a_good_score_gets_coverage_and_a_bad_panel_is_refused_with_advice() -> 
     assert good.bound >= 0.9
     bad = certify(u, (rng.random(600) < 0.6).astype(float), alpha=0.1, delta=0.1)
     assert not bad.granted
-    assert "better panel" in bad.why
+    assert "are needed to promise 0.9" in bad.why
+    assert "of all 600" in bad.why
     few = certify(u[:20], np.ones(20), alpha=0.1, delta=0.1)
     assert not few.granted
-    assert "more random decisions" in few.why
+    assert "20 decisions are too few: even without a single disagreement it takes 22" in few.why
     assert not certify(u[:0], u[:0], alpha=0.1, delta=0.1).granted
     assert good.to_json()["threshold"] == good.threshold
 
@@ -103,7 +105,7 @@ def test_a_granted_set_passes_the_exact_test_and_ties_stay_together(n: int, seed
     if found.threshold is not None:
         inside = score >= found.threshold
         assert found.n == int(inside.sum())
-        assert tail_at_least(int(agreed[inside].sum()), found.n, 1 - alpha) <= 0.1
+        assert tail_at_least(int(agreed[inside].sum()), found.n, 1 - alpha) <= found.level <= 0.1
         order = np.random.default_rng(0).permutation(n)
         assert certify(score[order], agreed[order], alpha=alpha, delta=0.1) == found
 
@@ -142,9 +144,11 @@ def test_fixed_sequence_matches_mapie() -> None:
     if fst is None:
         pytest.skip("this mapie has no fixed-sequence testing under that name")
     rng = np.random.default_rng(4)
-    score = np.sort(rng.random(200))[::-1]
-    agreed = (rng.random(200) < 0.88 + 0.12 * score).astype(float)
-    sizes = [int(np.ceil(s * 200 - 1e-9)) for s in np.linspace(0.25, 1.0, 31)]
+    score = np.sort(rng.random(90))[::-1]
+    agreed = (rng.random(90) < 0.88 + 0.12 * score).astype(float)
+    plan = plan_test(90, 0.1, 0.1)
+    assert (plan.whole, plan.start) == (0.0, 52)
+    sizes = sorted({int(np.ceil(s * 90 - 1e-9)) for s in np.linspace(52 / 90, 1.0, 31)})
     p = np.array([tail_at_least(int(agreed[:m].sum()), m, 0.9) for m in sizes])
     rejected = fst(n_starts=1).run(p, 0.1)
     found = certify(score, agreed, alpha=0.1, delta=0.1)
@@ -178,27 +182,81 @@ def test_a_cascade_shares_delta_and_saves_cost() -> None:
         certify_cascade([], alpha=0.1, delta=0.1)
 
 
-def test_decisions_needed_is_about_right() -> None:
-    need = decisions_needed(0.97, 0.1, 0.1)
-    assert need is not None
-    assert 20 <= need <= 120
-    assert decisions_needed(0.9, 0.1, 0.1) is None
+def test_a_sample_is_tested_as_its_size_says() -> None:
+    """The least samples for 0 to 4 slips at .10 / .10 are 22, 38, 52, 65, 78; up to four are left where that is within
+    half of the sample, and all together are tested from 100 on."""
+    assert [plan_test(n, 0.1, 0.1).start for n in (21, 22, 38, 52, 99)] == [None, 22, 38, 52, 52]
+    large = plan_test(400, 0.1, 0.1)
+    assert (large.whole, large.sequence) == (pytest.approx(0.025), pytest.approx(0.075))
+    assert large.start == 83
+    assert large.passes_start == large.start - 4
+    least = least_sample(0.1, 0.1)
+    assert 0.9**least <= 0.1 < 0.9 ** (least - 1)
 
 
-# --- audits
+@pytest.mark.parametrize(("n", "rate"), [(60, 0.95), (120, 0.95), (200, 0.93)])
+def test_the_chance_of_a_certificate_is_as_simulated(n: int, rate: float) -> None:
+    """Among 400 projects whose confidence says nothing: exact within four standard errors."""
+    exact = plan_test(n, 0.1, 0.09).chance(rate)
+    rng = np.random.default_rng(11)
+    granted = sum(
+        certify(rng.random(n), (rng.random(n) < rate).astype(float), alpha=0.1, delta=0.09).granted
+        for _ in range(400)
+    )
+    assert abs(granted / 400 - exact) <= 4 * (exact * (1 - exact) / 400) ** 0.5
 
 
-def test_the_pilot_as_it_comes_leaves_enough_for_a_first_certificate() -> None:
-    """Each question is held out with even odds; 27 that agree are the least for 90%."""
-    routing = RoutingConfig()
-    least = least_sample(routing.alpha, delta_of_look(routing.delta, 1))
-    assert least == 27
-    assert tail_at_least(least, routing.pilot, 0.5) > 0.95
-    assert tail_at_least(least, routing.pilot - 10, 0.5) < 0.95  # and no smaller round number does
+# --- looks
 
 
 def test_all_looks_together_spend_no_more_than_delta() -> None:
-    assert 0.099 < sum(delta_of_look(0.1, look) for look in range(1, 1000)) < 0.1
+    assert 0.99 < sum(part_of(number) for number in range(30)) <= 1.0
+    assert [plan_look(120, number, 0.1).size for number in range(3)] == [120, 240, 480]
+    assert plan_look(6, 1, 0.1, idle=1).delta == plan_look(6, 0, 0.1).delta
+
+
+def test_who_always_agrees_gets_a_certificate_in_runs_of_any_size() -> None:
+    """With the defaults; `pilot_share` caps the pilot at a quarter of the run."""
+    routing = RoutingConfig()
+    assert [routing.pilot_of(items) for items in (100, 240, 480, 2000)] == [25, 60, 120, 120]
+    assert RoutingConfig(alpha=0.2).pilot_size == 60
+    for items in (100, 240, 480, 2000):
+        assert chance_of(routing.pilot_of(items), routing.alpha, routing.delta).perfect == 1.0
+    assert chance_of(120, 0.1, 0.1).likely >= 0.5
+    assert chance_of(200, 0.1, 0.1).likely >= 0.7
+
+
+@pytest.mark.parametrize("rate", [0.94, 0.95, 0.97])
+def test_the_number_that_a_refusal_names_would_do(rate: float) -> None:
+    needed = look_needed(120, plan_look(120, 0, 0.1), 0.1, 0.1, rate, rate, 100_000)
+    assert needed is not None
+    rng = np.random.default_rng(12)
+    n = needed.size
+    granted = sum(
+        certify(rng.random(n), (rng.random(n) < rate).astype(float), alpha=0.1, delta=needed.delta).granted
+        for _ in range(100)
+    )
+    assert granted >= 75
+    assert look_needed(120, plan_look(120, 0, 0.1), 0.1, 0.1, 0.9, 0.9, 100_000) is None
+    assert look_needed(120, plan_look(120, 0, 0.1), 0.1, 0.1, rate, rate, 200) is None
+
+
+def test_what_can_be_expected_of_so_many_answers() -> None:
+    assert strictest(5, 0.1) is None
+    sixty = strictest(60, 0.1)
+    assert sixty is not None
+    assert (sixty.alpha, sixty.pilot) == (0.1, 60)
+    many = strictest(600, 0.1)
+    assert many is not None
+    assert many.alpha < 0.1
+    found = simulate(60, 0.1, 0.1, agreement=0.85, projects=60)
+    assert found["false"] <= 0.15
+    assert found["granted"] < 0.5
+    with pytest.raises(ConfigError, match="auroc must lie between"):
+        simulate(60, 0.1, 0.1, agreement=0.9, auroc=0.3)
+
+
+# --- audits
 
 
 def test_the_alarm_is_rarely_false_however_often_one_looks() -> None:

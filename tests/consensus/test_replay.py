@@ -64,11 +64,11 @@ def test_calibration_and_certificates_keep_their_word() -> None:
     assert replay_trust.measure_calibration(ballots, gold)["ece"] < 0.06
     for score in ("learned", "margin"):
         found = replay_trust.measure_certification(
-            ballots, gold, alpha=0.1, delta=0.1, splits=20, score=score
+            ballots, gold, alpha=0.1, delta=0.1, pilot=60, draws=20, score=score
         )
         assert found["coverage"] > 0.4
         assert found["agreement"] >= 0.9
-        assert found["shortfalls_beyond_chance"] <= 0.15
+        assert found["false"] <= 0.15
 
 
 def test_a_weak_reviewer_never_costs_much_and_a_good_one_helps() -> None:

@@ -14,8 +14,8 @@ import typer
 from pages import REMARKS, Walk, fits, read_blocks
 
 from solon.cli.app import app
-from solon.consensus.binomial import lower_bound, tail_at_least
-from solon.consensus.certify import delta_of_look
+from solon.consensus.binomial import lower_bound
+from solon.consensus.looks import plan_look
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
@@ -113,22 +113,23 @@ def test_the_least_sample_that_leads_are_told_is_the_one_that_is_asked_for() -> 
     rows = re.findall(
         r"^\| on all.* \| (\d+) \| (\d+) \|$", (ROOT / "docs/leads.md").read_text(), re.MULTILINE
     )
-    first_look = delta_of_look(0.1, 1)
+    first_look = plan_look(1, 0, 0.1).delta
     for wrong, row in zip((0, 1, 2, 4), rows, strict=True):
         for promise, n in zip((0.9, 0.8), map(int, row), strict=True):
             assert lower_bound(n - wrong, n, first_look) >= promise, (wrong, promise)
             assert lower_bound(n - 1 - wrong, n - 1, first_look) < promise, (wrong, promise)
 
 
-def test_how_often_a_pilot_holds_out_enough_is_as_leads_are_told() -> None:
-    told = re.search(
-        r"Of seventy.* 27 or more are held out in (\d+) of 100 runs; of sixty in (\d+)",
-        (ROOT / "docs/leads.md").read_text(),
-    )
-    assert told
-    assert [round(100 * tail_at_least(27, pilot, 0.5)) for pilot in (70, 60)] == [
-        int(n) for n in told.groups()
-    ]
+def test_what_can_be_expected_of_a_pilot_is_as_leads_are_told() -> None:
+    """The table of docs/certificates.md: the chance of a certificate by size and agreement."""
+    page = (ROOT / "docs/certificates.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (\d+)% \| ([\d.]+) \| ([\d.]+) \| ([\d.]+)", page, re.MULTILINE)
+    assert len(rows) == 6
+    for pilot, promise, *told in rows:
+        test = plan_look(int(pilot), 0, 0.1).test(1 - int(promise) / 100)
+        assert [f"{test.chance(rate):.2f}" for rate in (1.0, 0.97, 0.95)] == [
+            f"{float(one):.2f}" for one in told
+        ]
 
 
 def test_outputs_are_compared_but_for_what_changes() -> None:

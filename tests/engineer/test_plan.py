@@ -10,8 +10,9 @@ import pytest
 
 from solon.config import parse_config
 from solon.errors import UsageError
-from solon.operations.planning import make_plan, measure, plan_home
+from solon.operations.planning import make_plan
 from solon.operations.planning.assumed import WORDS_PER_MINUTE
+from solon.operations.planning.promise import measure, plan_home, warn_of_pilot
 from solon.store.tables import table_of
 
 PRICED = {"model": "scripted:default", "price": {"input": 2.0, "output": 10.0}}
@@ -50,7 +51,7 @@ def test_more_words_take_longer_to_read() -> None:
         ({"policy": "budget", "budget": 70}, 70, 70),
         ({"policy": "threshold", "audit_share": 0.0}, 100, 600),
         ({"policy": "pilot", "pilot": 40, "audit_share": 0.0}, 50 + 96, 50 + 576),
-        ({"policy": "pilot", "pilot": 40, "audit_share": 0.0, "target": "majority(3)"}, 85 + 96, 85 + 576),
+        ({"policy": "pilot", "pilot": 40, "audit_share": 0.0, "target": "majority(3)"}, 120 + 96, 120 + 576),
         ({"policy": "never", "audit_share": 0.1, "target": "adjudicated"}, 300, 300),
     ],
 )
@@ -235,3 +236,23 @@ def test_no_way_out_takes_more_seeds_than_the_file_has() -> None:
     assert last(None) == "solon run preference --seeds clinic.jsonl --limit 1000"
     assert last(5_000) == "solon run preference --seeds clinic.jsonl --limit 1000"
     assert last(10) == "solon run preference --seeds clinic.jsonl"
+
+
+def test_a_plan_says_what_certificate_can_be_expected() -> None:
+    told = make_plan(parse_config(BASE), items=480, **TEAM).promise
+    assert "a pilot of 120 leads to a certificate of 90% agreement with probability 1.00" in told
+    assert "0.57 where they agree on 95%" in told
+    assert not make_plan(parse_config({**BASE, "routing": {"policy": "never"}}), items=480, **TEAM).promise
+    strict = {**BASE, "routing": {"alpha": 0.02}}
+    assert (
+        "the strictest one that is likely within the time: alpha = "
+        in make_plan(parse_config(strict), items=480, **TEAM).promise
+    )
+    assert "there is no time for one" in make_plan(parse_config(BASE), items=3, **TEAM).promise
+
+
+def test_a_run_is_warned_of_a_pilot_that_can_hardly_be_certified() -> None:
+    routing = parse_config(BASE).routing
+    assert "0.31 where they agree on 95%" in warn_of_pilot(routing, 100)
+    assert not warn_of_pilot(routing, 480)
+    assert not warn_of_pilot(routing, 12), "a trial"

@@ -47,7 +47,7 @@ def test_replay_takes_every_option_and_prints_one_object(solon: Cli, recording: 
     code, out, err = solon(
         "eval", "replay", recording, "--panel", "good/plain", "--panel", "poor/plain#AB", "--labels", 5,
         "--reviewer", "single", "--budget", "0.1", "--budget", "0.4", "--alpha", "0.2", "--delta", "0.2",
-        "--policy", "disagreement", "--seed", 3, "--seeds", 2, "--splits", 2, "--json",
+        "--policy", "disagreement", "--seed", 3, "--seeds", 2, "--draws", 2, "--json",
     )  # fmt: skip
     assert code == 0, err
     assert len(out.splitlines()) == 1
@@ -69,7 +69,7 @@ def test_replay_takes_every_option_and_prints_one_object(solon: Cli, recording: 
 def test_replay_takes_several_values_after_one_option(solon: Cli, recording: Path) -> None:
     code, out, err = solon(
         "eval", "replay", "--budget", "0.1", "0.4", "--panel", "good/plain", "poor/plain#AB", recording,
-        "--policy", "certified(0.2, 0.3)", "--seeds", 2, "--splits", 2, "--json",
+        "--policy", "certified(0.2, 0.3)", "--seeds", 2, "--draws", 2, "--json",
     )  # fmt: skip
     assert code == 0, err
     report = json.loads(out)
@@ -84,7 +84,7 @@ def test_replay_takes_several_values_after_one_option(solon: Cli, recording: Pat
 
 
 def test_replay_prints_a_table_for_people(solon: Cli, recording: Path) -> None:
-    code, out, _ = solon("eval", "replay", recording, "--subset", "Even", "--seeds", 2, "--splits", 2)
+    code, out, _ = solon("eval", "replay", recording, "--subset", "Even", "--seeds", 2, "--draws", 2)
     assert code == 0
     assert "12 of 12 items" in out
     assert "majority" in out
@@ -92,7 +92,7 @@ def test_replay_prints_a_table_for_people(solon: Cli, recording: Path) -> None:
 
 
 def test_the_table_has_a_row_for_each_report(recording: Path) -> None:
-    report = replay_from_python(recording, seeds=2, splits=2)
+    report = replay_from_python(recording, seeds=2, draws=2)
     rows = tabulate([("mine", report)]).splitlines()
     assert len(rows) == 3
     cells = [cell.strip() for cell in rows[2].strip("|").split("|")]
@@ -104,7 +104,7 @@ def test_the_table_has_a_row_for_each_report(recording: Path) -> None:
 def test_replay_draws_plots(solon: Cli, recording: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     code, out, _ = solon(
-        "eval", "replay", recording, "--seeds", 2, "--splits", 2, "--plots", "plots", "--json"
+        "eval", "replay", recording, "--seeds", 2, "--draws", 2, "--plots", "plots", "--json"
     )
     assert code == 0
     written = json.loads(out)["plots"]
@@ -228,3 +228,16 @@ def test_a_round_of_learning_tells_what_became_of_its_certificate(solon: Cli, co
     assert {"granted", "refused", "doubted", "turned"} <= set(learned)
     if learned["certificate"] is not None:
         assert learned["certificate"]["status"] == ("granted" if learned["granted"] else "refused")
+
+
+def test_power_says_how_a_pilot_would_fare(solon: Any, recording: Path) -> None:
+    code, out, _ = solon("eval", "power", "--alpha", "0.2", "--projects", 20, "--panel", recording, "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["pilot"] == 60
+    assert [one["agreement"] for one in found["simulated"]] == [1.0, 0.97, 0.95, 0.9]
+    assert found["simulated"][0]["granted"] == found["simulated"][0]["exact"] == 1.0
+    assert found["panel"][0]["pilot"] == 60
+    code, out, _ = solon("eval", "power", "--projects", 20, "--agreement", 0.95)
+    assert "a pilot of 120, promise 90.0% with confidence 90%" in out
+    assert "experts agree on 95.0%: granted in" in out

@@ -121,7 +121,7 @@ def test_scores_are_shuffled_and_crowds_are_read(tmp_path: Path) -> None:
 
 def test_the_report_has_its_keys_is_json_and_repeats(pairs: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    options = {"seeds": 3, "splits": 4, "reviewer": "single", "budget": [0.05, 0.2]}
+    options = {"seeds": 3, "draws": 4, "reviewer": "single", "budget": [0.05, 0.2]}
     report = replay(pairs, plots=tmp_path / "plots", **options)  # type: ignore[arg-type]
     again = replay(pairs, **options)  # type: ignore[arg-type]
     written = [Path(p) for p in report.pop("plots")]
@@ -134,7 +134,7 @@ def test_the_report_has_its_keys_is_json_and_repeats(pairs: Path, tmp_path: Path
     assert "accuracy" in report["routed_learned"]["20"]["0.2"]
     assert {"share", "accuracy", "errors_share"} <= set(report["unanimous"])
     assert {"ece", "auroc", "aurc"} <= set(report["calibration"])
-    wanted = {"alpha", "delta", "coverage", "agreement", "shortfalls", "splits"}
+    wanted = {"alpha", "delta", "coverage", "agreement", "false", "draws", "pilot"}
     assert all(wanted <= set(c) for c in report["certified"])
     assert report["reviewer"]["kind"] == "single"
     assert "panel_alone" in report["reviewer"]
@@ -143,7 +143,7 @@ def test_the_report_has_its_keys_is_json_and_repeats(pairs: Path, tmp_path: Path
 def test_policies_ask_what_they_say(pairs: Path) -> None:
     shares = {}
     for policy in ("always", "threshold(0.8)", "budget(0.25)", "pilot(40)"):
-        found = replay(pairs, seeds=2, splits=2, policy=policy)["policy"]
+        found = replay(pairs, seeds=2, draws=2, policy=policy)["policy"]
         shares[policy] = found["asked_share"]
         assert found["final"] >= 0.5
     assert shares["always"] == 1.0
@@ -159,7 +159,7 @@ def test_the_graph_hook_gets_the_recorded_verdicts(pairs: Path) -> None:
         found = [(i.id, judge_item(model, i.verdicts)) for i in items]
         return [Routed(name, c, "review" if c.split else "accept") for name, c in found]
 
-    report = replay(pairs, seeds=2, splits=2, policy="disagreement", run_graph=run_graph)
+    report = replay(pairs, seeds=2, draws=2, policy="disagreement", run_graph=run_graph)
     assert seen == ["disagreement"]
     assert report["engine"] == "graph"
     assert report["graph"]["same_as_direct"] == 1.0
@@ -172,7 +172,7 @@ def test_the_graph_hook_gets_the_recorded_verdicts(pairs: Path) -> None:
 
 def test_recorded_gptinst_learns_from_twenty_labels() -> None:
     names = [f"{m}/Vanilla" for m in ("GPT-4", "ChatGPT", "LLaMA2", "PaLM2")]
-    report = replay(data("llmbar.jsonl"), panel=names, subset="GPTInst", seeds=20, splits=2)
+    report = replay(data("llmbar.jsonl"), panel=names, subset="GPTInst", seeds=20, draws=2)
     assert report["n"] == 92
     assert report["majority"]["accuracy"] == pytest.approx(0.587, abs=0.001)
     assert report["learned"]["20"]["accuracy"] > 0.86
@@ -182,7 +182,7 @@ def test_recorded_gptinst_learns_from_twenty_labels() -> None:
 
 @pytest.mark.parametrize("name", ["prd_vicuna80", "pandalm"])
 def test_recorded_panels_route_better_than_random(name: str) -> None:
-    report = replay(data(f"{name}.jsonl"), seeds=5, splits=4, reviewer="single")
+    report = replay(data(f"{name}.jsonl"), seeds=5, draws=4, reviewer="single")
     assert report["routed"]["0.2"]["gain_ci"][0] > 0.0
     assert report["learned"]["50"]["over_majority_ci"][1] > 0.0
     reviewed = report["reviewer"]
@@ -193,7 +193,7 @@ def test_recorded_panels_route_better_than_random(name: str) -> None:
 
 def test_recorded_scores_cascade() -> None:
     report = replay(
-        data("rb2_k8_scores.jsonl"), panel=["gpt-5.4-mini/base", "gpt-5.4/base"], seeds=2, splits=2
+        data("rb2_k8_scores.jsonl"), panel=["gpt-5.4-mini/base", "gpt-5.4/base"], seeds=2, draws=2
     )
     cascade = report["scores"]["cascade"][0]
     assert cascade["cheap"] < cascade["strong"] + 0.02

@@ -124,7 +124,7 @@ def test_a_seed_is_one_group_as_large_as_its_items(tmp_path: Path) -> None:
     with open_project(tmp_path, pairs(Seeds(expand=3)), routing=routing) as project:
         run_id = project.run("mine", SEEDS[:3]).run_id
         with project.store.connect() as connection:
-            questions = drawn_questions(connection, project.store.key, run_id)
+            questions = drawn_questions(connection, run_id)
         assert {question.size for question in questions} == {3}
         assert len({question.group for question in questions}) == 3
     with open_project(tmp_path, pairs(Seeds(expand=3)), name="split") as project:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pilots import answer_all, make_project, query, seeds
@@ -18,9 +19,9 @@ from solon import Project
 from solon.cli.run import print_summary
 from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
+from solon.learning.certificates import Crossfit
 from solon.questions import PAIR
 from solon.store.learning.evidence import DecidedItem
-from solon.store.reviewing.overlaps import half_of
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.certificates import (
@@ -68,30 +69,18 @@ def test_what_is_missing_is_said_where_nothing_is_learned(project: Project) -> N
     assert project.learn().why == "nothing new: no decision counts yet"
     with project.store.connect() as connection:
         waiting = [r for r in list_reviews(connection) if r.kind == "interrupt" and r.rule == "pilot"]
-    seed_of = dict(query(project, "SELECT id, seed_id FROM items"))
-    halves = {r.id: half_of(project.store.key, str(seed_of[r.item_id])) for r in waiting}
-
-    def answer(half: str) -> int:
-        chosen = [one for one in waiting if halves[one.id] == half]
-        for review in chosen:
-            said = {"choice": "prefer", "candidate": review.candidates[0]}
-            decide(project.store, review.id, said, actor="expert:ada", channel="api", counts=True)
-        return len(chosen)
-
-    tested = answer("held_out")
-    assert 0 < tested <= 10
-    assert project.learn().why == (
-        f"nothing new: none is in the half that teaches; counted decisions: {tested}, of which 0 teach, "
-        f"{tested} only test and 0 are too fresh"
+    for review in waiting[:8]:
+        said = {"choice": "prefer", "candidate": review.candidates[0]}
+        decide(project.store, review.id, said, actor="expert:ada", channel="api", counts=True)
+    assert project.learn(everything=False).why == (
+        "nothing new: none is old enough: the newest 10 may still be taken back; counted decisions: 8, of which 8 are "
+        "too fresh"
     )
-    fresh = project.learn(everything=False).why
-    assert fresh.startswith("nothing new: none is old enough")
-    assert fresh.endswith(f"0 teach, 0 only test and {tested} are too fresh")
-    taught = answer("seen")
-    assert project.learn().version == 1
+    learned = project.learn()
+    assert learned.version == 1
+    assert learned.awaits.startswith("the pilot is looked at when all ")
     assert project.learn().why == (
-        f"nothing new: the newest version learned from all {tested + taught} already; counted decisions: "
-        f"{tested + taught}, of which {taught} teach, {tested} only test and 0 are too fresh"
+        "nothing new: the newest version learned from all 8 already; counted decisions: 8, of which 0 are too fresh"
     )
 
 
@@ -121,18 +110,36 @@ def test_from_pilot_to_certificate_at_no_model_cost(project: Project) -> None:
     assert under == [(0,)]
 
 
-def test_fit_and_certification_never_share_a_decision(project: Project) -> None:
+def test_every_decision_teaches_and_certifies_by_fits_without_its_fold(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No fit that scores an item for the look was given a decision on its group; the version knows them all."""
+    from solon import learning
+
+    fitted: list[set[str]] = []
+    scored: list[tuple[str, set[str]]] = []
+    fit, of = learning._Studied.fit, Crossfit.leaving_out
+
+    def noting_fit(self: Any, config: Any, question: Any, keeps: Any = lambda group: True) -> Any:
+        fitted.append({d.group for d in self.evidence.usable if keeps(d.group)})
+        return fit(self, config, question, keeps)
+
+    def noting_fold(self: Crossfit, group: str) -> int:
+        fold = of(self, group)
+        scored.append((group, fitted[1 + fold]))
+        return fold
+
+    monkeypatch.setattr(learning._Studied, "fit", noting_fit)
+    monkeypatch.setattr(Crossfit, "leaving_out", noting_fold)
     project.run("preference", seeds(120))
     answer_all(project, "pilot", right=1.0)
-    project.resume()
     learned = project.learn()
-    fitted = query(project, "SELECT CAST(fitted_on AS TEXT) FROM consensus_versions WHERE number > 0")
-    assert fitted
-    for (used,) in fitted:
-        ids = ", ".join(f"'{d}'" for d in json.loads(str(used))["decisions"])
-        halves = query(project, f"SELECT DISTINCT half FROM precedents WHERE decision_id IN ({ids})")
-        assert halves == [("seen",)]
-    assert learned.fitted_on + learned.certified_on <= 60
+    assert learned.certified_on == learned.fitted_on == 60
+    assert len(fitted) == 6
+    assert fitted[0] == {group for group, _ in scored}
+    assert len(scored) == 60
+    assert all(group not in groups for group, groups in scored)
+    assert all(20 < len(groups) < 60 for groups in fitted[1:])
 
 
 def test_a_run_says_what_its_own_learning_took_out_of_the_set(
@@ -253,7 +260,7 @@ def test_audits_wait_beside_accepted_items_and_an_alarm_suspends_the_certificate
     assert kept.id == renewed
     # Nor does the one before come back where the newest is suspended.
     with project.store.transaction() as connection:
-        suspend(connection, renewed)
+        suspend(connection, renewed, why="tested")
         connection.execute(text(f"UPDATE certificates SET suspended_at = NULL WHERE id = '{old.id}'"))
         assert certificate_of(connection, run) is None
 

@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 from pilots import make_project, query, seeds
+from sqlalchemy import text
 
 from solon import Project
 from solon.config.sections import RoutingConfig
+from solon.consensus.looks import plan_look
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Vote, judge_item
+from solon.errors import UsageError
 from solon.graphs.routing import Standing, choose_route
 from solon.learning import _chooses_other, _rest
-from solon.learning.certificates import certify_sample
+from solon.learning.certificates import Crossfit, certify_sample
 from solon.learning.evidence import Evidence
-from solon.questions import ACCEPT, PAIR
+from solon.learning.sample import Sample
+from solon.questions import ACCEPT, PAIR, Question
 from solon.store.learning.evidence import DecidedItem, JudgedItem
 from solon.store.reviewing.answering import answer_lease
 from solon.store.reviewing.experts import add_expert
@@ -42,21 +46,31 @@ def agree(project: Project, review: ReviewRow) -> None:
     decide(project.store, review.id, answer, actor="expert:test", channel="api", counts=True)
 
 
+def disagree(project: Project, review: ReviewRow) -> None:
+    """An expert who never does."""
+    [(mean,)] = query(project, f"SELECT avg(p) FROM verdicts WHERE a_id = '{review.candidates[0]}'")
+    answer = {"choice": "prefer", "candidate": review.candidates[1 if float(str(mean)) > 0.5 else 0]}
+    decide(project.store, review.id, answer, actor="expert:test", channel="api", counts=True)
+
+
+def as_looked_at(
+    model: ConsensusModel,
+    project: Project,
+    decided: list[DecidedItem],
+    outcomes: dict[str, str],
+    evidence: Evidence,
+    question: Question,
+) -> tuple[Any, ...]:
+    """Arguments of `certify_sample` for one model that was fitted on something else."""
+    sample = Sample(decided, outcomes, 0, evidence, plan_look(len(decided), 0, 0.1))
+    return Crossfit(model, (model,) * 5, project.store.key), project.config, sample, [], question
+
+
 def looks(project: Project) -> list[dict[str, Any]]:
     found = query(
         project, "SELECT CAST(figures AS TEXT), status, spent_delta FROM certificates ORDER BY created_at"
     )
     return [{**json.loads(str(f)), "status": status, "spent": spent} for f, status, spent in found]
-
-
-def held_out(project: Project, reviews: list[ReviewRow]) -> set[str]:
-    """Items of these reviews in the half that certifies."""
-    from solon.store.reviewing.drawn_questions import drawn_questions
-    from solon.store.runs.runs import find_run
-
-    with project.store.connect() as connection:
-        drawn = drawn_questions(connection, project.store.key, find_run(connection).id)
-    return {d.item_id for d in drawn if d.held_out} & {r.item_id for r in reviews}
 
 
 def test_a_run_that_stops_half_way_has_judged_the_pilot_and_not_the_head_of_the_file(tmp_path: Path) -> None:
@@ -97,18 +111,22 @@ def test_the_seed_of_the_run_draws_who_is_asked_twice(tmp_path: Path) -> None:
     assert asked_twice("another", 6) != first
 
 
-def test_what_was_passed_over_counts_as_disagreement_and_what_was_not_reached_does_not(
-    tmp_path: Path,
-) -> None:
+def test_nobody_chooses_the_moment_of_a_look(tmp_path: Path) -> None:
+    """A look is taken when the pilot is answered as it was drawn, and not before, however often one asks."""
     with make_project(tmp_path, **EASY) as project:
         project.run("preference", seeds(120))
         reviews = pilot_reviews(project)
-        for review in reviews[:40]:
+        for review in reviews[:59]:
             agree(project, review)
+        learned = project.learn()
+        assert looks(project) == []
+        assert learned.awaits == "the pilot is looked at when all 60 of it are answered: 1 is open"
+        agree(project, reviews[59])
         project.learn()
-        [first] = looks(project)
-        assert (first["passed_over"], first["status"]) == (0, "granted")
-        assert first["sample"] == len(held_out(project, reviews[:40]))
+        [look] = looks(project)
+        assert (look["passed_over"], look["status"], look["sample"]) == (0, "granted", 60)
+        assert look["planned"]["size"] == 60
+        assert look["spent"] == pytest.approx(0.09)
 
 
 def test_who_skips_what_the_panel_gets_wrong_gets_no_certificate(tmp_path: Path) -> None:
@@ -119,36 +137,82 @@ def test_who_skips_what_the_panel_gets_wrong_gets_no_certificate(tmp_path: Path)
             agree(project, review)
         project.learn()
         [look] = looks(project)
-        assert look["passed_over"] == len(held_out(project, reviews[:-1:2]))
-        assert look["passed_over"] > 5
+        assert look["passed_over"] == 30
         assert (look["status"], look["spent"]) == ("refused", 0.0)
         assert "were passed over" in look["why"]
-
-        for review in reviews[::2]:  # the gaps are filled, also where only held-out ones are left
-            if review.item_id not in held_out(project, reviews):
-                agree(project, review)
+        for review in reviews[::2]:  # the gaps are filled
+            agree(project, review)
         project.learn()
-        assert len(looks(project)) == 1
-        for review in reviews[::2]:
-            if review.item_id in held_out(project, reviews):
-                agree(project, review)
-        project.learn()
-        assert [look["status"] for look in looks(project)] == ["refused", "granted"]
+        assert [(look["status"], look["sample"]) for look in looks(project)] == [
+            ("refused", 60),
+            ("granted", 60),
+        ]
 
 
-def test_a_few_that_were_passed_over_are_counted_against_the_panel(tmp_path: Path) -> None:
-    with make_project(tmp_path, **EASY) as project:
+def test_a_few_that_were_passed_over_are_counted_against_the_panel_until_they_are_answered(
+    tmp_path: Path,
+) -> None:
+    with make_project(tmp_path, **{**EASY, "alpha": 0.1, "pilot": 24, "pilot_share": 0.25}) as project:
         project.run("preference", seeds(120))
         reviews = pilot_reviews(project)
-        left = sorted(held_out(project, reviews[:-10]))[:2]
+        left = reviews[3:5]
         for review in reviews:
-            if review.item_id not in left:
+            if review not in left:
                 agree(project, review)
         project.learn()
         [look] = looks(project)
-        assert look["passed_over"] == 2
-        assert "2 of the" in look["why"]
+        assert (look["passed_over"], look["status"]) == (2, "refused")
+        assert "2 of the 24 were passed over and count as disagreement" in look["why"]
         assert look["tests"] > 0
+        for review in left:
+            agree(project, review)
+        project.learn()
+        again = looks(project)[-1]
+        assert (again["status"], again["planned"]["number"], again["spent"]) == ("granted", 0, look["spent"])
+
+
+def test_a_pilot_grows_in_its_own_order_up_to_the_next_planned_look(tmp_path: Path) -> None:
+    with make_project(tmp_path, **{**EASY, "alpha": 0.1, "pilot": 24}) as project:
+        project.run("preference", seeds(120))
+        for number, review in enumerate(pilot_reviews(project)):
+            (disagree if number == 5 else agree)(project, review)
+        refused = project.learn().refused
+        assert "of the 23 most confident decisions 22 agreed (0.957), 23 are needed to promise 0.9" in refused
+        assert "no look within the 120 items of this run is likely to certify" in refused
+        grown = project.extend_pilot(more=1)
+        assert (grown.drawn, grown.size, grown.items) == (24, 48, 120)
+        drawn = query(project, "SELECT id FROM items WHERE pilot ORDER BY random_seed")
+        assert drawn == query(project, "SELECT id FROM items ORDER BY random_seed LIMIT 48")
+        project.resume()
+        asked = {(review.item_id,) for review in pilot_reviews(project)}
+        assert asked == {*drawn[24:]}, "those that the panel had accepted are asked, too"
+        for review in pilot_reviews(project):
+            agree(project, review)
+        project.learn()
+        look = looks(project)[-1]
+        assert look["planned"] == {"number": 1, "size": 48, "delta": pytest.approx(0.005)}
+        assert look["sample"] == 48
+        with pytest.raises(UsageError, match="draws nothing"):
+            project.extend_pilot(more=0)
+        project.extend_pilot(more=1000)
+        with pytest.raises(UsageError, match="all 120 items"):
+            project.extend_pilot(more=1)
+
+
+def test_a_certificate_that_relies_on_withdrawn_decisions_is_tested_again(tmp_path: Path) -> None:
+    with make_project(tmp_path, **{**EASY, "alpha": 0.1, "pilot": 24}) as project:
+        project.run("preference", seeds(120))
+        reviews = pilot_reviews(project)
+        for review in reviews:
+            agree(project, review)
+        learned = project.learn()
+        assert learned.granted
+        assert project.learned()["in_force"] is not None
+        with project.store.transaction() as connection:
+            taken_back = text("UPDATE decisions SET undone_at = decided_at WHERE review_id = :id")
+            connection.execute(taken_back, {"id": reviews[0].id})
+        assert "was withdrawn: it is suspended" in project.learn().why
+        assert project.learned()["in_force"] is None
 
 
 def test_one_expert_alone_answers_the_whole_pilot(tmp_path: Path) -> None:
@@ -182,30 +246,35 @@ def test_one_expert_alone_answers_the_whole_pilot(tmp_path: Path) -> None:
 def test_one_of_each_group_certifies(tmp_path: Path) -> None:
     """Eight groups: however many of their items are decided, no more than eight independent things are known."""
     with make_project(tmp_path, **EASY) as project:
-        grouped = [{"id": f"s{i}", "prompt": text, "group": f"g{i % 8}"} for i, text in enumerate(seeds(120))]
+        grouped = [
+            {"id": f"s{i}", "prompt": words, "group": f"g{i % 8}"} for i, words in enumerate(seeds(120))
+        ]
         project.run("preference", grouped)
         for review in pilot_reviews(project):
             agree(project, review)
         project.learn()
         [look] = looks(project)
         assert look["sample"] <= 8
-        assert look["status"] == "refused"
+        assert look["planned"]["size"] == 60
 
 
 def test_a_look_that_could_test_nothing_costs_nothing(tmp_path: Path) -> None:
-    with make_project(tmp_path, **EASY) as project:
+    """Six decisions are too few for any promise; the next look, at twelve, spends as the first."""
+    with make_project(tmp_path, **{**EASY, "pilot": 6}) as project:
         project.run("preference", seeds(120))
-        reviews = pilot_reviews(project)
-        for review in reviews[:8]:
+        for review in pilot_reviews(project):
             agree(project, review)
         project.learn()
-        for review in reviews[8:]:
-            agree(project, review)
-        project.learn()
-        early, later = looks(project)
+        [early] = looks(project)
         assert (early["status"], early["spent"], early["tests"]) == ("refused", 0.0, 0)
-        assert later["status"] == "granted"
-        assert float(later["spent"]) == pytest.approx(0.1 * 6 / 9.8696, rel=1e-3)
+        project.extend_pilot()
+        project.resume()
+        for review in pilot_reviews(project):
+            agree(project, review)
+        project.learn()
+        later = looks(project)[-1]
+        assert (later["status"], later["planned"]["size"]) == ("granted", 12)
+        assert float(later["spent"]) == pytest.approx(0.09)
 
 
 def test_other_seeds_have_looks_of_their_own(tmp_path: Path) -> None:
@@ -284,7 +353,7 @@ def test_agreeing_on_what_to_reject_promises_nothing_of_what_is_accepted(tmp_pat
     )
     outcomes = {d.decision_id: "reject" for d in sample}
     with make_project(tmp_path, alpha=0.3) as project:
-        found = certify_sample(model, project.config, sample, outcomes, evidence, 0.1)
+        found = certify_sample(*as_looked_at(model, project, sample, outcomes, evidence, ACCEPT))
     assert found["threshold"] is None
     assert found["sample"] == len(sides)
 
@@ -319,7 +388,7 @@ def test_pairs_against_what_was_presumed_promise_nothing_of_what_is_accepted(
     evidence = Evidence(sample, [], dict(votes), against, {}, {}, {}, frozenset(), frozenset())
     outcomes = {d.decision_id: "B" for d in sample}
     with make_project(tmp_path, alpha=0.3) as project:
-        found = certify_sample(model, project.config, sample, outcomes, evidence, 0.1, presumed)
+        found = certify_sample(*as_looked_at(model, project, sample, outcomes, evidence, PAIR), presumed)
     assert (found["threshold"] is None) == (presumed == "A")
 
 

@@ -19,6 +19,8 @@ from solon.consensus import replay_trust as trust
 from solon.consensus.ballots import Ballots, Floats, Ints, collect
 from solon.consensus.calibrate import measure_aurc, measure_auroc
 from solon.consensus.certify import certify
+from solon.consensus.crossfit import cuts_in, threshold_at
+from solon.consensus.looks import plan_look
 from solon.consensus.model import PRIOR_CORRELATION, ConsensusModel
 from solon.consensus.panel import Consensus
 from solon.consensus.resample import mean_interval
@@ -29,6 +31,10 @@ from solon.questions import PAIR
 
 REVIEWERS = ("oracle", "single", "worker")
 CERTIFIED = (0.1, 0.2)
+PILOTS = (60, 120, 200)
+"""Decisions of a pilot whose certificate is replayed."""
+FEW = (20, 50, 100)
+"""Decisions after which the confidence is measured."""
 _PLAIN = r"(always|never|disagreement|threshold|pilot|budget)(?:\(([0-9.]+)\))?"
 _POLICY = re.compile(rf"^{_PLAIN}$|^(certified)(?:\((0?\.[0-9]+)(?:, *(0?\.[0-9]+))?\))?$")
 
@@ -59,7 +65,7 @@ RunGraph = Callable[[Sequence[RecordedItem], ConsensusModel, str], Sequence[Rout
 def replay(
     path: str | Path, *, panel: Sequence[str] | None = None, subset: str | None = None, labels: int = 20,
     reviewer: str = "oracle", budget: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.5), alpha: float | None = None,
-    delta: float = 0.1, policy: str = "never", seed: int = 0, seeds: int = 100, splits: int = 200,
+    delta: float = 0.1, policy: str = "never", seed: int = 0, seeds: int = 100, draws: int = 100,
     plots: str | Path | None = None, run_graph: RunGraph | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return one report of a recorded file, ready for JSON: what Solon would have asked, and what that had
@@ -74,7 +80,7 @@ def replay(
         delta: of the certification.
         policy: of routing.
         seeds: random draws of labels (at least 20).
-        splits: random halves of the certification.
+        draws: random pilots of the certification.
         plots: folder to draw into; None: no plots.
         run_graph: runs the real graph; without it verdicts are judged directly, and the report says so.
 
@@ -83,7 +89,7 @@ def replay(
     """
     _check(reviewer, budget, policy, seeds)
     recording = load(path, panel=panel, subset=subset, seed=seed)
-    items = _usable(path, recording)
+    items = usable_items(path, recording)
     ballots = collect([i.verdicts for i in items], recording.outcomes)
     gold = np.array([recording.outcomes.index(i.gold) for i in items if i.gold is not None], dtype=np.int64)
     crowd = recording.kind == "labels"
@@ -108,7 +114,12 @@ def replay(
     report["routed_learned"] = figures.measure_routing_learned(curve, gold, shares, seed)
     report["unanimous"] = figures.measure_unanimous(ballots, gold)
     report["calibration"] = trust.measure_calibration(ballots, gold, seed=seed, correlation=correlation)
-    report["certified"] = _certified(ballots, gold, alpha, delta, splits, seed, correlation)
+    report["calibration"]["after"] = [
+        trust.measure_calibration_after(ballots, gold, labels=few, seed=seed, correlation=correlation)
+        for few in FEW
+        if few <= 0.8 * len(gold)
+    ]
+    report["certified"] = _certified(ballots, gold, alpha, delta, draws, seed, correlation)
     report["reviewer"] = measure_reviewers(
         recording, items, ballots, gold, reviewer, labels, shares, seed, correlation
     )
@@ -131,7 +142,12 @@ def replay(
     return report
 
 
-def _usable(path: str | Path, recording: Recording) -> list[RecordedItem]:
+def usable_items(path: str | Path, recording: Recording) -> list[RecordedItem]:
+    """Items of a recording that have verdicts and an answer on which people agree.
+
+    Raises:
+        UsageError: there are hardly any.
+    """
     items = [i for i in recording.items if i.gold in recording.outcomes and i.verdicts]
     if len(items) < 10:
         raise UsageError(
@@ -146,18 +162,20 @@ def _certified(
     gold: Ints,
     alpha: float | None,
     delta: float,
-    splits: int,
+    draws: int,
     seed: int,
     correlation: float,
 ) -> list[dict[str, Any]]:
-    """At the asked level, or at .10 and .20; by the learned score, which many channels make slow, and by the margin."""
-    fewer = min(splits, 50) if len(ballots.channels) > 30 else splits
+    """At the asked level, or at .10 and .20, for pilots of each size; by the learned score, which many channels make
+    slow, and by the margin."""
+    fewer = min(draws, 20) if len(ballots.channels) > 30 else draws
     return [
         trust.measure_certification(
-            ballots, gold, alpha=level, delta=delta, splits=splits if score == "margin" else fewer, seed=seed,
-            correlation=correlation, score=score,
+            ballots, gold, alpha=level, delta=delta, pilot=pilot, draws=draws if score == "margin" else fewer,
+            seed=seed, correlation=correlation, score=score,
         )
         for level in (CERTIFIED if alpha is None else (alpha,))
+        for pilot in PILOTS
         for score in ("learned", "margin")
     ]  # fmt: skip
 
@@ -223,8 +241,7 @@ def _policy(
     turn = np.random.default_rng(seed).permutation(len(gold))
     known = min(known, len(gold) // 2)
     train, test = turn[:known], turn[known:]
-    fitted = train[: max(1, len(train) // 3)] if name in ("pilot", "certified") else train
-    logits = figures.learn(ballots, fitted, gold, correlation).logits(ballots)
+    logits = figures.learn(ballots, train, gold, correlation).logits(ballots)
     top, right = trust.top_of(logits), figures.score_right(logits, gold)
     asked = np.zeros(len(test), dtype=bool)
     out: dict[str, Any] = {"policy": policy, "known_beforehand": known}
@@ -240,10 +257,12 @@ def _policy(
         count = round(share * len(test)) if share <= 1.0 else min(round(share), len(test))
         asked[np.argsort(top[test], kind="stable")[:count]] = True
     elif name in ("pilot", "certified"):
-        held = train[len(fitted) :]
-        certificate = certify(top[held], (right[held] > 0.999).astype(np.float64), alpha=alpha, delta=delta)
+        sure, place, agreed = trust.crossfit_pilot(ballots, train, gold, seed, correlation)
+        look = plan_look(len(train), 0, delta)
+        certificate = certify(place, agreed, alpha=alpha, delta=look.delta, cuts=cuts_in(sure))
         out["certificate"] = certificate.to_json()
-        asked = top[test] < certificate.threshold if certificate.threshold is not None else ~asked
+        cut = certificate.threshold
+        asked = ~asked if cut is None else sure[test] < threshold_at(sure, cut)
     final = np.where(asked, 1.0, right[test])
     kept = right[test][~asked]
     out |= {

@@ -19,6 +19,7 @@ from solon.errors import ConfigError, UsageError
 from solon.formats.seed_groups import SeedGroup, count_groups
 from solon.formats.seed_rows import SeedRow
 from solon.operations.planning.assumed import WORDS_PER_MINUTE, Assumed
+from solon.operations.planning.promise import spell_promise
 from solon.operations.planning.ranges import Range, add_up, multiply
 from solon.operations.planning.shortfall import Team, WayOut, find_ways_out, spell_shortfall
 from solon.plugins import Plugin, bind, references
@@ -101,6 +102,8 @@ class Plan:
         ways_out: where the time is likely short, what would make it enough.
         measured_items: how many finished items stand behind the measured figures.
         groups: the same for each specialty and language, the largest first.
+        promise: what certificate can be expected, and which setting would give the strictest one; empty where the
+            policy draws no pilot.
         notes: what to know of the models, such as that one of them is the built-in one, and of the figures.
     """
 
@@ -121,6 +124,7 @@ class Plan:
     measured_items: int
     sentence: str = ""
     ways_out: tuple[WayOut, ...] = ()
+    promise: str = ""
     groups: tuple[GroupPlan, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -178,7 +182,12 @@ class Plan:
             ]
             parts.append(table(columns, rows))
         parts += [passage(way.what, way.paste) for way in self.ways_out]
-        facts = {"answer": self.sentence, "policy": self.policy, "note": "; ".join(self.notes)}
+        facts = {
+            "answer": self.sentence,
+            "promise": self.promise,
+            "policy": self.policy,
+            "note": "; ".join(self.notes),
+        }
         return card(f"plan of {self.items} items, recipe {self.recipe}", facts, *parts)
 
 
@@ -261,6 +270,7 @@ def make_plan(
             file=file,
             rows=rows,
         ),
+        promise=spell_promise(config.routing, items, affordable.likely),
         measured_items=found.items if found else 0,
         notes=(*config.notes(recipe.roles), *notes),
         groups=_plan_groups(
@@ -448,20 +458,20 @@ def _same_calls(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def _wanted(config: Config, items: int, unsure: Range) -> Range:
-    """Reviews that the policy asks for: the pilot with its quarter seen twice, or its held-out half by as many people
-    as the target of a certificate takes; what is not confident; audits."""
+    """Reviews that the policy asks for: the pilot, by as many people as the target of a certificate takes (where it
+    takes one, a quarter of the pilot by a second); what is not confident; audits."""
     routing = config.routing
     if routing.policy in ("always", "certified"):  # without a certificate, `certified` asks about everything
         return Range(items, items, items)
     if routing.policy == "budget":
         most = min(items, routing.review_budget)
         return Range(most, most, most)
-    pilot = min(routing.pilot, max(1, int(items * routing.pilot_share))) if routing.policy == "pilot" else 0
+    pilot = routing.pilot_of(items) if routing.policy == "pilot" else 0
     rest = items - pilot
     none = Range(0.0, 0.0, 0.0, "measured")
     doubted = none if routing.policy == "never" else unsure
     target = read_target(routing.target)
-    asked = 1.25 if target.experts == 1 else (target.experts + 1.25) / 2
+    asked = 1.25 if target.experts == 1 else float(target.experts)
     audits = routing.audit_share * target.audited_by
     low, likely, high = (
         pilot * asked + rest * share + rest * (1 - share) * audits

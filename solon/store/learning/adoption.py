@@ -100,7 +100,8 @@ def send_again(
         _withdraw_audit(connection, judged.item_id, why)
     elif not withdraw_review(connection, judged.review_id, why=why):
         return False
-    connection.execute(update(items).where(items.c.id == judged.item_id).values(**pins))
+    if pins:
+        connection.execute(update(items).where(items.c.id == judged.item_id).values(**pins))
     next_attempt(connection, judged.item_id)
     connection.execute(
         update(items).where(items.c.id == judged.item_id).values(state="queued", finished_at=None)

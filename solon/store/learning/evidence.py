@@ -55,7 +55,7 @@ class DecidedItem:
         review_id: the review answered.
         inclusion: known probability with which the item was drawn, None where it was not.
         rule: the rule that sent the item to review.
-        group: of its seed; the seed's id where it has none. Empty where nobody decided.
+        group: of its seed; the seed's id where it has none.
         suggested: it was made with the panel's suggestion in sight, or changed after a check.
     """
 
@@ -383,6 +383,27 @@ def ruled_outcomes(connection: Connection) -> dict[tuple[str, int], str]:
         if outcome is not None:
             ruled[row.item_id, row.attempt] = outcome
     return ruled
+
+
+def withdrawn_among(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Those of these decisions that were taken back, or that a lead ruled otherwise."""
+    ruling = decisions.alias("ruling")
+    other = or_(
+        ruling.c.choice != decisions.c.choice,
+        func.coalesce(ruling.c.candidate_id, "") != func.coalesce(decisions.c.candidate_id, ""),
+    )
+    found: set[str] = set()
+    for start in range(0, len(names), CHUNK):
+        query = (
+            select(decisions.c.id)
+            .join(ruling, ruling.c.id == decisions.c.overruled_by, isouter=True)
+            .where(
+                decisions.c.id.in_(names[start : start + CHUNK]),
+                decisions.c.undone_at.is_not(None) | (ruling.c.id.is_not(None) & other),
+            )
+        )
+        found |= set(connection.execute(query).scalars())
+    return found
 
 
 def random_part_waits(connection: Connection, run_id: str) -> bool:

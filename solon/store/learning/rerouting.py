@@ -15,7 +15,7 @@ from solon.store.database.events import event
 from solon.store.database.writer import insert_rows
 from solon.store.learning.adoption import send_again
 from solon.store.learning.evidence import undecided_items
-from solon.store.runs.pilot import draw_pilot
+from solon.store.runs.pilot import count_pilot, draw_pilot, draw_up_to, note_pilot
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.runs import set_run
 from solon.store.tables import events, items
@@ -40,8 +40,7 @@ def reroute(
         UsageError: a process is at work on the run, under the old policy.
     """
     own = items.c.run_id == run.id
-    at_work = select(func.count()).where(own, items.c.state == "running", items.c.claimed_until > clock.now())
-    if n := int(connection.execute(at_work).scalar_one()):
+    if n := at_work(connection, run.id):
         raise UsageError(
             f"run {run.id} cannot be routed otherwise: a process is at work on {n} of its items",
             next_step="let it end, or stop it (Ctrl-C loses nothing), and repeat the command",
@@ -57,7 +56,36 @@ def reroute(
     detail = {"from": run.config_id, "to": config_id, "items": sum(moved)}
     insert_rows(connection, [event(actor, REROUTED, run.id, detail)])
     if routing.draws_pilot:
-        draw_pilot(connection, run.id, routing.pilot, routing.pilot_share, afterwards=True)
+        draw_pilot(connection, run.id, routing, afterwards=True)
+
+
+def at_work(connection: Connection, run_id: str) -> int:
+    """How many items of the run some process has in hand."""
+    own, held = items.c.run_id == run_id, items.c.claimed_until > clock.now()
+    query = select(func.count()).where(own, items.c.state == "running", held)
+    return int(connection.execute(query).scalar_one())
+
+
+def grow_pilot(connection: Connection, run: RunRow, size: int, *, interactive: bool) -> int:
+    """Draw further items into the pilot, in the random order that was fixed when the run began; returns how many.
+
+    Those that no person has decided or has in hand begin a new attempt, from the calls in the journal, and are asked.
+
+    Args:
+        size: that the pilot shall have.
+        interactive: items are opened one by one: those to come are drawn.
+    """
+    if interactive:
+        note_pilot(connection, run.id, size)
+        return max(0, size - count_pilot(connection, run.id))
+    before = count_pilot(connection, run.id)
+    undecided = {item.item_id: item for item in undecided_items(connection, run.id) if not item.pilot}
+    drawn = draw_up_to(connection, run.id, size, afterwards=True) - before
+    query = select(items.c.id).where(items.c.run_id == run.id, items.c.pilot)
+    for item_id in connection.execute(query).scalars().all():
+        if item_id in undecided:
+            send_again(connection, undecided[item_id], {}, why="drawn into the pilot")
+    return drawn
 
 
 def last_rerouting(connection: Connection, run_id: str) -> Mapping[str, Any] | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, case, func, or_, select
 
 from solon.questions import Question, question_of
-from solon.store.reviewing.overlaps import half_of
+from solon.store.reviewing.overlaps import DOUBT
 from solon.store.runs.items import FORGOTTEN
 from solon.store.tables import items, reviews, seeds
 
@@ -25,7 +25,7 @@ class DrawnQuestion:
         size: how many items of the run are in the group, those of one seed among them.
         chance: the probability with which it was drawn.
         pilot: it belongs to the pilot; all questions of the pilot were drawn with the same chance.
-        held_out: it is in the half that only tests, and never teaches.
+        asked: how many people it was put to.
     """
 
     item_id: str
@@ -36,13 +36,15 @@ class DrawnQuestion:
     size: int
     chance: float
     pilot: bool
-    held_out: bool
+    asked: int
 
 
-def drawn_questions(connection: Connection, key: str, run_id: str) -> list[DrawnQuestion]:
-    """Every question that was drawn at random and put to people, one for each item, the first to be asked first.
+def drawn_questions(connection: Connection, run_id: str) -> list[DrawnQuestion]:
+    """Every question that was drawn at random and put to people, one for each item, the pilot in the order in which it
+    was drawn, in which it is asked, too.
 
-    Items that were judged again under newer law, and those forgotten, are left out.
+    An item that was put to people before it was drawn is there as it was asked. Items that were judged again under
+    newer law, and those forgotten, are left out.
     """
     query = (
         select(
@@ -51,7 +53,7 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
             reviews.c.candidates,
             reviews.c.response_schema,
             reviews.c.inclusion,
-            reviews.c.rule,
+            items.c.pilot,
             seeds.c.id,
             seeds.c.group,
         )
@@ -61,14 +63,20 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
             reviews.c.run_id == run_id,
             reviews.c.kind == "interrupt",
             reviews.c.state.in_(("waiting", "decided")) | (items.c.attempt > reviews.c.attempt),
-            or_(reviews.c.rule == "pilot", (reviews.c.rule == "budget") & (reviews.c.inclusion < 1.0)),
+            or_(items.c.pilot, (reviews.c.rule == "budget") & (reviews.c.inclusion < 1.0)),
             items.c.carried.is_(None),
             items.c.state != FORGOTTEN,
         )
-        .order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
+        .order_by(
+            case((items.c.pilot, items.c.random_seed), else_=0),
+            reviews.c.priority,
+            reviews.c.created_at,
+            reviews.c.id,
+        )
     )
     rows = {row.item_id: row for row in connection.execute(query)}
     sizes = group_sizes(connection, run_id)
+    asked = _asked(connection, run_id)
     total, pilot = _counts(connection, run_id)
     return [
         DrawnQuestion(
@@ -78,12 +86,27 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
             question_of(row.response_schema),
             row.group or row.id,
             sizes.get(row.group or row.id, 1),
-            pilot / total if row.rule == "pilot" else row.inclusion,
-            row.rule == "pilot",
-            half_of(key, row.group or row.id) == "held_out",
+            pilot / total if row.pilot else row.inclusion,
+            bool(row.pilot),
+            asked.get((row.item_id, row.attempt), 1),
         )
         for row in rows.values()
     ]
+
+
+def _asked(connection: Connection, run_id: str) -> dict[tuple[str, int], int]:
+    """How many people each question was put to, by item and attempt, of those that were put to several."""
+    query = (
+        select(reviews.c.item_id, reviews.c.attempt, func.count())
+        .where(
+            reviews.c.run_id == run_id,
+            reviews.c.kind.in_(("interrupt", "overlap")),
+            reviews.c.rule != DOUBT,
+        )
+        .group_by(reviews.c.item_id, reviews.c.attempt)
+        .having(func.count() > 1)
+    )
+    return {(row[0], row[1]): int(row[2]) for row in connection.execute(query)}
 
 
 def group_sizes(connection: Connection, run_id: str) -> dict[str, int]:

@@ -43,24 +43,18 @@ DOUBT = "doubt"
 """The rule of reviews that ask again what a person answered otherwise than a very sure panel."""
 
 
-def asked_further(connection: Connection, review: Mapping[str, Any], key: str, asked: int) -> list[Row]:
+def asked_further(connection: Connection, review: Mapping[str, Any], asked: int) -> list[Row]:
     """Rows of the reviews by which further people are asked a question of the pilot; empty where nobody is.
 
-    As many as the target of a certificate takes where the question can certify, else a second person on a quarter of
-    them.
+    As many as the target of a certificate takes; where it takes one, a second person on a quarter of them.
 
     Args:
         review: the row of the first review.
-        key: the store's key, which draws the held-out half.
         asked: so many people the target takes, the first included.
     """
-    item = connection.execute(
-        select(items.c.random_seed, seeds.c.id, seeds.c.group)
-        .join(seeds, items.c.seed_id == seeds.c.id)
-        .where(items.c.id == review["item_id"])
-    ).one()
+    item = connection.execute(select(items.c.random_seed).where(items.c.id == review["item_id"])).one()
     again = overlap_row(review)
-    if asked > 1 and half_of(key, item.group or item.id) == "held_out":
+    if asked > 1:
         return [{**again, "id": hash_id(again["id"], n), "rule": CERTIFIES} for n in range(1, asked)]
     return [again] if is_overlapped(item.random_seed) else []
 

@@ -74,7 +74,6 @@ def set_waiting(
     item_id: str,
     attempt: int,
     *,
-    key: str,
     asked: int,
     named: str = "",
 ) -> None:
@@ -83,8 +82,7 @@ def set_waiting(
     One whose answer was taken back waits for its author first; one of a budget is held until all items are judged.
 
     Args:
-        key, asked: so many people the target of a certificate takes for each question of the pilot's held-out half,
-            which `key` draws.
+        asked: so many people the target of a certificate takes for each question of the pilot.
         named: the decision that the waiting graph took in last: with it, that has arrived.
     """
     review = connection.execute(select(reviews).where(reviews.c.id == review_id)).mappings().one()
@@ -114,7 +112,7 @@ def set_waiting(
         .values(**values)
     )
     if moved.rowcount == 1 and review["rule"] == "pilot":
-        further = asked_further(connection, {**review, **values}, key, asked)
+        further = asked_further(connection, {**review, **values}, asked)
         insert_rows(connection, [(Review, row) for row in further])
     rests = connection.execute(
         update(items)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, desc, func, select, update
 
 from solon.consensus.model import ConsensusModel
 from solon.store.database import clock
+from solon.store.database.events import event
 from solon.store.database.ids import hash_id, new_id
 from solon.store.database.writer import insert_rows
 from solon.store.tables import certificates, configs, records
@@ -23,6 +24,9 @@ from solon.store.tables.law import Certificate, ConsensusVersion
 
 if TYPE_CHECKING:
     from solon.store.runs.run_row import RunRow
+
+
+SUSPENDED = "certificate.suspended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,8 +314,13 @@ def find_certificate(connection: Connection, certificate_id: str) -> Certificate
     return CertificateRow(**connection.execute(query).mappings().one())
 
 
-def suspend(connection: Connection, certificate_id: str) -> None:
-    """Take a certificate out of force, as an audit alarm does; what it covered becomes provisional again."""
+def suspend(connection: Connection, certificate_id: str, *, why: str) -> None:
+    """Take a certificate out of force, as an audit alarm does; what it covered becomes provisional again.
+
+    Args:
+        why: in words, kept in the log of events.
+    """
+    insert_rows(connection, [event("system", SUSPENDED, certificate_id, {"why": why})])
     connection.execute(
         update(certificates).where(certificates.c.id == certificate_id).values(suspended_at=clock.now())
     )

@@ -15,6 +15,7 @@ from solon.store.database.store import Store
 from solon.store.database.tombstones import Tombstones
 from solon.store.database.writer import insert_rows
 from solon.store.runs.items import FINAL
+from solon.store.runs.pilot import count_pilot, wanted_pilot
 from solon.store.runs.row_keys import RowKeys
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.runs import Pins, item_random_seed, seed_and_item, seed_identity
@@ -124,8 +125,7 @@ def _is_pilot(connection: Connection, run_id: str, drawn: int, routing: RoutingC
     will come, so that the smallest hashes of all cannot be taken."""
     if not routing.draws_pilot or drawn >= routing.pilot_share * 2**48:
         return False
-    query = select(func.count()).where(items.c.run_id == run_id, items.c.pilot)
-    return int(connection.execute(query).scalar_one()) < routing.pilot
+    return count_pilot(connection, run_id) < (wanted_pilot(connection, run_id) or routing.pilot_size)
 
 
 def _newest_precedent(connection: Connection, run: RunRow) -> float:

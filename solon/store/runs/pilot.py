@@ -3,40 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select, update
 
-from solon.store.tables import items, seeds
+from solon.store.database.events import event
+from solon.store.database.writer import insert_rows
+from solon.store.tables import events, items, seeds
+
+if TYPE_CHECKING:
+    from solon.config.sections import RoutingConfig
+
+DRAWN = "pilot.drawn"
 
 
 def draw_pilot(
-    connection: Connection, run_id: str, most: int, share: float, *, afterwards: bool = False
+    connection: Connection, run_id: str, routing: RoutingConfig, *, afterwards: bool = False
 ) -> int:
-    """Draw the pilot sample of a run, once: the items with the smallest random seeds. Returns how many are in it.
+    """Draw the pilot sample of a run: the items with the smallest random seeds. Returns how many are in it.
 
-    Every item has the same chance, fixed by the root seed of the run before anything is known of the items.
+    Every item has the same chance, fixed by the root seed of the run before anything is known of the items. A larger
+    pilot, drawn later, holds the smaller one: the random order goes on.
 
     Args:
         afterwards: items that were begun are drawn, too, those that people have decided among them: a sample without
             them would speak of what the policy before did not ask about.
     """
+    wanted = routing.pilot_of(count_items(connection, run_id))
+    drawn = count_pilot(connection, run_id)
+    return drawn if drawn >= wanted else draw_up_to(connection, run_id, wanted, afterwards=afterwards)
+
+
+def draw_up_to(connection: Connection, run_id: str, wanted: int, *, afterwards: bool) -> int:
+    """Draw so many items into the pilot; argument and result as of `draw_pilot`."""
     own = items.c.run_id == run_id
-    drawn = int(connection.execute(select(func.count()).where(own, items.c.pilot)).scalar_one())
-    total = int(connection.execute(select(func.count()).select_from(items).where(own)).scalar_one())
-    wanted = min(most, max(1, int(total * share)))
-    if drawn >= wanted:
-        return drawn
     chosen = select(items.c.id).where(own).order_by(items.c.random_seed, items.c.id).limit(wanted)
     ids = list(connection.execute(chosen).scalars())
     unseen = () if afterwards else (items.c.state == "queued", items.c.starts == 0)
     connection.execute(update(items).where(items.c.id.in_(ids), *unseen).values(pilot=True))
+    note_pilot(connection, run_id, len(ids))
     return len(ids)
+
+
+def note_pilot(connection: Connection, run_id: str, size: int) -> None:
+    """Write down how many items the pilot shall have from now on."""
+    insert_rows(connection, [event("system", DRAWN, run_id, {"items": size})])
+
+
+def drawn_at_first(connection: Connection, run_id: str, routing: RoutingConfig) -> int:
+    """The size of the pilot when it was first drawn, from which the sizes of all looks follow."""
+    first = next(iter(_sizes(connection, run_id)), 0)
+    total = count_items(connection, run_id)
+    return first or (
+        routing.pilot_size if not total else count_pilot(connection, run_id) or routing.pilot_of(total)
+    )
+
+
+def wanted_pilot(connection: Connection, run_id: str) -> int:
+    """How many items the pilot was last said to have; 0 where nothing was said."""
+    return max(_sizes(connection, run_id), default=0)
+
+
+def _sizes(connection: Connection, run_id: str) -> list[int]:
+    query = select(events.c.detail).where(events.c.subject == run_id, events.c.kind == DRAWN)
+    rows = connection.execute(query.order_by(events.c.at, events.c.id)).scalars()
+    return [int(detail["items"]) for detail in rows]
+
+
+def count_items(connection: Connection, run_id: str) -> int:
+    """How many items the run has."""
+    query = select(func.count()).select_from(items).where(items.c.run_id == run_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def count_pilot(connection: Connection, run_id: str) -> int:
+    """How many items of the run are in its pilot."""
+    query = select(func.count()).where(items.c.run_id == run_id, items.c.pilot)
+    return int(connection.execute(query).scalar_one())
+
+
+def pilot_in_order(connection: Connection, run_id: str) -> list[tuple[str, str]]:
+    """Id and state of every item of the pilot, in the order in which they were drawn."""
+    query = select(items.c.id, items.c.state).where(items.c.run_id == run_id, items.c.pilot)
+    rows = connection.execute(query.order_by(items.c.random_seed, items.c.id))
+    return [(row.id, row.state) for row in rows]
 
 
 def queued_pilot(connection: Connection, run_id: str) -> list[str]:
     """The ids of the queued items of the pilot sample, in the order in which they were drawn."""
-    query = select(items.c.id).where(items.c.run_id == run_id, items.c.state == "queued", items.c.pilot)
-    return list(connection.execute(query.order_by(items.c.random_seed, items.c.id)).scalars())
+    return [item for item, state in pilot_in_order(connection, run_id) if state == "queued"]
 
 
 def mark_pilot(connection: Connection, run_id: str, names: Collection[str]) -> dict[str, str]:

@@ -1,0 +1,288 @@
+"""Certificates by simulation with known truth: how often one is false, and how often one is granted.
+
+`python -m benchmarks.certificates [--projects 2000]`. Every project has a population of items, a panel, experts, and a
+pilot of random items that grows by planned looks, each with cross-fitted scores as a run has them (`solon.consensus`).
+Where agreement lies just under the promise whatever the panel says (the least favourable truth), every certificate is
+false; elsewhere one is false where what it accepts agrees less than it promises. Intervals are exact, 95 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solon.consensus.ballots import Ballots, Floats, Ints, collect
+from solon.consensus.binomial import clopper_pearson
+from solon.consensus.certify import certify
+from solon.consensus.crossfit import FOLDS, cuts_in, place_in, threshold_at
+from solon.consensus.looks import look_needed, plan_look
+from solon.consensus.panel import Vote
+from solon.consensus.replay_trust import confidence_in
+
+OUTCOMES = ("a", "b", "c", "d", "e")
+Rate = Callable[[Floats], Floats]
+"""Agreement of an item from the share of the panel that holds its commonest outcome."""
+
+
+def just_under(alpha: float) -> Rate:
+    """The same everywhere, a hair under the promise."""
+    return lambda share: np.full_like(share, 1.0 - alpha - 0.001)
+
+
+def cliff(alpha: float) -> Rate:
+    """Kept by a little where the panel is of one mind, and not at all elsewhere."""
+    return lambda share: np.where(share > 0.99, 1.0 - alpha + 0.02, 1.0 - 2.0 * alpha)
+
+
+def worst_on_top(alpha: float) -> Rate:
+    """The panel is wrong most often where it is of one mind."""
+    return lambda share: np.where(share > 0.99, 1.0 - 1.5 * alpha, 1.0 - 0.5 * alpha)
+
+
+def constant(rate: float) -> Rate:
+    """The same everywhere."""
+    return lambda share: np.full_like(share, rate)
+
+
+@dataclass(frozen=True)
+class World:
+    """A population of items.
+
+    Attributes:
+        ballots: what the panel says.
+        best: the commonest outcome of each item.
+        rate: probability that an expert holds it.
+        said: what the expert holds.
+    """
+
+    ballots: Ballots
+    best: Ints
+    rate: Floats
+    said: Ints
+
+
+def make_world(
+    rng: np.random.Generator, rate: Rate, *, items: int = 400, k: int = 2, judges: int = 4
+) -> World:
+    """A population whose judges are right independently, .65 to .85 of the time."""
+    truth = rng.integers(k, size=items)
+    accuracy = rng.uniform(0.65, 0.85, judges)
+    right = rng.random((items, judges)) < accuracy
+    other = (truth[:, None] + rng.integers(1, k, size=(items, judges))) % k
+    said = np.where(right, truth[:, None], other)
+    votes = [[Vote(f"judge-{j}", seat="s", outcome=OUTCOMES[v]) for j, v in enumerate(row)] for row in said]
+    ballots = collect(votes, OUTCOMES[:k])
+    best = ballots.votes.argmax(axis=1)
+    share = ballots.votes.max(axis=1) / ballots.votes.sum(axis=1)
+    agrees = rate(share)
+    elsewhere = (best + rng.integers(1, k, size=items)) % k
+    return World(ballots, best, agrees, np.where(rng.random(items) < agrees, best, elsewhere))
+
+
+@dataclass(frozen=True)
+class Granted:
+    """A certificate.
+
+    Attributes:
+        look: number of the look that granted it.
+        agreement: of what it accepts, in truth.
+        coverage: share of all items that it accepts.
+    """
+
+    look: int
+    agreement: float
+    coverage: float
+
+
+def take_look(
+    world: World, rows: Ints, missing: Ints, fold: Ints, luck: Floats, alpha: float, delta: float, number: int
+) -> Granted | None:
+    """One look at the decisions on some rows; those missing of them were passed over."""
+    answered = np.setdiff1d(rows, missing, assume_unique=True)
+    place, agreed = np.zeros(len(rows)), np.zeros(len(rows))
+    for f in range(FOLDS):
+        mine = fold[rows] == f
+        if not mine.any():
+            continue
+        sure, best = confidence_in(world.ballots, answered[fold[answered] != f], world.said)
+        place[mine] = place_in(sure, sure[rows[mine]], luck[rows[mine]])
+        agreed[mine] = best[rows[mine]] == world.said[rows[mine]]
+    agreed[np.isin(rows, missing)] = 0.0
+    sure, best = confidence_in(world.ballots, answered, world.said)
+    found = certify(place, agreed, alpha=alpha, delta=delta, cuts=cuts_in(sure))
+    if found.threshold is None:
+        return None
+    inside = sure >= threshold_at(sure, found.threshold)
+    truth = np.where(best == world.best, world.rate, 0.0)
+    return Granted(number, float(truth[inside].mean()), float(inside.mean()))
+
+
+def run_project(
+    rng: np.random.Generator, rate: Rate, *, first: int, looks: int, alpha: float, delta: float = 0.1, k: int = 2,
+    items: int = 400, sly: bool = False,
+) -> Granted | None:  # fmt: skip
+    """One project: a look at the pilot, then at twice as many, until one certifies or they are over.
+
+    Args:
+        sly: whoever answers sees what the panel says, leaves out the questions on which it is wrong as long as looks
+            are taken with gaps, has a look taken, and then fills them and has it repeated.
+    """
+    world = make_world(rng, rate, items=items, k=k)
+    turn, fold, luck = rng.permutation(items), rng.integers(FOLDS, size=items), rng.random(items)
+    for number in range(looks):
+        look = plan_look(first, number, delta)
+        rows = turn[: look.size]
+        gaps: list[Ints] = [np.zeros(0, dtype=np.int64)]
+        if sly:
+            wrong = rows[world.best[rows] != world.said[rows]]
+            gaps.insert(0, wrong[: int(alpha * len(rows))])
+        for missing in gaps:
+            found = take_look(world, rows, missing, fold, luck, alpha, look.delta, number)
+            if found is not None:
+                return found
+    return None
+
+
+@dataclass(frozen=True)
+class Path:
+    """A way to a certificate under a truth where most or all of them are false."""
+
+    name: str
+    rate: Callable[[float], Rate]
+    alpha: float
+    first: int
+    looks: int = 1
+    k: int = 2
+    sly: bool = False
+    many: bool = False
+
+
+PATHS = (
+    Path("pilot", just_under, 0.10, 60, many=True),
+    Path("pilot", just_under, 0.10, 120, many=True),
+    Path("pilot", just_under, 0.20, 60),
+    Path("pilot", just_under, 0.05, 240),
+    Path("pilot, five labels", just_under, 0.10, 120, k=5),
+    Path("pilot, five labels", just_under, 0.20, 60, k=5),
+    Path("pilot, five labels", just_under, 0.05, 240, k=5),
+    Path("extended twice", just_under, 0.10, 60, looks=3, many=True),
+    Path("extended twice", just_under, 0.20, 60, looks=3),
+    Path("extended twice, five labels", just_under, 0.20, 60, looks=3, k=5),
+    Path("answers with the panel in sight", just_under, 0.10, 60, looks=2, sly=True, many=True),
+    Path("answers with the panel in sight", just_under, 0.20, 60, looks=2, sly=True),
+    Path("kept where of one mind only", cliff, 0.10, 120),
+    Path("wrong where of one mind", worst_on_top, 0.20, 60),
+)
+
+
+def measure_false(path: Path, projects: int) -> tuple[int, int]:
+    """How many of so many projects end with a false certificate, and with any."""
+    false = granted = 0
+    for number in range(projects):
+        rng = np.random.default_rng(
+            [number, path.first, round(path.alpha * 100), path.k, path.looks, path.sly]
+        )
+        found = run_project(
+            rng, path.rate(path.alpha), first=path.first, looks=path.looks, alpha=path.alpha, k=path.k,
+            items=max(400, 2 * path.first * 2 ** (path.looks - 1)), sly=path.sly,
+        )  # fmt: skip
+        granted += found is not None
+        false += found is not None and found.agreement < 1.0 - path.alpha - 1e-9
+    return false, granted
+
+
+def measure_power(
+    items: int, rate: float, alpha: float, projects: int, *, looks: int = 1
+) -> tuple[int, int, int]:
+    """The pilot of a run of so many items, how many of so many projects get a certificate by its first look, and how
+    many by the look that a refusal names.
+
+    The agreement that a refusal goes by is what its own pilot showed.
+    """
+    first = min(round(12 / alpha), max(1, items // 4))
+    granted = named = 0
+    for number in range(projects):
+        rng = np.random.default_rng([number, items, round(rate * 1000)])
+        world = make_world(rng, constant(rate), items=max(items, 8 * first) if looks > 1 else items)
+        turn = rng.permutation(len(world.best))
+        fold, luck = rng.integers(FOLDS, size=len(turn)), rng.random(len(turn))
+        look, rows = plan_look(first, 0, 0.1), turn[:first]
+        none = np.zeros(0, dtype=np.int64)
+        if take_look(world, rows, none, fold, luck, alpha, look.delta, 0) is not None:
+            granted += 1
+            continue
+        agreement = float((world.best[rows] == world.said[rows]).mean())
+        needed = look_needed(first, look, alpha, 0.1, agreement, agreement, len(turn)) if looks > 1 else None
+        if needed is not None:
+            rows = turn[: needed.size]
+            named += take_look(world, rows, none, fold, luck, alpha, needed.delta, needed.number) is not None
+    return first, granted, named
+
+
+def power_at_named(first: int, rate: float, alpha: float, projects: int) -> tuple[int, int]:
+    """The number of questions that a refusal names where the agreement is what it seems, and how many of so many
+    projects get a certificate there."""
+    needed = look_needed(first, plan_look(first, 0, 0.1), alpha, 0.1, rate, rate, 100_000)
+    if needed is None:
+        return 0, 0
+    granted = 0
+    for number in range(projects):
+        rng = np.random.default_rng([number, first, needed.size])
+        world = make_world(rng, constant(rate), items=needed.size)
+        rows, fold, luck = (
+            np.arange(needed.size),
+            rng.integers(FOLDS, size=needed.size),
+            rng.random(needed.size),
+        )
+        none = np.zeros(0, dtype=np.int64)
+        granted += take_look(world, rows, none, fold, luck, alpha, needed.delta, needed.number) is not None
+    return needed.size, granted
+
+
+def _spell(k: int, n: int) -> str:
+    low, high = clopper_pearson(k, n)
+    return f"{k} of {n}, {k / n:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--projects", type=int, default=2000, help="where many are asked for; elsewhere 300")
+    parser.add_argument("--only", choices=("false", "power"), default=None)
+    given = parser.parse_args(arguments)
+    if given.only != "power":
+        for path in PATHS:
+            began, n = time.perf_counter(), given.projects if path.many else min(300, given.projects)
+            false, granted = measure_false(path, n)
+            sys.stdout.write(
+                f"| {path.name} | {path.alpha:g} | {path.first} | {path.k} | {_spell(false, n)} | {granted} granted "
+                f"| {time.perf_counter() - began:.0f} s |\n"
+            )
+            sys.stdout.flush()
+    if given.only != "false":
+        few = min(300, given.projects)
+        for items in (100, 240, 480, 2000):
+            first, granted, _ = measure_power(items, 1.0, 0.1, few)
+            sys.stdout.write(f"| always agree | {items} items | pilot {first} | {_spell(granted, few)} |\n")
+            sys.stdout.flush()
+        for items in (480, 800):
+            first, granted, named = measure_power(items, 0.95, 0.1, few, looks=2)
+            refused = few - granted
+            sys.stdout.write(
+                f"| agree .95 | {items} items | pilot {first} | {_spell(granted, few)} "
+                f"| then at the look that the refusal names {_spell(named, refused)} of the refused |\n"
+            )
+            sys.stdout.flush()
+        for first, rate in ((60, 0.96), (120, 0.95), (120, 0.97)):
+            size, granted = power_at_named(first, rate, 0.1, few)
+            sys.stdout.write(f"| named after {first}, agreement {rate} | {size} | {_spell(granted, few)} |\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

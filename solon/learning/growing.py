@@ -1,0 +1,87 @@
+"""A pilot that grows: its random order simply goes on, up to the next planned look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from solon.consensus.looks import size_reaching
+from solon.errors import UsageError
+from solon.store.learning.rerouting import at_work, grow_pilot
+from solon.store.runs import certificates
+from solon.store.runs.interactive import is_interactive
+from solon.store.runs.pilot import count_items, count_pilot, drawn_at_first
+
+if TYPE_CHECKING:
+    from solon.config.sections import RoutingConfig
+    from solon.store.database.engine import Connection
+    from solon.store.database.store import Store
+    from solon.store.runs.run_row import RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class PilotGrowth:
+    """What was drawn into a pilot.
+
+    Attributes:
+        run_id: the run.
+        drawn: items that were added, or that will be as they come, where items are opened one by one.
+        size: of the pilot from now on.
+        items: of the run.
+    """
+
+    run_id: str
+    drawn: int
+    size: int
+    items: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.drawn} more items are drawn into the pilot, which has {self.size} now: the size of the next look; "
+            f"`solon resume {self.run_id[:8]}` asks about them"
+        )
+
+
+def grow(store: Store, run: RunRow, routing: RoutingConfig, more: int) -> PilotGrowth:
+    """Draw at least `more` items into the pilot, up to a planned size, so that nobody can choose the moment of a look.
+
+    Raises:
+        UsageError: the run has no pilot, no item that is not in it, or a certificate in force; or a process is at work
+            on it.
+    """
+    if more < 1:
+        raise UsageError(f"--more {more} draws nothing", next_step="give a number of 1 or more")
+    with store.transaction() as connection:
+        _check(connection, run, routing)
+        first, before = drawn_at_first(connection, run.id, routing), count_pilot(connection, run.id)
+        total, streams = count_items(connection, run.id), is_interactive(run)
+        size = size_reaching(first, before + more)
+        if not streams:
+            size = min(size, total)
+            if size <= before:
+                raise UsageError(
+                    f"all {total} items of run {run.id} are in the pilot already",
+                    next_step="a larger run, or `solon release create --promise` on the records that there are",
+                )
+        drawn = grow_pilot(connection, run, size, interactive=streams)
+    return PilotGrowth(run.id, drawn, size, total)
+
+
+def _check(connection: Connection, run: RunRow, routing: RoutingConfig) -> None:
+    if not routing.draws_pilot:
+        raise UsageError(
+            f"run {run.id} has policy {routing.policy}, and no pilot",
+            next_step="raise routing.budget"
+            if routing.policy == "budget"
+            else 'set [routing] policy = "pilot"',
+        )
+    if certificates.certificate_of(connection, run) is not None:
+        raise UsageError(
+            f"run {run.id} has a certificate in force, which needs no further decisions",
+            next_step="see `solon learn --status`",
+        )
+    if n := at_work(connection, run.id):
+        raise UsageError(
+            f"a process is at work on {n} items of run {run.id}",
+            next_step="let it end, or stop it (Ctrl-C loses nothing), and repeat the command",
+        )

@@ -1,0 +1,240 @@
+"""Looks at a run's sample: which is the next, whether it is due, and what it shows, granted or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from solon.consensus.looks import look_needed
+from solon.consensus.target import Target, read_target
+from solon.learning.certificates import Judged, certify_sample
+from solon.learning.sample import draw_sample
+from solon.store.runs import certificates
+from solon.store.runs.pilot import count_items, drawn_at_first
+
+if TYPE_CHECKING:
+    from solon.config import Config
+    from solon.config.sections import RoutingConfig
+    from solon.learning.certificates import Crossfit
+    from solon.learning.evidence import Evidence
+    from solon.learning.sample import Sample
+    from solon.questions import Question
+    from solon.store.database.engine import Connection
+    from solon.store.runs.certificates import CertificateRow
+    from solon.store.runs.run_row import RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Where a run stands with its looks.
+
+    Attributes:
+        run: the run.
+        routing: its routing.
+        target: whom its promise speaks of.
+        before: every look over the same seeds and scope, the oldest first.
+        own: the planned ones among them that were this run's.
+        delta: probability of error that its planned looks may spend together: what other runs over the same seeds, and
+            looks that were not planned yet, have left.
+    """
+
+    run: RunRow
+    routing: RoutingConfig
+    target: Target
+    before: list[CertificateRow]
+    own: list[CertificateRow]
+    delta: float
+
+    @classmethod
+    def at(cls, connection: Connection, run: RunRow, routing: RoutingConfig) -> Looking:
+        """Where a run stands."""
+        seeds = run.seeds_fingerprint
+        before = [
+            row for row in certificates.looks(connection, run.scope) if row.covers.get("source") == seeds
+        ]
+        own = [row for row in before if row.covers.get("run") == run.id and "planned" in row.figures]
+        others = sum(row.spent_delta for row in before if row not in own)
+        left = max(routing.delta - others, 0.0)
+        return cls(run, routing, read_target(routing.target), before, own, left)
+
+    @property
+    def over(self) -> list[CertificateRow]:
+        """The planned looks that are over: those taken when no question was left open."""
+        return [row for row in self.own if not row.figures.get("passed_over")]
+
+    @property
+    def idle(self) -> int:
+        """How many of them tested nothing."""
+        return sum(not row.spent_delta for row in self.over)
+
+    def draw(self, connection: Connection, evidence: Evidence, *, fresh: Collection[str] = ()) -> Sample:
+        """The sample of the next look. `fresh`: items whose newest decision is not learned from yet."""
+        return draw_sample(
+            connection,
+            self.run,
+            evidence,
+            self.target,
+            self.routing,
+            delta=self.delta,
+            looked=len(self.over),
+            idle=self.idle,
+            fresh=fresh,
+        )
+
+    def is_due(self, sample: Sample) -> bool:
+        """Whether the look may be taken. One that counted questions as disagreement, since they were passed over, may
+        be repeated when they are answered: what is missing can only have counted against the panel, so that nothing is
+        gained by the first."""
+        if not sample.decisions or sample.missing or not self.delta:
+            return False
+        last = self.own[-1] if self.own else None
+        if last is None or last.figures["planned"]["number"] != sample.look.number:
+            return True
+        answered = float(last.figures.get("sample", 0)) - float(last.figures.get("passed_over", 0))
+        return sample.answered > answered
+
+    def tell_next(self, sample: Sample) -> str:
+        """What the next look waits for, in words."""
+        size, open_ = sample.look.size, sample.missing
+        if not open_:
+            return ""
+        if not self.routing.draws_pilot:
+            return f"the sample is looked at when {open_} more of it are answered"
+        if self.over:
+            more = f"solon learn {self.run.id[:8]} --more"
+            return f"the next look is planned at {size} questions of the sample: `{more}` draws them"
+        are = "is" if open_ == 1 else "are"
+        return f"the pilot is looked at when all {size} of it are answered: {open_} {are} open"
+
+    def certify(
+        self,
+        connection: Connection,
+        config: Config,
+        fits: Crossfit,
+        sample: Sample,
+        evidence: Evidence,
+        question: Question,
+        presumed: str | None,
+        version_id: str,
+    ) -> dict[str, Any]:
+        """Take the look, and keep what it shows.
+
+        Args:
+            evidence: with what the fits go by of the judged items.
+            presumed: see `certify_sample`.
+            version_id: the version that `fits` are of.
+        """
+        n, alpha = len(sample.decisions), self.routing.alpha
+        if sample.passed_over > alpha * n:
+            result, spent = _too_many_gaps(alpha, n, sample.passed_over), 0.0
+        else:
+            pool = [Judged(j.item_id, j.votes, j.against, j.traits, j.pilot) for j in evidence.judged]
+            result, spent = certify_sample(fits, config, sample, pool, question, presumed), sample.look.delta
+            result = self._explain(connection, result, sample)
+        if not result["tests"]:
+            spent = 0.0  # nothing was asked of the decisions
+        return self._keep(connection, result, sample, spent, evidence, version_id)
+
+    def _explain(self, connection: Connection, result: dict[str, Any], sample: Sample) -> dict[str, Any]:
+        """The result, where it is a refusal with what would do."""
+        why = result["why"]
+        if sample.passed_over:
+            why += f"; {sample.passed_over} of the {len(sample.decisions)} were passed over and count as disagreement"
+        if result["threshold"] is None and self.routing.draws_pilot and "agreed_in_all" in result:
+            why += f"; {self._tell_needed(connection, result, sample)}"
+        return {**result, "why": why}
+
+    def _tell_needed(self, connection: Connection, result: dict[str, Any], sample: Sample) -> str:
+        """The number of questions that would do, if panel and experts go on agreeing as often."""
+        items = count_items(connection, self.run.id)
+        first = drawn_at_first(connection, self.run.id, self.routing)
+        (top, rest), share = _rates(result), result["tested"] / max(len(sample.decisions), 1)
+        idle = self.idle + (not result["tests"])
+        needed = look_needed(
+            first, sample.look, self.routing.alpha, self.delta, top, rest, items, share=share, idle=idle
+        )
+        if needed is None:
+            return (
+                f"at that rate no look within the {items} items of this run is likely to certify: a better panel, more "
+                "items, or a larger alpha in the next run"
+            )
+        chance = needed.test(self.routing.alpha, share).chance(top, rest)
+        return (
+            f"if panel and experts go on agreeing so often, the look at {needed.size} questions certifies with "
+            f"probability {chance:.2f}: solon learn {self.run.id[:8]} --more {needed.size - sample.look.size}"
+        )
+
+    def _keep(
+        self,
+        connection: Connection,
+        result: dict[str, Any],
+        sample: Sample,
+        spent: float,
+        evidence: Evidence,
+        version_id: str,
+    ) -> dict[str, Any]:
+        outcome = {
+            **result,
+            "delta": self.routing.delta,
+            "target": self.target.name,
+            "look": len(self.before) + 1,
+            "planned": {"number": sample.look.number, "size": sample.look.size, "delta": sample.look.delta},
+            "passed_over": sample.passed_over,
+            "inclusion": sorted({round(d.inclusion or 1.0, 6) for d in sample.decisions}),
+            "ceiling": _ceiling(evidence, self.target, self.routing.alpha),
+        }
+        granted = outcome["threshold"] is not None
+        certificate_id = certificates.add_certificate(
+            connection,
+            scope=self.run.scope,
+            source=self.run.seeds_fingerprint,
+            granted=granted,
+            spent_delta=spent,
+            consensus_id=version_id,
+            outcome=outcome,
+            covers={
+                "recipe": self.run.recipe,
+                "seeds": self.run.seeds_name,
+                "target": self.target.name,
+                "run": self.run.id,
+                "made": certificates.wanted_by(connection, self.run).made,
+            },
+        )
+        return {"id": certificate_id, "status": "granted" if granted else "refused", **outcome}
+
+
+def _rates(result: dict[str, Any]) -> tuple[float, float]:
+    """Agreement on the most confident decisions, where a refusal stopped, and on the others."""
+    n, size = int(result["tested"]), int(result["n"])
+    rest = (result["agreed_in_all"] - result["agreed"]) / (n - size) if n > size else 0.0
+    return (result["agreed"] / size if size else rest), rest
+
+
+def _too_many_gaps(alpha: float, n: int, passed_over: int) -> dict[str, Any]:
+    """No look: questions that nobody answers would fail it, whatever the answers are. That there are some follows from
+    who answers what, not from agreement, so that waiting for them costs nothing."""
+    from solon.consensus.certify import Certificate
+
+    why = (
+        f"{passed_over} of the first {n} questions of the sample were passed over (skipped, declined, in nobody's "
+        "field, taken back, carried over, or answered without a token) and would count as disagreement; no look is "
+        "taken before they are answered"
+    )
+    return Certificate(alpha, 0.0, None, 0.0, 0, 0.0, 0.0, n, 0, why).to_json()
+
+
+def _ceiling(evidence: Evidence, target: Target, alpha: float) -> dict[str, Any]:
+    """How often experts agree with each other, and with the target at best."""
+    from solon.consensus.ceiling import measure_ceiling
+
+    ceiling = measure_ceiling([list(by_person.values()) for by_person in evidence.answers.values()])
+    low, high = (target.best_possible(right) for right in ceiling.single_interval)
+    return {
+        "experts_agree": ceiling.agreement,
+        "interval": list(ceiling.interval),
+        "items": ceiling.items,
+        "best_possible": None if ceiling.single is None else target.best_possible(ceiling.single),
+        "best_possible_interval": [low, high],
+        "reaches": high >= 1.0 - alpha,
+    }

@@ -1,0 +1,42 @@
+"""Decisions that a certificate counts as agreement, and that were taken back, or ruled otherwise, since."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from solon.store.learning.evidence import withdrawn_among
+from solon.store.runs import certificates
+
+if TYPE_CHECKING:
+    from solon.store.database.store import Store
+    from solon.store.runs.run_row import RunRow
+
+
+def recheck(store: Store, run: RunRow) -> str:
+    """Test the certificate in force of a run again where decisions that it relies on were withdrawn: each counts as
+    disagreement. It is suspended where it would not have been granted so. What was found, in words; empty where nothing
+    was withdrawn.
+    """
+    from solon.consensus.binomial import tail_at_least
+
+    with store.transaction() as connection:
+        row = certificates.certificate_of(connection, run)
+        relied_on = row.figures.get("relied_on") if row is not None else None
+        if row is None or not relied_on:
+            return ""
+        tests = row.figures.get("tiers") or [row.figures]
+        lost, stands = 0, True
+        for test, names in zip(tests, relied_on, strict=True):
+            gone = len(withdrawn_among(connection, names))
+            if gone and test["threshold"] is not None:
+                p_value = tail_at_least(round(test["agreed"]) - gone, int(test["n"]), 1.0 - row.alpha)
+                stands = stands and p_value <= test["level"]
+            lost += gone
+        if not lost:
+            return ""
+        told = f"{lost} {'decision' if lost == 1 else 'decisions'} that certificate {row.id} relies on"
+        told += " was" if lost == 1 else " were"
+        if stands:
+            return f"{told} withdrawn: it stands with them counted as disagreement"
+        certificates.suspend(connection, row.id, why=f"{told} withdrawn")
+        return f"{told} withdrawn: it is suspended until they are answered again and the look is repeated"
