@@ -33,18 +33,12 @@ def certificates(project: Project) -> list[dict[str, Any]]:
     return [{**json.loads(str(figures)), **json.loads(str(covers))} for figures, covers in rows]
 
 
-def test_a_majority_of_three_is_asked_on_the_half_that_certifies(tmp_path: Path) -> None:
+def test_a_majority_of_three_is_asked_about_the_whole_pilot(tmp_path: Path) -> None:
     with make_project(tmp_path, target="majority(3)") as project:
         project.run("preference", seeds(160))
-        answer_all(project, "pilot", right=1.0)
-        halves = query(
-            project,
-            "SELECT p.half, (SELECT count(*) FROM reviews o WHERE o.item_id = p.item_id AND o.rule = 'certify') "
-            "FROM precedents p",
-        )
-        assert {asked for half, asked in halves if half == "held_out"} == {2}
-        assert {asked for half, asked in halves if half == "seen"} == {0}
-        held_out = sum(half == "held_out" for half, _ in halves)
+        assert answer_all(project, "pilot", right=1.0) == 80
+        asked = query(project, "SELECT count(*) FROM reviews WHERE rule = 'certify' GROUP BY item_id")
+        assert asked == [(2,)] * 80
         project.resume()
         project.learn()
         assert certificates(project) == []  # one answer is no majority of three
@@ -54,7 +48,7 @@ def test_a_majority_of_three_is_asked_on_the_half_that_certifies(tmp_path: Path)
         project.resume()
         project.learn()
         [made] = certificates(project)
-        assert (made["target"], made["sample"]) == ("majority(3)", held_out)
+        assert (made["target"], made["sample"]) == ("majority(3)", 80)
         assert query(project, GRANTED) == [(1,)]
         assert project.summarize().promise["target"] == "majority(3)"
 

@@ -176,7 +176,7 @@ def test_tiers_of_a_mixture_ask_the_strong_one_only_where_the_cheap_ones_are_not
 
 def test_what_learning_sends_on_to_a_later_tier_is_judged_there_in_the_same_session(tmp_path: Path) -> None:
     seat = {"python": f"{__name__}:strong", "tier": 1}
-    routing = {"policy": "pilot", "pilot": 60, "pilot_share": 1.0, "audit_share": 0.0}
+    routing = {"policy": "pilot", "pilot": 45, "pilot_share": 1.0, "audit_share": 0.0, "alpha": 0.1}
     with labelling(tmp_path, judges=[seat], routing=routing) as project:
         before = {
             row.item_id for row in rows(project, select(verdicts).where(verdicts.c.seat == "1: strong"))
@@ -261,9 +261,9 @@ def test_texts_of_judged_items_are_read_only_where_a_model_goes_by_them() -> Non
     one = JudgedItem("i", 0, "waiting", False, None, None, None, None, ("a", "b"))
     evidence = Evidence([], [one], {}, {}, {}, {}, {}, frozenset(), frozenset())
     unread: Any = Unread()
-    assert know_judged(unread, evidence, ConsensusModel.prior()).judged == [one]
+    assert know_judged(unread, evidence, [ConsensusModel.prior()]).judged == [one]
     with pytest.raises(AssertionError, match="nothing needs"):
-        know_judged(unread, evidence, replace(ConsensusModel.prior(), texts={"length": 0.4}))
+        know_judged(unread, evidence, [replace(ConsensusModel.prior(), texts={"length": 0.4})])
 
 
 @judge("unsure", "1")
