@@ -219,7 +219,7 @@ def _answer(project: Project, out: Console) -> dict[str, Any]:
     _line(out, "preferred", by_question[shown.prompt]["good"])
     _line(out, "because", by_question[shown.prompt]["why"])
     again = len(project.reviews()) - summary.pending_review
-    waits = f"{summary.pending_review} waits for you"
+    waits = f"{summary.pending_review} {'waits' if summary.pending_review == 1 else 'wait'} for you"
     if again:
         waits += f", and {again} of the random ones ask for a second opinion"
     out.print(f"   their items went on at once: {summary.accepted} records now; {waits}")

@@ -201,7 +201,7 @@ def test_a_line_of_progress_names_every_state() -> None:
         "queued": 7,
     }
     display = ProgressDisplay(quiet=True)
-    display.show(cast(Any, SimpleNamespace(meter=meter, counts=counts)))
+    display.show(cast(Any, SimpleNamespace(meter=meter, counts=counts, round="")))
     told = display.describe()
     for part in ("21/28 items", "4 failed", "5 parked", "6 forgotten"):
         assert part in told
