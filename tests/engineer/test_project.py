@@ -29,6 +29,7 @@ METHODS = {
     "doctor": "doctor",
     "eval SUITE": "evaluate",
     "eval labels": "labels",
+    "eval power": "power",
     "eval replay": "replay",
     "eval scores": "score",
     "expert add": "experts.add",
