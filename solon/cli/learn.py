@@ -34,7 +34,7 @@ def learn(
         typer.Option(
             "--more",
             metavar="N",
-            help="Draw N more items into the pilot, up to the next planned look; `solon resume` asks about them.",
+            help="Let the pilot grow by N items or more, to the size of the next planned look; `solon resume` asks.",
         ),
     ] = None,
     json: JsonOption = False,

@@ -233,9 +233,7 @@ def _certify(project: Project, out: Console) -> dict[str, Any]:
         project.resume()
     found = project.learned()
     certificate, looks = found["in_force"], found["looks"]
-    missing = (
-        looks[-1]["why"] if looks else "the questions that were drawn at random are not all answered"
-    )
+    missing = looks[-1]["why"] if looks else "the questions that were drawn at random are not all answered"
     _head(out, 5, "The certificate: how often accepted records agree with the experts, and how sure that is")
     _line(out, "in force" if certificate else "none yet", certificate["promise"] if certificate else missing)
     if learned.taken_out:

@@ -169,7 +169,8 @@ def judge_rules(
 ) -> tuple[Verdict, str]:
     """Return the verdict on drafted rules, and the reason in words.
 
-    Green: no new rule is wrong as often as right, and either the label model agrees with people more often for certain,
+    Green: every new rule matches unseen decisions and none is wrong as often as right, and either the label model
+    agrees with people more often for certain,
     or it agrees no less often, and each rule is right more often than its label is common for certain. Red: the model
     agrees less often for certain. Grey: we cannot tell. The level is halved for every earlier look at this draft or at
     one of its rules, and for the rules divided by their number.
@@ -187,6 +188,9 @@ def judge_rules(
     wrong = [effect.id for effect in effects if effect.spoke and 2 * effect.right <= effect.spoke]
     if wrong:
         return "grey", f"as often wrong as right: {_list_some(wrong)}; {change}"
+    silent = [effect.id for effect in effects if not effect.spoke]
+    if silent:
+        return "grey", f"cannot tell: on no unseen decision matches {_list_some(silent)}; {change}"
     if unseen.difference > 0 and unseen.p_value <= level and unseen.interval[0] > 0:
         return "green", f"agreement rises: {change}"
     weak = [effect.id for effect in effects if effect.p_value > level / len(effects)]

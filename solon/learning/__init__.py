@@ -186,10 +186,10 @@ def _learn_panel(
         before = certificates.certificate_of(connection, run)
         decided, usable = _decisions(connection, store.key, run, config, everything)
         known = certificates.newest_consensus(connection, scope)
-        last = certificates.learned_from(connection, known) if known else 0
+        new = known is None or certificates.is_new_to(connection, known, [d.decision_id for d in usable])
         # Rules can be weighed before anybody has decided: by where they are silent.
         first = not decided and known is None and bool(config.rules) and not max(config.tiers)
-        if not first and (not usable or len(usable) <= last):
+        if not first and (not usable or not new):
             return LearningResult(None, len(usable), 0, None, why=_nothing_new(decided, usable))
         studied = _study(connection, run, config, question, usable, rated, people)
         if first and not studied.evidence.judged:
@@ -218,11 +218,16 @@ def _learn_panel(
                 **({"accuracy": asdict(accuracy)} if accuracy else {}),
             },
         )
-        certificate = (
-            looking.certify(connection, config, fits, sample, evidence, question, presumed, version_id)
-            if due
-            else None
-        )
+        certificate = None
+        while due:  # of several planned looks whose questions are all answered, one after the other
+            certificate = looking.certify(
+                connection, config, fits, sample, evidence, question, presumed, version_id
+            )
+            if certificate["status"] == "granted" or certificate["passed_over"]:
+                break
+            looking = Looking.at(connection, run, config.routing)
+            sample = studied.hear(connection, looking.draw(connection, studied.evidence, fresh=fresh))
+            due = looking.is_due(sample)
     granted = certificate is not None and certificate["status"] == "granted"
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None

@@ -10,8 +10,9 @@ from solon.consensus.looks import look_needed
 from solon.consensus.target import Target, read_target
 from solon.learning.certificates import Judged, certify_sample
 from solon.learning.sample import draw_sample
+from solon.learning.withdrawn import WITHDRAWN
 from solon.store.runs import certificates
-from solon.store.runs.pilot import count_items, drawn_at_first
+from solon.store.runs.pilot import count_items, count_pilot, drawn_at_first
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -60,13 +61,16 @@ class Looking:
 
     @property
     def over(self) -> list[CertificateRow]:
-        """The planned looks that are over: those taken when no question was left open."""
-        return [row for row in self.own if not row.figures.get("passed_over")]
+        """The planned looks that are over: those taken when no question was left open, but for certificates that fell
+        with decisions that were withdrawn: their look is repeated."""
+        return [
+            row for row in self.own if not row.figures.get("passed_over") and not row.figures.get(WITHDRAWN)
+        ]
 
     @property
     def idle(self) -> int:
         """How many of them tested nothing."""
-        return sum(not row.spent_delta for row in self.over)
+        return sum(not row.figures.get("tests") for row in self.over)
 
     def draw(self, connection: Connection, evidence: Evidence, *, fresh: Collection[str] = ()) -> Sample:
         """The sample of the next look. `fresh`: items whose newest decision is not learned from yet."""
@@ -89,19 +93,23 @@ class Looking:
         if not sample.decisions or sample.missing or not self.delta:
             return False
         last = self.own[-1] if self.own else None
-        if last is None or last.figures["planned"]["number"] != sample.look.number:
+        if last is None:
             return True
+        if (
+            last.figures["planned"]["number"] != sample.look.number
+        ):  # of a budget where it has drawn more since
+            return self.routing.draws_pilot or last.figures["planned"]["size"] < sample.look.size
         answered = float(last.figures.get("sample", 0)) - float(last.figures.get("passed_over", 0))
-        return sample.answered > answered
+        return sample.answered > answered or bool(last.figures.get(WITHDRAWN))
 
     def tell_next(self, sample: Sample) -> str:
         """What the next look waits for, in words."""
-        size, open_ = sample.look.size, sample.missing
-        if not open_:
+        size, open_ = sample.look.size, sample.unanswered
+        if not sample.missing:
             return ""
         if not self.routing.draws_pilot:
             return f"the sample is looked at when {open_} more of it are answered"
-        if self.over:
+        if self.over and not sample.drawn:
             more = f"solon learn {self.run.id[:8]} --more"
             return f"the next look is planned at {size} questions of the sample: `{more}` draws them"
         are = "is" if open_ == 1 else "are"
@@ -132,16 +140,22 @@ class Looking:
             pool = [Judged(j.item_id, j.votes, j.against, j.traits, j.pilot) for j in evidence.judged]
             result, spent = certify_sample(fits, config, sample, pool, question, presumed), sample.look.delta
             result = self._explain(connection, result, sample)
-        if not result["tests"]:
-            spent = 0.0  # nothing was asked of the decisions
+        again = any(
+            row.spent_delta and row.figures["planned"]["number"] == sample.look.number for row in self.own
+        )
+        if again or not result["tests"]:
+            spent = 0.0  # what is repeated spent it before, and what tested nothing asked nothing
         return self._keep(connection, result, sample, spent, evidence, version_id)
 
     def _explain(self, connection: Connection, result: dict[str, Any], sample: Sample) -> dict[str, Any]:
         """The result, where it is a refusal with what would do."""
         why = result["why"]
         if sample.passed_over:
-            why += f"; {sample.passed_over} of the {len(sample.decisions)} were passed over and count as disagreement"
-        if result["threshold"] is None and self.routing.draws_pilot and "agreed_in_all" in result:
+            why += (
+                f"; {sample.passed_over} of the {len(sample.decisions)} have no answer that counts yet, and count as "
+                "disagreement: the look is repeated when they have"
+            )
+        elif result["threshold"] is None and self.routing.draws_pilot and "agreed_in_all" in result:
             why += f"; {self._tell_needed(connection, result, sample)}"
         return {**result, "why": why}
 
@@ -160,9 +174,15 @@ class Looking:
                 "items, or a larger alpha in the next run"
             )
         chance = needed.test(self.routing.alpha, share).chance(top, rest)
-        return (
+        told = (
             f"if panel and experts go on agreeing so often, the look at {needed.size} questions certifies with "
-            f"probability {chance:.2f}: solon learn {self.run.id[:8]} --more {needed.size - sample.look.size}"
+            f"probability {chance:.2f}"
+        )
+        more = needed.size - count_pilot(connection, self.run.id)
+        return (
+            f"{told}: solon learn {self.run.id[:8]} --more {more}"
+            if more > 0
+            else f"{told}; they are drawn already"
         )
 
     def _keep(
@@ -217,9 +237,9 @@ def _too_many_gaps(alpha: float, n: int, passed_over: int) -> dict[str, Any]:
     from solon.consensus.certify import Certificate
 
     why = (
-        f"{passed_over} of the first {n} questions of the sample were passed over (skipped, declined, in nobody's "
-        "field, taken back, carried over, or answered without a token) and would count as disagreement; no look is "
-        "taken before they are answered"
+        f"{passed_over} of the first {n} questions of the sample have no answer that counts, though later ones have "
+        "(open, skipped, declined, in nobody's field, taken back, carried over, or answered without a token): they "
+        "would count as disagreement, and no look is taken before they are answered"
     )
     return Certificate(alpha, 0.0, None, 0.0, 0, 0.0, 0.0, n, 0, why).to_json()
 

@@ -45,6 +45,8 @@ class Sample:
         evidence: with the verdicts on those too.
         look: the planned look that it is for.
         missing: questions that must be answered before that look; 0 where it may be taken.
+        unanswered: questions of it without an answer, those that were passed over among them.
+        drawn: all of its questions are drawn.
     """
 
     decisions: list[DecidedItem]
@@ -53,6 +55,8 @@ class Sample:
     evidence: Evidence
     look: Look
     missing: int = 0
+    unanswered: int = 0
+    drawn: bool = True
 
     @property
     def answered(self) -> int:
@@ -90,14 +94,14 @@ def draw_sample(
     answered = {d.item_id: d for d in own if d.decision_id in outcomes}
     questions = [q for q in drawn_questions(connection, run.id) if q.asked >= target.experts]
     if routing.policy == "budget":  # its size follows from the budget, and all that it drew is there at once
-        look, to_come = Look(looked, len(questions), part_of(looked - idle) * delta), 0
+        look, to_come, undrawn = Look(looked, len(questions), part_of(looked - idle) * delta), 0, 0
     else:
         look = plan_look(drawn_at_first(connection, run.id, routing), looked, delta, idle=idle)
         pilot = pilot_in_order(connection, run.id)[: look.size]
         within = {item for item, _ in pilot}
         questions = [q for q in questions if q.item_id in within]
         most = look.size if is_interactive(run) else min(look.size, count_items(connection, run.id))
-        to_come = most - len(pilot) + sum(state in UNDER_WAY for _, state in pilot)
+        undrawn, to_come = most - len(pilot), sum(state in UNDER_WAY for _, state in pilot)
     reached = _reached(questions, answered)
     waiting = {q.item_id for q in questions[len(reached) :]} | {
         q.item_id for q in questions if q.item_id in fresh
@@ -108,7 +112,18 @@ def draw_sample(
         chosen += [d for d in answered.values() if d.inclusion == 1.0]
     outcomes = {d.decision_id: outcomes.get(d.decision_id, NOBODYS) for d in chosen}
     with_votes = _with_votes(connection, evidence, passed_over)
-    return Sample(chosen, outcomes, len(passed_over), with_votes, look, to_come + len(waiting))
+    unanswered = undrawn + to_come + sum(q.item_id not in answered for q in questions)
+    missing = undrawn + to_come + len(waiting)
+    return Sample(
+        chosen,
+        outcomes,
+        len(passed_over),
+        with_votes,
+        look,
+        missing,
+        unanswered=unanswered,
+        drawn=undrawn <= 0,
+    )
 
 
 def _reached(questions: Sequence[DrawnQuestion], answered: Collection[str]) -> list[DrawnQuestion]:

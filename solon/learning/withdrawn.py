@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from solon.store.learning.evidence import withdrawn_among
 from solon.store.runs import certificates
 
+WITHDRAWN = "withdrawn"
+"""What is noted with a certificate that was suspended since decisions were withdrawn."""
+
 if TYPE_CHECKING:
     from solon.store.database.store import Store
     from solon.store.runs.run_row import RunRow
@@ -38,5 +41,5 @@ def recheck(store: Store, run: RunRow) -> str:
         told += " was" if lost == 1 else " were"
         if stands:
             return f"{told} withdrawn: it stands with them counted as disagreement"
-        certificates.suspend(connection, row.id, why=f"{told} withdrawn")
+        certificates.suspend(connection, row.id, why=f"{told} withdrawn", note={WITHDRAWN: lost})
         return f"{told} withdrawn: it is suspended until they are answered again and the look is repeated"

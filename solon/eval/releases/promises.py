@@ -252,7 +252,8 @@ def _check_people(connection: Connection, target: str, reviewers: ReviewersConfi
 
 
 def _attempt(connection: Connection, records: Sequence[FrozenRecord]) -> int:
-    """Which attempt it is at any of these records since the last promise that was made of them, from 1.
+    """Which attempt it is at any of these records, from 1: also after a promise that was written, or whoever takes the
+    weaker one that the answers show could try for the stronger one again at the full error.
 
     Raises:
         UsageError: one is under way.
@@ -261,9 +262,8 @@ def _attempt(connection: Connection, records: Sequence[FrozenRecord]) -> int:
     for earlier in release_sets.frozen_sets(connection):
         if tested.isdisjoint(one.item_id for one in earlier.records if one.tested):
             continue
-        written = earlier.state == release_sets.WRITTEN or releasing.find_release(connection, earlier.name)
-        if written:
-            attempt = 1
+        if earlier.state == release_sets.WRITTEN or releasing.find_release(connection, earlier.name):
+            attempt += 1
         elif earlier.state == release_sets.OPEN:
             raise UsageError(
                 f"the release {earlier.name!r} asks about some of these records already",

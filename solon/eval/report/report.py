@@ -312,7 +312,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         headline=headline,
         records=len(accepted),
         standing_back=len(of_all_runs) - len(accepted),
-        certified=sum(row.certificate_id is not None for row in accepted),
+        certified=sum(row.certificate_id is not None and not row.provisional for row in accepted),
         provisional=sum(row.provisional for row in accepted),
         stale=sum(row.stale for row in accepted),
         runs=parts,

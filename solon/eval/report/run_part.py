@@ -90,7 +90,7 @@ def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart
         status=run.status,
         states=counts.count_by(connection, [run.id], "state"),
         records=len(own),
-        certified=sum(row.certificate_id is not None for row in own),
+        certified=sum(row.certificate_id is not None and not row.provisional for row in own),
         provisional=sum(row.provisional for row in own),
         stale=sum(row.stale for row in own),
         decided=sum(row.route == "decided" for row in own),

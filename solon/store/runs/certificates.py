@@ -170,12 +170,23 @@ def consensus_payload(connection: Connection, consensus_id: str) -> dict[str, An
 
 
 def learned_from(connection: Connection, consensus_id: str) -> int:
-    """How many decisions a version was made from: those that fitted it and those held out. Versions of earlier
-    Solons noted only those that fitted them.
-    """
-    query = select(versions.c.fitted_on).where(versions.c.id == consensus_id)
-    fitted_on = connection.execute(query).scalar_one() or {}
+    """How many decisions a version was made from: those that fitted it and, of earlier Solons, those held out."""
+    fitted_on = _fitted_on(connection, consensus_id)
     return int(fitted_on.get("usable", len(fitted_on.get("decisions", ()))))
+
+
+def is_new_to(connection: Connection, consensus_id: str, decisions: Sequence[str]) -> bool:
+    """Whether a version was made from other decisions than these. Versions of earlier Solons noted those that fitted
+    them, and of those held out only how many: to these only more of them are new.
+    """
+    known = _fitted_on(connection, consensus_id).get("decisions", ())
+    before = learned_from(connection, consensus_id)
+    return len(decisions) > before if before != len(known) else {*decisions} != {*known}
+
+
+def _fitted_on(connection: Connection, consensus_id: str) -> dict[str, Any]:
+    query = select(versions.c.fitted_on).where(versions.c.id == consensus_id)
+    return connection.execute(query).scalar_one() or {}
 
 
 def newest_stopping(connection: Connection, scope: str) -> dict[str, Any] | None:
@@ -314,12 +325,19 @@ def find_certificate(connection: Connection, certificate_id: str) -> Certificate
     return CertificateRow(**connection.execute(query).mappings().one())
 
 
-def suspend(connection: Connection, certificate_id: str, *, why: str) -> None:
+def suspend(
+    connection: Connection, certificate_id: str, *, why: str, note: Mapping[str, Any] | None = None
+) -> None:
     """Take a certificate out of force, as an audit alarm does; what it covered becomes provisional again.
 
     Args:
         why: in words, kept in the log of events.
+        note: what is kept with its figures.
     """
+    if note:
+        figures = {**find_certificate(connection, certificate_id).figures, **note}
+        own = certificates.c.id == certificate_id
+        connection.execute(update(certificates).where(own).values(figures=figures))
     insert_rows(connection, [event("system", SUSPENDED, certificate_id, {"why": why})])
     connection.execute(
         update(certificates).where(certificates.c.id == certificate_id).values(suspended_at=clock.now())
