@@ -61,8 +61,8 @@ def conll(row: ExportRow) -> Iterator[Piece]:
 
 
 def spacy(row: ExportRow) -> Iterator[Piece]:
-    """Yield the text with what `Example.from_dict(nlp.make_doc(text), annotations)` takes; spans that overlap go to the
-    group `sc`, which a span categorizer learns from."""
+    """Yield the text with what `Example.from_dict(nlp.make_doc(text), annotations)` takes: all spans in the group `sc`,
+    which a span categorizer learns from, and as entities where none overlap."""
     found = find_spans(row)
     if isinstance(found, LeftOut):
         yield found
@@ -72,7 +72,7 @@ def spacy(row: ExportRow) -> Iterator[Piece]:
     crossing = any(before[1] > after[0] for before, after in pairwise(told))
     yield {
         "text": text,
-        "annotations": {"spans": {"sc": told}} if crossing else {"entities": told},
+        "annotations": {"spans": {"sc": told}} | ({} if crossing else {"entities": told}),
         "id": row.seed_id,
     }
 

@@ -5,13 +5,15 @@ Source of the two ways to match: SemEval-2013 task 9, Segura-Bedmar et al. 2013 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from solon.consensus.binomial import clopper_pearson
 from solon.consensus.resample import ratio_interval
 from solon.eval.replay.opinions import counted
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, nothing, rate
@@ -28,7 +30,8 @@ Pair = tuple[Sequence[Span], Sequence[Span]]
 
 
 class SpanF1(BaseModel):
-    """F1 of two sides that marked the same texts; n counts texts, and the interval is a bootstrap over them.
+    """F1 of two sides that marked the same texts; n counts texts, and the interval is a bootstrap over them, or the
+    exact one of spans where all or none match.
 
     Attributes:
         strict: spans match that have the same characters and kind.
@@ -47,10 +50,11 @@ class Spans(SuiteResult):
     """How far spans agree, all from blind answers with an expert's token.
 
     Attributes:
-        random: what was proposed and what people left standing, on texts drawn without looking at the readings; it
-            speaks for all texts.
+        random: what models' readings were merged to and what people left standing, on texts drawn without looking at
+            the readings; it speaks for all texts.
         proposed: the same over all answers.
-        by_kind: the same by kind of span, over all answers.
+        brought: the same of spans that came with the text.
+        by_kind: as `proposed`, by kind of span, on texts where either side has the kind.
         by_reader: each model's readings and what people left standing.
         people: two people on the same text.
         stood: share of the spans that models told whose quote stood at its offsets.
@@ -60,6 +64,7 @@ class Spans(SuiteResult):
 
     random: SpanF1
     proposed: SpanF1
+    brought: SpanF1
     by_kind: dict[str, SpanF1]
     by_reader: dict[str, SpanF1]
     people: SpanF1
@@ -70,7 +75,7 @@ class Spans(SuiteResult):
     def headline(self) -> dict[str, Figure]:
         """Strict and overlap F1 of the proposals on texts drawn at random, and of two people."""
         return {
-            "F1 of proposed spans, strict, on texts drawn at random among all": self.random.strict,
+            "F1 of what models proposed, strict, on texts drawn at random among all": self.random.strict,
             "the same by overlap": self.random.overlap,
             "F1 of two people, strict": self.people.strict,
         }
@@ -89,23 +94,22 @@ def evaluate(material: Material) -> Spans:
     seed, total = material.seed, sum(placed.values())
     kinds = sorted({span.label for one in marked for span in (*one.proposed, *one.given)})
     readers = sorted({author for one in marked for author, _ in one.readings})
-    random = [one for one in marked if one.answer.rule in DRAWN_RULES]
+    read = [one for one in marked if one.readings]
+    random = [one for one in read if one.answer.rule in DRAWN_RULES]
     why = "no model told a span"
     return Spans(
         suite="spans",
         n=len(marked),
-        random=_f1([[(one.proposed, one.given)] for one in random], seed),
-        proposed=_f1([[(one.proposed, one.given)] for one in marked], seed),
-        by_kind={
-            kind: _f1([[(_of(one.proposed, kind), _of(one.given, kind))] for one in marked], seed)
-            for kind in kinds
-        },
+        random=_f1(_by_text(random, _proposed), seed, "no such text of models was answered blind"),
+        proposed=_f1(_by_text(read, _proposed), seed),
+        brought=_f1(
+            _by_text([one for one in marked if not one.readings], _proposed),
+            seed,
+            "no spans were brought along",
+        ),
+        by_kind={kind: _f1(_by_text(read, partial(_of_kind, kind)), seed) for kind in kinds},
         by_reader={
-            plain_model(name): _f1(
-                [[(spans, one.given) for author, spans in one.readings if author == name] for one in marked],
-                seed,
-            )
-            for name in readers
+            plain_model(name): _f1(_by_text(read, partial(_of_reader, name)), seed) for name in readers
         },
         people=_f1(_by_two(marked), seed, "no text was marked by two people"),
         stood=rate(placed["stood"], total, why),
@@ -119,8 +123,28 @@ def evaluate(material: Material) -> Spans:
     )
 
 
-def _of(spans: Sequence[Span], kind: str) -> list[Span]:
-    return [span for span in spans if span.label == kind]
+def _by_text(
+    marked: Sequence[MarkedText], pairs_of: Callable[[MarkedText], Sequence[Pair]]
+) -> list[list[Pair]]:
+    """The pairs of each text, of all who answered it."""
+    texts: dict[tuple[str, int, tuple[str, ...]], list[Pair]] = {}
+    for one in marked:
+        texts.setdefault(one.answer.what, []).extend(pairs_of(one))
+    return list(texts.values())
+
+
+def _proposed(one: MarkedText) -> list[Pair]:
+    return [(one.proposed, one.given)]
+
+
+def _of_kind(kind: str, one: MarkedText) -> list[Pair]:
+    """None where neither side has the kind: what is not there is no evidence of it."""
+    proposed, given = ([span for span in spans if span.label == kind] for spans in (one.proposed, one.given))
+    return [(proposed, given)] if proposed or given else []
+
+
+def _of_reader(name: str, one: MarkedText) -> list[Pair]:
+    return [(spans, one.given) for author, spans in one.readings if author == name]
 
 
 def _by_two(marked: Sequence[MarkedText]) -> list[list[Pair]]:
@@ -147,4 +171,7 @@ def _figure(texts: Sequence[Sequence[Pair]], how: Match, seed: int, why: str) ->
     if not weight.sum():
         return nothing("no span was marked" if told else why, len(told))
     low, high = ratio_interval(hits, weight, seed=seed)
+    if low == high:  # all or none match, or there is one text: a bootstrap would be certain
+        spans = round(float(weight.sum()) / 2.0 + 0.1)
+        low, high = clopper_pearson(min(round(float(hits.sum()) / 2.0), spans), max(spans, 1))
     return Figure(value=float(hits.sum() / weight.sum()), low=low, high=high, n=len(told))
