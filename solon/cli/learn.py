@@ -140,7 +140,8 @@ def spell_status(found: dict[str, Any]) -> str:
     if not found["versions"]:
         lines.append("  no version was learned yet: the prior is in force")
     for look in found["looks"]:
-        shown = look["why"] if look["threshold"] is None else f"from confidence {look['threshold']:.3f} on"
+        cut = None if look["status"] == "suspended" else look["threshold"]
+        shown = look["why"] if cut is None else f"from confidence {cut:.3f} on"
         lines.append(
             clean(
                 f"  look {look['look']} at {look['sample']} decisions, {look['status']}"

@@ -231,6 +231,7 @@ def test_a_certificate_that_relies_on_withdrawn_decisions_is_tested_again(tmp_pa
             connection.execute(taken_back, {"id": reviews[0].id})
         assert "was withdrawn: it is suspended" in project.learn().why
         assert project.learned()["in_force"] is None
+        assert "suspended: 1 decision that certificate" in project.learned()["looks"][0]["why"]
         with project.store.transaction() as connection:  # and given again
             connection.execute(
                 text("UPDATE decisions SET undone_at = NULL WHERE review_id = :id"), {"id": reviews[0].id}

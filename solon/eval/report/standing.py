@@ -179,6 +179,8 @@ def _look(number: int, row: CertificateRow, in_force: str | None, ours: bool) ->
     if status == "granted" and row.id != in_force:
         status = "superseded" if ours else "not for this run"
         status = "suspended" if row.suspended_at is not None else status
+    why = row.figures.get(certificates.SUSPENDED)
+    reason = row.reason if why is None else f"suspended: {why}; granted: {row.reason}"
     seeds = f" over {row.covers['seeds']}" if row.covers.get("seeds") else ""
     promise = (
         f"at least {1 - row.alpha:.0%} agreement with {read_target(row.target)}, "
@@ -195,6 +197,6 @@ def _look(number: int, row: CertificateRow, in_force: str | None, ours: bool) ->
         threshold=row.threshold,
         promise=promise if row.status == "granted" else "",
         figures=row.figures,
-        why=row.reason,
+        why=reason,
         made_at=moment(row.created_at),
     )

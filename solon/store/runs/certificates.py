@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 SUSPENDED = "certificate.suspended"
+"""What is written into the log where one is, and with its figures why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,13 +332,13 @@ def suspend(
     """Take a certificate out of force, as an audit alarm does; what it covered becomes provisional again.
 
     Args:
-        why: in words, kept in the log of events.
-        note: what is kept with its figures.
+        why: in words, kept with it and in the log of events.
+        note: what else is kept with its figures.
     """
-    if note:
-        figures = {**find_certificate(connection, certificate_id).figures, **note}
-        own = certificates.c.id == certificate_id
-        connection.execute(update(certificates).where(own).values(figures=figures))
+    figures = {**find_certificate(connection, certificate_id).figures, SUSPENDED: why, **(note or {})}
+    connection.execute(
+        update(certificates).where(certificates.c.id == certificate_id).values(figures=figures)
+    )
     insert_rows(connection, [event("system", SUSPENDED, certificate_id, {"why": why})])
     connection.execute(
         update(certificates).where(certificates.c.id == certificate_id).values(suspended_at=clock.now())
