@@ -10,9 +10,9 @@ import pytest
 
 from solon.config import parse_config
 from solon.errors import UsageError
-from solon.operations.planning import make_plan
+from solon.operations.planning import make_plan, measure, plan_home
 from solon.operations.planning.assumed import WORDS_PER_MINUTE
-from solon.operations.planning.promise import measure, plan_home, warn_of_pilot
+from solon.operations.planning.promise import warn_of_pilot
 from solon.store.tables import table_of
 
 PRICED = {"model": "scripted:default", "price": {"input": 2.0, "output": 10.0}}
@@ -238,21 +238,25 @@ def test_no_way_out_takes_more_seeds_than_the_file_has() -> None:
     assert last(10) == "solon run preference --seeds clinic.jsonl"
 
 
+def expected(items: int, *, experts: int = 12, minutes: float = 30, days: int = 20, **routing: Any) -> str:
+    config = parse_config({"models": {"default": PRICED}, "routing": routing})
+    return make_plan(config, items=items, experts=experts, minutes=minutes, days=days).promise
+
+
 def test_a_plan_says_what_certificate_can_be_expected() -> None:
-    told = make_plan(parse_config(BASE), items=480, **TEAM).promise
+    told = expected(480)
     assert "a pilot of 120 leads to a certificate of 90% agreement with probability 1.00" in told
     assert "0.57 where they agree on 95%" in told
-    assert not make_plan(parse_config({**BASE, "routing": {"policy": "never"}}), items=480, **TEAM).promise
-    strict = {**BASE, "routing": {"alpha": 0.02}}
-    assert (
-        "the strictest one that is likely within the time: alpha = "
-        in make_plan(parse_config(strict), items=480, **TEAM).promise
-    )
-    assert "there is no time for one" in make_plan(parse_config(BASE), items=3, **TEAM).promise
+    assert not expected(480, policy="never")
+    assert "the strictest one that is likely within the time: alpha = " in expected(480, alpha=0.02)
+    assert "there is no time for one" in expected(3)
+    hurried = expected(480, experts=1, minutes=20, days=3)
+    assert "; there is time for " in hurried
+    assert "alpha = 0.2 with pilot = 20" in hurried
 
 
 def test_a_run_is_warned_of_a_pilot_that_can_hardly_be_certified() -> None:
-    routing = parse_config(BASE).routing
+    routing = parse_config({"models": {"default": PRICED}}).routing
     assert "0.31 where they agree on 95%" in warn_of_pilot(routing, 100)
     assert not warn_of_pilot(routing, 480)
     assert not warn_of_pilot(routing, 12), "a trial"

@@ -20,10 +20,11 @@ def spell_promise(routing: RoutingConfig, items: int, affordable: float) -> str:
     if not routing.draws_pilot:
         return ""
     configured = chance_of(routing.pilot_of(items), routing.alpha, routing.delta)
-    best = strictest(
-        int(min(items, affordable / 1.25)), routing.delta
-    )  # a quarter of a pilot is answered twice
+    # A quarter of a pilot is answered twice; and of a run that is all pilot a certificate covers nothing.
+    best = strictest(int(min(items / 2, affordable / 1.25)), routing.delta)
     told = f"certificate: {configured}"
+    if configured.pilot > affordable:
+        told += f"; there is time for {affordable:,.0f} answers"
     if best is None:
         return f"{told}; there is no time for one"
     if (best.alpha, best.pilot) == (configured.alpha, configured.pilot):
