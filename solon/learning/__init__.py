@@ -186,7 +186,7 @@ def _learn_panel(
         before = certificates.certificate_of(connection, run)
         decided, usable = _decisions(connection, store.key, run, config, everything)
         known = certificates.newest_consensus(connection, scope)
-        new = known is None or certificates.is_new_to(connection, known, [d.decision_id for d in usable])
+        usable, new = _add_known(connection, known, decided, usable)
         # Rules can be weighed before anybody has decided: by where they are silent.
         first = not decided and known is None and bool(config.rules) and not max(config.tiers)
         if not first and (not usable or not new):
@@ -271,6 +271,21 @@ def _decisions(
         if one.kind == "interrupt" and one.outcome is not None
     ]
     return decided, _old_enough(decided, everything)
+
+
+def _add_known(
+    connection: Connection, version: str | None, decided: list[DecidedItem], usable: list[DecidedItem]
+) -> tuple[list[DecidedItem], bool]:
+    """The usable decisions with those that the newest version was made from, which are old enough for that; and whether
+    there are others, or some of those were taken back."""
+    if version is None:
+        return usable, True
+    known = certificates.decisions_of(connection, version)
+    if known is None:
+        return usable, len(usable) > certificates.learned_from(connection, version)
+    named = {d.decision_id for d in usable} | known
+    usable = [d for d in decided if d.decision_id in named]
+    return usable, {d.decision_id for d in usable} != known
 
 
 def _take_stock(

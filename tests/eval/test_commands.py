@@ -133,7 +133,7 @@ def test_learn_makes_a_version_once_and_says_why_not_again(solon: Cli, copied: s
     code, out, _ = solon("learn", "--store", copied, "--json")
     assert code == 0
     learned = json.loads(out)
-    assert learned["version"] is None
+    assert learned["version"] is None, learned
     assert "nothing new" in learned["why"]
     code, out, _ = solon("learn", "--store", copied)
     assert code == 0

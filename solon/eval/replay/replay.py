@@ -260,7 +260,7 @@ def _policy(
         sure, place, agreed = trust.crossfit_pilot(ballots, train, gold, seed, correlation)
         look = plan_look(len(train), 0, delta)
         certificate = certify(place, agreed, alpha=alpha, delta=look.delta, cuts=cuts_in(sure))
-        out["certificate"] = certificate.to_json()
+        out["certificate"] = {**certificate.to_json(), "delta": delta}
         cut = certificate.threshold
         asked = ~asked if cut is None else sure[test] < threshold_at(sure, cut)
     final = np.where(asked, 1.0, right[test])

@@ -176,13 +176,12 @@ def learned_from(connection: Connection, consensus_id: str) -> int:
     return int(fitted_on.get("usable", len(fitted_on.get("decisions", ()))))
 
 
-def is_new_to(connection: Connection, consensus_id: str, decisions: Sequence[str]) -> bool:
-    """Whether a version was made from other decisions than these. Versions of earlier Solons noted those that fitted
-    them, and of those held out only how many: to these only more of them are new.
+def decisions_of(connection: Connection, consensus_id: str) -> set[str] | None:
+    """The decisions that a version was made from; None of a version of earlier Solons, which noted those that fitted it
+    and of those held out only how many.
     """
     known = _fitted_on(connection, consensus_id).get("decisions", ())
-    before = learned_from(connection, consensus_id)
-    return len(decisions) > before if before != len(known) else {*decisions} != {*known}
+    return {*known} if learned_from(connection, consensus_id) == len(known) else None
 
 
 def _fitted_on(connection: Connection, consensus_id: str) -> dict[str, Any]:
