@@ -171,7 +171,7 @@ def test_a_display_that_cannot_write_goes_on(monkeypatch: pytest.MonkeyPatch) ->
     now = [0.0]
     monkeypatch.setattr(sys, "stderr", Gone())
     display = ProgressDisplay(clock=lambda: now[0])
-    display.show(type("Progress", (), {"meter": Meter(), "counts": {"queued": 1}})())
+    display.show(type("Progress", (), {"meter": Meter(), "counts": {"queued": 1}, "round": ""})())
     now[0] = 60.0
     with pytest.warns(SolonWarning, match="the display of progress raised BrokenPipeError"):
         display.tick()
