@@ -158,7 +158,7 @@ def read_all(project: Project) -> dict[str, Any]:
     with project.store.connect() as connection:
         query = select(consensus_versions.c.payload).where(consensus_versions.c.kind != "prior")
         learned = list(connection.execute(query).scalars())
-    # What scores foretell is learned from them on purpose, and calibrated with; the weights of votes know nothing of it.
+    # What scores foretell is learned on purpose, and calibrated with; the weights of votes know nothing of it.
     by_scores = {"texts", "calibration", "notes"}
     found["learned"] = [{k: v for k, v in one.items() if k not in by_scores} for one in learned]
     assert found["learned"]
