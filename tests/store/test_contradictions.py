@@ -59,7 +59,8 @@ def test_neither_a_pair_nor_its_opposite_is_a_pair_to_learn_from(settled: str, t
 
 
 def test_every_format_leaves_both_out_under_a_reason_of_its_own(settled: str, tmp_path: Path) -> None:
-    found = {name: exported(settled, tmp_path / "o.jsonl", name)[1]["contradicted"] for name in LEARNED}
+    files = {name: tmp_path / ("o.conll" if name == "conll" else "o.jsonl") for name in LEARNED}
+    found = {name: exported(settled, files[name], name)[1]["contradicted"] for name in LEARNED}
     assert found == dict.fromkeys(LEARNED, 4 + 2)
 
 
