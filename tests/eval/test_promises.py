@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,14 @@ SEEDS = [f"Explain topic {i * 7919 % 1000} in two sentences." for i in range(150
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A run whose panel accepted most, with ten records that an expert decided."""
     folder = tmp_path_factory.mktemp("promises")
+    with chdir(folder):  # where tombstones are looked for beside a store that is no file
+        yield _make(folder)
+
+
+def _make(folder: Path) -> Path:
     with Project(f"sqlite:///{folder}/solon.db", config=CONFIG) as project, project.store.transaction() as c:
         c.execute(text("UPDATE meta SET value = :key WHERE name = 'key'"), {"key": "5a" * 32})
     with Project(f"sqlite:///{folder}/solon.db", config=CONFIG) as project:

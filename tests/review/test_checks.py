@@ -212,8 +212,9 @@ async def test_what_is_refused(labelling: Labelling, serving: Any, client: Any) 
 
 
 async def test_what_was_said_is_forgotten_with_its_text(
-    labelling: Labelling, serving: Any, client: Any
+    labelling: Labelling, serving: Any, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # where tombstones go beside a store that is no file
     _, token = add_expert(labelling.project.store, "Ada", role="expert", by="local:test")
     async with serving(labelling.project, check="reader") as app, client(app, token) as http:
         item = (await http.post("/api/v1/next")).json()["item"]
