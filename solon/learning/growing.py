@@ -53,8 +53,9 @@ def grow(store: Store, run: RunRow, routing: RoutingConfig, more: int) -> PilotG
         raise UsageError(f"--more {more} draws nothing", next_step="give a number of 1 or more")
     with store.transaction() as connection:
         _check(connection, run, routing)
-        first, before = drawn_at_first(connection, run.id, routing), count_pilot(connection, run.id)
         total, streams = count_items(connection, run.id), is_interactive(run)
+        first = drawn_at_first(connection, run.id, routing, grows=streams)
+        before = max(count_pilot(connection, run.id), first if streams else 0)
         size = size_reaching(first, before + more)
         if not streams:
             size = min(size, total)

@@ -12,6 +12,7 @@ from solon.learning.certificates import Judged, certify_sample
 from solon.learning.sample import draw_sample
 from solon.learning.withdrawn import WITHDRAWN
 from solon.store.runs import certificates
+from solon.store.runs.interactive import is_interactive
 from solon.store.runs.pilot import count_items, count_pilot, drawn_at_first
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class Looking:
     def _tell_needed(self, connection: Connection, result: dict[str, Any], sample: Sample) -> str:
         """The number of questions that would do, if panel and experts go on agreeing as often."""
         items = count_items(connection, self.run.id)
-        first = drawn_at_first(connection, self.run.id, self.routing)
+        first = drawn_at_first(connection, self.run.id, self.routing, grows=is_interactive(self.run))
         (top, rest), share = _rates(result), result["tested"] / max(len(sample.decisions), 1)
         idle = self.idle + (not result["tests"])
         needed = look_needed(

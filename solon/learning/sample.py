@@ -96,7 +96,9 @@ def draw_sample(
     if routing.policy == "budget":  # its size follows from the budget, and all that it drew is there at once
         look, to_come, undrawn = Look(looked, len(questions), part_of(looked - idle) * delta), 0, 0
     else:
-        look = plan_look(drawn_at_first(connection, run.id, routing), looked, delta, idle=idle)
+        look = plan_look(
+            drawn_at_first(connection, run.id, routing, grows=is_interactive(run)), looked, delta, idle=idle
+        )
         pilot = pilot_in_order(connection, run.id)[: look.size]
         within = {item for item, _ in pilot}
         questions = [q for q in questions if q.item_id in within]

@@ -28,6 +28,8 @@ from solon.store.reviewing.experts import add_expert
 from solon.store.reviewing.queue import lease_next
 from solon.store.reviewing.review_rows import ReviewRow, list_reviews
 from solon.store.reviewing.reviews import decide
+from solon.store.runs.pilot import drawn_at_first
+from solon.store.runs.runs import find_run
 
 EASY: dict[str, Any] = {"alpha": 0.3, "pilot": 60, "pilot_share": 0.5, "audit_share": 0.0}
 
@@ -435,3 +437,28 @@ def test_a_certificate_is_not_in_force_for_answers_of_another_making(tmp_path: P
         by_it = "SELECT count(*) FROM records JOIN runs ON runs.id = records.run_id WHERE certificate_id IS NOT NULL"
         last = query(project, "SELECT id FROM runs ORDER BY created_at DESC LIMIT 1")[0][0]
         assert query(project, f"{by_it} AND runs.id = '{last}'") == [(0,)]
+
+
+def test_the_looks_of_a_pilot_that_fills_up_are_planned_by_its_configured_size(tmp_path: Path) -> None:
+    """How many items of a stream are in it by now says nothing: or each answer would be a look."""
+    with make_project(tmp_path, **EASY) as project:
+        project.run("preference", seeds(120))
+        routing = project.config.routing
+        with project.store.connect() as connection:
+            run = find_run(connection)
+            assert drawn_at_first(connection, run.id, routing, grows=False) == 60
+            assert (
+                drawn_at_first(connection, run.id, routing.model_copy(update={"pilot": 7}), grows=True) == 7
+            )
+
+
+def test_a_pilot_that_was_drawn_before_sizes_were_noted_grows_from_what_it_had(tmp_path: Path) -> None:
+    with make_project(tmp_path, **{**EASY, "pilot": 24}) as project:
+        project.run("preference", seeds(120))
+        with project.store.transaction() as connection:
+            connection.execute(text("DELETE FROM events WHERE kind = 'pilot.drawn'"))
+        assert project.extend_pilot().size == 48
+        with project.store.connect() as connection:
+            assert (
+                drawn_at_first(connection, find_run(connection).id, project.config.routing, grows=False) == 24
+            )

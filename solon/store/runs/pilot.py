@@ -39,6 +39,8 @@ def draw_up_to(connection: Connection, run_id: str, wanted: int, *, afterwards: 
     own = items.c.run_id == run_id
     chosen = select(items.c.id).where(own).order_by(items.c.random_seed, items.c.id).limit(wanted)
     ids = list(connection.execute(chosen).scalars())
+    if (before := count_pilot(connection, run_id)) and not _sizes(connection, run_id):
+        note_pilot(connection, run_id, before)  # of a run that was begun before sizes were noted
     unseen = () if afterwards else (items.c.state == "queued", items.c.starts == 0)
     connection.execute(update(items).where(items.c.id.in_(ids), *unseen).values(pilot=True))
     note_pilot(connection, run_id, len(ids))
@@ -50,13 +52,17 @@ def note_pilot(connection: Connection, run_id: str, size: int) -> None:
     insert_rows(connection, [event("system", DRAWN, run_id, {"items": size})])
 
 
-def drawn_at_first(connection: Connection, run_id: str, routing: RoutingConfig) -> int:
-    """The size of the pilot when it was first drawn, from which the sizes of all looks follow."""
-    first = next(iter(_sizes(connection, run_id)), 0)
-    total = count_items(connection, run_id)
-    return first or (
-        routing.pilot_size if not total else count_pilot(connection, run_id) or routing.pilot_of(total)
-    )
+def drawn_at_first(connection: Connection, run_id: str, routing: RoutingConfig, *, grows: bool) -> int:
+    """The size of the pilot when it was first drawn, from which the sizes of all looks follow.
+
+    Args:
+        grows: items are opened one by one, so that the pilot is still filled: its size is the configured one, and never
+            how many there are by now.
+    """
+    if grows:
+        return routing.pilot_size
+    noted = next(iter(_sizes(connection, run_id)), 0)
+    return noted or count_pilot(connection, run_id) or routing.pilot_of(count_items(connection, run_id))
 
 
 def wanted_pilot(connection: Connection, run_id: str) -> int:
