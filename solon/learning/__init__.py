@@ -196,16 +196,17 @@ def _learn_panel(
             return LearningResult(None, 0, 0, None, why=_nothing_new(decided, usable))
     fit = partial(studied.fit, config, question)
     model = fit()
-    with store.transaction() as connection:
-        mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
+    with store.connect() as connection:
         fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
         looking = Looking.at(connection, run, config.routing)
-        sample = looking.draw(connection, studied.evidence, fresh=fresh)
-        sample = studied.hear(connection, sample)
+        sample = studied.hear(connection, looking.draw(connection, studied.evidence, fresh=fresh))
         due = looking.is_due(sample) and not is_under_way(connection, run, config.routing)
-        fits = Crossfit.of(model, store.key, fit if due else None)
+    fits = Crossfit.of(model, store.key, fit if due else None)  # while nobody who answers waits for it
+    with store.connect() as connection:
         evidence = know_judged(connection, studied.evidence.without(studied.refused), (model, *fits.folds))
-        stopping, accuracy = _take_stock(question, evidence, model, config.routing)
+    stopping, accuracy = _take_stock(question, evidence, model, config.routing)
+    with store.transaction() as connection:
+        mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         version_id, number = certificates.add_consensus(
             connection,
             scope,
@@ -219,6 +220,7 @@ def _learn_panel(
             },
         )
         certificate = None
+        due = due and looking == Looking.at(connection, run, config.routing)  # or another process looked
         while due:  # of several planned looks whose questions are all answered, one after the other
             certificate = looking.certify(
                 connection, config, fits, sample, evidence, question, presumed, version_id
