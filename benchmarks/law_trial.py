@@ -1,11 +1,17 @@
-"""What one rule is worth to a real model: decisions that follow it become law, and the panel judges unseen items.
+"""What law is worth to a real model: decisions become precedents and an amendment, and the panel judges unseen items.
 
     python -m benchmarks.law_trial --model gguf:/path/model.gguf -o law.json
+    python -m benchmarks.law_trial --model gguf:/path/model.gguf --recorded 10,20,40 -o recorded.json
 
-A lead decides pairs of correct answers by "the shorter one wins". The held-out items are judged three times: before
-any decision; with the decisions shown as precedents; and with the amendment in force too. What is told is agreement
-with the rule, with exact intervals, and paired differences. Where the legislator finds no usable rule (`--draft
-legislator`) the text that a person would write is taken, and the result says so.
+A lead decides pairs of correct answers by "the shorter one wins". The held-out items are judged four times: before
+any decision; with the decisions shown as precedents; with precedents and the amendment in force; and with the amended
+constitution alone, in a store without precedents. What is told is agreement with the lead, with exact intervals, and
+paired differences. Where the legislator finds no usable rule (`--draft legislator`) the text that a person would write
+is taken, and the result says so.
+
+`--recorded` takes LLMBar's adversarial pairs (SOLON_DATA, default ../shared/data) in place of the rule: the lead
+decides as the recorded experts did, and gives the reason that GPT-4 wrote where it agreed with them. So many decisions
+are made, each number in a store of its own, and the same pairs are held out every time.
 """
 
 from __future__ import annotations
@@ -13,10 +19,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
+import re
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +33,9 @@ import yaml
 
 from solon import Project, critic
 from solon.consensus.binomial import clopper_pearson
+from solon.formats.records import ExportRow
 from solon.law.amendments import telling
-from solon.law.documents import diff, load_constitution
+from solon.law.documents import diff, dump_yaml, load_constitution
 from solon.law.impact import Trial, measure
 from solon.lawmaking.drafting import legislate, measure_impact, propose
 from solon.store.lawmaking.amendments import AmendmentRow, vote
@@ -34,6 +44,7 @@ from solon.store.reviewing.experts import ExpertRow, add_expert
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 
+DATA = Path(os.environ.get("SOLON_DATA", "../shared/data"))
 RULE = "Of two correct answers the shorter one is the better one."
 REASONS = (
     "Both answers are correct, and this one is shorter.",
@@ -93,91 +104,188 @@ def _question(draw: random.Random) -> tuple[str, str, str]:
     return f"What is the capital of {country}?", f"{city}.", long
 
 
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Pairs to be decided, pairs that are held out, and what the lead says of any of them.
+
+    Attributes:
+        decided: seeds with two responses each.
+        held_out: the same; none of them is decided.
+        better: (request, its texts) -> the text that the lead finds better.
+        reason: (request, how many were decided before) -> why.
+        rule: the amendment that a person would write; empty: none, so that only the legislator drafts.
+    """
+
+    decided: list[dict[str, Any]]
+    held_out: list[dict[str, Any]]
+    better: Callable[[str, Sequence[str]], str]
+    reason: Callable[[str, int], str]
+    rule: str = ""
+
+
+def made_cases(decided: int = 40, held_out: int = 40, seed: int = 0) -> Cases:
+    """Pairs of correct answers, of which the shorter one is better."""
+    shown = rows(decided, seed)
+    unseen = rows(held_out, seed + 1, besides={row["prompt"] for row in shown})
+    return Cases(
+        shown,
+        unseen,
+        lambda _, texts: min(texts, key=len),
+        lambda _, place: REASONS[place % len(REASONS)],
+        RULE,
+    )
+
+
+def recorded_cases(decided: int, seed: int = 0) -> Cases:
+    """LLMBar's adversarial pairs: half is held out, whatever `decided`; of the other half so many with a reason."""
+    pairs = [row for row in _read("llmbar.jsonl") if "GPTInst" in row["subset"]]
+    said = {row["id"]: row["rationales"] for row in _read("llmbar_rationales.jsonl")}
+    random.Random(seed).shuffle(pairs)
+    half = len(pairs) // 2
+    reasons = {row["prompt"]: _reason(row, said[row["id"]]) for row in pairs[half:]}
+    teaching = [row for row in pairs[half:] if reasons[row["prompt"]]]
+    if decided > len(teaching):
+        raise SystemExit(
+            f"only {len(teaching)} pairs have a reason that agrees with the experts; {decided} were wanted"
+        )
+    gold = {row["prompt"]: row["response_a" if row["gold"] == "A" else "response_b"] for row in pairs}
+    return Cases(
+        [_seed(row) for row in teaching[:decided]],
+        [_seed(row) for row in pairs[:half]],
+        lambda prompt, _: gold[prompt],
+        lambda prompt, _: reasons[prompt],
+    )
+
+
+def _read(name: str) -> list[dict[str, Any]]:
+    with (DATA / name).open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def _seed(row: dict[str, Any]) -> dict[str, Any]:
+    answers = [{"text": row["response_a"]}, {"text": row["response_b"]}]
+    return {"id": row["id"], "prompt": row["prompt"], "responses": answers}
+
+
+def _reason(row: dict[str, Any], rationales: dict[str, str]) -> str:
+    """The last two sentences of what GPT-4 wrote where it agreed with the experts, without letters; empty: nowhere."""
+    for order in ("AB", "BA"):
+        name = f"GPT-4/CoT#{order}"
+        if row["judges"].get(name, {}).get("verdict") != row["gold"] or not rationales.get(name):
+            continue
+        better = "a" if row["gold"] == order[0] else "b"
+        text = re.sub(
+            r"[Oo]utput \(([ab])\)",
+            lambda found: "the better answer" if found[1] == better else "the other answer",
+            rationales[name],
+        )
+        sentences = [
+            one for one in re.split(r"(?<=[.!?])\s+", text.strip()) if not one.startswith("Therefore")
+        ]
+        return " ".join(sentences[-2:])[:400]
+    return ""
+
+
 def run_trial(
     model: dict[str, Any],
+    cases: Cases,
     *,
-    decided: int = 40,
-    held_out: int = 40,
     drafter: str = "legislator",
-    seed: int = 0,
     models: dict[str, Any] | None = None,
     store: str | None = None,
 ) -> dict[str, Any]:
-    """The whole trial over a store of its own. `models`: a chat model in place of the configured one."""
+    """The whole trial over stores of its own. `models`: a chat model in place of the configured one."""
     with tempfile.TemporaryDirectory(prefix="solon-law-trial-") as folder:
         url = store or f"sqlite:///{Path(folder) / 'trial.db'}"
-        trial = _Trial(url, model, models)
-        shown = rows(decided, seed)
-        unseen = rows(held_out, seed + 1, besides={row["prompt"] for row in shown})
-        return trial.run(shown, unseen, drafter)
+        return _Trial(url, model, models, cases, Path(folder)).run(drafter)
 
 
 class _Trial:
-    def __init__(self, url: str, model: dict[str, Any], models: dict[str, Any] | None) -> None:
+    def __init__(
+        self, url: str, model: dict[str, Any], models: dict[str, Any] | None, cases: Cases, folder: Path
+    ) -> None:
         self._url, self._model, self._models = url, model, models
+        self._cases, self._folder = cases, folder
         self._begun = time.monotonic()
 
-    def run(self, decided: list[Any], held_out: list[Any], drafter: str) -> dict[str, Any]:
-        before = self._judge(held_out)
-        leads = self._decide(decided)
-        shown = self._judge(held_out)
+    def run(self, drafter: str) -> dict[str, Any]:
+        before = self._judge()
+        leads = self._decide()
+        shown = self._judge()
         amendment, author, problems = self._draft(drafter)
+        told = {
+            "model": self._model["model"],
+            "decided": len(self._cases.decided),
+            "held_out": len(self._cases.held_out),
+            "problems": problems,
+            "before": _rate(before),
+            "with_precedents": _rate(shown),
+            "precedents_alone": _paired(before, shown),
+        }
+        if amendment is None:
+            return {**told, "drafted_by": None, "seconds": round(time.monotonic() - self._begun, 1)}
         amendment = self._measure(amendment)
         state = self._ratify(amendment, leads)
-        after = self._judge(held_out)
+        after, law = self._judge(), self._judge(amendment)
         return {
-            "model": self._model["model"],
-            "rule": RULE,
-            "decided": len(decided),
-            "held_out": len(held_out),
+            **told,
+            "rule": self._cases.rule,
             "drafted_by": author,
-            "problems": problems,
             "changes": _changes(amendment),
             "impact": amendment.impact,
             "state": state,
-            "before": _rate(before),
-            "with_precedents": _rate(shown),
             "after": _rate(after),
-            "precedents_alone": _paired(before, shown),
-            "law_alone": _paired(shown, after),
+            "with_law": _rate(law),
+            "law_on_precedents": _paired(shown, after),
+            "law_alone": _paired(before, law),
             "both": _paired(before, after),
             "seconds": round(time.monotonic() - self._begun, 1),
         }
 
-    def _project(self, policy: str) -> Project:
+    def _project(self, policy: str, url: str = "", constitution: str = "general") -> Project:
         config = {
             "models": {"default": self._model},
             "judges": [{"max_tokens": 64}],
             "generator": {"revise": False},
             "resolver": {"enabled": False},
             "routing": {"policy": policy, "audit_share": 0.0},
+            "law": {"constitution": constitution},
         }
-        return Project(self._url, config=config, models=self._models, plugins=[silent])
+        return Project(url or self._url, config=config, models=self._models, plugins=[silent])
 
-    def _judge(self, held_out: list[Any]) -> dict[str, bool]:
-        """seed -> did the panel choose the shorter answer?"""
-        with self._project("never") as project:
-            run = project.run("preference", held_out, new_run=True)
-            found = list(export_rows(project.store, run_id=run.run_id)[1])
-        return {row.seed_id: len(row.chosen or "") < len(row.rejected or "") for row in found}
+    def _judge(self, alone: AmendmentRow | None = None) -> dict[str, bool]:
+        """seed -> did the panel choose what the lead finds better? `alone`: under this law, without precedents."""
+        url, law = "", "general"
+        if alone is not None:
+            path = self._folder / "amended.yaml"
+            path.write_text(dump_yaml(alone.document), encoding="utf-8")
+            url, law = f"sqlite:///{self._folder / 'alone.db'}", str(path)
+        with self._project("never", url, law) as project:
+            run = project.run("preference", self._cases.held_out, new_run=True)
+            found = [row for row in export_rows(project.store, run_id=run.run_id)[1] if row.has_pair]
+        return {row.seed_id: row.chosen == self._better(row) for row in found}
 
-    def _decide(self, decided: list[Any]) -> list[ExpertRow]:
+    def _better(self, row: ExportRow) -> str:
+        return self._cases.better(row.prompt, (row.chosen or "", row.rejected or ""))
+
+    def _decide(self) -> list[ExpertRow]:
         with self._project("always") as project:
             leads = [add_expert(project.store, name, role="lead", by="trial")[0] for name in ("Ada", "Ben")]
-            project.run("preference", decided)
+            project.run("preference", self._cases.decided)
             with project.store.connect() as connection:
                 waiting = [r for r in list_reviews(connection, limit=10_000) if r.kind == "interrupt"]
             for place, review in enumerate(waiting):
-                better = min(project.review(review.id).candidates, key=lambda c: len(c.text))
+                shown = project.review(review.id)
+                better = self._cases.better(shown.prompt, [one.text for one in shown.candidates])
                 answer = {
                     "choice": "prefer",
-                    "candidate": better.id,
-                    "rationale": REASONS[place % len(REASONS)],
+                    "candidate": next(one.id for one in shown.candidates if one.text == better),
+                    "rationale": self._cases.reason(shown.prompt, place),
                 }
                 decide(project.store, review.id, answer, actor=leads[0].actor, channel="api", counts=True)
         return leads
 
-    def _draft(self, drafter: str) -> tuple[AmendmentRow, str, list[str]]:
+    def _draft(self, drafter: str) -> tuple[AmendmentRow | None, str, list[str]]:
         problems: list[str] = []
         with self._project("never") as project:
             if drafter == "legislator":
@@ -187,6 +295,8 @@ class _Trial:
                 problems = made.problems
                 if made.amendments:
                     return made.amendments[0], "legislator", problems
+            if not self._cases.rule:
+                return None, "", problems
             with project.store.connect() as connection:
                 sql = "SELECT decision_id FROM precedents WHERE half = 'seen' ORDER BY id LIMIT 5"
                 cites = [row[0] for row in connection.exec_driver_sql(sql)]
@@ -194,7 +304,7 @@ class _Trial:
                 "amends": "general",
                 "reason": "Leads prefer the shorter of two correct answers.",
                 "cites": cites,
-                "changes": [{"action": "add", "id": "is-short", "text": RULE, "priority": 1}],
+                "changes": [{"action": "add", "id": "is-short", "text": self._cases.rule, "priority": 1}],
             }
             text = yaml.safe_dump(file, sort_keys=False)
             row = propose(project.store, project.config, text, source="trial", by="local:trial")
@@ -261,24 +371,24 @@ def main() -> None:
     parser.add_argument("--context", type=int, default=4096, help="context window in tokens")
     parser.add_argument("--decided", type=int, default=40)
     parser.add_argument("--held-out", type=int, default=40)
+    parser.add_argument("--recorded", help="recorded decisions in place of the rule: how many, as 10,20,40")
     parser.add_argument("--draft", choices=("legislator", "person"), default="legislator")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--store", help="keep the store here; default: a temporary one")
-    parser.add_argument("-o", "--output", type=Path, help="write the JSON here too")
+    parser.add_argument("--store", help="keep the store here; default: a temporary one (not with --recorded)")
+    parser.add_argument("-o", "--output", type=Path, help="write the JSON here too, a line a trial")
     given = parser.parse_args()
     model = {"model": given.model, "context": given.context, "temperature": 0.0}
-    found = run_trial(
-        model,
-        decided=given.decided,
-        held_out=given.held_out,
-        drafter=given.draft,
-        seed=given.seed,
-        store=given.store,
-    )
-    text = json.dumps(found)
-    if given.output is not None:
-        given.output.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    if given.recorded:
+        each = [recorded_cases(int(number), given.seed) for number in given.recorded.split(",")]
+    else:
+        each = [made_cases(given.decided, given.held_out, given.seed)]
+    for cases in each:
+        store = None if given.recorded else given.store
+        text = json.dumps(run_trial(model, cases, drafter=given.draft, store=store))
+        print(text, flush=True)
+        if given.output is not None:
+            with given.output.open("a", encoding="utf-8") as lines:
+                lines.write(text + "\n")
 
 
 if __name__ == "__main__":

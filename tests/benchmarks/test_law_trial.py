@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.law_trial import RULE, rows, run_trial
+from benchmarks.law_trial import DATA, RULE, made_cases, recorded_cases, rows, run_trial
 from solon.agents.models.scripted import Scripted, ScriptedChat
 from solon.agents.models.scripted_answers import Question
 
@@ -30,14 +30,15 @@ def respond(question: Question) -> Any:
 @pytest.mark.parametrize("drafter", ["legislator", "person"])
 def test_the_trial_tells_agreement_before_and_after(drafter: str) -> None:
     models = {"default": ScriptedChat(respond=respond)}
-    found = run_trial(FAKE, decided=24, held_out=12, drafter=drafter, models=models)
+    found = run_trial(FAKE, made_cases(24, 12), drafter=drafter, models=models)
     assert found["drafted_by"] == drafter
     assert found["state"] == "ratified"
     assert found["changes"] == [f"[is-short] added: {RULE}"]
     assert found["before"]["agreement"] == found["with_precedents"]["agreement"] == 0.0
     assert found["after"]["agreement"] == 1.0
     assert found["after"]["n"] == found["held_out"] > 6
-    assert found["law_alone"]["difference"] == found["both"]["difference"] == 1.0
+    assert found["law_on_precedents"]["difference"] == found["both"]["difference"] == 1.0
+    assert found["law_alone"]["difference"] == found["with_law"]["agreement"] == 1.0
     assert found["precedents_alone"]["difference"] == 0.0
 
 
@@ -50,3 +51,17 @@ def test_both_answers_differ_in_length_and_neither_side_gives_it_away() -> None:
         assert 2 * min(len(first), len(second)) < max(len(first), len(second))
         first_shorter += len(first) < len(second)
     assert 20 < first_shorter < 60
+
+
+@pytest.mark.skipif(not (DATA / "llmbar_rationales.jsonl").is_file(), reason="needs the recorded data")
+def test_recorded_decisions_hold_the_same_pairs_out_and_name_no_letter() -> None:
+    few, many = recorded_cases(10), recorded_cases(30)
+    assert few.held_out == many.held_out
+    assert few.decided == many.decided[:10]
+    assert not {row["prompt"] for row in many.decided} & {row["prompt"] for row in many.held_out}
+    for row in many.decided:
+        better = many.better(row["prompt"], [])
+        reason = many.reason(row["prompt"], 0)
+        assert better in [answer["text"] for answer in row["responses"]]
+        assert reason
+        assert "(a)" not in reason.lower() and "(b)" not in reason.lower()

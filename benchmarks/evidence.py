@@ -1,0 +1,196 @@
+"""A whole project on recorded people and a real model: pilot, certificate, release with its promise, and what was true.
+
+    python -m benchmarks.evidence --model gguf:/path/model.gguf --store evidence.db -o evidence.json
+
+Pairs of PandaLM's test set (SOLON_DATA, default ../shared/data), drawn once, are judged in both orders by one seat. The
+expert of every review is the majority of the three recorded people. What is told: how many reviews the people
+answered, what the certificate says, how many records it covers and how many of those agree with the people, and the
+same of the release. Agreement is measured on every record, which a project of one's own cannot do. A run that was
+broken off goes on where it was: the store keeps the calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from solon import Project, critic
+from solon.consensus.binomial import clopper_pearson
+from solon.eval.releases.promises import PromiseRefused
+from solon.formats.records import ExportRow
+from solon.store.records.exporting import export_rows
+from solon.store.reviewing.experts import ExpertRow, add_expert
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
+
+DATA = Path(os.environ.get("SOLON_DATA", "../shared/data"))
+SEED = 29
+MINUTES = 1.0
+"""Of an expert's time for one review: assumed, not measured."""
+
+
+@critic("silent", "1")
+def silent(answer: str) -> list[dict[str, str]]:
+    """Finds nothing: the trial is about judges."""
+    return []
+
+
+def draw_pairs(number: int) -> list[dict[str, Any]]:
+    """Rows whose two answers are texts and differ, and of which most people say the same; drawn once."""
+    lines = (DATA / "pandalm.jsonl").open(encoding="utf-8")
+    rows = [json.loads(line) for line in lines]
+    usable = [row for row in rows if row["gold"] and _differ(row["response_a"], row["response_b"])]
+    apart = {_texts(row["prompt"], row["response_a"], row["response_b"]): row for row in usable}
+    return random.Random(SEED).sample(list(apart.values()), min(number, len(apart)))
+
+
+def _differ(a: Any, b: Any) -> bool:
+    return (
+        isinstance(a, str) and isinstance(b, str) and a.strip() != b.strip() and bool(a.strip() and b.strip())
+    )
+
+
+def seeds_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": row["id"],
+            "prompt": row["prompt"],
+            **({"input": row["input"]} if row["input"] else {}),
+            "responses": [{"text": row["response_a"]}, {"text": row["response_b"]}],
+        }
+        for row in rows
+    ]
+
+
+class Evidence:
+    """The project, the people who answer it, and what is true of every pair."""
+
+    def __init__(self, store: str, model: str, alpha: float, rows: list[dict[str, Any]]) -> None:
+        self._store, self._alpha, self._rows = store, alpha, rows
+        self._model = {"model": model, "context": 4096, "temperature": 0.0}
+        self._better = {row["id"]: _better(row) for row in rows}
+        self._by_texts = {
+            _texts(row["prompt"], row["response_a"], row["response_b"]): row["id"] for row in rows
+        }
+
+    def project(self) -> Project:
+        config = {
+            "models": {"default": self._model},
+            "judges": [{"max_tokens": 64}],
+            "generator": {"revise": False},
+            "resolver": {"enabled": False},
+            "routing": {"policy": "certified", "alpha": self._alpha},
+        }
+        return Project(self._store, config=config, plugins=[silent])
+
+    def run(self, folder: Path) -> dict[str, Any]:
+        with self.project() as project:
+            begun = time.monotonic()
+            run = project.run("preference", seeds_of(self._rows))
+            judged = time.monotonic() - begun
+            people = [one for one in project.experts.list() if one.name == "People"]
+            expert = (
+                people[0] if people else add_expert(project.store, "People", role="expert", by="trial")[0]
+            )
+            pilot = self._answer(project, expert, rule="pilot")
+            learned = project.learn(run.run_id)
+            project.resume(run.run_id)
+            found = {"look": learned.certificate, "why": learned.why, **self._agreement(project)}
+            rest = self._answer(project, expert)
+            project.resume(run.run_id)
+            return {
+                "pairs": len(self._rows),
+                "seconds_of_judging": round(judged, 1),
+                "pilot_answered": pilot,
+                "certificate": found,
+                "answered_besides": rest,
+                "minutes_saved": round((len(self._rows) - pilot - rest) * MINUTES),
+                "at_the_end": self._agreement(project),
+                "release": self._release(project, expert, folder),
+            }
+
+    def _answer(self, project: Project, expert: ExpertRow, rule: str | None = None) -> int:
+        """Answer what waits as the people did; returns how many."""
+        with project.store.connect() as connection:
+            waiting = list_reviews(connection, limit=100_000)
+        asked = [one for one in waiting if rule is None or one.rule == rule]
+        for review in asked:
+            shown = project.review(review.id)
+            better = self._better[
+                self._by_texts[_texts(shown.prompt, *(one.text for one in shown.candidates))]
+            ]
+            answer: dict[str, Any] = {"choice": "tie"}
+            if better is not None:
+                named = next(one.id for one in shown.candidates if one.text == better)
+                answer = {"choice": "prefer", "candidate": named}
+            decide(project.store, review.id, answer, actor=expert.actor, channel="api", counts=True)
+        return len(asked)
+
+    def _agreement(self, project: Project) -> dict[str, Any]:
+        """How many records there are, how many nobody was asked about, and how many of each agree with the people."""
+        found = [row for row in export_rows(project.store)[1] if row.has_pair]
+        by_panel = [row for row in found if row.route != "decided"]
+        return {"all": self._rate(found), "by_the_panel": self._rate(by_panel)}
+
+    def _rate(self, found: list[ExportRow]) -> dict[str, Any]:
+        hits, n = sum(row.chosen == self._better[row.seed_id] for row in found), len(found)
+        low, high = clopper_pearson(hits, n) if n else (0.0, 1.0)
+        return {
+            "agree": round(hits / n, 4) if n else None,
+            "low": round(low, 4),
+            "high": round(high, 4),
+            "n": n,
+        }
+
+    def _release(self, project: Project, expert: ExpertRow, folder: Path) -> dict[str, Any]:
+        """Promise what can be promised of the records, by as many answers as that takes."""
+        promise, answered = 1 - self._alpha, 0
+        while True:
+            try:
+                made = project.releases.create("trial", folder / "trial", promise=promise)
+            except PromiseRefused as refused:
+                return {"promise": promise, "answered": answered, "refused": str(refused)}
+            if made["promise"].get("state") != "asked":
+                break
+            answered += self._answer(project, expert)
+        checked = project.releases.verify(folder / "trial")
+        return {"answered": answered, "promise": made["promise"], "verified": checked.ok}
+
+
+def _better(row: dict[str, Any]) -> str | None:
+    """The text that most people find better; None where they find neither."""
+    named: str | None = {"A": row["response_a"], "B": row["response_b"]}.get(row["gold"])
+    return named
+
+
+def _texts(prompt: str, *answers: str) -> tuple[str, frozenset[str]]:
+    return prompt, frozenset(answers)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", required=True, help="provider:model, e.g. gguf:/path/model.gguf")
+    parser.add_argument("--pairs", type=int, default=300)
+    parser.add_argument("--alpha", type=float, default=0.2)
+    parser.add_argument("--store", help="keep the store here, and go on with it; default: a temporary one")
+    parser.add_argument("-o", "--output", type=Path, help="write the JSON here too")
+    given = parser.parse_args()
+    with TemporaryDirectory(prefix="solon-evidence-") as folder:
+        store = given.store or f"sqlite:///{Path(folder) / 'trial.db'}"
+        found = Evidence(store, given.model, given.alpha, draw_pairs(given.pairs)).run(Path(folder))
+    text = json.dumps(found, indent=1)
+    if given.output is not None:
+        given.output.write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
