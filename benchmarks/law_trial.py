@@ -173,12 +173,9 @@ def _reason(row: dict[str, Any], rationales: dict[str, str]) -> str:
         name = f"GPT-4/CoT#{order}"
         if row["judges"].get(name, {}).get("verdict") != row["gold"] or not rationales.get(name):
             continue
-        better = "a" if row["gold"] == order[0] else "b"
-        text = re.sub(
-            r"[Oo]utput \(([ab])\)",
-            lambda found: "the better answer" if found[1] == better else "the other answer",
-            rationales[name],
-        )
+        good, bad = "ab" if row["gold"] == order[0] else "ba"
+        text = re.sub(rf"[Oo]utput \({good}\)", "the better answer", rationales[name])
+        text = re.sub(rf"[Oo]utput \({bad}\)", "the other answer", text)
         sentences = [
             one for one in re.split(r"(?<=[.!?])\s+", text.strip()) if not one.startswith("Therefore")
         ]
