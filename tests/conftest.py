@@ -19,11 +19,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
 from benchmarks.postgres import private_server
 from solon.store.database import ids, store
+from solon.store.reviewing import experts
 
 # A busy machine is no finding: examples are not timed.
 settings.register_profile("solon", deadline=None)
@@ -105,6 +107,15 @@ def draws_of(name: str) -> Iterator[None]:
         patch.setattr(ids, "clock", SimpleNamespace(now=lambda: next(seconds)))
         patch.setattr(ids, "secrets", tokens)
         patch.setattr(store, "secrets", tokens)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_tokens() -> Iterator[None]:
+    """Tokens are hashed as little as Argon2 allows; in processes that tests start as ever."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experts, "_hasher", lambda: hasher)
         yield
 
 

@@ -90,9 +90,10 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     add_handlers(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
+    # Routes themselves, not their routers: an included router works all of its routes out again in each app.
     for part in (queue, inbox, leads, desk, law, pages, lead_pages, desk_pages, law_pages, adjudication, sso):
-        app.include_router(part.router)
-    app.include_router(adjudication.page_router)
+        app.router.routes.extend(part.router.routes)
+    app.router.routes.extend(adjudication.page_router.routes)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_health(app)
     return app

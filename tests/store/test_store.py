@@ -7,15 +7,18 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select, text
+from sqlalchemy import Engine, inspect, select, text
 
 from solon.errors import ConfigError, StoreError
-from solon.store.database.store import SCHEMA, Store
+from solon.store.database.engine import make_engine
+from solon.store.database.store import SCHEMA, Store, read_schema
 from solon.store.database.writer import insert_rows
+from solon.store.migrations import upgrade
 from solon.store.tables import metadata, texts
 from solon.store.upkeep.copying import copy_store
 
@@ -37,12 +40,52 @@ def test_opening_again_keeps_key_and_content(store_url: str) -> None:
         assert connection.execute(select(texts.c.body).where(texts.c.id == text_id)).scalar_one() == "kept"
 
 
-def test_migrations_lead_to_the_tables(store: Store) -> None:
-    """The newest migration and the classes describe the same schema."""
-    with store.connect() as connection:
+def test_migrations_lead_to_the_tables_that_a_new_store_has(
+    store_url: str, request: pytest.FixtureRequest
+) -> None:
+    """The newest migration and the classes describe the same schema; a new store is made from the classes."""
+    engine = make_engine(store_url)
+    upgrade(engine, "0001")
+    upgrade(engine)
+    with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() == SCHEMA
+    sqlite = engine.dialect.name == "sqlite"
+    other = f"{store_url}.new" if sqlite else request.getfixturevalue("new_postgres_database")()
+    with Store(other, create=True) as made:
+        assert _shape(made.engine) == _shape(engine)
+        with made.connect() as connection:
+            assert read_schema(connection) == SCHEMA
+    engine.dispose()
+
+
+def _shape(engine: Engine) -> dict[str, Any]:
+    """All that SQL holds a row to. What a column has where none is given is left out: migrations need it for the rows
+    that are there, Solon gives every column."""
+    seen = inspect(engine)
+    return {
+        table: {
+            "columns": {one["name"]: (str(one["type"]), one["nullable"]) for one in seen.get_columns(table)},
+            "key": seen.get_pk_constraint(table),
+            "refers": sorted(
+                (one["constrained_columns"], one["referred_table"], one["referred_columns"], one["name"])
+                for one in seen.get_foreign_keys(table)
+            ),
+            "indexes": sorted(
+                (one["name"], one["column_names"], one["unique"], _condition(one))
+                for one in seen.get_indexes(table)
+            ),
+            "unique": sorted((one["column_names"], one["name"]) for one in seen.get_unique_constraints(table)),
+            "checked": sorted(one["sqltext"] for one in seen.get_check_constraints(table)),
+        }
+        for table in seen.get_table_names()
+    }
+
+
+def _condition(index: Any) -> str:
+    options = index.get("dialect_options") or {}
+    return " ".join(str(value) for name, value in sorted(options.items()) if name.endswith("_where"))
 
 
 @pytest.mark.parametrize("create", [False, True])

@@ -134,9 +134,7 @@ class Store:
                 f"the store has schema {schema}, this version of Solon wants {SCHEMA}",
                 next_step="run `solon doctor --migrate` (make a copy of the file first)",
             )
-        from solon.store.migrations import upgrade
-
-        upgrade(self.engine)
+        bring_up(self.engine, schema)
         _use_wal(self.engine)
 
     def _check_tombstones(self) -> None:
@@ -197,6 +195,16 @@ def check_folder(path: Path) -> None:
     folder = path.parent
     if not folder.is_dir():
         raise StoreError(f"the folder {folder} of the store does not exist", next_step=f"mkdir -p {folder}")
+
+
+def bring_up(engine: Engine, schema: str | None) -> None:
+    """Bring a database to the newest schema from the one that it has, as `read_schema` tells it; None: it is empty."""
+    from solon.store.migrations import create, upgrade
+
+    if schema is None:
+        create(engine, SCHEMA)
+    else:
+        upgrade(engine)
 
 
 def read_schema(connection: Connection) -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import ForeignKeyConstraint, Index
 from sqlmodel import Field, SQLModel
 
 from solon.store.tables.columns import json_column, key, ref
@@ -132,9 +132,11 @@ class Proposal(SQLModel, table=True):
     state: str = Field(default="open", index=True)
     created_at: float
     amendment_id: str | None = Field(default=None, max_length=64)
-    reason_id: str | None = ref("texts.id", nullable=True)
+    reason_id: str | None = Field(default=None, max_length=64)
     closed_by: str | None = None
     closed_at: float | None = None
+
+    __table_args__ = (ForeignKeyConstraint(["reason_id"], ["texts.id"], name="fk_proposals_reason"),)
 
 
 class HookDelivery(SQLModel, table=True):

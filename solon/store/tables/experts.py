@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from solon.store.tables.columns import json_column, key, ref
@@ -51,7 +51,9 @@ class Expert(SQLModel, table=True):
     stage: str = Field(default="proven", sa_column_kwargs={"server_default": "proven"})
     acknowledged_at: float | None = None
     email: str | None = Field(default=None, max_length=320)
-    subject: str | None = Field(default=None, unique=True, max_length=400)
+    subject: str | None = Field(default=None, max_length=400)
+
+    __table_args__ = (UniqueConstraint("subject", name="uq_experts_subject"),)
 
 
 class LoginLink(SQLModel, table=True):

@@ -15,7 +15,7 @@ from solon.errors import InternalError, StoreError, UsageError
 from solon.observers import watched
 from solon.store.database import clock
 from solon.store.database.engine import make_engine, mapped_errors, sqlite_path
-from solon.store.database.store import Store, check_folder, read_schema
+from solon.store.database.store import Store, bring_up, check_folder, read_schema
 from solon.store.runs.items import is_gone
 from solon.store.tables import items, metadata
 
@@ -42,11 +42,9 @@ def copy_store(source: Store, target_url: str, on_progress: Progress | None = No
             path = sqlite_path(target_url)
             if path is not None:
                 check_folder(path)
-            from solon.store.migrations import upgrade
-
             with engine.connect() as opened:
-                read_schema(opened)
-            upgrade(engine)
+                schema = read_schema(opened)
+            bring_up(engine, schema)
             with (
                 engine.connect().execution_options(solon_write=True) as writing,
                 writing.begin(),
