@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import settings
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from benchmarks.postgres import private_server
 from solon.store.database import ids, store
@@ -108,6 +108,14 @@ def draws_of(name: str) -> Iterator[None]:
         patch.setattr(ids, "secrets", tokens)
         patch.setattr(store, "secrets", tokens)
         yield
+
+
+@event.listens_for(Engine, "engine_connect")
+def _leave_writing_to_the_system(connection: Connection) -> None:
+    """A commit does not wait for the disk: a killed process loses nothing by that, and no test takes the power away."""
+    if connection.dialect.name == "sqlite" and not connection.info.get("unsynced"):
+        connection.info["unsynced"] = True
+        connection.connection.cursor().execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture(scope="session", autouse=True)
