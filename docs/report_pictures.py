@@ -18,7 +18,8 @@ IMAGES = Path(__file__).parent / "images"
 ROUTING = {"pilot": 240, "pilot_share": 0.3, "alpha": 0.2, "audit_share": 0.1}
 TITLE = "PandaLM's test set: recorded judges, recorded people"
 PARTS = {
-    "report-begin": (None, "What was made"),
+    "report-begin": (None, "What is promised"),
+    "report-promise": ("What is promised", "What was made"),
     "report-figures": ("How good it is", "The texts"),
     "report-auditors": ("Examples by confidence", None),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,12 @@ import typer
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
 from solon.cli.terminal import print_json
 from solon.display.text import clean
+from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from solon.learning import LearningResult
+    from solon.learning.growing import PilotGrowth
+    from solon.project import Project
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +41,9 @@ def learn(
             help="Let the pilot grow by N items or more, to the size of the next planned look; `solon resume` asks.",
         ),
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --more: draw them, now that it is known what they cost.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Make the next consensus version from all counted decisions and try to certify it; `solon resume` moves on.
@@ -45,6 +52,7 @@ def learn(
     """
     with open_project(store, config) as project:
         if more is not None:
+            _agree_to_cost(project, project.extend_pilot(run, more, dry_run=True), yes=yes, asks=not json)
             grown = project.extend_pilot(run, more)
             if json:
                 print_json(asdict(grown))
@@ -63,6 +71,27 @@ def learn(
         print_json(learned.to_json())
     else:
         typer.echo(spell_learned(learned))
+
+
+def _agree_to_cost(project: Project, grown: PilotGrowth, *, yes: bool, asks: bool) -> None:
+    """Say what further questions cost the experts, and go on only where somebody agrees.
+
+    Raises:
+        UsageError: nobody agreed.
+    """
+    from solon.operations.planning.answers import minutes_of_growth
+
+    minutes = minutes_of_growth(project, grown)
+    low, likely, high = minutes.spell(0)
+    whence = "as answers took so far" if minutes.source == "measured" else "assumed from word counts"
+    told = (
+        f"{grown.drawn} further questions for experts, up to the next planned look at {grown.size} of {grown.items} "
+        f"items: about {likely} minutes of their time ({low} to {high}, {whence})"
+    )
+    typer.echo(told, err=True)
+    if yes or (asks and sys.stdin.isatty() and typer.confirm("draw them?", err=True)):
+        return
+    raise UsageError("nothing was drawn", next_step="add --yes, now that you know what it costs")
 
 
 def spell_learned(learned: LearningResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,9 +71,9 @@ def plan(
 
     home = open_home(read_config(config, store))
     is_project = isinstance(home, Project)
+    make = home.plan if isinstance(home, Project) else partial(plan_home, home)
     try:
-        made = plan_home(
-            home,
+        made = make(
             items=items,
             seeds=seeds,
             experts=experts,

@@ -78,6 +78,13 @@ def create(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With a promise: only say what would be asked.")
     ] = False,
+    settle: Annotated[
+        bool,
+        typer.Option(
+            "--settle",
+            help="With a smaller promise than was planned: write it, though open answers could show the larger one.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Freeze what an export would write now: ids, hashes, versions, certificates, prompts, models, the log's head.
@@ -107,6 +114,7 @@ def create(
             confidence=confidence,
             slips=slips,
             dry_run=dry_run,
+            settle=settle,
         )
     if "export" not in manifest:
         _tell_asked(manifest, json=json)

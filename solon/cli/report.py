@@ -22,7 +22,13 @@ def register(app: typer.Typer) -> None:
 
 def report(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The page; report.json lies beside it.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The page, or FILE.md for its short form in Markdown; FILE.json lies beside it.",
+        ),
     ] = Path("report.html"),
     store: StoreOption = None,
     config: ConfigOption = None,
@@ -56,6 +62,8 @@ def report(
         return
     for line in spell_headline(made):
         typer.echo(clean(line))
+    for promise in made.promised:
+        typer.echo(clean(f"run {promise.run[:10]}: {promise.sentence}"))
     for limit in made.limits:
         typer.echo(clean(f"  not known: {limit}"))
     typer.echo(clean(f"the page: {output}; the same as JSON: {beside}"))
@@ -66,9 +74,10 @@ def spell_headline(made: Report) -> list[str]:
     from solon.eval.report.page import spell_interval, spell_share
 
     top, certified = made.headline, f"{made.certified} under a certificate"
+    gaps = f"; {top.agreement_gaps}" if top.agreement_gaps else ""
     return [
         f"records: {top.records} of {top.items} items, {certified}, {made.provisional} provisional",
-        f"{top.agreement_of}: {spell_share(top.agreement)} ({spell_interval(top.agreement)})",
+        f"{top.agreement_of}: {spell_share(top.agreement)} ({spell_interval(top.agreement)}{gaps})",
         f"questions that wait for people: {top.waiting}; answers that count: {made.decisions.counted}",
         f"next: {top.next_step}",
     ]

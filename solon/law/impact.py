@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import comb
+from math import comb, pi
 from typing import Any, Literal
 
 PARTS = ("seen", "held_out", "fresh")
@@ -80,6 +80,8 @@ class Impact:
         verdict: green, red or grey, see `judge`.
         why: the verdict in words.
         look: how often the draft was measured on more unseen precedents than before, the first time included.
+        tried: how often other drafts from the same version of the law had been measured on any of these precedents
+            before.
     """
 
     parts: dict[str, Paired]
@@ -88,6 +90,7 @@ class Impact:
     verdict: Verdict
     why: str
     look: int = 1
+    tried: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
@@ -99,6 +102,7 @@ def measure(
     *,
     seed: int = 0,
     before: Mapping[str, Any] | None = None,
+    tried: int = 0,
     judged_by: Callable[[Paired, Paired | None, int], tuple[Verdict, str]] | None = None,
 ) -> Impact:
     """Return the impact over all trials.
@@ -109,7 +113,9 @@ def measure(
     Args:
         seed: of the bootstrap.
         before: what the last measurement of the same draft said, as plain values; None for the first.
-        judged_by: gives the verdict and its reason; default: `judge`.
+        tried: how often other drafts from the same version were measured on any of these precedents before.
+        judged_by: gives the verdict and its reason, from the unseen, the noise and the how-manieth measurement on these
+            precedents this is; default: `judge`.
     """
     unseen = [trial for trial in trials if trial.part != "seen"]
     again = [trial for trial in trials if trial.again is not None]
@@ -117,29 +123,45 @@ def measure(
     if again:
         noise = _compare([(t.decided, t.before, str(t.again)) for t in again], seed)
     compared = _compare([(t.decided, t.before, t.after) for t in unseen], seed)
-    look = _look(compared.n, before)
-    verdict, why = (judged_by or judge)(compared, noise, look)
+    look, tried = _count(compared.n, before, tried)
+    verdict, why = (judged_by or judge)(compared, noise, look + tried)
     parts = {
         part: _compare([(t.decided, t.before, t.after) for t in trials if t.part == part], seed)
         for part in PARTS
     }
-    return Impact(parts, compared, noise, verdict, why, look)
+    return Impact(parts, compared, noise, verdict, why, look, tried)
 
 
-def _look(n: int, before: Mapping[str, Any] | None) -> int:
-    """Measuring the same precedents again is no further look."""
+def _count(n: int, before: Mapping[str, Any] | None, tried: int) -> tuple[int, int]:
+    """The look, and how many measurements of other drafts stand before it; measuring the same precedents again is no
+    further look, and is judged as it was.
+    """
     if before is None:
-        return 1
-    return int(before.get("look", 1)) + int(n != before["unseen"]["n"])
+        return 1, tried
+    look = int(before.get("look", 1))
+    return (look, int(before.get("tried", 0))) if n == before["unseen"]["n"] else (look + 1, tried)
 
 
-def judge(unseen: Paired, noise: Paired | None, look: int = 1) -> tuple[Verdict, str]:
+def level_of(measurement: int) -> float:
+    """Return the level of the first, second, ... measurement on the same precedents: LEVEL, then 12 / (pi i)^2 of it.
+
+    A draft without effect is green with probability level / 2 at most, since half of the test is for a fall. The sum of
+    these over all measurements is under LEVEL: of all drafts without effect, however many there are and however often
+    each is measured, any is ever green with probability LEVEL at most (Bonferroni over a convergent series).
+    """
+    return LEVEL * min(1.0, 12.0 / (pi * measurement) ** 2)
+
+
+def judge(unseen: Paired, noise: Paired | None, measurement: int = 1) -> tuple[Verdict, str]:
     """Return the verdict on a draft, and the reason in words.
 
     Green: unseen agreement rose for certain, and by more than judging twice moves it. Red: it fell. Grey: we
     cannot tell, which needs the same override as red. Who measures again until it is green will see it green
-    by chance. So each look has half the level of the one before, and a draft without effect is ever green
-    with probability LEVEL at most. Red needs no such care.
+    by chance, and so will who tries one draft after another. So each measurement has a lower level than those before
+    it, see `level_of`. Red needs no such care.
+
+    Args:
+        measurement: the how-manieth on any of these precedents this is, of all drafts from the same version.
     """
     if not unseen.n:
         return "grey", "cannot tell: there is no precedent that the author of the draft could not see"
@@ -147,13 +169,15 @@ def judge(unseen: Paired, noise: Paired | None, look: int = 1) -> tuple[Verdict,
     change = f"{unseen.before:.0%} to {unseen.after:.0%} on {unseen.n} unseen precedents"
     if unseen.difference < 0 and (unseen.p_value <= LEVEL or unseen.interval[1] < 0):
         return "red", f"agreement falls: {change}"
-    level = LEVEL / 2 ** (look - 1)
+    level = level_of(measurement)
     if unseen.difference > 0 and unseen.p_value <= level and unseen.interval[0] > 0:
         if unseen.difference > floor:
             return "green", f"agreement rises: {change}"
         return "grey", f"cannot tell: {change}, but judging twice alone moves it by up to {floor:.0%}"
-    at_this_look = f", and look {look} takes {level:.2g}" if look > 1 else ""
-    return "grey", f"cannot tell: {change}, p = {unseen.p_value:.2g}{at_this_look}"
+    counted = (
+        f", and measurement {measurement} on these decisions takes {level:.2g}" if measurement > 1 else ""
+    )
+    return "grey", f"cannot tell: {change}, p = {unseen.p_value:.2g}{counted}"
 
 
 def mcnemar(gained: int, lost: int) -> float:

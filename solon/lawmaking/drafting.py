@@ -456,7 +456,8 @@ async def measure_impact(
     stopped = await _try_all(bench, amendment, base, todo, again, tell)
     with store.transaction() as connection:
         trials = stored.trials_of(connection, amendment.id)
-        figures = impact.measure(trials, before=amendment.impact).to_json()
+        tried = stored.count_tried(connection, amendment, trials)
+        figures = impact.measure(trials, before=amendment.impact, tried=tried).to_json()
         figures |= {
             "sample": len(trials),
             "eligible": len(chosen),
@@ -501,7 +502,8 @@ def _measure_rules(
         found = impact.measure(
             trials,
             before=amendment.impact,
-            judged_by=lambda unseen, _, look: verdict(unseen, look),
+            tried=stored.count_tried(connection, amendment, trials),
+            judged_by=lambda unseen, _, measurement: verdict(unseen, measurement),
         )
         counted = {"sample": len(trials), "eligible": len(chosen), "judged_twice": 0}
         nothing = {"calls": 0, "from_journal": 0, "cost": 0.0, "stopped": None}
@@ -511,10 +513,10 @@ def _measure_rules(
 
 
 def _looks_before(connection: Connection, amendment: AmendmentRow) -> int:
-    """How often one of an amendment's new rules was measured in other drafts."""
+    """How often one of an amendment's new rules was measured in drafts from other versions."""
     looks: dict[str, int] = {}
     for other in stored.list_amendments(connection, kind="rules"):
-        if other.id != amendment.id and other.impact is not None:
+        if other.base_id != amendment.base_id and other.impact is not None:
             for rule in other.impact["rules"]:
                 looks[rule["says"]] = looks.get(rule["says"], 0) + int(other.impact["look"])
     base = laws.load_version(connection, "rules", amendment.base_id).document

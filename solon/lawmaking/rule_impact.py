@@ -15,7 +15,7 @@ from solon.agents.voters import as_config, with_rules
 from solon.consensus.binomial import clopper_pearson, tail_at_least
 from solon.consensus.panel import SILENT, Vote
 from solon.law.documents import RuleBook
-from solon.law.impact import LEVEL, Paired, Trial, Verdict
+from solon.law.impact import LEVEL, Paired, Trial, Verdict, level_of
 from solon.lawmaking.rule_drafts import local_rules, speaks
 
 if TYPE_CHECKING:
@@ -165,26 +165,26 @@ def _list_some(names: Sequence[str]) -> str:
 
 
 def judge_rules(
-    effects: Sequence[RuleEffect], earlier: int, unseen: Paired, look: int
+    effects: Sequence[RuleEffect], earlier: int, unseen: Paired, measurement: int
 ) -> tuple[Verdict, str]:
     """Return the verdict on drafted rules, and the reason in words.
 
     Green: every new rule matches unseen decisions and none is wrong as often as right, and either the label model
     agrees with people more often for certain,
     or it agrees no less often, and each rule is right more often than its label is common for certain. Red: the model
-    agrees less often for certain. Grey: we cannot tell. The level is halved for every earlier look at this draft or at
-    one of its rules, and for the rules divided by their number.
+    agrees less often for certain. Grey: we cannot tell. The level falls with every earlier measurement on these
+    decisions or of one of its rules, see `level_of`, and for the rules is divided by their number.
 
     Args:
-        earlier: how often one of the rules was measured in other drafts.
-        look: how often this draft was measured.
+        earlier: how often one of the rules was measured in drafts from other versions.
+        measurement: the how-manieth on any of these decisions this is, of all drafts from the same version.
     """
     if not unseen.n:
         return "grey", "cannot tell: there is no decision that the author of the draft could not see"
     change = f"{unseen.before:.0%} to {unseen.after:.0%} on {unseen.n} unseen decisions"
     if unseen.difference < 0 and (unseen.p_value <= LEVEL or unseen.interval[1] < 0):
         return "red", f"agreement falls: {change}"
-    level = LEVEL / 2 ** (look - 1 + earlier)
+    level = level_of(measurement + earlier)
     wrong = [effect.id for effect in effects if effect.spoke and 2 * effect.right <= effect.spoke]
     if wrong:
         return "grey", f"as often wrong as right: {_list_some(wrong)}; {change}"

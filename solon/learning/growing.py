@@ -42,8 +42,13 @@ class PilotGrowth:
         )
 
 
-def grow(store: Store, run: RunRow, routing: RoutingConfig, more: int) -> PilotGrowth:
+def grow(
+    store: Store, run: RunRow, routing: RoutingConfig, more: int, *, dry_run: bool = False
+) -> PilotGrowth:
     """Draw at least `more` items into the pilot, up to a planned size, so that nobody can choose the moment of a look.
+
+    Args:
+        dry_run: draw nothing, and only tell what would be.
 
     Raises:
         UsageError: the run has no pilot, no item that is not in it, or a certificate in force; or a process is at work
@@ -64,7 +69,7 @@ def grow(store: Store, run: RunRow, routing: RoutingConfig, more: int) -> PilotG
                     f"all {total} items of run {run.id} are in the pilot already",
                     next_step="a larger run, or `solon release create --promise` on the records that there are",
                 )
-        drawn = grow_pilot(connection, run, size, interactive=streams)
+        drawn = size - before if dry_run else grow_pilot(connection, run, size, interactive=streams)
     return PilotGrowth(run.id, drawn, size, total)
 
 

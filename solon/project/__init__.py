@@ -213,9 +213,12 @@ class Project(Workspace):
             UsageError: neither `items` nor `seeds` is given, no row can be used, a number below what makes sense, or an
                 unknown recipe.
         """
+        from dataclasses import replace
+
+        from solon.eval.suites.audit import tell_saving
         from solon.operations.planning import plan_home
 
-        return plan_home(
+        made = plan_home(
             self,
             items=items,
             seeds=seeds,
@@ -225,6 +228,8 @@ class Project(Workspace):
             recipe=recipe,
             words=words,
         )
+        saving = tell_saving(self.store)
+        return replace(made, notes=(*made.notes, saving)) if saving else made
 
     def preview(
         self,
@@ -735,7 +740,7 @@ class Project(Workspace):
         """Write a self-contained page with every figure, its interval and its limits, and the same as JSON beside it.
 
         Args:
-            path: the page, with a name in .html.
+            path: the page, with a name in .html; its short form in Markdown, with one in .md.
             run_id: this run only; default: all runs.
             title: of the page.
             with_texts: show example texts; without it the report holds none.

@@ -52,6 +52,7 @@ class Releases:
         confidence: float = 0.9,
         slips: int = 2,
         dry_run: bool = False,
+        settle: bool = False,
     ) -> dict[str, Any]:
         """Freeze what an export would write now: ids, hashes, versions, certificates, prompts, models, the log's head.
 
@@ -66,6 +67,7 @@ class Releases:
             confidence: of that promise, in (0, 1).
             slips: disagreements that the first look at the sample leaves room for; the sample is extended once.
             dry_run: with a promise, only say what would be asked.
+            settle: write a smaller promise than was planned, although open answers could still show the planned one.
 
         Returns:
             The manifest, as `release.json` holds it. Where a promise waits for answers, and in a dry run, only `name`
@@ -101,7 +103,7 @@ class Releases:
             store,
             name,
             target,
-            Wanted(promise, confidence, slips, dry_run),
+            Wanted(promise, confidence, slips, dry_run, settle),
             actor=local_actor(),
             reviewers=self._workspace.config.reviewers,
             schema_of=self._schema_of,

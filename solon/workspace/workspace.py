@@ -588,11 +588,12 @@ class Workspace:
         with self.store.connect() as connection:
             return config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
 
-    def extend_pilot(self, run_id: str | None = None, more: int = 1) -> PilotGrowth:
+    def extend_pilot(self, run_id: str | None = None, more: int = 1, *, dry_run: bool = False) -> PilotGrowth:
         """Draw further items of a run into its pilot, up to the next planned look; `resume` then asks about them.
 
         Args:
             more: at least so many.
+            dry_run: draw nothing, and only tell what would be.
 
         Raises:
             UsageError: the run has no pilot, no item that is not in it, or a certificate in force; or a process is at
@@ -604,7 +605,7 @@ class Workspace:
         with self.store.connect() as connection:
             run = runs.find_run(connection, run_id)
             config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
-        return grow(self.store, run, config.routing, more)
+        return grow(self.store, run, config.routing, more, dry_run=dry_run)
 
     def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> LearningResult:
         from solon.learning import learn

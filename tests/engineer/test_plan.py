@@ -249,10 +249,22 @@ def test_a_plan_says_what_certificate_can_be_expected() -> None:
     assert "0.57 where they agree on 95%" in told
     assert not expected(480, policy="never")
     assert "the strictest one that is likely within the time: alpha = " in expected(480, alpha=0.02)
-    assert "there is no time for one" in expected(3)
+    assert "no other setting is likely to lead to one" in expected(3)
+
+
+def test_a_plan_begins_with_what_fits_and_never_makes_most_of_a_run_its_pilot() -> None:
     hurried = expected(480, experts=1, minutes=20, days=3)
-    assert "; there is time for " in hurried
-    assert "alpha = 0.2 with pilot = 20" in hurried
+    assert hurried.startswith("certificate: what fits into the time: alpha = 0.2 with pilot = 20 (")
+    assert "the pilot of 120 takes 150 answers, and there is time for " in hurried
+    assert expected(480, experts=1, minutes=1, days=3).startswith("certificate: none fits into the time; ")
+    for items in (60, 100, 300, 480, 2000):
+        told = expected(items, alpha=0.02)
+        recommended = re.findall(r"with pilot = (\d+)", told)
+        assert all(int(pilot) <= items / 4 for pilot in recommended), told
+    small = expected(100)
+    assert "of the finished set 90% can be promised for" in small
+    assert small.endswith("more answers: `solon release create NAME --promise 0.9`")
+    assert "finished set" not in expected(480, alpha=0.2), "a certificate is likely"
 
 
 def test_a_run_is_warned_of_a_pilot_that_can_hardly_be_certified() -> None:

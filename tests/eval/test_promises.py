@@ -181,12 +181,24 @@ def test_slips_count_though_they_are_left_out_and_the_sample_is_extended_once(pr
     second = promise_of(project)
     assert (second["state"], second["looks"], second["slips"]) == ("asked", 2, room + 2)
     assert second["asked"] == first["plan"]["looks"][1]["asked"]
+    with pytest.raises(UsageError, match="90% could still be shown") as refused:
+        project.releases.create("one", promise=0.5)
+    assert "--settle" in str(refused.value.next_step)
     answer_all(project)
     manifest = project.releases.create("one", promise=0.9)
     figures = manifest["promise"]["figures"]
     assert (figures["looks"], figures["slips"], figures["found_wrong"]) == (2, room + 2, room + 2)
     assert manifest["export"]["left_out"]["found_wrong"] == room + 2
     assert figures["records"] == first["plan"]["records"] - room - 2
+    assert project.releases.verify("one").passed
+
+
+def test_whoever_settles_for_less_ends_the_set(project: Project) -> None:
+    room = promise_of(project)["plan"]["looks"][0]["slips"]
+    answer_all(project, wrong=room + 2)
+    assert promise_of(project)["state"] == "asked"
+    manifest = project.releases.create("one", promise=0.5, settle=True)
+    assert manifest["promise"]["promise"] == 0.5
     assert project.releases.verify("one").passed
 
 

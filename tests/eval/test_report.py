@@ -17,7 +17,10 @@ from sqlalchemy import Connection, text
 
 from solon.eval.material import gather
 from solon.eval.report.drawing import Plot, Point, Series, draw
-from solon.eval.report.page import mark_code, render_page
+from solon.eval.report.marking import mark_code
+from solon.eval.report.page import render_page
+from solon.eval.report.promise import read_promise
+from solon.eval.report.promise_picture import draw_promise, render_promise
 from solon.eval.report.report import build_report
 from solon.eval.suites import audit
 from solon.law.amendments import Edit, apply_edits
@@ -25,6 +28,7 @@ from solon.questions import PAIR
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
 from solon.store.lawmaking.amendments import add_amendment
+from solon.store.runs.certificates import certificate_of, suspend
 from solon.store.runs.laws import history
 from solon.store.tables.amendments import Vote
 
@@ -35,7 +39,7 @@ EVIL = "</dd><script>alert(1)</script> \u202e {{ 7 * 7 }} <img src=x onerror=ale
 class Reader(HTMLParser):
     """Collects tags, attributes and text; a tag that is not closed where it should be is a problem."""
 
-    VOID = ("meta", "br", "circle", "polyline")
+    VOID = ("meta", "br", "circle", "polyline", "rect")
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +82,7 @@ def test_the_page_needs_nothing_from_outside_and_runs_nothing(store: Store) -> N
     assert "url(" not in page
     assert "@import" not in page
     assert "default-src 'none'" in page
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
         ElementTree.fromstring(svg)
     assert "prefers-color-scheme: dark" in page
@@ -275,11 +279,53 @@ def test_the_command_writes_the_page_and_the_same_as_json(solon: Cli, known: Any
     for name in ("r.pdf", "r.json", "r"):
         code, _, err = solon("report", "--store", known.url, "-o", name)
         assert code == 2
-        assert "end the name in .html or .htm" in err
+        assert "end the name in .html or .htm or .md" in err
     assert not (tmp_path / "r.pdf").exists()
+    code, _, err = solon("report", "--store", known.url, "-o", "r.md", "--title", "<b>T</b>")
+    assert code == 0, err
+    short = (tmp_path / "r.md").read_text()
+    assert short.startswith("# \\<b\\>T\\</b\\>")
+    [promised] = found["promised"]
+    assert f"{promised['shown']['value']:.1%}" in short
     code, _, err = solon("report", "--store", known.url, "-o", "nowhere/r.html")
     assert code == 2
     assert "there is no folder" in err
+
+
+def test_the_promise_says_what_it_rests_on_and_what_brings_it_back(copied: str, known: Any) -> None:
+    with Store(copied) as store:
+        run = gather(store).runs[0]
+        with store.transaction() as connection:
+            before = read_promise(connection, run)
+            in_force = certificate_of(connection, run)
+            assert in_force is not None
+            suspend(connection, in_force.id, why="audits <b>fell</b>")
+            after = read_promise(connection, run)
+    assert (before.state, before.why) == ("in force", "")
+    assert (before.aim, before.confidence) == (0.6, 0.9)
+    assert before.sentence.startswith("Promised: of the records that the panel accepts, at least 60% agree")
+    assert before.drawn >= known.pilots
+    assert before.audits.n == known.audits
+    assert before.experts.n > 0
+    assert (before.total, before.items["under the promise"] > 0) == (80, True)
+    assert (after.state, after.why, after.covers) == ("suspended", "audits <b>fell</b>", 0.0)
+    assert after.sentence.startswith("Suspended: nothing is promised of these records now.")
+    assert dict(after.facts())["Brought back by"].endswith("--more N`")
+    assert after.items["under the promise"] == 0
+    figure = render_promise(after)
+    read(figure)
+    assert "<b>fell" not in figure
+    ElementTree.fromstring(draw_promise(after))
+
+
+def test_questions_without_an_answer_are_told_and_what_they_could_hide(store: Store, known: Any) -> None:
+    found = build_report(gather(store)).agreement
+    assert found.asked.asked >= known.pilots + 1
+    assert found.asked.gaps == found.asked.asked - found.asked.answered >= 1
+    value, n = found.random.value, found.random.n
+    assert value is not None
+    assert found.asked.at_worst.value == pytest.approx(value * n / (n + found.asked.gaps))
+    assert f"if the other {found.asked.gaps}" in str(found.asked)
 
 
 def test_plots_are_drawn_where_the_numbers_say() -> None:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from solon import Project
+from solon.consensus import control_variate
 from solon.errors import UsageError
 from solon.eval import registry
 from solon.eval.material import Material, gather
@@ -81,6 +82,25 @@ def test_audits_speak_of_the_record_that_was_audited(material: Material, known: 
     assert run.unsafe.low == 0.0
     assert run.state in ("alarm", "green", "cannot tell")
     assert run.promise == pytest.approx(0.6)
+
+
+def test_audits_are_sharpened_where_there_are_enough_of_them(
+    material: Material, known: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [run] = audit.evaluate(material).runs
+    assert run.asked.asked == run.asked.answered + run.asked.gaps >= known.audits
+    assert (run.saved, run.sharpened.n <= known.audits) == (0.0, True)
+    assert audit.tell_saving(material.store) == "", "too few to say"
+    monkeypatch.setattr(control_variate, "LEAST", 5)
+    monkeypatch.setattr(control_variate, "BOTH", 1)
+    monkeypatch.setattr(audit, "LEAST_AUDITS", 5)
+    found = audit.evaluate(material)
+    [sharp] = found.runs
+    assert sharp.agreement == run.agreement, "the plain figure stays"
+    assert 0 < sharp.sharpened.low <= (sharp.sharpened.value or 0) <= sharp.sharpened.high <= 1
+    told = f"of {sharp.sharpened.n} audits of run {sharp.name[:10]} the panel's confidence saves {sharp.saved:.0%}, "
+    assert audit.tell_saving(material.store).startswith(told)
+    assert any(note.startswith(told) for note in found.notes)
 
 
 def test_judges_are_measured_seat_by_seat(material: Material, known: Any) -> None:

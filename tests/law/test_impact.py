@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from solon.law.impact import Trial, mcnemar, measure
+from solon.law.impact import LEVEL, Trial, level_of, mcnemar, measure
 
 
 def trials(part: str, *kinds: tuple[str, int], again: str | None = None) -> list[Trial]:
@@ -78,11 +78,25 @@ def test_who_measures_again_until_it_is_green_finds_a_higher_bar() -> None:
     assert measure(flipped(10, 2)).verdict == "green"
     again = measure(flipped(10, 2), before=first.to_json())
     assert (again.verdict, again.look) == ("grey", 2)
-    assert "look 2 takes 0.025" in again.why
+    assert "measurement 2 on these decisions takes 0.015" in again.why
     same = measure(flipped(9, 2), before=first.to_json())
     assert same.look == 1
     assert measure(flipped(14, 2), before=first.to_json()).verdict == "green"
     assert measure(flipped(2, 10), before=again.to_json()).verdict == "red"
+
+
+def test_drafts_of_others_on_the_same_precedents_raise_the_bar_and_ties_are_no_agreement() -> None:
+    rows = trials("held_out", ("bg", 9), ("gb", 1), ("gg", 20))
+    assert measure(rows).verdict == "green"
+    third = measure(rows, tried=2)
+    assert (third.verdict, third.look, third.tried) == ("grey", 1, 2)
+    assert "measurement 3 on these decisions takes 0.0068" in third.why
+    same = measure(rows, before=third.to_json(), tried=7)
+    assert (same.look, same.tried, same.why) == (1, 2, third.why), "the same precedents again"
+    assert measure(trials("held_out", ("bg", 14), ("gg", 20)), tried=9).verdict == "green"
+    assert sum(level_of(i) for i in range(1, 10_000)) / 2 < LEVEL
+    tied = [Trial("t", "held_out", "A", "tie", "both_bad")]
+    assert (measure(tied).unseen.before, measure(tied).unseen.after) == (0.0, 0.0)
 
 
 def test_a_draft_without_effect_is_seldom_green_however_often_it_is_measured() -> None:

@@ -381,8 +381,9 @@ def test_a_rule_that_was_measured_has_to_be_the_surer_in_another_draft(bank: Ban
         ),
         reason="two",
     )
-    assert measured.impact["look"] == 1
-    bank.project.rulebook.impact(second.id)
+    assert (measured.impact["look"], measured.impact["tried"]) == (1, 0)
+    again = bank.project.rulebook.impact(second.id).amendment
+    assert (again.impact["look"], again.impact["tried"]) == (1, 1), "on the same decisions as the first draft"
     with pytest.raises(UsageError, match="has no new rule 'none'"):
         bank.project.rulebook.leave_out(second.id, "none")
     third = bank.project.rulebook.leave_out(second.id, "locked")

@@ -11,6 +11,7 @@ from pilots import make_project, query, seeds
 from sqlalchemy import text
 
 from solon import Project
+from solon.cli import main
 from solon.config.sections import RoutingConfig
 from solon.consensus.looks import plan_look
 from solon.consensus.model import ConsensusModel
@@ -175,7 +176,10 @@ def test_a_few_that_were_passed_over_are_counted_against_the_panel_until_they_ar
         )
 
 
-def test_a_pilot_grows_in_its_own_order_up_to_the_next_planned_look(tmp_path: Path) -> None:
+def test_a_pilot_grows_in_its_own_order_up_to_the_next_planned_look(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with make_project(tmp_path, **{**EASY, "alpha": 0.1, "pilot": 24}) as project:
         project.run("preference", seeds(120))
         for number, review in enumerate(pilot_reviews(project)):
@@ -183,8 +187,23 @@ def test_a_pilot_grows_in_its_own_order_up_to_the_next_planned_look(tmp_path: Pa
         refused = project.learn().refused
         assert "of the 23 most confident decisions 22 agreed (0.957), 23 are needed to promise 0.9" in refused
         assert "no look within the 120 items of this run is likely to certify" in refused
-        grown = project.extend_pilot(more=1)
-        assert (grown.drawn, grown.size, grown.items) == (24, 48, 120)
+        assert main(["learn", "--more", "1", "--store", str(project.store.engine.url)]) == 2
+        told = capfd.readouterr().err
+        assert (
+            "24 further questions for experts, up to the next planned look at 48 of 120 items: about" in told
+        )
+        assert "nothing was drawn" in told
+        assert project.extend_pilot(more=1, dry_run=True).drawn == 24
+        assert query(project, "SELECT count(*) FROM items WHERE pilot") == [(24,)], "as before"
+        assert (
+            main(["learn", "--more", "1", "--yes", "--json", "--store", str(project.store.engine.url)]) == 0
+        )
+        assert json.loads(capfd.readouterr().out) | {"run_id": ""} == {
+            "run_id": "",
+            "drawn": 24,
+            "size": 48,
+            "items": 120,
+        }
         drawn = query(project, "SELECT id FROM items WHERE pilot ORDER BY random_seed")
         assert drawn == query(project, "SELECT id FROM items ORDER BY random_seed LIMIT 48")
         project.resume()

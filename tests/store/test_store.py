@@ -76,7 +76,9 @@ def _shape(engine: Engine) -> dict[str, Any]:
                 (one["name"], one["column_names"], one["unique"], _condition(one))
                 for one in seen.get_indexes(table)
             ),
-            "unique": sorted((one["column_names"], one["name"]) for one in seen.get_unique_constraints(table)),
+            "unique": sorted(
+                (one["column_names"], one["name"]) for one in seen.get_unique_constraints(table)
+            ),
             "checked": sorted(one["sqltext"] for one in seen.get_check_constraints(table)),
         }
         for table in seen.get_table_names()

@@ -82,12 +82,14 @@ class Wanted:
         confidence: of that, in (0, 1).
         slips: disagreements that the first look at the sample leaves room for.
         dry_run: only say what would be asked.
+        settle: a smaller promise than was planned is written although open answers could still show the planned one.
     """
 
     promise: float
     confidence: float
     slips: int
     dry_run: bool = False
+    settle: bool = False
 
 
 def create_promised(
@@ -114,7 +116,8 @@ def create_promised(
 
     Raises:
         ConfigError: the promise, the confidence or the slips are none.
-        UsageError: nobody can be asked, the runs promise something else, or other records were frozen under the name.
+        UsageError: nobody can be asked, the runs promise something else, other records were frozen under the name, or
+            answers that could show the planned promise are still open.
         PromiseRefused: the answers do not show it; it says what they do show.
     """
     with store.connect() as connection:
@@ -141,6 +144,7 @@ def create_promised(
     if finding.state != GRANTED:
         _close(store, frozen, release_sets.REFUSED, actor, _figures(finding))
         raise _refusal(finding, wanted)
+    _check_settled(frozen, known, wanted)
     section = _section(frozen, finding, wanted)
     promised = Promised(finding.now.records, finding.now.left_out, section)
     manifest = create_release(store, name, folder, actor=actor, gate=gate, promised=promised, **options)
@@ -289,6 +293,19 @@ def _check_wanted(frozen: FrozenSet, wanted: Wanted, options: Mapping[str, Any])
             f"{frozen.confidence:g}",
             next_step=again,
         )
+
+
+def _check_settled(frozen: FrozenSet, known: KnownSet, wanted: Wanted) -> None:
+    """Refuse to end a set with less than was planned for while open answers could still show that."""
+    planned = known.look(frozen.promise)
+    if wanted.settle or wanted.promise >= frozen.promise or planned.state != ASKED:
+        return
+    raise UsageError(
+        f"{percent(wanted.promise)} is shown by now, and writing it ends the set {frozen.name!r}; with the "
+        f"{planned.waiting} answers that are open, {percent(frozen.promise)} could still be shown",
+        next_step=f"have them answered and repeat the command with --promise {frozen.promise:g}; or add --settle to "
+        "write the smaller promise now",
+    )
 
 
 def _ask(

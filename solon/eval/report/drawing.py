@@ -80,11 +80,11 @@ def draw(plot: Plot) -> str:
     ]
     if plot.diagonal:
         low, high = max(plot.x[0], plot.y[0]), min(plot.x[1], plot.y[1])
-        parts.append(_line("guide", [(scale.x(low), scale.y(low)), (scale.x(high), scale.y(high))]))
+        parts.append(draw_line("guide", [(scale.x(low), scale.y(low)), (scale.x(high), scale.y(high))]))
     for name, value in plot.lines:
         height = scale.y(value)
-        parts.append(_line("guide", [(LEFT, height), (WIDTH - RIGHT, height)]))
-        parts.append(_text(LEFT + 5, height - 4, name, "start"))
+        parts.append(draw_line("guide", [(LEFT, height), (WIDTH - RIGHT, height)]))
+        parts.append(draw_text(LEFT + 5, height - 4, name, "start"))
     for series in plot.series:
         parts += _series(series, scale)
     parts += _legend(plot.series)
@@ -107,12 +107,12 @@ class _Scale:
 def _axes(plot: Plot, scale: _Scale) -> list[str]:
     parts = []
     for y in _spread(plot.y):
-        parts.append(_line("grid", [(LEFT, scale.y(y)), (WIDTH - RIGHT, scale.y(y))]))
-        parts.append(_text(LEFT - 6, scale.y(y) + 4, f"{y:.2g}", "end"))
+        parts.append(draw_line("grid", [(LEFT, scale.y(y)), (WIDTH - RIGHT, scale.y(y))]))
+        parts.append(draw_text(LEFT - 6, scale.y(y) + 4, f"{y:.2g}", "end"))
     for x in plot.x_ticks or _spread(plot.x):
-        parts.append(_text(scale.x(x), HEIGHT - BOTTOM + 16, format(x, plot.x_format), "middle"))
-    parts.append(_line("axis", [(LEFT, TOP), (LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM)]))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, plot.x_label, "middle"))
+        parts.append(draw_text(scale.x(x), HEIGHT - BOTTOM + 16, format(x, plot.x_format), "middle"))
+    parts.append(draw_line("axis", [(LEFT, TOP), (LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM)]))
+    parts.append(draw_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, plot.x_label, "middle"))
     middle = (TOP + HEIGHT - BOTTOM) / 2
     parts.append(
         f'<text x="12" y="{middle:.1f}" text-anchor="middle" transform="rotate(-90 12 {middle:.1f})">'
@@ -131,10 +131,10 @@ def _series(series: Series, scale: _Scale) -> list[str]:
     for point, (x, _) in zip(series.points, at, strict=True):
         if point.low is not None and point.high is not None:
             parts.append(
-                _line(f"whisker {series.style}", [(x, scale.y(point.low)), (x, scale.y(point.high))])
+                draw_line(f"whisker {series.style}", [(x, scale.y(point.low)), (x, scale.y(point.high))])
             )
     if len(at) > 1:
-        parts.append(_line(series.style, at))
+        parts.append(draw_line(series.style, at))
     if series.style == "main" and len(at) <= 40:
         parts += [f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in at]
     return parts
@@ -146,15 +146,17 @@ def _legend(series: Sequence[Series]) -> list[str]:
     parts = []
     for i, one in enumerate(series):
         y = HEIGHT - BOTTOM - 12 - 16 * (len(series) - 1 - i)
-        parts.append(_line(one.style, [(LEFT + 10, y - 4), (LEFT + 34, y - 4)]))
-        parts.append(_text(LEFT + 40, y, one.name, "start"))
+        parts.append(draw_line(one.style, [(LEFT + 10, y - 4), (LEFT + 34, y - 4)]))
+        parts.append(draw_text(LEFT + 40, y, one.name, "start"))
     return parts
 
 
-def _line(kind: str, points: Sequence[tuple[float, float]]) -> str:
+def draw_line(kind: str, points: Sequence[tuple[float, float]]) -> str:
+    """Return a line through points, in a class of the style sheet."""
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return f'<polyline class="{kind}" points="{path}"/>'
 
 
-def _text(x: float, y: float, text: str, anchor: str) -> str:
+def draw_text(x: float, y: float, text: str, anchor: str) -> str:
+    """Return words at a place, anchored at their `start`, `middle` or `end`."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'

@@ -26,6 +26,8 @@ class Headline(BaseModel):
         items: seeds that they come from, each once.
         agreement: the figure that says the most of the records, with its interval.
         agreement_of: what that figure is of, in words.
+        agreement_gaps: how many questions stand behind it without an answer, and what it would be if all of those were
+            disagreements; empty where none do.
         waiting: questions to people that nobody has answered yet.
         next_step: what to do now, in words with the command.
     """
@@ -36,12 +38,14 @@ class Headline(BaseModel):
     items: int
     agreement: Figure
     agreement_of: str
+    agreement_gaps: str
     waiting: int
     next_step: str
 
 
-def choose_agreement(audited: Audit, agreed: Agreement, *, labels: bool) -> tuple[str, Figure]:
-    """Return the figure that says the most of the records, with what it is of: blind audits of the newest run that has
+def choose_agreement(audited: Audit, agreed: Agreement, *, labels: bool) -> tuple[str, Figure, str]:
+    """Return the figure that says the most of the records, with what it is of and what its questions without an answer
+    could hide: blind audits of the newest run that has
     any, else items drawn at random among all, else people among each other where no panel judged.
 
     Items that went to people because the panel was unsure do not speak for the rest.
@@ -51,15 +55,16 @@ def choose_agreement(audited: Audit, agreed: Agreement, *, labels: bool) -> tupl
             return (
                 f"accepted records that an expert agrees with, by blind audits of run {run.name[:10]}",
                 run.agreement,
+                str(run.asked),
             )
     if agreed.random.n:
-        return "panel and expert agree, on items drawn at random among all", agreed.random
+        return "panel and expert agree, on items drawn at random among all", agreed.random, str(agreed.asked)
     if labels:
-        return "two experts give the same label", agreed.ceiling.experts_agree
+        return "two experts give the same label", agreed.ceiling.experts_agree, ""
     why = "no expert has answered a question that was drawn at random"
     if agreed.routed.n:
         why += f"; the {agreed.routed.n} answers to what the panel was unsure of do not speak for the rest"
-    return "panel and expert agree", nothing(why)
+    return "panel and expert agree", nothing(why), ""
 
 
 def count_open(reviews: Mapping[str, int]) -> int:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.eval.report.drawing import Plot, Point, Series, draw
 from solon.eval.report.examples import LEVELS
+from solon.eval.report.marking import load_templates
+from solon.eval.report.promise_picture import render_promise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from markupsafe import Markup
 
     from solon.eval.report.curves import Step
     from solon.eval.report.report import Report
@@ -23,28 +21,22 @@ TEMPLATE = "report.html"
 
 def render_page(report: Report) -> str:
     """Return the report as an HTML page, with its plots in it."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_visible,
-    )
+    environment = load_templates()
     environment.filters |= {
         "share": spell_share,
         "interval": spell_interval,
         "number": spell_number,
-        "code": mark_code,
     }
     return environment.get_template(TEMPLATE).render(
-        report=report, plots=_plots(report), figures=_figures(report), levels=LEVELS
+        report=report,
+        plots=_plots(report),
+        figures=list_figures(report),
+        levels=LEVELS,
+        render_promise=render_promise,
     )
 
 
-def _figures(report: Report) -> list[dict[str, Any]]:
+def list_figures(report: Report) -> list[dict[str, Any]]:
     """The rows of "How good it is": what each figure is of, the figure, whether it is a share, and what to add."""
     rows: list[tuple[str, Figure, bool, str]] = []
     for run in report.audit.runs:
@@ -54,6 +46,9 @@ def _figures(report: Report) -> list[dict[str, Any]]:
         rows.append(
             (f"accepted records that an expert agrees with, by blind audit ({of})", run.agreement, True, more)
         )
+        if run.saved:
+            name = f"the same of records in force, made sharper by the panel's confidence ({of})"
+            rows.append((name, run.sharpened, True, f"it saves {run.saved:.0%} of the audits"))
         rows.append((f"audited records flagged unsafe ({of}; upper bound)", run.unsafe, True, ""))
     agreed = report.agreement
     for name, figure, percent in (
@@ -67,18 +62,6 @@ def _figures(report: Report) -> list[dict[str, Any]]:
     ):
         rows.append((name, figure, percent, ""))
     return [dict(zip(("name", "figure", "percent", "more"), row, strict=True)) for row in rows]
-
-
-def _visible(value: Any) -> Any:
-    """Control and direction characters of foreign texts become visible; they could hide or turn what follows."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value
-    return "".join(
-        c if c in "\n\t\u200c\u200d" or unicodedata.category(c) not in _HIDDEN else "\ufffd" for c in value
-    )
-
-
-_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def spell_share(figure: Figure) -> str:
@@ -97,16 +80,6 @@ def spell_interval(figure: Figure, percent: bool = True) -> str:
 def spell_number(value: float | None, digits: int = 0) -> str:
     """Return a number with thin spaces between thousands, or that it is unknown."""
     return "unknown" if value is None else f"{value:,.{digits}f}".replace(",", "\u202f")
-
-
-def mark_code(sentence: str) -> Markup:
-    """Return a sentence as HTML in which what stands between backticks, such as a command, is code."""
-    from markupsafe import Markup, escape
-
-    spans = [escape(_visible(span)) for span in sentence.split("`")]
-    return Markup("").join(
-        Markup("<code>{}</code>").format(span) if place % 2 else span for place, span in enumerate(spans)
-    )
 
 
 def _plots(report: Report) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from solon.eval.report.examples import Example, draw_examples
 from solon.eval.report.headline import Headline, choose_agreement, count_open, find_next_step
 from solon.eval.report.law_history import Amended, read_amendments, read_versions
 from solon.eval.report.limits import find_limits
+from solon.eval.report.promise import RunPromise, read_promises
 from solon.eval.report.run_part import RunPart, read_run
 from solon.eval.report.standing import Standing, read_standing
 from solon.eval.result import Figure, rate
@@ -212,6 +213,7 @@ class Report(_Part):
         costs: what the calls took.
         auditors: provenance, people, deviations and the log.
         examples: records at three levels of confidence.
+        promised: what is promised of each run that a panel judged.
         promises: what was promised of released sets with records of these runs.
         limits: what a reader might believe and should not, one sentence each.
     """
@@ -242,6 +244,7 @@ class Report(_Part):
     costs: Costs
     auditors: Auditors
     examples: tuple[Example, ...]
+    promised: tuple[RunPromise, ...]
     promises: tuple[ReleasePromise, ...]
     limits: tuple[str, ...]
 
@@ -296,6 +299,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         law = read_versions(connection, material.run_ids)
         amendments = read_amendments(connection, law, lambda actor: pseudonym(store, actor))
         auditors = _auditors(connection, material, answers, opinions, standings)
+        promised = read_promises(connection, material.runs)
         promises = _promises(connection, learning.items_of_runs(connection, material.run_ids))
     agreed = _pseudonymous(store, agreement.evaluate(material))
     audited = audit.evaluate(material)
@@ -331,6 +335,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         costs=costs,
         auditors=auditors,
         examples=draw_examples(material, accepted, with_texts),
+        promised=promised,
         promises=promises,
         limits=find_limits(
             audited,
@@ -382,7 +387,7 @@ def _headline(
     learnable: bool,
 ) -> Headline:
     labels = all(part.people_alone for part in parts)
-    agreement_of, figure = choose_agreement(audited, agreed, labels=labels)
+    agreement_of, figure, gaps = choose_agreement(audited, agreed, labels=labels)
     waiting = count_open(decisions.reviews)
     next_step = find_next_step(
         parts,
@@ -397,6 +402,7 @@ def _headline(
         items=rows,
         agreement=figure,
         agreement_of=agreement_of,
+        agreement_gaps=gaps,
         waiting=waiting,
         next_step=next_step,
     )

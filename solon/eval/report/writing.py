@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
 from solon.eval.material import gather
+from solon.eval.report.markdown import render_markdown
 from solon.eval.report.page import render_page
 from solon.eval.report.report import build_report
 from solon.eval.report.standing import read_standing
@@ -14,8 +15,8 @@ from solon.eval.suites import drift
 from solon.formats.containers import check_target, write_text_at_once
 from solon.store.runs.runs import find_run
 
-SUFFIXES = (".html", ".htm")
-"""How the name of a report ends."""
+SUFFIXES = (".html", ".htm", ".md")
+"""How the name of a report ends; in .md it is the short form, in Markdown."""
 
 if TYPE_CHECKING:
     from solon.eval.report.report import Report
@@ -25,25 +26,26 @@ if TYPE_CHECKING:
 def write_report(
     store: Store, output: Path, *, run_id: str | None = None, title: str = "", with_texts: bool = False
 ) -> Report:
-    """Write the page, and the same as JSON beside it; returns the figures.
+    """Write the page, or its short form in Markdown, and all figures as JSON beside it; returns the figures.
 
     Args:
-        output: the page, with a name in .html.
+        output: the page, with a name in .html; the short form, with one in .md.
         run_id: this run only; default: all runs.
         with_texts: show example texts; without it neither file holds any.
 
     Raises:
-        UsageError: the name ends in neither .html nor .htm, the page cannot be written there, or there is no such run.
+        UsageError: the name ends in none of these, the page cannot be written there, or there is no such run.
     """
     beside = output.with_suffix(".json")
     check_target(output)
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(
-            f"{output}: a report is a page in HTML, with the same as JSON beside it, and no other kind of file",
+            f"{output}: a report is a page in HTML or a text in Markdown, with all figures as JSON beside it",
             next_step=f"end the name in {' or '.join(SUFFIXES)}, such as {output.with_suffix('.html')}",
         )
     report = build_report(gather(store, [run_id] if run_id else ()), title=title, with_texts=with_texts)
-    write_text_at_once(output, [render_page(report)])
+    render = render_markdown if output.suffix.lower() == ".md" else render_page
+    write_text_at_once(output, [render(report)])
     write_text_at_once(beside, [report.model_dump_json(indent=2), "\n"])
     return report
 

@@ -25,6 +25,7 @@ from solon.store.runs.verdicts import scores_on
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
+    from solon.store.records.evaluation import Answer
 
 PERIODS = 8
 """The course over time is cut into at most so many parts of equally many answers."""
@@ -104,6 +105,39 @@ class Criterion(BaseModel):
     gap: Figure
 
 
+class Asked(BaseModel):
+    """Questions that were drawn at random and put to people, and what those without an answer could hide.
+
+    Whoever answers may leave out what is hard, so that the questions with an answer may agree with the panel more often
+    than all would.
+
+    Attributes:
+        asked: how many.
+        answered: those that have an answer that counts.
+        at_worst: agreement of panel and experts if every question without one were a disagreement.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    asked: int
+    answered: int
+    at_worst: Figure
+
+    @property
+    def gaps(self) -> int:
+        """Questions without an answer that counts."""
+        return self.asked - self.answered
+
+    def __str__(self) -> str:
+        """What is missing, in words; empty where nothing is."""
+        if not self.gaps or self.at_worst.value is None:
+            return ""
+        return (
+            f"{self.asked} were asked, {self.answered} have an answer that counts: if the other {self.gaps} were all "
+            f"disagreements it would be {self.at_worst.value:.1%}"
+        )
+
+
 class Agreement(SuiteResult):
     """How far panel, experts and judges agree, all from blind answers with an expert's token.
 
@@ -111,6 +145,7 @@ class Agreement(SuiteResult):
         panel_expert: share over all reviews, however they came about.
         panel_expert_kappa: Cohen's kappa of the same.
         random: share over reviews that were drawn without looking at the panel; it speaks for all items.
+        asked: how many of those were asked and answered, and what the share would be at worst.
         audited: share over reviews that were drawn among accepted records; it speaks for those.
         routed: share over reviews that were asked for because the panel was unsure.
         expert_expert_alpha: Krippendorff's alpha of experts on the same candidates.
@@ -134,6 +169,7 @@ class Agreement(SuiteResult):
     panel_expert: Figure
     panel_expert_kappa: Figure
     random: Figure
+    asked: Asked
     audited: Figure
     routed: Figure
     expert_expert_alpha: Figure
@@ -185,10 +221,10 @@ def evaluate(material: Material) -> Agreement:
         checks = count_checks(connection, material.run_ids)
         doubted = doubted_answers(connection, material.run_ids)
         given_scores = scores_on(connection, sorted({a.shown[0] for a in scored}))
-    outcomes = max((2, *(len(answer.question.outcomes) for answer in blind)))
+        asked = evaluation.asked_questions(connection, material.run_ids, "interrupt", DRAWN_RULES)
     experts = overlaps(blind)
     answers_of = [list(answers.values()) for answers in experts.values()]
-    ceiling = measure_ceiling(answers_of, outcomes=outcomes, seed=material.seed)
+    ceiling = measure_experts(blind, material.seed)
     seats = _seats(opinions)
     votes_of = [list(unit.values()) for unit in seats]
     seed = material.seed
@@ -201,6 +237,7 @@ def evaluate(material: Material) -> Agreement:
         panel_expert=_agreement(opinions),
         panel_expert_kappa=cohen_figure([(o.consensus.best, str(o.answer.outcome)) for o in opinions], seed),
         random=_agreement(random),
+        asked=_asked(asked, blind, random),
         audited=_agreement(audited),
         routed=_agreement(routed),
         expert_expert_alpha=alpha_figure(answers_of, seed),
@@ -209,11 +246,7 @@ def evaluate(material: Material) -> Agreement:
         judge_judge_alpha=alpha_figure(votes_of, seed, NOT_JUDGED),
         judge_judge_fleiss=fleiss_figure(votes_of, seed, NOT_JUDGED),
         judges=_judge_pairs(opinions, seats, seed),
-        ceiling=CeilingFigures(
-            experts_agree=_bounded(ceiling.agreement, ceiling.interval, ceiling.pairs),
-            best_panel=_bounded(ceiling.single, ceiling.single_interval, ceiling.pairs),
-            items=ceiling.items,
-        ),
+        ceiling=ceiling,
         over_time=_over_time(opinions),
         by_rule=_split(opinions, lambda o: (o.answer.rule,)),
         by_reviewer=_split(opinions, lambda o: (o.answer.actor,)),
@@ -223,12 +256,43 @@ def evaluate(material: Material) -> Agreement:
         by_criterion=_by_criterion(scored, given_scores, seed),
         anchoring=_anchoring(half[True], half[False]),
         notes=(
+            *_tell_gaps(_asked(asked, blind, random)),
             *_notes(len(every_answer), len(blind), opinions, len(routed), ceiling.items),
             *_tell_anchoring(half[True], half[False]),
             *_tell_checks(checks),
             *_tell_doubts(doubted),
         ),
     )
+
+
+def measure_experts(blind: Sequence[Answer], seed: int = 0) -> CeilingFigures:
+    """Return how often experts agree with each other, from counted answers, and what that leaves to any panel."""
+    outcomes = max((2, *(len(answer.question.outcomes) for answer in blind)))
+    both = [list(answers.values()) for answers in overlaps(blind).values()]
+    ceiling = measure_ceiling(both, outcomes=outcomes, seed=seed)
+    return CeilingFigures(
+        experts_agree=_bounded(ceiling.agreement, ceiling.interval, ceiling.pairs),
+        best_panel=_bounded(ceiling.single, ceiling.single_interval, ceiling.pairs),
+        items=ceiling.items,
+    )
+
+
+def _asked(asked: set[tuple[str, int]], blind: Sequence[Answer], random: Sequence[Opinion]) -> Asked:
+    answered = {(answer.item_id, answer.attempt) for answer in blind}
+    return measure_gaps(asked, answered, sum(opinion.agrees for opinion in random), len(random))
+
+
+def measure_gaps(asked: set[tuple[str, int]], answered: set[tuple[str, int]], agreed: int, n: int) -> Asked:
+    """Return how many of the questions have no answer, and what agreement on `n` answers would be with theirs as
+    disagreement.
+    """
+    gaps = len(asked - answered)
+    at_worst = rate(agreed, n + gaps, "no question was drawn at random")
+    return Asked(asked=len(asked), answered=len(asked) - gaps, at_worst=at_worst)
+
+
+def _tell_gaps(asked: Asked) -> tuple[str, ...]:
+    return (f"of the questions drawn at random among all items {asked}",) if str(asked) else ()
 
 
 def _anchoring(seen: Sequence[bool], hidden: Sequence[bool]) -> Figure:

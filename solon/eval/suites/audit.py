@@ -9,20 +9,28 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from solon.consensus.audit import AuditReport, rate_with_bound, watch
+from solon.consensus.control_variate import LEAST as LEAST_AUDITS
+from solon.consensus.control_variate import SharpRate, sharpen_rate
 from solon.consensus.target import read_target
 from solon.eval.replay.opinions import counted
 from solon.eval.result import LEAST, Figure, SuiteResult, nothing, rate
+from solon.eval.suites.agreement import Asked, measure_gaps
 from solon.store.records import counts, evaluation
 from solon.store.runs import certificates, runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from solon.eval.material import Material
     from solon.store.database.engine import Connection
+    from solon.store.database.store import Store
     from solon.store.records.evaluation import Answer, Choice
     from solon.store.runs.run_row import RunRow
 
-
-"""The recipe in which people alone decide, unless their votes or a panel do."""
+DECIDED = "decided"
+"""Route of a record that a person gave, which is not audited."""
+PAYS = 0.05
+"""Less than so large a share of audits is not worth speaking of."""
 
 
 class RunAudit(BaseModel):
@@ -34,6 +42,10 @@ class RunAudit(BaseModel):
         promise: agreement that the certificate in force promises, or that the configuration aims at.
         promised: True where it is a certificate's.
         agreement: share of audited records that stand; its interval holds for one look.
+        asked: how many audits were asked for and answered, and what that share would be at worst.
+        sharpened: the same with the panel's confidence as control variate, of records in force; as it is where that
+            gains nothing.
+        saved: share of the audits that this saves.
         always: interval of it that holds at all looks together (a confidence sequence).
         state: `green`, `alarm` or `cannot tell`.
         why: the state in words, with what this many audits could have detected.
@@ -53,6 +65,9 @@ class RunAudit(BaseModel):
     promise: float
     promised: bool
     agreement: Figure
+    asked: Asked
+    sharpened: Figure
+    saved: float
     always: tuple[float, float]
     state: str
     why: str
@@ -103,15 +118,17 @@ def evaluate(material: Material) -> Audit:
     A run that no panel judged is left out where nothing was drawn from it: whoever gave those answers decided them.
     """
     with material.store.connect() as connection:
-        runs = [_audit_run(connection, run) for run in material.runs]
+        runs = [audit_run(connection, run) for run in material.runs]
         judged = {run.id for run in material.runs if evaluation.is_judged(connection, run.id)}
     audits = [run for run in runs if run.name in judged or run.agreement.n or run.waiting]
     total = sum(run.agreement.n for run in audits)
     notes = () if total else ("no audit was answered by an expert: nothing is known of the accepted records",)
-    return Audit(suite="audit", n=total, runs=tuple(audits), notes=notes)
+    saving = _tell_saving(audits)
+    return Audit(suite="audit", n=total, runs=tuple(audits), notes=(*notes, saving) if saving else notes)
 
 
-def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
+def audit_run(connection: Connection, run: RunRow) -> RunAudit:
+    """Return what the audits of one run say."""
     audited = audited_records(connection, run)
     routing = runs.config_payload(connection, run.config_id)["routing"]
     certificate = certificates.certificate_of(connection, run)
@@ -119,12 +136,27 @@ def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
     report: AuditReport = watch(
         [agrees(answer, record) for answer, record in audited], promise, delta=float(routing["delta"])
     )
+    sharp = _sharpen(connection, run, audited)
     return RunAudit(
         name=run.id,
         recipe=run.recipe,
         promise=promise,
         promised=certificate is not None,
         agreement=_share(audited),
+        asked=measure_gaps(
+            evaluation.asked_questions(connection, [run.id], "audit"),
+            {(answer.item_id, answer.attempt) for answer, _ in audited},
+            sum(agrees(*pair) for pair in audited),
+            len(audited),
+        ),
+        sharpened=Figure(
+            value=sharp.value,
+            low=sharp.low,
+            high=sharp.high,
+            n=sharp.n,
+            why="" if sharp.n else "no record in force was audited",
+        ),
+        saved=sharp.saved,
         always=report.always,
         state=report.state,
         why=report.why,
@@ -138,6 +170,33 @@ def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
         unsafe=_unsafe(audited),
         waiting=counts.count_reviews(connection, [run.id]).get("audit waiting", 0),
     )
+
+
+def _sharpen(connection: Connection, run: RunRow, audited: list[tuple[Answer, Choice]]) -> SharpRate:
+    """Agreement on records in force, of which audits are a random part, with their confidence as control variate."""
+    of_panel = (row for row in evaluation.accepted(connection, [run.id]) if row.route != DECIDED)
+    sure = {row.item_id: row.confidence for row in of_panel if row.confidence is not None}
+    known = [(answer, record) for answer, record in audited if answer.item_id in sure]
+    return sharpen_rate(
+        [agrees(*pair) for pair in known], [sure[answer.item_id] for answer, _ in known], list(sure.values())
+    )
+
+
+def tell_saving(store: Store) -> str:
+    """Return in a sentence whether the panel's confidence makes audits sharper in a store; empty where too few were
+    answered to say.
+    """
+    with store.connect() as connection:
+        return _tell_saving([audit_run(connection, run) for run in runs.all_runs(connection)])
+
+
+def _tell_saving(audits: Sequence[RunAudit]) -> str:
+    """By the run with most audits."""
+    known = max(audits, key=lambda run: run.sharpened.n, default=None)
+    if known is None or known.sharpened.n < LEAST_AUDITS:
+        return ""
+    told = f"of {known.sharpened.n} audits of run {known.name[:10]} the panel's confidence saves {known.saved:.0%}"
+    return f"{told}, {'which pays' if known.saved >= PAYS else 'which hardly pays'}"
 
 
 def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, Choice]]:

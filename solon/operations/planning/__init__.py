@@ -18,6 +18,7 @@ from solon.display.notebook import card, passage, table
 from solon.errors import ConfigError, UsageError
 from solon.formats.seed_groups import SeedGroup, count_groups
 from solon.formats.seed_rows import SeedRow
+from solon.operations.planning.answers import answers_a_question
 from solon.operations.planning.assumed import WORDS_PER_MINUTE, Assumed
 from solon.operations.planning.promise import spell_promise
 from solon.operations.planning.ranges import Range, add_up, multiply
@@ -471,7 +472,7 @@ def _wanted(config: Config, items: int, unsure: Range) -> Range:
     none = Range(0.0, 0.0, 0.0, "measured")
     doubted = none if routing.policy == "never" else unsure
     target = read_target(routing.target)
-    asked = 1.25 if target.experts == 1 else float(target.experts)
+    asked = answers_a_question(routing.target)
     audits = routing.audit_share * target.audited_by
     low, likely, high = (
         pilot * asked + rest * share + rest * (1 - share) * audits

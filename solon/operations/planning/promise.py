@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from solon.operations.planning.answers import answers_a_question
+
 if TYPE_CHECKING:
     from solon.config.sections import RoutingConfig
 
 
 def spell_promise(routing: RoutingConfig, items: int, affordable: float) -> str:
-    """What can be expected of the pilot, and the setting that would give the strictest promise within the time.
+    """What can be expected within the time: first what fits into it, then the setting that would give the strictest
+    promise, and what a promise about the finished set takes where a certificate is hardly to be had.
+
+    A pilot of more than `pilot_share` of the run is never recommended: what people answer themselves needs no
+    certificate, which then covers little.
 
     Args:
         items: of the run.
@@ -19,25 +25,41 @@ def spell_promise(routing: RoutingConfig, items: int, affordable: float) -> str:
 
     if not routing.draws_pilot:
         return ""
+    each = answers_a_question(routing.target)
     configured = chance_of(routing.pilot_of(items), routing.alpha, routing.delta)
-    # A quarter of a pilot is answered twice; and of a run that is all pilot a certificate covers nothing.
-    best = strictest(int(min(items / 2, affordable / 1.25)), routing.delta)
+    best = strictest(int(min(items * routing.pilot_share, affordable / each)), routing.delta)
+    setting = best and f"alpha = {best.alpha:g} with pilot = {best.pilot} ({best.likely:.2f} at {LIKELY:.0%})"
+    takes = configured.pilot * each
+    if takes > affordable:
+        fits = f"what fits into the time: {setting}" if setting else "none fits into the time"
+        told = (
+            f"certificate: {fits}; the pilot of {configured.pilot} takes {takes:,.0f} answers, and there is time for "
+            f"{affordable:,.0f}"
+        )
+        return f"{told}{_of_set(routing, items, 0, affordable)}"
     told = f"certificate: {configured}"
-    if configured.pilot > affordable:
-        told += f"; there is time for {affordable:,.0f} answers"
     if best is None:
-        return f"{told}; there is no time for one"
-    if (best.alpha, best.pilot) == (configured.alpha, configured.pilot):
-        return f"{told}; no other setting is likely to promise more in the time there is"
+        told += "; no other setting is likely to lead to one"
+    elif (best.alpha, best.pilot) == (configured.alpha, configured.pilot):
+        told += "; no other setting is likely to promise more in the time there is"
+    else:
+        told += f"; the strictest one that is likely within the time: {setting}"
+    return f"{told}{_of_set(routing, items, configured.pilot, affordable)}" if configured.is_weak else told
+
+
+def _of_set(routing: RoutingConfig, items: int, decided: int, affordable: float) -> str:
+    """What a promise about the finished set takes, if all items become records; empty where there is no time for it."""
+    from solon.consensus.finite import plan_sample
+
+    plan = plan_sample(items, decided, promise=1 - routing.alpha, confidence=1 - routing.delta)
+    asked = plan.looks[0].asked if plan.looks else 0
+    if not asked or (decided + asked) * answers_a_question(routing.target) > affordable:
+        return ""
+    more = f"{asked} {'more ' if decided else ''}answers"
     return (
-        f"{told}; the strictest one that is likely within the time: alpha = {best.alpha:g} with pilot = {best.pilot}"
-        f"{_share(best.pilot, items, routing)} ({best.likely:.2f} at {LIKELY:.0%})"
+        f"; of the finished set {1 - routing.alpha:.0%} can be promised for {more}: `solon release create NAME "
+        f"--promise {1 - routing.alpha:g}`"
     )
-
-
-def _share(pilot: int, items: int, routing: RoutingConfig) -> str:
-    needed = pilot / max(items, 1)
-    return f" and pilot_share = {min(1.0, needed + 0.005):.2f}" if needed > routing.pilot_share else ""
 
 
 TRIAL = 20

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from solon.errors import InvalidDecision
+from solon.eval.report.promise import find_promised, read_promise
+from solon.eval.report.promise_picture import render_promise
 from solon.review.auth import AnyExpert, Lead, TheRoom
 from solon.review.desk import too_few_people
 from solon.review.rendering import page
@@ -92,12 +94,23 @@ def reviewers(room: TheRoom, caller: Lead) -> HTMLResponse:
 
 
 @router.get("/runs")
-def runs(room: TheRoom, caller: Lead) -> HTMLResponse:
-    """The page of where the runs' items are and what they cost."""
+def runs(room: TheRoom, caller: Lead, run: Short = "") -> HTMLResponse:
+    """The page of the runs: what is promised of one of them (default: the newest that a panel judged), where their
+    items are, and what they cost."""
     with room.store.connect() as connection:
         found = run_statistics(room, connection)
-    counts = room.live.counts()
-    return page(room, caller, "lead_runs.html", runs=found, counts=counts, works=room.worker is not None)
+        promised = find_promised(connection, run)
+        picture = render_promise(read_promise(connection, promised)) if promised else None
+    return page(
+        room,
+        caller,
+        "lead_runs.html",
+        runs=found,
+        counts=room.live.counts(),
+        works=room.worker is not None,
+        picture=picture,
+        promised=promised.id if promised else "",
+    )
 
 
 @router.get("/constitution")

@@ -242,8 +242,11 @@ class ImpactOut(Wire):
     noise: Paired | None
     verdict: Verdict
     why: str
-    look: int = Field(
-        1, description="measurements on more unseen decisions than before; each has half the level"
+    look: int = Field(1, description="measurements of this draft on more unseen decisions than before")
+    tried: int = Field(
+        0,
+        description="measurements of other drafts from the same version on any of these decisions before; each takes "
+        "a lower level",
     )
     sample: int = Field(description="decisions judged, of those `eligible`")
     eligible: int

@@ -211,6 +211,25 @@ def add_trial(
         count_use(connection, [trial.precedent_id])
 
 
+def count_tried(connection: Connection, amendment: AmendmentRow, on: Sequence[impact.Trial]) -> int:
+    """How often other drafts from the same version of the law were measured on any of these unseen precedents.
+
+    Drafts count whatever became of them: who looks at twenty and proposes one has looked at twenty.
+    """
+    unseen = {trial.precedent_id for trial in on if trial.part != "seen"}
+    same = select(amendments.c.id, amendments.c.impact).where(
+        amendments.c.kind == amendment.kind,
+        amendments.c.base_id == amendment.base_id,
+        amendments.c.id != amendment.id,
+    )
+    measured = {row.id: row.impact for row in connection.execute(same) if row.impact}
+    shared = select(trials.c.amendment_id, trials.c.precedent_id).where(
+        trials.c.amendment_id.in_(list(measured)), trials.c.part != "seen"
+    )
+    touched = {row.amendment_id for row in connection.execute(shared) if row.precedent_id in unseen}
+    return sum(int(measured[name].get("look", 1)) for name in touched)
+
+
 def trials_of(connection: Connection, amendment_id: str) -> list[impact.Trial]:
     """Every trial of an amendment, in a stable order. For code that measures: people see `visible_flips`."""
     columns = [trials.c[name] for name in impact.Trial.__dataclass_fields__]

@@ -318,6 +318,22 @@ def rule_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[RuleV
         yield RuleVote(what, name, int(place), row.outcome)
 
 
+def asked_questions(
+    connection: Connection, run_ids: Sequence[str], kind: str, rules: Sequence[str] = ()
+) -> set[tuple[str, int]]:
+    """Questions that were put to people and are open or answered, as item and attempt.
+
+    Args:
+        kind: of their reviews, such as `audit`.
+        rules: that asked; empty: whichever did.
+    """
+    query = select(reviews.c.item_id, reviews.c.attempt).where(
+        reviews.c.run_id.in_(run_ids), reviews.c.kind == kind, reviews.c.state.in_(("waiting", "decided"))
+    )
+    chosen = query.where(reviews.c.rule.in_(rules)) if rules else query
+    return {(row.item_id, row.attempt) for row in connection.execute(chosen)}
+
+
 def is_judged(connection: Connection, run_id: str) -> bool:
     """Whether a panel gave verdicts on items of the run; else people alone answer it."""
     query = (

@@ -1,0 +1,295 @@
+"""What a run promises of its records, as a lead reads it: the promise, how far experts agree among themselves, what it
+covers, what it rests on, when it is suspended and what brings it back.
+
+One reading for the lead's page, the report and the command line, so that all say the same. Reads only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.consensus.target import read_target
+from solon.eval.replay.opinions import counted
+from solon.eval.result import Figure, nothing, rate
+from solon.eval.suites.agreement import measure_experts
+from solon.eval.suites.audit import audit_run
+from solon.learning.withdrawn import WITHDRAWN
+from solon.store.records import counts, evaluation
+from solon.store.reviewing import drawn_questions
+from solon.store.runs import certificates, pilot, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from solon.store.database.engine import Connection
+    from solon.store.runs.certificates import CertificateRow
+    from solon.store.runs.run_row import RunRow
+
+SUSPENDED_BY = (
+    "another panel, model, prompt, constitution, rubric or kind of seeds; audits that show less agreement than is "
+    "promised; answers that it rests on and that are taken back or ruled otherwise"
+)
+BROUGHT_BACK_BY = (
+    "the questions whose answers were taken back, once they are answered again; in all other cases further random "
+    "questions and the next planned look: `solon learn`"
+)
+PARTS = ("under the promise", "answered by people", "accepted without a promise", "rejected", "not done yet")
+"""Where the items of a run are, in the order in which they are drawn."""
+
+
+class RunPromise(BaseModel):
+    """What is promised of one run's records.
+
+    Attributes:
+        run: id of the run.
+        state: `in force`, `suspended`, `refused`, `not tested`, or `none` where the run draws no sample to test.
+        aim: the share of agreement that is promised, or aimed at where nothing is in force.
+        confidence: probability with which the promise holds.
+        target: whom it promises to agree with, in words.
+        shown: agreement on the pilot's answers that the newest look counted: those as sure as what is covered, or all
+            of them where it was refused.
+        experts: how often two experts agree with each other: no panel can be expected to do better.
+        audits: agreement on accepted records that were audited since.
+        items: number of the run's items by part, see `PARTS`.
+        covers: share of the pilot that is as sure as the promise asks, 0 where nothing is promised.
+        drawn: questions that were drawn at random among the run's items so far.
+        answered: those of them that have an answer that counts.
+        tested: questions on which the panel would accept a record, at the newest look: a promise is about these.
+        why: why it is suspended, was refused or was not tested, in words; empty where it is in force.
+        returns: what brings it into force, or back where it is suspended, in words with the command; empty where `why`
+            says that.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: str
+    state: str
+    aim: float
+    confidence: float
+    target: str
+    shown: Figure
+    experts: Figure
+    audits: Figure
+    items: dict[str, int]
+    covers: float
+    drawn: int
+    answered: int
+    tested: int
+    why: str
+    returns: str
+
+    @property
+    def total(self) -> int:
+        """Items of the run."""
+        return sum(self.items.values())
+
+    @property
+    def sentence(self) -> str:
+        """The promise, or that there is none, in one sentence."""
+        aim = f"at least {self.aim:.0%} agree with {self.target}"
+        if self.state == "in force":
+            return (
+                f"Promised: of the records that the panel accepts, {aim}. The chance that this is wrong is at most "
+                f"{1 - self.confidence:.0%}."
+            )
+        told = {
+            "suspended": "Suspended: nothing is promised of these records now.",
+            "refused": "Nothing is promised: the experts' answers did not show it.",
+            "not tested": "Nothing is promised yet: it was not tested.",
+            "none": "Nothing is promised: no questions were drawn at random.",
+        }[self.state]
+        return f"{told} The aim is that {aim}."
+
+    @property
+    def rests_on(self) -> str:
+        """What it rests on: how many decisions, drawn how."""
+        if not self.drawn:
+            return "nothing: no questions were drawn at random"
+        missing = self.drawn - self.answered
+        gaps = f", {missing} {'has' if missing == 1 else 'have'} none" if missing else ""
+        part = self.tested and self.tested < self.answered
+        tested = (
+            f"; on {self.tested} of them the panel would accept a record, and these are tested"
+            if part
+            else ""
+        )
+        return (
+            f"{self.drawn} questions, drawn at random from all {self.total} items before anybody saw them, and asked "
+            f"whatever the panel says: {self.answered} have an expert's answer{gaps}{tested}"
+        )
+
+    @property
+    def coverage(self) -> str:
+        """What it covers, in words."""
+        parts = [f"{n} {name}" for name, n in self.items.items() if n]
+        about = f"about {self.covers:.0%} of such items; " if self.covers else ""
+        return f"{about}of this run's {self.total}: {', '.join(parts) or 'none'}"
+
+    def lines(self) -> list[str]:
+        """All of it as text, a line each: what the picture shows."""
+        lines = [self.sentence]
+        lines += [f"{name}: {words}" for name, words in self.facts()]
+        return lines
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Name and words of each thing that a lead should know of the promise."""
+        facts = [(name, spell(figure)) for name, figure in self.measured()]
+        waits = self.state in ("in force", "suspended")
+        facts += [
+            ("Covers" if waits else "Items", self.coverage),
+            ("Rests on", self.rests_on),
+            ("Suspended by" if waits else "Would be suspended by", SUSPENDED_BY),
+        ]
+        if self.why:
+            facts.append(("Why", self.why))
+        if self.returns:
+            facts.append(("Brought back by" if waits else "Comes into force by", self.returns))
+        return facts
+
+    def measured(self) -> list[tuple[str, Figure]]:
+        """Name and figure of each agreement that was measured: the rows of the picture."""
+        shown = (
+            "Experts agreed, on the answers it rests on" if self.covers else "Experts agreed, in the pilot"
+        )
+        return [
+            (shown, self.shown),
+            ("Experts agreed, in audits since", self.audits),
+            ("Two experts agree with each other", self.experts),
+        ]
+
+
+def spell(figure: Figure) -> str:
+    """An agreement with its interval and n in words, or why it is not known."""
+    if not figure.known or figure.value is None:
+        return f"not known ({figure.why_unknown})"
+    return f"{figure.value:.1%} ({figure.low:.1%} to {figure.high:.1%}, n = {figure.n})"
+
+
+def read_promise(connection: Connection, run: RunRow) -> RunPromise:
+    """Return what is promised of a run's records now."""
+    wanted = certificates.wanted_by(connection, run)
+    last = _newest(connection, run)
+    in_force = certificates.certificate_of(connection, run)
+    answers = counted(evaluation.answers(connection, [run.id]))
+    drawn, answered = _sample(connection, run, {answer.item_id for answer in answers})
+    state = _state(last, in_force, drawn)
+    why, returns = _way_back(run, state, last, drawn - answered)
+    promised = last if state in ("in force", "suspended") else None
+    return RunPromise(
+        run=run.id,
+        state=state,
+        aim=1 - (promised.alpha if promised else wanted.alpha),
+        confidence=1 - (promised.delta if promised else wanted.delta),
+        target=str(read_target(promised.target if promised else wanted.target)),
+        shown=_shown(last),
+        experts=measure_experts(answers).experts_agree,
+        audits=audit_run(connection, run).agreement,
+        items=_items(connection, run),
+        covers=float(in_force.figures.get("coverage") or 0.0) if in_force else 0.0,
+        drawn=drawn,
+        answered=answered,
+        tested=int(last.figures.get("tested") or 0) if last else 0,
+        why=why,
+        returns=returns,
+    )
+
+
+def _newest(connection: Connection, run: RunRow) -> CertificateRow | None:
+    """The certificate of the run, even a suspended one, unless it was refused since; the newest refusal without one."""
+    ours = [
+        row
+        for row in certificates.looks(connection, run.scope)
+        if row.covers.get("source") == run.seeds_fingerprint
+    ]
+    granted = certificates.newest_granted(connection, run)
+    last = ours[-1] if ours else None
+    if granted is not None and (granted.suspended_at is None or last is None or last.id == granted.id):
+        return granted
+    return last
+
+
+def _state(last: CertificateRow | None, in_force: CertificateRow | None, drawn: int) -> str:
+    if in_force is not None:
+        return "in force"
+    if last is None:
+        return "not tested" if drawn else "none"
+    if last.suspended_at is not None:
+        return "suspended"
+    return "refused" if last.figures.get("tests") else "not tested"
+
+
+def _sample(connection: Connection, run: RunRow, answered: set[str]) -> tuple[int, int]:
+    """Questions that were drawn at random so far, and those of them whose item has an answer that counts."""
+    asked = [question.item_id for question in drawn_questions.drawn_questions(connection, run.id)]
+    drawn = max(len(asked), pilot.count_pilot(connection, run.id))
+    return drawn, sum(item in answered for item in asked)
+
+
+def _shown(last: CertificateRow | None) -> Figure:
+    """Agreement on the answers that a certificate rests on, on all that were tested where it was refused."""
+    if last is None or not last.figures.get("tests"):
+        return nothing("no answers were tested yet")
+    figures = last.figures
+    if last.status == "refused" and "agreed_in_all" in figures:
+        return rate(float(figures["agreed_in_all"]), int(figures["tested"]))
+    return rate(float(figures["agreed"]), int(figures["n"]), "no answers were tested yet")
+
+
+def _way_back(run: RunRow, state: str, last: CertificateRow | None, missing: int) -> tuple[str, str]:
+    """Why nothing is in force, and what brings it into force, or would bring it back."""
+    short = run.id[:8]
+    if state == "in force":
+        return "", BROUGHT_BACK_BY
+    if state == "none":
+        return (
+            "the run has no pilot, which is what a promise is tested on",
+            'a run with `policy = "pilot"` under `[routing]`; `solon plan` says what it takes',
+        )
+    questions = "open question" if missing == 1 else f"{missing} open questions"
+    more = f"answers to the {questions}, then `solon learn {short}`" if missing else f"`solon learn {short}`"
+    if last is None:
+        return (
+            f"{missing} of its questions have no answer yet" if missing else "its answers were not tested"
+        ), more
+    if state == "suspended":
+        why = str(last.figures.get(certificates.SUSPENDED, "no reason is noted"))
+        if last.figures.get(WITHDRAWN):
+            return (
+                why,
+                f"those questions answered again, then `solon learn {short}`: the same look is repeated",
+            )
+        return why, f"a further planned look, at more random questions: `solon learn {short} --more N`"
+    told = "agreed_in_all" in last.figures  # then the reason names the next look, or that there is none
+    return last.reason, "" if told and not missing else more
+
+
+def _items(connection: Connection, run: RunRow) -> dict[str, int]:
+    """How many of the run's items are in each of `PARTS`."""
+    states = counts.count_by(connection, [run.id], "state")
+    records = evaluation.accepted(connection, [run.id])
+    parts = Counter(_part(row) for row in records)
+    parts["rejected"] = states.get("rejected", 0)
+    parts["not done yet"] = max(sum(states.values()) - sum(parts.values()), 0)
+    return {name: parts[name] for name in PARTS}
+
+
+def _part(row: evaluation.Accepted) -> str:
+    if row.route == "decided":
+        return "answered by people"
+    certified = row.certificate_id is not None and not row.provisional
+    return "under the promise" if certified else "accepted without a promise"
+
+
+def read_promises(connection: Connection, of: Sequence[RunRow]) -> tuple[RunPromise, ...]:
+    """Return what is promised of each run that a panel judged; people's own answers need no promise."""
+    return tuple(read_promise(connection, run) for run in of if evaluation.is_judged(connection, run.id))
+
+
+def find_promised(connection: Connection, run_id: str = "") -> RunRow | None:
+    """Return the run with this id or its beginning; without one the newest that a panel judged, None without any."""
+    if run_id:
+        return runs.find_run(connection, run_id)
+    return next((run for run in runs.all_runs(connection) if evaluation.is_judged(connection, run.id)), None)
