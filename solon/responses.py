@@ -113,13 +113,15 @@ class LabelResponse(Response):
 
 
 class SpanAnswer(BaseModel):
-    """A span of an answer: its kind, and where it stands, in characters (code points), the end exclusive."""
+    """A span of an answer: its kind, and where it stands, in characters (code points), the end exclusive. Words that
+    are given with it must stand there."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     start: int = Field(ge=0)
     end: int = Field(ge=1)
     label: str
+    text: str | None = None
 
 
 class SpansResponse(Response):

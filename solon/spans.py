@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
@@ -84,7 +84,8 @@ def check_spans(
     """Spans that came from outside, in order, checked against the text in which they lie.
 
     Args:
-        told: a list of objects with `start`, `end` and `label`; a `text` (or `quote`) with it must stand there.
+        told: a list of objects with `start`, `end` and `label`; a `text` (or `quote`) with it must stand there. No
+            span begins or ends with white space, or within what people see as one character.
         kinds: the kinds that there are.
         overlap: whether two spans may share a character; two equal spans never may.
         where: the name of the list, for the message.
@@ -96,7 +97,8 @@ def check_spans(
         raise SpanProblem(f'{where} is {told!r:.60}, no list of {{"start", "end", "label"}}')
     if len(told) > MOST_SPANS:
         raise SpanProblem(f"{where} has {len(told)} spans, more than the {MOST_SPANS} that one text may have")
-    found = [_check_span(one, text, kinds, f"{where}[{place}]") for place, one in enumerate(told)]
+    whole = character_edges(text)
+    found = [_check_span(one, text, whole, kinds, f"{where}[{place}]") for place, one in enumerate(told)]
     order = sorted(range(len(found)), key=lambda place: found[place])
     widest = -1  # the place of the span before that ends last
     for before, place in zip([-1, *order], order, strict=False):
@@ -115,7 +117,7 @@ def check_spans(
     return tuple(found[place] for place in order)
 
 
-def _check_span(one: Any, text: str, kinds: Sequence[str], where: str) -> Span:
+def _check_span(one: Any, text: str, whole: Container[int], kinds: Sequence[str], where: str) -> Span:
     if not isinstance(one, Mapping):
         raise SpanProblem(f'{where} is {one!r:.60}, no object with "start", "end" and "label"')
     start, end, label = one.get("start"), one.get("end"), one.get("label")
@@ -128,6 +130,18 @@ def _check_span(one: Any, text: str, kinds: Sequence[str], where: str) -> Span:
         raise SpanProblem(f"{where} is [{start}, {end}), out of range: the text has {len(text)} characters")
     if not text[start:end].strip():
         raise SpanProblem(f"{where} is [{start}, {end}), where the text has white space only")
+    trimmed = trim(text, start, end)
+    if trimmed != (start, end):
+        raise SpanProblem(
+            f"{where} is [{start}, {end}) {text[start:end]!r:.60}, with white space at its edge; without it it is "
+            f"[{trimmed[0]}, {trimmed[1]})"
+        )
+    for at in (start, end):
+        if at not in whole:
+            raise SpanProblem(
+                f"{where} is [{start}, {end}) {text[start:end]!r:.60}, whose edge {at} lies within one character as "
+                "people see it (a letter with its marks, an emoji of several parts)"
+            )
     if not isinstance(label, str) or label not in kinds:
         near = nearest_kind(str(label), kinds)
         raise SpanProblem(f"{where}.label is {label!r:.60}, no kind of [spans] kinds; {near}")
@@ -138,6 +152,24 @@ def _check_span(one: Any, text: str, kinds: Sequence[str], where: str) -> Span:
             "offsets count characters (code points), the end exclusive"
         )
     return Span(start, end, label)
+
+
+def trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """A piece of a text without the white space at its edges."""
+    quote = text[start:end]
+    return start + len(quote) - len(quote.lstrip()), end - len(quote) + len(quote.rstrip())
+
+
+def character_edges(text: str) -> Container[int]:
+    """The offsets at which what people see as one character begins or ends (extended grapheme clusters, Unicode
+    Standard Annex 29). Consonants that a sign joins may be told apart: not all browsers see them as one."""
+    import regex
+
+    if text.isascii() and "\r" not in text:
+        return range(len(text) + 1)
+    edges = {found.start() for found in regex.finditer(r"\X", text)} | {len(text)}
+    joined = regex.finditer(r"(?<=[\p{M}\u200d])\p{L}", text)
+    return edges | {found.start() for found in joined}
 
 
 def nearest_kind(said: str, kinds: Sequence[str]) -> str:
@@ -203,12 +235,14 @@ def place_spans(proposals: Iterable[Proposal], text: str, kinds: Sequence[str], 
 
 
 def _places(quote: str, text: str) -> list[int]:
-    """Where a quote stands, overlapping places included; a whole word where there is such a place."""
+    """Where a quote stands and cuts no character, overlapping places included; a whole word where there is such a
+    place."""
     if not quote:
         return []
-    starts, start = [], text.find(quote)
+    starts, start, edges = [], text.find(quote), character_edges(text)
     while start >= 0:
-        starts.append(start)
+        if start in edges and start + len(quote) in edges:
+            starts.append(start)
         start = text.find(quote, start + 1)
     whole = [start for start in starts if _is_whole(text, start, start + len(quote))]
     return whole or starts
@@ -296,35 +330,49 @@ def match_spans(first: Iterable[Span], second: Iterable[Span], how: Match = "str
     return Matches(sum(find(place, set()) for place in range(len(ours))), len(ours), len(theirs))
 
 
-def tokens_of(text: str, spans: Iterable[Span] = ()) -> list[tuple[int, int]]:
-    """The words and marks of a text, as offsets in order; a word in which a span begins or ends is cut there, so that
-    every span is a row of whole tokens (but for white space at its ends)."""
+UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+"""Scripts without blanks between words: there each character is a token, as in the field's sets of Chinese names."""
+
+
+def tokens_of(text: str) -> list[tuple[int, int]]:
+    """The words and marks of a text, as offsets in order. They depend on the text alone, never on the spans in it."""
     import regex
 
-    cuts = {at for span in spans for at in (span.start, span.end)}
-    found = []
-    for word in regex.finditer(r"\w[\w\p{M}\u200c]*|[^\w\s]", text):
-        start = word.start()
-        for at in sorted(cut for cut in cuts if word.start() < cut < word.end()):
-            found.append((start, at))
-            start = at
-        found.append((start, word.end()))
-    return found
+    word = rf"[\w--{UNSPACED}][[\w--{UNSPACED}]\p{{M}}\u200c]*"
+    pattern = rf"(?V1){UNSPACED}\p{{M}}*|{word}|(?=[^\w\s])\X"
+    return [found.span() for found in regex.finditer(pattern, text)]
 
 
-def bio_tags(text: str, spans: Sequence[Span]) -> list[tuple[str, str]] | None:
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """The tokens of a text with their tags.
+
+    Attributes:
+        tokens: each token with its tag.
+        widened: a span begins or ends within a token, which is tagged as a whole.
+    """
+
+    tokens: tuple[tuple[str, str], ...]
+    widened: bool
+
+
+def bio_tags(text: str, spans: Iterable[Span]) -> Tagged | None:
     """The tokens of a text, each with its tag: `B-kind` begins a span, `I-kind` goes on with it, `O` is in none
-    (Ramshaw and Marcus 1995, IOB2). None where spans overlap, which tags cannot tell."""
+    (Ramshaw and Marcus 1995, IOB2). None where spans overlap or share a token, which tags cannot tell."""
     ordered = sorted(spans)
+    tagged, begun, widened = [], None, False
     if any(one.overlaps(other) for one, other in pairwise(ordered)):
         return None
-    tagged, begun = [], None
-    for start, end in tokens_of(text, ordered):
-        span = next((one for one in ordered if one.start <= start and end <= one.end), None)
+    for start, end in tokens_of(text):
+        inside = [one for one in ordered if one.start < end and start < one.end]
+        if len(inside) > 1:
+            return None
+        span = inside[0] if inside else None
+        widened |= span is not None and not (span.start <= start and end <= span.end)
         tag = "O" if span is None else f"{'I' if span == begun else 'B'}-{span.label}"
         tagged.append((text[start:end], tag))
         begun = span
-    return tagged
+    return Tagged(tuple(tagged), widened)
 
 
 def check_kinds(kinds: Sequence[str]) -> None:

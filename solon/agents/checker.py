@@ -7,9 +7,9 @@ person may change the answer or send it as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from solon.agents.calls import Ask
 from solon.agents.case import Case
@@ -20,21 +20,33 @@ MAX_TOKENS = 500
 NONE_GIVEN = "(none given)"
 
 
+Kind = Literal["contradiction", "principle", "precedent", "missing_reason"]
+"""What speaks against an answer: its own reason, a principle, an earlier decision; or that a reason is missing."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
 class CheckRemark(BaseModel):
     """One thing that may be wrong with an answer."""
 
-    kind: Literal["contradiction", "principle", "precedent", "missing_reason"]
-    """What speaks against the answer: its own reason, a principle, an earlier decision; or that a reason is missing."""
+    kind: Kind
+    """What speaks against the answer."""
     text: str = Field(min_length=1, max_length=400)
     """The remark, in a sentence."""
     cites: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=3)
     """Ids of principles and precedents."""
 
 
+class DraftedRemark(CheckRemark):
+    """A remark as a model writes it: one of a kind that there is not costs the others nothing."""
+
+    kind: Annotated[str, WithJsonSchema({"enum": list(KINDS), "type": "string"})]  # type: ignore[assignment]
+    """What speaks against the answer, as the model calls it."""
+
+
 class CheckAnswer(BaseModel):
     """The checker's answer."""
 
-    remarks: list[CheckRemark] = Field(default_factory=list, max_length=MOST)
+    remarks: list[DraftedRemark] = Field(default_factory=list, max_length=MOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,8 @@ async def check(
 ) -> tuple[list[CheckRemark] | None, Outcome]:
     """Let a model read an answer; returns its remarks, None where it gave no answer, and the call.
 
-    A remark about a principle or an earlier decision that cites none of those that there are is left out.
+    Left out are remarks of a kind that there is not, about a principle or an earlier decision without the id of one, or
+    about a reason where none was given.
 
     Args:
         model: the model's name in [models].
@@ -86,7 +99,6 @@ async def check(
         cited=", ".join(given.principles) or NONE_GIVEN,
         precedents=precedents,
     )
-    known = {*case.constitution.ids(), *precedent_ids}
     ask = Ask(
         role="checker",
         seat=seat,
@@ -100,9 +112,24 @@ async def check(
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, CheckAnswer):
         return None, outcome
-    remarks = []
-    for remark in parsed.remarks:
-        cites = [c for c in dict.fromkeys(cited.strip("[] ") for cited in remark.cites) if c in known]
-        if cites or remark.kind in ("contradiction", "missing_reason"):
-            remarks.append(remark.model_copy(update={"cites": cites}))
-    return remarks, outcome
+    principles = frozenset(case.constitution.ids())
+    read = (_as_remark(drafted, given, principles, precedent_ids) for drafted in parsed.remarks)
+    return [remark for remark in read if remark is not None], outcome
+
+
+def _as_remark(
+    drafted: DraftedRemark, given: GivenAnswer, principles: frozenset[str], precedents: frozenset[str]
+) -> CheckRemark | None:
+    """The remark with those of its citations that there are; None where nothing that there is bears it out."""
+    cited = dict.fromkeys(one.strip("[] ") for one in drafted.cites)
+    cites = [one for one in cited if one in principles or one in precedents]
+    borne_out: dict[Kind, bool] = {
+        "contradiction": bool(given.rationale.strip()),
+        "principle": not principles.isdisjoint(cites),
+        "precedent": not precedents.isdisjoint(cites),
+        "missing_reason": True,
+    }
+    for kind, stands in borne_out.items():
+        if kind == drafted.kind and stands:
+            return CheckRemark(kind=kind, text=drafted.text, cites=cites)
+    return None

@@ -259,18 +259,27 @@ def _plain(amendment: AmendmentRow) -> dict[str, Any]:
 
 
 def _spell_rules(found: dict[str, Any]) -> list[str]:
-    """The figures of each new rule, where an amendment is of rules."""
-    lines = []
-    for rule in found.get("rules", ()):
-        low, high = rule["precision"]
-        lines.append(
-            f"  rule {rule['id']}: matches {rule['spoke']} of {rule['n']} unseen decisions, right on {rule['right']} "
-            f"({low:.2f} to {high:.2f}), against another rule on {rule['conflicts']}; {rule['says']}"
-        )
-    return lines + [f"  repealed: {name}" for name in found.get("repealed", ())]
+    """The figures of each new rule and of those that go, where an amendment is of rules."""
+    new, gone = found.get("rules", ()), found.get("gone", ())
+    told = {rule["id"] for rule in gone}
+    return [
+        *(f"  rule {_spell_rule(rule)}" for rule in new),
+        *(f"  repealed {_spell_rule(rule)}" for rule in gone),
+        *(f"  repealed: {name}" for name in found.get("repealed", ()) if name not in told),
+    ]
+
+
+def _spell_rule(rule: dict[str, Any]) -> str:
+    low, high = rule["precision"]
+    return (
+        f"{rule['id']}: matches {rule['spoke']} of {rule['n']} unseen decisions, right on {rule['right']} "
+        f"({low:.2f} to {high:.2f}), against another rule on {rule['conflicts']}; {rule['says']}"
+    )
 
 
 def _spell(amendment: AmendmentRow, flips: int) -> str:
+    from solon.store.lawmaking.precedents import WORN
+
     lines = [
         f"amendment {amendment.id}: {amendment.name} -> {amendment.document.version} ({amendment.state})"
     ]
@@ -287,6 +296,11 @@ def _spell(amendment: AmendmentRow, flips: int) -> str:
                 )
         lines += _spell_rules(found)
         lines.append(f"  {found['verdict']}: {found['why']}")
+        if worn := found.get("worn"):
+            lines.append(
+                f"  worn: {worn} held-out decisions measure nothing more, since {WORN} drafts were measured on each; "
+                "decisions made from now on do"
+            )
         lines.append(
             f"  {found['calls']} calls made, {found['from_journal']} known; {flips} flips to look at"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import asdict
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +16,21 @@ from solon.cli.terminal import console, print_json, say, styled
 from solon.display.text import shorten
 from solon.errors import InvalidDecision, UsageError
 from solon.reading import read_text
+from solon.spans import spell_spans, text_of
 
 if TYPE_CHECKING:
+    from solon.project import Project
     from solon.store.reviewing.answering import AnswerResult
     from solon.workspace.views import Review
 
 group = typer.Typer(no_args_is_help=True, help="What waits for a person.", rich_markup_mode=None)
+UnblindOption = Annotated[
+    bool,
+    typer.Option(
+        "--unblind",
+        help="Tell why each waits, by the panel, and of which kind it is: for leads, and whoever will not answer.",
+    ),
+]
 ReviewArgument = Annotated[str, typer.Argument(metavar="REVIEW", help="A review's id or its beginning.")]
 
 
@@ -34,22 +44,31 @@ def list_reviews(
     store: StoreOption = None,
     config: ConfigOption = None,
     run: RunOption = None,
-    state: Annotated[str, typer.Option(help="waiting, decided, opening, held or withdrawn.")] = "waiting",
+    state: Annotated[
+        str,
+        typer.Option(
+            help="waiting, decided, opening, held, withdrawn, or disputed: people differ, and a lead has still to "
+            "settle it."
+        ),
+    ] = "waiting",
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 100,
+    unblind: UnblindOption = False,
     json: JsonOption = False,
 ) -> None:
     """List the reviews that wait, in the order of the queue: what is worth most per minute first.
 
+    As on the page, what the panel found of them is not told.
+
     Example: solon review list --limit 20
     """
-    from solon.store.database.audit_log import note_reading
+    from solon.store.reviewing.review_rows import DISPUTED
 
     with open_project(store, config) as project:
         run_id = project.summarize(run).run_id if run else None
-        found = project.reviews(state, run_id=run_id, limit=limit)
-        if found:
-            told = {"items": [review.item_id for review in found], "channel": "cli"}
-            note_reading(project.store, project.actor(), "queue.read", "", told)
+        found = project.reviews(state, run_id=run_id, limit=limit, blind=not unblind)
+        if state == "waiting" and not json:
+            _tell_disputed(project, run_id)
+        _note_listed(project, [review.item_id for review in found], unblind)
     if json:
         print_json({"reviews": [as_dict(review) for review in found]})
         return
@@ -58,7 +77,7 @@ def list_reviews(
         return
     from rich.table import Table
 
-    with_why = any(review.reasons for review in found)  # whoever answers by a token reads blind
+    with_why = any(review.reasons for review in found)
     with_kind = any(review.kind for review in found)  # leads are told
     optional = [*(["kind"] if with_kind else []), "prompt", *(["why"] if with_why else [])]
     table = Table("review", "recipe", *optional, box=None)
@@ -67,7 +86,37 @@ def list_reviews(
         why = [shorten("; ".join(review.reasons), 70)] if with_why else []
         table.add_row(review.id, review.recipe, *kind, shorten(review.prompt, 50), *why)
     console().print(table)
-    say(f"look at one: solon review show {found[0].id}")
+    if state == DISPUTED:
+        say("a lead who gave none of the answers settles them: solon review serve, page Adjudication")
+    else:
+        say(f"look at one: solon review show {found[0].id}")
+
+
+def _tell_disputed(project: Project, run_id: str | None) -> None:
+    """Say to leads, and to whoever has the store, how many questions wait for a lead because people differ."""
+    from solon.store.reviewing.disagreements import count_disputes
+
+    expert = project.acting_expert()
+    with project.store.connect() as connection:
+        disputed = count_disputes(connection, run_id)
+    if disputed and (expert is None or expert.may("lead")):
+        say(
+            f"questions on which people differ, for a lead to settle: {disputed} (--state disputed lists them)"
+        )
+
+
+def _note_listed(project: Project, items: list[str], unblind: bool) -> None:
+    """Note in the log what a list showed; of what it told why, a later answer of the reader's is no blind evidence."""
+    from solon.store.database.audit_log import note_reading, unread
+
+    actor = project.actor()
+    if items:
+        note_reading(project.store, actor, "queue.read", "", {"items": items, "channel": "cli"})
+    if items and unblind:
+        with project.store.connect() as connection:
+            new = unread(connection, actor, "item.read", items)
+        for item in new:
+            note_reading(project.store, actor, "item.read", item, {"channel": "cli"})
 
 
 def as_dict(review: Review) -> dict[str, Any]:
@@ -78,19 +127,23 @@ def as_dict(review: Review) -> dict[str, Any]:
 
 @group.command("show")
 def show(
-    review: ReviewArgument, store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False
+    review: ReviewArgument,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    unblind: UnblindOption = False,
+    json: JsonOption = False,
 ) -> None:
-    """Show a review: the request, the candidates, why it waits (or what the panel suggests), and how to answer.
+    """Show a review as the page does: the request, the candidates, and how to answer.
 
     Example: solon review show 7ad6
     """
     from solon.store.database.audit_log import note_reading
 
     with open_project(store, config) as project:
-        found = project.open_review(review)
+        found = project.open_review(review, blind=not unblind)
         told = {"review": found.id, "channel": "cli"}
         # Blind, it is read as on the page; with the panel's reasons, whoever answers afterwards is no blind witness.
-        what = ("item.read", found.item_id) if project.acting_expert() is None else ("review.read", found.id)
+        what = ("item.read", found.item_id) if unblind else ("review.read", found.id)
         note_reading(project.store, project.actor(), *what, told)
     if json:
         print_json(as_dict(found))
@@ -116,7 +169,8 @@ def print_review(found: Review, *, store: str = "") -> None:
         out.print(styled(f"\ncandidate {number}: {candidate.id}", "bold"))
         if candidate.prompt != found.prompt:
             out.print(styled(f"request: {candidate.prompt}", "italic"))
-        out.print(styled(candidate.text))
+        text = text_of({"input": found.input, "prompt": found.prompt})
+        out.print(styled(spell_spans(candidate.text, text) if found.asks_spans else candidate.text))
     if found.state == "waiting":
         kind = "labels" if found.asks_label else "choices"
         known = ", ".join(map(shlex.quote, found.choices))  # as they are typed on the command line
@@ -133,12 +187,16 @@ def print_review(found: Review, *, store: str = "") -> None:
             )
             out.print(styled(f'a reason is needed, {needed}: --rationale "..."'))
         out.print(styled(f"answer: solon review decide {found.id} {_suggest(found)}{store}"))
+        if found.asks_spans:
+            out.print(styled(f"or: solon review decide {found.id} {found.choices[1]} --spans @FILE{store}"))
 
 
 def _suggest(found: Review) -> str:
     """An answer to fill in. No label is suggested: the first one would be as good as chosen."""
     if found.asks_label:
         return "LABEL"
+    if found.asks_spans:
+        return found.choices[0]
     first = f" --candidate {found.candidates[0].id}" if found.candidates else ""
     return f"{found.choices[0]}{first}"
 
@@ -149,8 +207,8 @@ def decide(
     choice: Annotated[
         str,
         typer.Argument(
-            help="prefer, tie, both_bad, edit, redraft | accept, reject, edit, redraft | a label | of a "
-            "request of which nothing is drafted yet: go_on, reject"
+            help="prefer, tie, both_bad, edit, redraft | accept, reject, edit, redraft | a label | stands, changed | "
+            "of a request of which nothing is drafted yet: go_on, reject"
         ),
     ],
     store: StoreOption = None,
@@ -178,6 +236,14 @@ def decide(
     ] = None,
     principle: Annotated[
         list[str] | None, typer.Option(help="Id of a principle that decided; may be given again.")
+    ] = None,
+    spans: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON",
+            help="With `changed`: all spans of the text as they should be, a list of start, end and label, or a row of "
+            "the format spans; @FILE reads a file, - standard input.",
+        ),
     ] = None,
     flag: Annotated[
         list[str] | None,
@@ -210,6 +276,7 @@ def decide(
             flags.setdefault(_candidate_id(found, name), []).append(value)
         answer = {
             "text": _read_text(text),
+            "spans": _read_spans(_read_text(spans)),
             "guidance": _read_text(guidance),
             "reason": reason,
             "rationale": _read_text(rationale),
@@ -272,6 +339,21 @@ def _score(value: str) -> int:
     if value not in ("1", "2", "3", "4", "5"):
         raise InvalidDecision(f"score {value!r} is outside 1 to 5", next_step="e.g. --score accuracy=4")
     return int(value)
+
+
+def _read_spans(told: str | None) -> list[Any] | None:
+    """Spans from JSON, without what an export tells of them besides where they stand."""
+    if told is None:
+        return None
+    try:
+        found = loads(told)
+        found = found["spans"] if isinstance(found, dict) else found
+        return [{key: one[key] for key in ("start", "end", "label", "text") if key in one} for one in found]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"--spans {told!r:.60} is no list of spans: {error}",
+            next_step='e.g. --spans \'[{"start": 0, "end": 5, "label": "person"}]\', or @FILE',
+        ) from None
 
 
 def _read_text(value: str | None) -> str | None:

@@ -41,7 +41,11 @@ def rules(
     context: typer.Context,
     seeds: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Try the configured rules on these texts; no store, no model."),
+        typer.Option(
+            metavar="FILE",
+            help="Try on these texts the rules that a new run takes: the configured ones and, where there is a store, "
+            "the ratified ones. No model is asked.",
+        ),
     ] = None,
     run: RunOption = None,
     store: StoreOption = None,
@@ -52,9 +56,7 @@ def rules(
     if context.invoked_subcommand is not None:
         return
     if seeds is not None:
-        from solon.eval.rules import try_rules
-
-        found = try_rules(read_config(config, store), seeds)
+        found = _try_on(seeds, store, config)
     else:
         with open_project(store, config) as project:
             found = project.rules(run or ())
@@ -62,6 +64,18 @@ def rules(
         print_json(to_json(found))
     else:
         show_rules(found)
+
+
+def _try_on(seeds: Path, store: str | None, config: Path | None) -> Rules:
+    from solon.errors import NoStore
+    from solon.eval.rules import try_rules
+
+    try:
+        project = open_project(store, config)
+    except NoStore:  # and so nothing was ratified
+        return try_rules(read_config(config, store), seeds)
+    with project:
+        return project.rules(seeds=seeds)
 
 
 @group.command("leave-out")
@@ -118,7 +132,7 @@ def show_rules(found: Rules) -> None:
                 f" and {len(more) - NAMED} more" if len(more) > NAMED else ""
             )
             label = ", ".join(rule.labels[:NAMED]) or "-"
-            figures = (_share(rule.coverage), _share(rule.overlap), _share(rule.conflict))
+            figures = map(_share_of, (rule.coverage, rule.overlap, rule.conflict))
             table.add_row(
                 *map(clean, (rule.name, label, *figures, against or "-", spell_precision(rule.precision)))
             )
@@ -138,15 +152,18 @@ def _spell_origin(rule: RatifiedRule) -> str:
         if rule.amendment
         else "import"
     )
-    state = "in force since" if rule.in_force else "repealed; in force from"
     held_out = spell_precision(rule.held_out)
-    return (
-        f"law: {rule.name} ({rule.says}), {by}, {state} {rule.since}; right on unseen decisions: {held_out}"
-    )
+    came = f"law: {rule.name} ({rule.says}), {by}, in force since {rule.since}; right on unseen decisions: {held_out}"
+    return f"{came}; {rule.spell_repeal()}" if not rule.in_force else came
 
 
 def _share(figure: Figure) -> str:
     return "-" if figure.value is None else f"{figure.value:.0%}"
+
+
+def _share_of(figure: Figure) -> str:
+    """A share and of how many texts it is one: each column has another number."""
+    return "-" if figure.value is None else f"{_share(figure)} of {figure.n}"
 
 
 def spell_precision(figure: Figure) -> str:

@@ -325,6 +325,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         out.print(f"  budget: {summary.budget_round}")
     if summary.queue is not None:
         out.print(clean(f"  queue: {spell_queue(summary.queue)}"))
+    if disputed := summary.spell_disputed():
+        out.print(f"  {disputed} (`solon review list --state disputed`)")
     if out_of_set := summary.spell_taken_out():
         out.print(f"  learning took out of the set {out_of_set}")
     for line in spell_trust(summary):

@@ -146,7 +146,7 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
                 )
             )
         if decision.get("checked"):
-            _draw_check(node, decision["checked"])
+            _draw_check(node, decision)
     for aside in found["set_aside"]:
         why = f" ({aside['reason'].replace('_', ' ')})" if aside["reason"] else ""
         node = tree.add(clean(f"{aside['state']}{why} by {aside['actor']}, {_moment(aside['closed_at'])}"))
@@ -154,13 +154,30 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
             node.add(shorten(aside["rationale"], _TEXT))
 
 
-def _draw_check(node: Tree, checked: dict[str, Any]) -> None:
-    changed = ", ".join(checked["changed"]) or "nothing"
-    told = node.add(
-        clean(f"before it was sent, as {checked['choice']}, a model read it; changed since: {changed}")
-    )
+_NOW = {"candidate": "candidate_id", "text": "edit"}
+"""Part of an answer -> its name in a decision, where it has another there."""
+
+
+def _draw_check(node: Tree, decision: dict[str, Any]) -> None:
+    """What a model said of the answer before it was sent, and how each part that was changed was before and is now."""
+    checked = decision["checked"]
+    times = f" {checked['reads']} times" if checked["reads"] > 1 else ""
+    first = f"answered {checked['choice']} at first ({_moment(checked['at'])})"
+    told = node.add(clean(f"{first}; a model read it{times} before it was sent"))
     for remark in checked["remarks"]:
-        told.add(shorten(f"{remark['kind']}: {remark['text']}", _TEXT))
+        cites = f" [{', '.join(remark['cites'])}]" if remark["cites"] else ""
+        told.add(shorten(f"it said, {remark['kind'].replace('_', ' ')}: {remark['text']}{cites}", _TEXT))
+    if not checked["remarks"]:
+        told.add("it said nothing, or what it said was erased")
+    for part in checked["changed"]:
+        before, now = checked["before"].get(part), decision.get(_NOW.get(part, part))
+        told.add(shorten(f"changed since, {part}: {_spell_part(before)} -> {_spell_part(now)}", _TEXT))
+    if not checked["changed"]:
+        told.add("nothing was changed after that")
+
+
+def _spell_part(value: Any) -> str:
+    return str(value) if value not in (None, "", [], {}) else "none"
 
 
 def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:

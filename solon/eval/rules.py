@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from solon.agents.voters import check_rule_labels
+from solon.agents.voters import check_rule_labels, with_rules
 from solon.consensus.coverage import QUIET, count_coverage
 from solon.consensus.panel import SILENT
 from solon.display.text import moment
@@ -20,6 +20,7 @@ from solon.formats.seed_files import BadRow, sum_up
 from solon.formats.seed_rows import SeedRow
 from solon.lawmaking.rule_origins import rule_origins
 from solon.plugins import load_plugin, read_rule
+from solon.questions import LabelQuestion
 from solon.store.records import evaluation
 from solon.sync import run_sync
 from solon.workspace.seeds import read_rows
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from solon.config import Config
     from solon.config.sections import RuleConfig
     from solon.eval.material import Material
+    from solon.law.documents import Rule as LawRule
     from solon.lawmaking.rule_origins import RuleOrigin
     from solon.plugins import Plugin
     from solon.workspace.seeds import Seeds
@@ -72,6 +74,9 @@ class RatifiedRule(BaseModel):
         ratified_by: who voted for it.
         since: when it came into force.
         in_force: whether it votes in new runs; False where it was repealed.
+        repealed_by: who voted for its repeal; empty where it is in force, or a version without it was imported.
+        repeal: id of the amendment that repealed it; empty likewise.
+        repealed_at: when it went; empty where it is in force.
         held_out: how often it was right where it speaks, on decisions that its author could not see.
     """
 
@@ -85,6 +90,18 @@ class RatifiedRule(BaseModel):
     since: str
     in_force: bool
     held_out: Figure
+    repealed_by: tuple[str, ...] = ()
+    repeal: str = ""
+    repealed_at: str = ""
+
+    def spell_repeal(self) -> str:
+        """Since when it votes no more, and by whom, in words; empty where it is in force."""
+        if self.in_force:
+            return ""
+        by = (
+            f"amendment {self.repeal}, ratified by {', '.join(self.repealed_by)}" if self.repeal else "import"
+        )
+        return f"repealed {self.repealed_at}, {by}"
 
 
 class Rules(SuiteResult):
@@ -194,7 +211,7 @@ def list_rules(material: Material, name_of: Callable[[str], str] = str) -> Rules
 
 
 def _ratified(origin: RuleOrigin, name_of: Callable[[str], str]) -> RatifiedRule:
-    figures = origin.held_out or {"right": 0, "spoke": 0}
+    figures, gone = origin.held_out or {"right": 0, "spoke": 0}, origin.repealed
     return RatifiedRule(
         name=origin.rule.id,
         says=origin.rule.text,
@@ -203,22 +220,38 @@ def _ratified(origin: RuleOrigin, name_of: Callable[[str], str]) -> RatifiedRule
         ratified_by=tuple(map(name_of, origin.by)),
         since=moment(origin.since),
         in_force=origin.in_force,
+        repealed_by=tuple(map(name_of, gone.by)) if gone else (),
+        repeal=gone.amendment if gone else "",
+        repealed_at=moment(gone.at) if gone else "",
         held_out=rate(figures["right"], figures["spoke"], "not measured on unseen decisions"),
     )
 
 
-def try_rules(config: Config, seeds: Seeds, plugins: Mapping[str, Plugin] | None = None) -> Rules:
-    """Return the figures of the configured rules on the texts of seeds: of each row its first response, or else its
-    input, or its prompt. No model is asked, so a rule with a `prompt` is left out; no store is read.
+def try_rules(
+    config: Config,
+    seeds: Seeds,
+    plugins: Mapping[str, Plugin] | None = None,
+    *,
+    ratified: Sequence[LawRule] = (),
+) -> Rules:
+    """Return the figures of the rules that would vote in a new run on the texts of seeds: of each row its first
+    response, or else its input, or its prompt. No model is asked, so a rule with a `prompt` is left out; no store is
+    read.
+
+    Args:
+        ratified: rules that are law, which a run takes in behind the configured ones.
 
     Raises:
         UsageError: there are no rules.
-        ConfigError: a pattern runs away on a text, a function cannot be found, or a rule votes for what is no label.
+        ConfigError: a pattern runs away on a text, a function cannot be found, a rule votes for what is no label, or a
+            configured rule has the name of a ratified one and says something else.
         SeedError: the file cannot be read.
     """
+    own, labels = len(config.rules), config.label.labels
+    question = LabelQuestion(labels or tuple(dict.fromkeys(rule.label for rule in ratified)))
+    config = with_rules(config, ratified, question)
     if not config.rules:
         raise UsageError("there are no rules to try", next_step="write [[rules]] in solon.toml")
-    labels = config.label.labels
     if labels:
         check_rule_labels(config, labels)
     rows = list(read_rows(seeds, config))
@@ -227,6 +260,10 @@ def try_rules(config: Config, seeds: Seeds, plugins: Mapping[str, Plugin] | None
     found = run_sync(_try_on_texts(config, texts, plugins))
     bad = [row for row in rows if isinstance(row, BadRow)]
     notes = [f"not read: {told}" for told in sum_up(bad)]
+    if by_law := [rule.name for rule in config.rules[own:]]:
+        notes.append(f"ratified, and tried as in a new run: {', '.join(by_law)}")
+    if idle := [rule.id for rule in ratified if rule.label not in question.outcomes]:
+        notes.append(f"ratified, and not tried, for their label is none of these: {', '.join(idle)}")
     named = {rule.label for rule in config.rules}
     if "" not in named and (bare := [label for label in labels if label not in named]):
         notes.append(f"no rule names {', '.join(bare)}")

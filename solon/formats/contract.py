@@ -28,7 +28,18 @@ class LeftOut:
     reason: str
 
 
-Piece = dict[str, Any] | LeftOut
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What whoever reads the rows has to know of one that is written.
+
+    Attributes:
+        about: in a short word, see `solon.formats.facts.REMARKS`.
+    """
+
+    about: str
+
+
+Piece = dict[str, Any] | LeftOut | Remark
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 from solon.errors import UsageError
 from solon.formats import alpaca, scored, sharegpt, span_formats, tables, trainers, trl
 from solon.formats.containers import PendingFile, check_target, explain_os_error, write_text_at_once
-from solon.formats.contract import Format, LeftOut, finite
+from solon.formats.contract import Format, LeftOut, Remark, finite
 from solon.formats.facts import NOT_STATED, Facts
 from solon.formats.records import ExportRow
 from solon.formats.splits import Split, split_of
@@ -226,6 +226,9 @@ class _Job:
         for piece in self.form.pieces(row):
             if isinstance(piece, LeftOut):
                 self.left_out[piece.reason] += 1
+                continue
+            if isinstance(piece, Remark):
+                self.facts.remark(piece.about, row)
                 continue
             names = [name for name in self.options.extra_columns if name not in piece]
             extra = {name: finite(getattr(row, name)) for name in names}

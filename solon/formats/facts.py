@@ -39,6 +39,12 @@ OLDER_SHARES = (
     "train on soft labels, give the `label` of such a record (`route` is `decided`) the whole weight"
 )
 """Where a person decided, what was weighed before is no picture of what is right."""
+REMARKS = {
+    "widened": "have a span that begins or ends within a token, which is tagged as a whole; `spans` has the exact edges"
+}
+"""What formats remark of rows that they write -> what is so of these records."""
+NAMED = 5
+"""Of records that something was remarked of, the seeds of so many are named."""
 COUNTED = ("languages", "licences", "sources", "consents", "recipes", "routes", "models", *VERSIONS)
 NOT_STATED, OTHERS = "not stated", "(others)"
 
@@ -54,6 +60,7 @@ class Facts:
         weighed: those with a share for each label.
         annotators: pseudonyms of the people who decided.
         counts: what was counted (languages, licences, sources, ...) -> value -> records.
+        remarks: what was remarked -> of how many records, and the ids of the first ones' seeds.
         columns: name -> kind, as the first row that has a value shows it; None until one does.
     """
 
@@ -63,6 +70,7 @@ class Facts:
     weighed: int = 0
     annotators: set[str] = field(default_factory=set)
     counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COUNTED})
+    remarks: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     columns: dict[str, Kind | None] = field(default_factory=dict)
 
     def see(self, row: ExportRow) -> None:
@@ -82,6 +90,11 @@ class Facts:
         self._count("models", row.lineage.get("models") or ())
         for name, version in VERSIONS.items():
             self._count(name, [row.lineage.get(version) or NOT_STATED])
+
+    def remark(self, about: str, row: ExportRow) -> None:
+        """Count a record of which its format remarks something, and keep the first ones' seeds."""
+        records, first = self.remarks.get(about, (0, ()))
+        self.remarks[about] = (records + 1, (*first, row.seed_id)[:NAMED])
 
     def see_columns(self, piece: Mapping[str, Any]) -> None:
         """Learn the kinds of the columns from a row that was written."""
@@ -106,13 +119,18 @@ class Facts:
                 name: dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0])))
                 for name, counter in sorted(self.counts.items())
             },
+            "remarks": {
+                about: {"records": records, "first": list(first)}
+                for about, (records, first) in sorted(self.remarks.items())
+            },
             "columns": {name: kind or "text" for name, kind in self.columns.items()},
         }
 
 
 def spell_cautions(facts: Mapping[str, Any]) -> list[str]:
     """Return what whoever trains on the rows must know, a sentence each: that some are provisional, that scripted
-    models took part, that shares are older than people's decisions; nothing where none of these is so."""
+    models took part, that shares are older than people's decisions, what its format remarks of some; nothing where none
+    of these is so."""
     cautions = []
     if facts.get("provisional"):
         cautions.append(
@@ -129,6 +147,9 @@ def spell_cautions(facts: Mapping[str, Any]) -> list[str]:
         cautions.append(
             f"{facts['decided']} of {facts['records']} records were decided by a person: {OLDER_SHARES}"
         )
+    for about, found in facts.get("remarks", {}).items():
+        named = ", ".join(found["first"]) + (", ..." if found["records"] > len(found["first"]) else "")
+        cautions.append(f"{found['records']} of {facts['records']} records {REMARKS[about]} (seeds {named})")
     return cautions
 
 

@@ -41,7 +41,8 @@ class ExportRow:
             there is none.
         shares: label -> its probability by the panel (by panel and votes, where these settled it; the share of people
             where they stay divided), in the order of the labels; None of what is no label, and where nobody weighed it.
-        outcome: `accepted`, or why it is not data: `tie`, `label`, `rejected`, `stale`, `contradicted`, `pending`, ...
+        outcome: `accepted`, or why it is not data: `tie`, `label`, `rejected`, `stale`, `disputed`, `contradicted`,
+            `pending`, ...
         route: how it was settled.
         provisional: accepted while no certificate was in force.
         flags: what experts flagged on the chosen text or response (unsafe, factually wrong, ...).

@@ -19,6 +19,7 @@ from typing import Any
 from solon.errors import SeedError
 from solon.formats.containers import write_text_at_once
 from solon.formats.dataset_folders import list_data_files, read_dataset
+from solon.formats.marked import as_seed
 from solon.formats.seed_files import BadRow, Raw, excerpt_of, find_reader, peek
 from solon.formats.seed_rows import COLUMNS, SeedResponse, SeedRow, SeedVerdict, parse_row
 
@@ -107,6 +108,8 @@ def _parse_all(
             continue
         line, values = raw
         try:
+            if "prompt" not in renames and "messages" not in renames:
+                values = as_seed(values)
             row = parse_row(values, column_map=renames, max_chars=max_chars, line=line)
         except (ValueError, OverflowError, RecursionError) as problem:  # of which a RowProblem is one
             yield BadRow(line, str(problem), _excerpt(values))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from solon.formats.contract import Format, LeftOut, Piece
+from solon.formats.contract import Format, LeftOut, Piece, Remark
 from solon.formats.records import ExportRow
 from solon.spans import Span, bio_tags
 
@@ -47,7 +47,8 @@ def lean(row: ExportRow) -> Iterator[Piece]:
 
 
 def conll(row: ExportRow) -> Iterator[Piece]:
-    """Yield the text's tokens, each with its tag on a line, and an empty line after them."""
+    """Yield the text's tokens, each with its tag on a line, and an empty line after them; and a remark where a token is
+    tagged of which a span has only a part."""
     found = find_spans(row)
     if isinstance(found, LeftOut):
         yield found
@@ -56,8 +57,10 @@ def conll(row: ExportRow) -> Iterator[Piece]:
     tagged = bio_tags(text, [Span(one["start"], one["end"], one["label"].replace(" ", "_")) for one in spans])
     if tagged is None:
         yield LeftOut("overlapping")
-    else:
-        yield {"text": "".join(f"{token}\t{tag}\n" for token, tag in tagged) + "\n"}
+        return
+    yield {"text": "".join(f"{token}\t{tag}\n" for token, tag in tagged.tokens) + "\n"}
+    if tagged.widened:
+        yield Remark("widened")
 
 
 def spacy(row: ExportRow) -> Iterator[Piece]:

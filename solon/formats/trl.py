@@ -64,16 +64,16 @@ def sft_standard(row: ExportRow) -> Iterator[Piece]:
 
 
 def prompt_only(row: ExportRow) -> Iterator[Piece]:
-    """Yield the prompt as messages, also of a tie or a contradicted record, or why it gives none."""
-    # a prompt on which the answers tied or records disagree, or whose answer was flagged, is still a prompt
-    if row.outcome in ("accepted", "tie", "contradicted"):
+    """Yield the prompt as messages, also of a tie, a disputed or a contradicted record, or why it gives none."""
+    # a prompt on which the answers tied or people or records disagree, or whose answer was flagged, is still a prompt
+    if row.outcome in ("accepted", "tie", "disputed", "contradicted"):
         yield {"prompt": conversation(row)}
     else:
         yield LeftOut(row.outcome)
 
 
 def prompt_only_standard(row: ExportRow) -> Iterator[Piece]:
-    """Yield the prompt as text, also of a tie or a contradicted record, or why it gives none."""
+    """Yield the prompt as text, also of a tie, a disputed or a contradicted record, or why it gives none."""
     for piece in prompt_only(row):
         prompt = find_bare_prompt(row)
         if isinstance(piece, LeftOut):

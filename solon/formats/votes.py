@@ -19,6 +19,7 @@ from solon.errors import SeedError
 from solon.formats.containers import write_text_at_once
 from solon.formats.headers import fold, known_headers, name_columns
 from solon.formats.json_values import kind_of, show
+from solon.formats.marked import as_votes
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader
 from solon.formats.seed_rows import MAX_ID, RowProblem
 from solon.questions import nearest
@@ -187,7 +188,23 @@ def _of_texts(texts: Path, max_chars: int) -> Iterator[tuple[str, dict[str, Any]
 def _rows(file: Path, max_chars: int) -> Iterator[tuple[int, Mapping[str, Any]] | BadRow]:
     if not file.is_file():
         raise SeedError(f"there is no file {file}", next_step="check the path")
-    return find_reader(file)(file, max_chars)
+    return _votes_in(find_reader(file)(file, max_chars))
+
+
+def _votes_in(
+    rows: Iterator[tuple[int, Mapping[str, Any]] | BadRow],
+) -> Iterator[tuple[int, Mapping[str, Any]] | BadRow]:
+    """A row for each vote; a task of an annotation tool holds several."""
+    for raw in rows:
+        if isinstance(raw, BadRow):
+            yield raw
+            continue
+        line, row = raw
+        try:
+            for vote in as_votes(row):
+                yield line, vote
+        except RowProblem as problem:
+            yield BadRow(line, str(problem), excerpt_of(json.dumps(row, default=str)[:400]))
 
 
 def _vote(row: Mapping[str, Any]) -> dict[str, str]:

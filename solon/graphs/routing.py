@@ -145,14 +145,14 @@ def _forced(
         return "asked_back", "an expert asked for this redraft"
     if routing.draws_pilot and standing.pilot:
         return "pilot", "drawn at random into the pilot sample"
+    if routing.policy == "always":  # before what the panel says: who asks for all chooses none by its silence
+        return "always", "policy: every item"
     if (
         consensus.signals.get("n_votes", 0) == 0 and not routing.in_rounds
     ):  # where a later round may have voters
         return "no_verdict", ""
     if routing.policy == "budget":
         return "budget", "the run's budget of reviews was spent on it"
-    if routing.policy == "always":
-        return "always", "policy: every item"
     if routing.policy == "certified" and standing.threshold is None:
         return "certified", "no certificate is in force, so nothing is accepted without an expert"
     return None

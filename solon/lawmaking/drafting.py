@@ -16,7 +16,15 @@ from solon.law import amendments as edits
 from solon.law import impact
 from solon.law.documents import RULES, RuleBook, Scope, load_constitution, load_rubric, parse_document
 from solon.lawmaking.rule_drafts import draft_book, refuse_unfit
-from solon.lawmaking.rule_impact import as_figures, changed_rules, count_effects, judge_rules, replay
+from solon.lawmaking.rule_impact import (
+    as_figures,
+    changed_rules,
+    count_effects,
+    judge_rules,
+    repealed_rules,
+    replay,
+)
+from solon.lawmaking.rule_origins import rule_origins
 from solon.observers import watched
 from solon.store.lawmaking import amendments as stored
 from solon.store.lawmaking.amendments import AmendmentRow
@@ -337,8 +345,9 @@ async def _legislate_rules(bench: Bench, model: str) -> Legislated:
     assert isinstance(base.document, RuleBook)
     with store.connect() as connection:
         rows = [row for row in precedents_under(connection, base.document) if _teaches(row)]
+        repealed = [one.rule for one in rule_origins(connection).values() if not one.in_force]
     try:
-        drafted = await draft_book(bench, base.document, rows, model=model)
+        drafted = await draft_book(bench, base.document, rows, model=model, repealed=repealed)
     finally:
         await bench.aclose()
     result = Legislated([], drafted.labels, drafted.decisions, [*drafted.problems])
@@ -447,9 +456,9 @@ async def measure_impact(
             )
             raise UsageError(f"amendment {amendment.id} is {why}", next_step="propose the change again")
         done = {trial.precedent_id for trial in stored.trials_of(connection, amendment.id)}
-        chosen = choose_sample(connection, amendment, sample, done)
+        chosen, worn = choose_sample(connection, amendment, sample, done)
     if amendment.kind == "rules":
-        return _measure_rules(store, config, amendment, base, chosen, by=by)
+        return _measure_rules(store, config, amendment, base, chosen, worn, by=by)
     again = _needs_twice(config) if twice is None else twice
     bench = Bench(store, config, models, recipes, max_calls=max_calls, max_cost=max_cost)
     todo = [pair for pair in chosen if pair[0].id not in done]
@@ -466,6 +475,7 @@ async def measure_impact(
             "from_journal": bench.meter.cached,
             "cost": None if bench.meter.unknown_cost else round(bench.meter.cost, 6),
             "stopped": stopped,
+            "worn": worn,
         }
         stored.set_measured(store, connection, amendment, figures, by=by)
         return stored.find_amendment(connection, amendment.id)
@@ -477,6 +487,7 @@ def _measure_rules(
     amendment: AmendmentRow,
     base: LawVersion,
     chosen: list[tuple[PrecedentRow, str]],
+    worn: int,
     *,
     by: str,
 ) -> AmendmentRow:
@@ -493,8 +504,9 @@ def _measure_rules(
         earlier = _looks_before(connection, amendment)
     parts = {row.id: part for row, part in chosen}
     unseen = [(row.answers[0], row.outcome) for row, part in chosen if part != "seen"]
-    effects = count_effects(config, old, new, unseen)
-    verdict = partial(judge_rules, effects, earlier)
+    effects = count_effects(config, new, changed_rules(old, new), unseen)
+    repealed = count_effects(config, old, repealed_rules(old, new), unseen)
+    verdict = partial(judge_rules, effects, earlier, repealed=repealed)
     with store.transaction() as connection:
         for trial, margins in replay(config, old, new, rows, parts, votes):
             stored.add_trial(connection, amendment.id, trial, margins=margins)
@@ -507,7 +519,7 @@ def _measure_rules(
         )
         counted = {"sample": len(trials), "eligible": len(chosen), "judged_twice": 0}
         nothing = {"calls": 0, "from_journal": 0, "cost": 0.0, "stopped": None}
-        figures = {**found.to_json(), **counted, **nothing, **as_figures(effects, old, new)}
+        figures = {**found.to_json(), **counted, **nothing, **as_figures(effects, repealed), "worn": worn}
         stored.set_measured(store, connection, amendment, figures, by=by)
         return stored.find_amendment(connection, amendment.id)
 

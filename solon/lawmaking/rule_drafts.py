@@ -8,7 +8,7 @@ and no draft ever holds code.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,12 @@ def local_rules(config: Config) -> dict[str, RuleConfig]:
 
 
 async def draft_book(
-    bench: Bench, base: RuleBook, rows: Sequence[PrecedentRow], *, model: str
+    bench: Bench,
+    base: RuleBook,
+    rows: Sequence[PrecedentRow],
+    *,
+    model: str,
+    repealed: Sequence[Rule] = (),
 ) -> DraftedBook:
     """Let the legislator draft rules for each label that has decisions, the commonest first, and keep those without a
     fault. A limit ends it with what was kept by then.
@@ -68,17 +73,20 @@ async def draft_book(
         base: the rules in force.
         rows: decisions of the seen half, each on one text.
         model: who drafts, a name in [models].
+        repealed: rules that were law; none is drafted again, and no other one under its name.
     """
+    gone = {rule.id: as_config(rule) for rule in repealed}
     known = {**local_rules(bench.config), **{rule.id: as_config(rule) for rule in base.rules}}
     common = [label for label, n in Counter(row.outcome for row in rows).most_common() if n >= LEAST]
     kept: list[Rule] = []
     problems: list[str] = []
+    taught = [(row.answers[0], row.outcome) for row in rows]
     try:
         for label in common:
-            drafted = await _draft_for(bench, label, rows, known, model)
+            drafted = await _draft_for(bench, label, rows, known, {*known, *gone}, model)
             problems += drafted.problems
             for rule in drafted.rules:
-                fault = find_fault(rule, [(row.answers[0], row.outcome) for row in rows], known)
+                fault = find_fault(rule, taught, known, gone)
                 if fault:
                     problems.append(f"{rule.id} ({rule.text}): {fault}")
                     continue
@@ -97,9 +105,14 @@ async def draft_book(
 
 
 async def _draft_for(
-    bench: Bench, label: str, rows: Sequence[PrecedentRow], known: Mapping[str, RuleConfig], model: str
+    bench: Bench,
+    label: str,
+    rows: Sequence[PrecedentRow],
+    known: Mapping[str, RuleConfig],
+    taken: Collection[str],
+    model: str,
 ) -> DraftedRules:
-    """What the legislator drafts for one label, beside the rules that are known."""
+    """What the legislator drafts for one label, beside the rules that are known, under names that are not taken."""
     own = [row for row in rows if row.outcome == label]
     others = _by_turns([row for row in rows if row.outcome != label])
     there = [rule for rule in known.values() if rule.label == label]
@@ -110,7 +123,7 @@ async def _draft_for(
         _show(own, there),
         _show(others, []),
         [", ".join(rule.keywords) or str(rule.regex) for rule in there],
-        {*known, *(rule.name for rule in bench.config.rules)},
+        {*taken, *(rule.name for rule in bench.config.rules)},
         model=model,
     )
     await bench.flush(context)
@@ -146,16 +159,24 @@ def speaks(rule: RuleConfig, text: str) -> bool:
         return False
 
 
-def find_fault(rule: Rule, taught: Sequence[tuple[str, str]], known: Mapping[str, RuleConfig]) -> str:
+def find_fault(
+    rule: Rule,
+    taught: Sequence[tuple[str, str]],
+    known: Mapping[str, RuleConfig],
+    repealed: Mapping[str, RuleConfig] | None = None,
+) -> str:
     """Return why a drafted rule is not proposed, in words; empty where nothing speaks against it.
 
     Args:
         taught: texts with their labels, of the half that teaches.
         known: rules that there are, by their names.
+        repealed: rules that were law, likewise.
     """
+    own = as_config(rule)
+    if gone := next((name for name, one in (repealed or {}).items() if _way(one) == _way(own)), None):
+        return f"it says what {gone} said, which was repealed; a person can propose it again"
     if runs_away(rule, [text for text, _ in taught]):
         return "its pattern runs away"
-    own = as_config(rule)
     on = [place for place, (text, _) in enumerate(taught) if speaks(own, text)]
     right = sum(taught[place][1] == rule.label for place in on)
     share = sum(label == rule.label for _, label in taught) / max(1, len(taught))

@@ -6,6 +6,7 @@ and compared on decisions that the author of the draft could not see. There each
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,16 +23,19 @@ if TYPE_CHECKING:
     from solon.config import Config
     from solon.config.sections import RuleConfig
     from solon.consensus.panel import Consensus
+    from solon.law.documents import Rule as LawRule
     from solon.store.lawmaking.precedents import PrecedentRow
 
 NAMED = 5
 """Of rules that do not hold, so many are named in the verdict; each stands in the figures."""
+MOST_DECISIONS = 5000
+"""Where more decisions than these would be needed, no number is told."""
 Votes = Mapping[str, Sequence[Vote]]
 
 
 @dataclass(frozen=True, slots=True)
 class RuleEffect:
-    """A new or changed rule on decisions that its author could not see.
+    """A rule that is new, changed or repealed on decisions that the author of the draft could not see.
 
     Attributes:
         id: its name.
@@ -58,10 +62,15 @@ class RuleEffect:
     p_value: float
 
 
-def changed_rules(base: RuleBook, draft: RuleBook) -> list[Any]:
+def changed_rules(base: RuleBook, draft: RuleBook) -> list[LawRule]:
     """The rules of a draft that are new or say something else than in the rules that it was made from."""
     before = {rule.id: rule.text for rule in base.rules}
     return [rule for rule in draft.rules if before.get(rule.id) != rule.text]
+
+
+def repealed_rules(base: RuleBook, draft: RuleBook) -> list[LawRule]:
+    """The rules that a draft leaves out of those that it was made from."""
+    return [rule for rule in base.rules if rule.id not in draft.ids()]
 
 
 def replay(
@@ -128,17 +137,17 @@ def _vote(rule: RuleConfig, text: str) -> Vote:
 
 
 def count_effects(
-    config: Config, base: RuleBook, draft: RuleBook, unseen: Sequence[tuple[str, str]]
+    config: Config, book: RuleBook, wanted: Sequence[LawRule], unseen: Sequence[tuple[str, str]]
 ) -> list[RuleEffect]:
-    """Return what the new and changed rules of a draft do on unseen decisions.
+    """Return what some rules of a book do on unseen decisions, beside the others of the book and of the configuration.
 
     Args:
         unseen: texts with the labels that were decided.
     """
-    rules = {**local_rules(config), **{rule.id: as_config(rule) for rule in draft.rules}}
+    rules = {**local_rules(config), **{rule.id: as_config(rule) for rule in book.rules}}
     said = [{name: rule.label for name, rule in rules.items() if speaks(rule, text)} for text, _ in unseen]
     n, effects = len(unseen), []
-    for rule in changed_rules(base, draft):
+    for rule in wanted:
         on = [place for place, by_rule in enumerate(said) if rule.id in by_rule]
         right = sum(unseen[place][1] == rule.label for place in on)
         common = sum(label == rule.label for _, label in unseen) / n if n else 0.0
@@ -164,8 +173,39 @@ def _list_some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
+def _list_repealed(repealed: Sequence[RuleEffect]) -> str:
+    """What goes, and how often it was right: a repeal that costs nothing where nothing is known of it says little."""
+    figures = [
+        f"{one.id} was right on {one.right} of the {one.spoke} unseen decisions that it matches"
+        for one in repealed
+    ]
+    return "".join(f"; {one}" for one in figures[:NAMED])
+
+
+def decisions_that_would_do(effect: RuleEffect, level: float) -> int | None:
+    """How many unseen decisions would show a rule right by more than chance, were it right, and did it match, as often
+    as here; None where it would not be within `MOST_DECISIONS`."""
+    most = MOST_DECISIONS * effect.spoke // max(1, effect.n)
+    for spoke in range(effect.spoke, most + 1) if effect.spoke else ():
+        if tail_at_least(spoke * effect.right // effect.spoke, spoke, effect.common) <= level:
+            return -(-spoke * effect.n // effect.spoke)
+    return None
+
+
+def _tell_enough(weak: Sequence[RuleEffect], level: float) -> str:
+    wanted = [decisions_that_would_do(effect, level) for effect in weak]
+    if None in wanted:
+        return ""
+    return f" (about {max(filter(None, wanted))} unseen decisions would do, were they right as often there)"
+
+
 def judge_rules(
-    effects: Sequence[RuleEffect], earlier: int, unseen: Paired, measurement: int
+    effects: Sequence[RuleEffect],
+    earlier: int,
+    unseen: Paired,
+    measurement: int,
+    *,
+    repealed: Sequence[RuleEffect] = (),
 ) -> tuple[Verdict, str]:
     """Return the verdict on drafted rules, and the reason in words.
 
@@ -178,13 +218,20 @@ def judge_rules(
     Args:
         earlier: how often one of the rules was measured in drafts from other versions.
         measurement: the how-manieth on any of these decisions this is, of all drafts from the same version.
+        repealed: rules that the draft leaves out.
     """
+    level = level_of(measurement + earlier)
     if not unseen.n:
-        return "grey", "cannot tell: there is no decision that the author of the draft could not see"
-    change = f"{unseen.before:.0%} to {unseen.after:.0%} on {unseen.n} unseen decisions"
+        few = math.ceil(1 - math.log2(level))
+        return "grey", (
+            "cannot tell: there is no decision that the author of the draft could not see. Decisions made from now on "
+            f"are such: {few} that the label model mends by the draft, with none that it spoils, would do"
+        )
+    change = (
+        f"{unseen.before:.0%} to {unseen.after:.0%} on {unseen.n} unseen decisions{_list_repealed(repealed)}"
+    )
     if unseen.difference < 0 and (unseen.p_value <= LEVEL or unseen.interval[1] < 0):
         return "red", f"agreement falls: {change}"
-    level = level_of(measurement + earlier)
     wrong = [effect.id for effect in effects if effect.spoke and 2 * effect.right <= effect.spoke]
     if wrong:
         return "grey", f"as often wrong as right: {_list_some(wrong)}; {change}"
@@ -193,16 +240,23 @@ def judge_rules(
         return "grey", f"cannot tell: on no unseen decision matches {_list_some(silent)}; {change}"
     if unseen.difference > 0 and unseen.p_value <= level and unseen.interval[0] > 0:
         return "green", f"agreement rises: {change}"
-    weak = [effect.id for effect in effects if effect.p_value > level / len(effects)]
+    each = level / max(1, len(effects))
+    weak = [effect for effect in effects if effect.p_value > each]
     if weak:
-        return "grey", f"cannot tell whether they are right by more than chance: {_list_some(weak)}; {change}"
+        names = _list_some([effect.id for effect in weak])
+        enough = _tell_enough(weak, each)
+        return "grey", f"cannot tell whether they are right by more than chance: {names}{enough}; {change}"
     if unseen.difference < 0:
         return "grey", f"cannot tell whether agreement falls: {change}"
     told = "every new rule is right by more than chance; " if effects else ""
     return "green", f"{told}agreement does not fall: {change}"
 
 
-def as_figures(effects: Sequence[RuleEffect], base: RuleBook, draft: RuleBook) -> dict[str, Any]:
-    """What is kept with the impact of an amendment: each rule by itself, and the names of those that go."""
-    gone = [name for name in base.ids() if name not in draft.ids()]
-    return {"rules": [asdict(effect) for effect in effects], "repealed": gone}
+def as_figures(effects: Sequence[RuleEffect], repealed: Sequence[RuleEffect]) -> dict[str, Any]:
+    """What is kept with the impact of an amendment: each new rule by itself, the names of those that go, and these by
+    themselves."""
+    return {
+        "rules": [asdict(effect) for effect in effects],
+        "repealed": [effect.id for effect in repealed],
+        "gone": [asdict(effect) for effect in repealed],
+    }

@@ -16,6 +16,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeal:
+    """How a rule went.
+
+    Attributes:
+        version: of the rules, the first without it.
+        at: when that came into force, epoch seconds.
+        amendment: id of the amendment that repealed it; empty where the version was imported.
+        by: actors whose votes repealed it.
+    """
+
+    version: str
+    at: float
+    amendment: str
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleOrigin:
     """A rule that is or was law, as it was last worded.
 
@@ -25,7 +42,7 @@ class RuleOrigin:
         since: when that came into force, epoch seconds.
         amendment: id of the amendment that brought it; empty where it was imported.
         by: actors whose votes brought it.
-        in_force: whether it votes in new runs.
+        repealed: how it went; None while it votes in new runs.
         held_out: its figures on unseen decisions, see `rule_impact.RuleEffect`; None where it was imported.
     """
 
@@ -34,8 +51,13 @@ class RuleOrigin:
     since: float
     amendment: str
     by: tuple[str, ...]
-    in_force: bool
+    repealed: Repeal | None
     held_out: dict[str, Any] | None
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it votes in new runs."""
+        return self.repealed is None
 
 
 def rule_origins(connection: Connection) -> dict[str, RuleOrigin]:
@@ -48,21 +70,16 @@ def rule_origins(connection: Connection) -> dict[str, RuleOrigin]:
         assert isinstance(book, RuleBook)
         amendment = ratified.get(version.id)
         cast = votes_on(connection, amendment.id) if amendment is not None else []
+        by = tuple(vote["actor"] for vote in cast if vote["choice"] == "for")
+        change = amendment.id if amendment is not None else ""
+        at = version.in_force_at or version.created_at
         measured = (amendment.impact or {}).get("rules", ()) if amendment is not None else ()
         now = {rule.id: rule.text for rule in book.rules}
         for rule in book.rules:
             if before.get(rule.id) != rule.text:
-                origins[rule.id] = RuleOrigin(
-                    rule,
-                    version.version,
-                    version.in_force_at or version.created_at,
-                    amendment.id if amendment is not None else "",
-                    tuple(vote["actor"] for vote in cast if vote["choice"] == "for"),
-                    False,  # until it is known which is the last version
-                    next((figures for figures in measured if figures["id"] == rule.id), None),
-                )
+                figures = next((one for one in measured if one["id"] == rule.id), None)
+                origins[rule.id] = RuleOrigin(rule, version.version, at, change, by, None, figures)
+        for name in before.keys() - now.keys():
+            origins[name] = replace(origins[name], repealed=Repeal(version.version, at, change, by))
         before = now
-    return {
-        name: replace(origin, in_force=before.get(name) == origin.rule.text)
-        for name, origin in origins.items()
-    }
+    return origins

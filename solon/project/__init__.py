@@ -508,7 +508,7 @@ class Project(Workspace):
 
         Args:
             runs: ids of runs, or their beginnings; one as it is; default: all.
-            seeds: texts to try the configured rules on in place of a run; the store is not read.
+            seeds: texts to try the rules of a new run on, the configured and the ratified ones, in place of a run.
 
         Raises:
             UsageError: there is no such run, or no rule to try.
@@ -517,9 +517,12 @@ class Project(Workspace):
         from solon.eval.material import gather
         from solon.eval.rules import list_rules, try_rules
         from solon.store.reviewing.experts import list_experts
+        from solon.store.runs.laws import rules_in_force
 
         if seeds is not None:
-            return try_rules(self.config, seeds, self.plugins)
+            with self.store.connect() as connection:
+                ratified = rules_in_force(connection).rules
+            return try_rules(self.config, seeds, self.plugins, ratified=ratified)
         with self.store.connect() as connection:
             names = {expert.actor: expert.name for expert in list_experts(connection)}
         return list_rules(gather(self.store, runs), lambda actor: names.get(actor, actor))

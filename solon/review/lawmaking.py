@@ -60,7 +60,8 @@ def show_amendment(room: Room, connection: Connection, amendment_id: str) -> dic
     times = ("created_at", "measured_at", "closed_at")
     return {
         **{name: getattr(amendment, name) for name in (*same, *times, "stale_records")},
-        "impact": amendment.impact and {"rules": [], "repealed": [], **amendment.impact},
+        "impact": amendment.impact
+        and {"rules": [], "repealed": [], "gone": [], "worn": 0, **amendment.impact},
         "version": amendment.document.version,
         "base": {"id": base.id, "version": base.version, "status": base.status},
         "proposer": names.get(amendment.proposer, amendment.proposer),

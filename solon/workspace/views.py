@@ -15,7 +15,7 @@ from solon.config.pinned import list_differences
 from solon.display.notebook import card, passage, side_by_side, spell_cell, table
 from solon.display.text import shorten
 from solon.errors import UsageError
-from solon.questions import PAIR
+from solon.questions import PAIR, STANDS
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -78,6 +78,7 @@ class RunSummary:
         budget_round: which round of its budget the run is in (`number` `of`, questions `open` and `asked`); None
             without rounds.
         held_back: of those `pending_review`, judged items that a budget holds back: nobody is asked about them yet.
+        disputed: questions on which people differ and that wait for a lead.
         unusable: models and functions that gave nothing usable: `role`, `model`, on how many `texts` of those `asked`
             about, and the first `error`.
     """
@@ -117,6 +118,7 @@ class RunSummary:
     unusable: tuple[Unusable, ...] = ()
     budget_round: BudgetRound | None = None
     held_back: int = 0
+    disputed: int = 0
 
     def to_json(self) -> str:
         """The fields as one JSON object."""
@@ -156,6 +158,12 @@ class RunSummary:
         out = self.taken_out
         return f"{out}; {out.without_record} of these items have no record now" if out else None
 
+    def spell_disputed(self) -> str | None:
+        """How many questions wait for a lead because people differ, in words; None where there are none."""
+        if not self.disputed:
+            return None
+        return f"questions on which people differ, for a lead to settle: {self.disputed}"
+
     def spell_unusable(self) -> list[str]:
         """A line for each model or function that gave nothing usable: on how many texts, and its first error."""
         return [shorten(one, 250) for one in self.unusable]
@@ -172,6 +180,7 @@ class RunSummary:
             "nothing usable": "; ".join(self.spell_unusable()),
             "budget": self.budget_round and str(self.budget_round),
             "queue": self.queue and spell_queue(self.queue),
+            "disputed": self.spell_disputed(),
             "decisions to apply": self.decisions_to_apply or None,
             "not applied": self.worker and self.worker["why"],
             "stopped": self.stopped_because,
@@ -238,6 +247,11 @@ class Review:
     asks_label: bool = False
     rationale_for: tuple[str, ...] = ()
     suggestion: str = ""
+
+    @property
+    def asks_spans(self) -> bool:
+        """Whether it asks if marked spans stand."""
+        return STANDS in self.choices and not self.asks_label
 
     def __repr__(self) -> str:
         return f"Review({self.id!r}, {self.recipe!r}, {self.state!r}, {shorten(self.prompt, SHORT)!r})"
@@ -380,7 +394,7 @@ def summarize(
     from solon.store.records.counts import count_taken_out
     from solon.store.records.overview import unusable_answers
     from solon.store.reviewing import budget as budgets
-    from solon.store.reviewing import reuse, reviews, worker_problems
+    from solon.store.reviewing import disagreements, reuse, reviews, worker_problems
     from solon.store.reviewing.queue_figures import sum_queue
     from solon.store.runs import certificates, holds, items, runs
 
@@ -404,6 +418,7 @@ def summarize(
         queue = sum_queue(connection, run.id, run.recipe, wanted, routing.review_seconds)
         budget_round = budgets.find_round(connection, run.id, routing)
         held_back = budgets.count_held_back(connection, run.id)
+        disputed = disagreements.count_disputes(connection, run.id)
     rate, at_most = rate_with_bound(flagged)
     return RunSummary(
         run_id=run.id,
@@ -446,6 +461,7 @@ def summarize(
         unusable=unusable,
         budget_round=budget_round,
         held_back=held_back,
+        disputed=disputed,
     )
 
 

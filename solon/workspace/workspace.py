@@ -902,7 +902,12 @@ class Workspace:
         return summarize(self.store, run_id, self.bad_rows_file, self.config, budget)
 
     def reviews(
-        self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
+        self,
+        state: str = "waiting",
+        *,
+        run_id: str | None = None,
+        limit: int = 100,
+        blind: bool | None = None,
     ) -> Listing[Review]:
         """Reviews in a state: those that wait in the order of the queue, others the oldest first.
 
@@ -910,20 +915,24 @@ class Workspace:
         those that they have answered; leads see of which kind each is.
 
         Args:
-            state: waiting, decided, opening, held or withdrawn.
+            state: waiting, decided, opening, held, withdrawn, or disputed: people differ, and a lead has still to
+                settle it.
             run_id: reviews of this run only; default: of all runs.
             limit: at most so many.
+            blind: without the panel's reasons; default: for whoever answers by a token. Only leads may say False.
 
         Raises:
-            UsageError: there is no such state or run, or the token is wrong.
+            UsageError: there is no such state or run, the token is wrong, or it is not a lead's and what leads see is
+                asked for.
         """
         from solon.store.reviewing.queue import answerable
-        from solon.store.reviewing.review_rows import STATES, each_review
+        from solon.store.reviewing.review_rows import DISPUTED, STATES, each_review
         from solon.store.runs.runs import find_run
 
         check_state("review", state, STATES)
-        expert = self.acting_expert()
-        blind, kinds = expert is not None, expert is None or expert.may("lead")
+        expert, blind, kinds = self._sight(blind)
+        if state == DISPUTED and expert is not None and not expert.may("lead"):
+            raise UsageError("what people differ in is shown to leads", next_step="ask a lead")
         with self.store.connect() as connection:
             if run_id is not None:
                 run_id = find_run(connection, run_id).id
@@ -935,7 +944,20 @@ class Workspace:
         views = (view_review(self.store, row, blind=blind, kinds=kinds) for row in rows)
         return Listing(views, columns=shown_columns)
 
-    def open_review(self, review_id: str) -> Review:
+    def _sight(self, blind: bool | None) -> tuple[ExpertRow | None, bool, bool]:
+        """Who reads reviews, whether without the panel's reasons, and whether they see of which kind each is."""
+        expert = self.acting_expert()
+        if expert is None:
+            return None, bool(blind), not blind
+        lead = expert.may("lead")
+        if blind is False and not lead:
+            raise UsageError(
+                "the panel's reasons are shown to leads, and to others after their answer",
+                next_step="read it blind; `solon show` is the panel's view, and it is noted that you saw it",
+            )
+        return expert, blind is not False, lead
+
+    def open_review(self, review_id: str, *, blind: bool | None = None) -> Review:
         """One review as the page shows it to whoever answers by their token: with the choices that need a reason, and
         with the panel's suggestion where `[review] suggestion` shows one. What is shown is kept with the answer, so the
         review is then theirs for half an hour."""
@@ -945,7 +967,8 @@ class Workspace:
         from solon.store.reviewing.review_rows import find_review
         from solon.store.reviewing.suggestions import may_carry, suggest
 
-        found, expert, how = self.review(review_id), self.acting_expert(), self.config.review.suggestion
+        found, expert = self.review(review_id, blind=blind), self.acting_expert()
+        how = self.config.review.suggestion
         if expert is None:
             return found
         with self.store.transaction() as connection:
@@ -974,10 +997,10 @@ class Workspace:
             row = find_review(connection, review.id)
         return spell_outcome(review, str(row.best)) if may_carry(row) else ""
 
-    def review(self, review_id: str) -> Review:
+    def review(self, review_id: str, *, blind: bool | None = None) -> Review:
         """One review by its id or the beginning of it; see `reviews`."""
         from solon.store.reviewing.review_rows import find_review
 
-        blind = self.acting_expert() is not None
+        _, blind, _ = self._sight(blind)
         with self.store.connect() as connection:
             return view_review(self.store, find_review(connection, review_id), blind=blind)

@@ -47,7 +47,9 @@ def home(solon: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "label-spans"
 
 
-def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> None:
+def test_it_is_killed_resumed_answered_and_exported(
+    solon: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = [sys.executable, "-c", KILLER, *RUN]
     killed = subprocess.run(words, cwd=home, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -62,7 +64,9 @@ def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> N
         spans = [{"start": start, "end": start + len(name), "label": "person"}]
         project.decide(review, "changed", spans=spans, rationale="It is a name.")
         [other, *_] = project.reviews()
-        project.decide(other, "stands", rationale="As it is.")
+    monkeypatch.setenv("SOLON_TOKEN", ada)
+    _change_on_the_command_line(solon, other.id)
+    monkeypatch.delenv("SOLON_TOKEN")
     assert solon("resume").code in (0, 3)
     found = solon("eval", "spans", "--json").json
     assert found["n"] == 2
@@ -82,6 +86,19 @@ def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> N
         assert solon("export", "--format", name, "--output", f"{name}.{ending}").code == 0
     assert len(json.loads(Path("label-studio-spans.json").read_text())) == len(rows)
     assert Path("conll.conll").read_text().count("\n\n") == len(rows)
+
+
+def _change_on_the_command_line(solon: Cli, review: str) -> None:
+    """What `show` tells of spans can be given back: as they are, or as a file with others."""
+    shown = solon("review", "show", review).out
+    assert "{" not in shown.split("choices:")[0], "spans are told in words"
+    assert f"solon review decide {review} changed --spans @FILE" in shown
+    bad = '[{"start": 0, "end": 999, "label": "person"}]'
+    solon("review", "decide", review, "changed", "--spans", bad).fails(2, "out of range")
+    solon("review", "decide", review, "changed", "--spans", "{").fails(2, "no list of spans", "@FILE")
+    Path("row.json").write_text('{"id": "x", "spans": []}')
+    words = ("review", "decide", review, "changed", "--spans", "@row.json", "--rationale", "There is none.")
+    assert solon(*words).code == 0
 
 
 def test_without_merging_one_reading_is_taken_as_it_is(solon: Cli, home: Path) -> None:

@@ -35,7 +35,7 @@ def told(solon: Cli, write_seeds: Callable[..., Path], folder: Path) -> dict[str
 
 def test_the_queue_adds_up_by_kind_and_a_budget_leaves_the_rest(solon: Cli, told: dict[str, Any]) -> None:
     queue = told["queue"]
-    listed = solon("review", "list", "--json").json["reviews"]
+    listed = solon("review", "list", "--unblind", "--json").json["reviews"]
     counted = Counter(review["kind"] for review in listed)
     assert {kind: one["reviews"] for kind, one in queue["by_kind"].items()} == counted
     assert {"pilot", "unsure", "audit"} <= set(counted)
@@ -55,7 +55,8 @@ def test_the_queue_adds_up_by_kind_and_a_budget_leaves_the_rest(solon: Cli, told
 def test_only_leads_are_told_which_review_is_an_audit(
     solon: Cli, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert " audit " in solon("review", "list").out
+    assert " audit " in solon("review", "list", "--unblind").out
+    assert " audit " not in solon("review", "list").out, "what is printed for whoever answers does not tell"
     for role, tells in (("expert", False), ("lead", True)):
         added = solon("expert", "add", f"A {role}", "--role", role, "--ready", "--json").json
         monkeypatch.setenv("SOLON_TOKEN", added["token"])

@@ -14,16 +14,20 @@ Cli = Callable[..., Any]
 Reviews = list[dict[str, Any]]
 
 
-def test_list_and_show_name_ids_reasons_and_choices(solon: Cli, waiting: Reviews) -> None:
+def test_list_and_show_name_ids_and_choices_and_why_only_where_it_is_asked_for(
+    solon: Cli, waiting: Reviews
+) -> None:
     listed = solon("review", "list")
     assert waiting[0]["review_id"] in listed.out
-    assert "policy: every item" in listed.out
+    assert "policy: every item" not in listed.out
+    assert "policy: every item" in solon("review", "list", "--unblind").out
     shown = solon("review", "show", waiting[0]["review_id"][:8]).out
     for candidate in waiting[0]["candidates"]:
         assert candidate["id"] in shown
         assert candidate["text"].split()[0] in shown
     assert "prefer, tie, both_bad, edit, redraft" in shown
-    assert "why: policy: every item" in shown
+    assert "why:" not in shown
+    assert "why: policy: every item" in solon("review", "show", waiting[0]["review_id"], "--unblind").out
     as_json = solon("review", "show", waiting[0]["review_id"], "--json").json
     assert as_json["choices"] == ["prefer", "tie", "both_bad", "edit", "redraft"]
 

@@ -47,7 +47,8 @@ def test_agreement_counts_blind_answers_only(material: Material, known: Any) -> 
     assert found.expert_expert_alpha.n == known.seconds + known.overlaps
     assert known.local >= 1
     given = found.n + known.local
-    assert any(note.startswith(f"{known.local} of {given} answers do not count") for note in found.notes)
+    left_out = f"{known.local} of {given} answers do not count: {known.local} given without an expert's token"
+    assert any(note.startswith(left_out) for note in found.notes)
     assert sum(period.agreement.n for period in found.over_time) == found.n
     for figure in (found.panel_expert, found.expert_expert_alpha, found.judge_judge_fleiss):
         assert figure.value is not None

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from solon.formats import span_formats
 from solon.formats.exports import export
+from solon.formats.facts import spell_cautions
 from solon.formats.folder import export_folder
 from solon.formats.records import ExportRow
 from solon.spans import (
@@ -25,6 +26,7 @@ from solon.spans import (
     merge_spans,
     place_spans,
     read_spans,
+    tokens_of,
     write_spans,
 )
 
@@ -131,12 +133,62 @@ def test_overlap_pairs_each_span_once() -> None:
     assert match_spans(whole, [Span(0, 3, "place")], "overlap").both == 0
 
 
-def test_tags_cut_words_where_spans_do() -> None:
+def test_tags_leave_tokens_whole_and_say_where_a_span_has_only_a_part_of_one() -> None:
     text = "unAda-like שלום"
-    assert bio_tags(text, [Span(2, 5, "person"), Span(11, 15, "place")]) == [
-        ("un", "O"), ("Ada", "B-person"), ("-", "O"), ("like", "O"), ("שלום", "B-place"),
-    ]  # fmt: skip
+    tagged = bio_tags(text, [Span(2, 5, "person"), Span(11, 15, "place")])
+    assert tagged is not None
+    assert tagged.tokens == (("unAda", "B-person"), ("-", "O"), ("like", "O"), ("שלום", "B-place"))
+    assert tagged.widened
+    exact = bio_tags(text, [Span(0, 5, "person"), Span(6, 10, "place")])
+    assert exact is not None
+    assert not exact.widened
     assert bio_tags(text, [Span(0, 5, "person"), Span(2, 7, "place")]) is None
+    assert bio_tags(text, [Span(0, 2, "person"), Span(2, 5, "place")]) is None, "both in one token"
+
+
+def test_tokens_of_scripts_without_blanks_are_characters_and_no_token_cuts_one() -> None:
+    text = "我在北京 👨‍👩‍👧e\u0301t."
+    assert [text[start:end] for start, end in tokens_of(text)] == [
+        "我", "在", "北", "京", "👨‍👩‍👧", "e\u0301t", ".",
+    ]  # fmt: skip
+    tagged = bio_tags(text, [Span(2, 4, "place")])
+    assert tagged is not None
+    assert (tagged.tokens[2:4], tagged.widened) == ((("北", "B-place"), ("京", "I-place")), False)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "told"),
+    [
+        ("in Oslo now", 2, 7, "with white space at its edge; without it it is [3, 7)"),
+        ("in Oslo now", 3, 8, "without it it is [3, 7)"),
+        ("cafe\u0301 in", 0, 4, "whose edge 4 lies within one character"),
+        ("a 👨‍👩‍👧 b", 4, 7, "whose edge 4 lies within one character"),
+    ],
+)
+def test_spans_with_blanks_at_an_edge_or_part_of_a_character_are_refused(
+    text: str, start: int, end: int, told: str
+) -> None:
+    with pytest.raises(SpanProblem) as problem:
+        check_spans([{"start": start, "end": end, "label": "place"}], text, KINDS, overlap=False)
+    assert told in str(problem.value)
+
+
+def test_consonants_that_a_sign_joins_may_be_told_apart() -> None:
+    """Browsers do not agree whether they are one character; whoever marked there must not be refused."""
+    assert check_spans([{"start": 0, "end": 2, "label": "place"}], "क्ष", KINDS, overlap=False)
+
+
+def test_a_models_quote_cuts_no_character() -> None:
+    placed = place_spans([Proposal("cafe", 0, "place")], "cafe\u0301 cafe", KINDS, overlap=False)
+    assert placed.spans == (Span(6, 10, "place"),)
+
+
+def test_conll_counts_and_names_the_texts_in_which_a_token_was_tagged_as_a_whole(tmp_path: Path) -> None:
+    rows = [row([Span(0, 2, "person")]), row([Span(0, 3, "person")])]
+    made = export(rows, format="conll", path=tmp_path / "out.conll")
+    assert (tmp_path / "out.conll").read_text().startswith("Ada\tB-person\n😀\tO\n")
+    assert made.facts["remarks"] == {"widened": {"records": 1, "first": ["s1"]}}
+    assert any("1 of 2 records have a span that begins or ends" in one for one in spell_cautions(made.facts))
 
 
 def row(spans: list[Span], text: str = TEXT, **facts: Any) -> ExportRow:

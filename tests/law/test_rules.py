@@ -11,24 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from solon import Project
 from solon.agents.models.scripted import ScriptedChat
 from solon.agents.models.scripted_answers import Question
 from solon.cli.app import run_command
+from solon.cli.lawmaking import _spell
+from solon.config import parse_config
 from solon.errors import ConfigError, UsageError
 from solon.law.documents import Rule, RuleBook, dump_yaml, parse_rules
 from solon.law.impact import Paired
 from solon.lawmaking.drafting import measure_impact
 from solon.lawmaking.rule_drafts import find_fault, runs_away
-from solon.lawmaking.rule_impact import RuleEffect, judge_rules
+from solon.lawmaking.rule_impact import RuleEffect, decisions_that_would_do, judge_rules
 from solon.store.lawmaking.amendments import find_amendment, trials_of
-from solon.store.lawmaking.precedents import all_precedents
+from solon.store.lawmaking.precedents import WORN, all_precedents
 from solon.store.reviewing.experts import add_expert, find_expert, rotate_token
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
-from solon.store.tables import items, verdicts
+from solon.store.tables import items, precedents, verdicts
 from solon.sync import run_sync
 
 WORDS = {
@@ -180,7 +182,16 @@ def test_drafted_measured_ratified_in_a_run_and_repealed(bank: Bank) -> None:
     assert bank.ratify(repeal.id, override=True, reason="it will be wrong") == "ratified"
     last = project.run("label-panel", seeds(400, 6))
     assert names(bank.voters(last.run_id)) == {"chip", *(one.id for one in kept)}
-    assert {one.name: one.in_force for one in project.rules().by_law}[rule.name] is False
+    [gone] = [one for one in project.rules().by_law if one.name == rule.name]
+    assert (gone.in_force, gone.repeal, gone.repealed_by) == (False, repeal.id, ("Ada",))
+    with project.store.connect() as connection:
+        found = find_amendment(connection, repeal.id).impact
+    assert [(one["id"], one["right"] == one["spoke"] > 0) for one in found["gone"]] == [(rule.name, True)]
+    spoke = found["gone"][0]["spoke"]
+    assert f"{rule.name} was right on {spoke} of the {spoke} unseen decisions that it matches" in found["why"]
+    told = bank.legislate()
+    assert f"it says what {rule.name} said, which was repealed" in "\n".join(told.problems)
+    assert not any(rule.name in made.document.ids() for made in told.amendments)
     assert names(bank.voters(after.run_id)) == {"chip", *draft.document.ids()}, "what was said stays"
 
 
@@ -367,6 +378,48 @@ def test_what_a_verdict_rests_on(
     assert judge_rules(effects, earlier, unseen, 1)[0] == verdict
 
 
+def test_a_verdict_says_how_many_decisions_would_do() -> None:
+    few = RuleEffect("r", "r", 50, 2, 2, (0.0, 1.0), (0.0, 1.0), 0, 0.3, 0.09)
+    assert decisions_that_would_do(few, 0.05) == 75  # three of three: .3 ** 3 = .027
+    assert "about 75 unseen decisions would do" in judge_rules([few], 0, paired(0, 0, 1.0), 1)[1]
+    never = RuleEffect("r", "r", 50, 4, 1, (0.0, 1.0), (0.0, 1.0), 0, 0.3, 0.8)
+    assert decisions_that_would_do(never, 0.05) is None
+    unknown = Paired(0, 0.0, 0.0, 0, 0, 1.0, (0.0, 0.0))
+    verdict, why = judge_rules([few], 0, unknown, 1)
+    assert (verdict, "6 that the label model mends" in why) == ("grey", True)
+
+
+def test_held_out_decisions_that_are_worn_are_counted(bank: Bank) -> None:
+    locked = RuleBook(rules=[Rule(id="locked", label="login", keywords=["locked"])])
+    first = bank.propose(locked, reason="one")
+    with bank.project.store.transaction() as connection:
+        held_out = precedents.c.half == "held_out"
+        worn = connection.execute(update(precedents).where(held_out).values(uses=WORN)).rowcount
+    measured = bank.project.rulebook.impact(first.id).amendment.impact
+    assert (measured["worn"], measured["unseen"]["n"]) == (worn, 0)
+    with bank.project.store.connect() as connection:
+        lines = _spell(find_amendment(connection, first.id), 0).splitlines()
+    [said] = [line for line in lines if "worn:" in line]
+    assert f"{worn} held-out decisions measure nothing more" in said
+
+
+def test_rules_are_tried_on_texts_as_a_new_run_takes_them(bank: Bank) -> None:
+    book = RuleBook(
+        rules=[
+            Rule(id="payee", label="transfer", keywords=["payee"]),
+            Rule(id="locked", label="login", keywords=["locked"]),
+        ]
+    )
+    (bank.folder / "book.yaml").write_text(dump_yaml(book))
+    bank.project.rulebook.import_(bank.folder / "book.yaml")
+    bank.project.config = parse_config({**CONFIG, "label": {"labels": ["card", "transfer"]}})
+    found = bank.project.rules(seeds=["a payee", "engraved", "nothing"])
+    assert [(rule.name, rule.coverage.n) for rule in found.rules] == [("chip", 3), ("payee", 3)]
+    told = "\n".join(found.notes)
+    assert "tried as in a new run: payee" in told
+    assert "their label is none of these: locked" in told
+
+
 def test_a_rule_that_was_measured_has_to_be_the_surer_in_another_draft(bank: Bank) -> None:
     first = bank.propose(
         RuleBook(rules=[Rule(id="locked", label="login", keywords=["locked"])]), reason="one"
@@ -466,6 +519,12 @@ def test_leads_see_rules_leave_some_out_and_ratify_on_the_page(bank: Bank) -> No
             assert draft.id in law
             told = (await browser.get(f"/api/v1/amendments/{draft.id}")).json()
             assert [rule["id"] for rule in told["impact"]["rules"]] == draft.document.ids()
+            kept = [rule for rule in draft.document.rules if rule.id != "transfer-payee"]
+            repeal = bank.propose(RuleBook(rules=kept), reason="It is about payees no more.")
+            assert bank.ratify(repeal.id, override=True, reason="we know") == "ratified"
+            gone = (await browser.get(f"/lead/amendments/{repeal.id}")).text
+            assert "Repealed: <b>transfer-payee</b>, right on" in gone
+            assert f'by <a href="/lead/amendments/{repeal.id}">' in (await browser.get("/lead/rules")).text
 
     visit(bank, steps)  # type: ignore[arg-type]
 

@@ -69,6 +69,13 @@ def test_without_any_verdict_nothing_is_accepted(policy: str) -> None:
     assert route(NONE, policy, Standing(threshold=0.1)) == ("review", "no_verdict")
 
 
+def test_where_all_are_asked_an_item_without_a_verdict_is_asked_as_one_of_all() -> None:
+    """Its rule says that it was not chosen by the panel's silence: it speaks for all items like the rest."""
+    chosen = choose_route(NONE, RoutingConfig(policy="always"), can_resolve=False)
+    assert (chosen.where, chosen.rule) == ("review", "always")
+    assert [reason["code"] for reason in chosen.reasons] == ["always", "no_verdict"]
+
+
 def test_a_split_goes_to_the_resolver_once_and_then_to_a_person() -> None:
     assert route(SPLIT, "threshold", can_resolve=True) == ("resolve", "split")
     assert route(SPLIT, "threshold", can_resolve=False) == ("review", "threshold")

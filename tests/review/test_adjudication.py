@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import CONFIG
 from sqlalchemy import select
 
-from solon.errors import AlreadyDecided, InvalidDecision, NotPending
+from solon.cli.app import run_command
+from solon.errors import AlreadyDecided, InvalidDecision, NotPending, UsageError
 from solon.project import Project
 from solon.store.reviewing import adjudicating, queue
 from solon.store.reviewing.adjudicating import Case
 from solon.store.reviewing.answering import AnswerResult, answer_lease
-from solon.store.reviewing.disagreements import outcome_of, soft_shares
+from solon.store.reviewing.disagreements import open_disputes, outcome_of, soft_shares
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.review_rows import NotThere, ReviewRow, find_review
 from solon.store.reviewing.undoing import undo
@@ -357,3 +361,50 @@ def test_pages(project: Project, person: Any, serving: Any, client: Any, split: 
 def test_the_review_of_a_case_is_found_in_any_attempt(project: Project, split: Any) -> None:
     with project.store.connect() as connection:
         assert find_review(connection, split[2].review.id).content_hash == split[2].review.content_hash
+
+
+def test_what_waits_for_a_lead_is_told_and_exported_as_disputed(
+    project: Project, person: Any, split: tuple[ExpertRow, ExpertRow, Case], tmp_path: Path
+) -> None:
+    _, _, case = split
+    project.resume()
+    assert [one.id for one in project.reviews("disputed")] == [case.review.id]
+    assert project.summarize().disputed == 1
+    own = project.export("jsonl", tmp_path / "all.jsonl")
+    lines = (tmp_path / "all.jsonl").read_text().splitlines()
+    assert [json.loads(line)["outcome"] for line in lines] == ["disputed"]
+    assert (own.written, own.left_out.get("disputed")) == (1, None)
+    pairs = project.export("trl-preference", tmp_path / "pairs.jsonl")
+    assert (pairs.written, pairs.left_out["disputed"]) == (0, 1)
+    before = project.export("jsonl", tmp_path / "then.jsonl", as_of=case.created_at - 1)
+    assert before.written == 0, "it had no record yet"
+    with project.store.connect() as connection:
+        assert open_disputes(connection, [case.item_id], case.created_at - 1) == set()
+    lead = person("Lea", role="lead")[0]
+    rule(project, lead, case, "prefer", 0)
+    settled = project.export("trl-preference", tmp_path / "settled.jsonl")
+    assert (settled.written, project.summarize().disputed, project.reviews("disputed")) == (1, 0, [])
+
+
+def test_reviewers_are_not_told_what_waits_for_a_lead(
+    project: Project,
+    person: Any,
+    split: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    at = ["--store", project.store.url]
+    for role, told in (("expert", False), ("lead", True)):
+        token = person(f"A {role}", role=role)[1]
+        monkeypatch.setenv("SOLON_TOKEN", token)
+        capfd.readouterr()
+        assert run_command(["review", "list", *at]) == 0
+        assert ("for a lead to settle: 1" in "".join(capfd.readouterr())) is told
+        assert run_command(["review", "list", "--state", "disputed", *at]) == (0 if told else 2)
+        monkeypatch.delenv("SOLON_TOKEN")
+        with Project(project.store.url, config=CONFIG, expert=token, create=False) as opened:
+            if told:
+                assert len(opened.reviews("disputed")) == 1
+            else:
+                with pytest.raises(UsageError, match="shown to leads"):
+                    opened.reviews("disputed")

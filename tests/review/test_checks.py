@@ -10,10 +10,13 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
+from rich.console import Console
 from sqlalchemy import select
 
 from solon import Project, judge
+from solon.agents.checker import DraftedRemark, GivenAnswer, _as_remark
 from solon.agents.models.scripted import ScriptedChat
+from solon.cli.show import draw
 from solon.errors import ConfigError, ModelUnavailable
 from solon.learning.evidence import is_drawn_at_random
 from solon.review.rendering import render
@@ -29,6 +32,7 @@ pytestmark = pytest.mark.anyio
 
 DOUBT = {"kind": "contradiction", "text": "The reason speaks of <b>money</b>, not of a card.", "cites": []}
 INVENTED = {"kind": "principle", "text": "This breaks a rule.", "cites": ["no-such-rule"]}
+UNHEARD_OF = {"kind": "style", "text": "This is dull.", "cites": []}
 
 
 @judge("card-or-transfer", "1")
@@ -40,7 +44,7 @@ class Labelling:
     """A run of sixty texts of which forty are asked, ten of them drawn at random; a checker that says `says`."""
 
     def __init__(self, folder: Path) -> None:
-        self.says: Any = {"remarks": [DOUBT, INVENTED]}
+        self.says: Any = {"remarks": [DOUBT, INVENTED, UNHEARD_OF]}
         self.asked: list[str] = []
         config = {
             "models": {"default": {"model": "scripted:default"}, "reader": {"model": "scripted:reader"}},
@@ -141,6 +145,38 @@ async def test_what_it_says_is_kept_and_the_answer_before_it_is_the_evidence(
     assert any(note.startswith(said) for note in found.notes)
     [told] = trace(project.store, changed[0].id)["decisions"]
     assert (told["checked"]["choice"], told["checked"]["remarks"]) == ("card", [DOUBT])
+    assert (told["checked"]["before"], told["choice"]) == ({"choice": "card"}, "transfer")
+    console = Console(width=200)
+    with console.capture() as printed:
+        console.print(draw(trace(project.store, changed[0].id)))
+    assert "it said, contradiction: The reason speaks of <b>money</b>" in printed.get()
+    assert "changed since, choice: card -> transfer" in printed.get()
+    _, lead = add_expert(project.store, "Lea", role="lead", by="local:test")
+    async with serving(project) as app, client(app) as browser:
+        await browser.post("/login", data={"token": lead})
+        page = (await browser.get(f"/lead/items/{changed[0].item_id}")).text
+    assert "Answered card at first." in page
+    assert "The reason speaks of &lt;b&gt;money&lt;/b&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "cites", "stands"),
+    [
+        ("principle", ["[true-claims]"], True),
+        ("principle", ["d1"], False),
+        ("precedent", ["d1", "no-such"], True),
+        ("precedent", ["true-claims"], False),
+        ("style", ["true-claims"], False),
+        ("contradiction", [], False),
+        ("missing_reason", [], True),
+    ],
+)
+def test_a_remark_stands_where_what_it_speaks_of_is_there(kind: str, cites: list[str], stands: bool) -> None:
+    drafted = DraftedRemark(kind=kind, text="So it is.", cites=cites)
+    given = GivenAnswer("a text", "card", rationale=" ")
+    found = _as_remark(drafted, given, frozenset({"true-claims"}), frozenset({"d1"}))
+    assert (found is not None) is stands
+    assert found is None or set(found.cites) <= {"true-claims", "d1"}
 
 
 async def test_a_change_of_the_reasons_alone_leaves_an_answer_blind(

@@ -28,7 +28,9 @@ def test_reading_on_the_command_line_is_logged(project: Project, tmp_path: Any) 
     ((actor, _, detail),) = logged(project, "queue.read")
     assert actor == me
     assert detail["items"] == [one.item_id for one in project.reviews(limit=3)]
-    assert run_command(["review", "show", review.id, *at]) == 0
+    assert run_command(["review", "show", review.id, *at]) == 0, "read blind"
+    assert [subject for _, subject, _ in logged(project, "review.read")] == [review.id]
+    assert run_command(["review", "show", review.id, "--unblind", *at]) == 0
     assert run_command(["show", review.item_id, "--json", *at]) == 0
     assert logged(project, "item.read") == [
         (me, review.item_id, {"review": review.id, "channel": "cli"}),
@@ -50,7 +52,10 @@ def test_a_store_that_cannot_be_written_can_still_be_read(project: Project, monk
         raise StoreError("the disk is full")
 
     monkeypatch.setattr(audit_log, "append", refuse)
-    assert run_command(["review", "show", project.reviews()[0].id, "--store", project.store.url]) == 0
+    assert (
+        run_command(["review", "show", project.reviews()[0].id, "--unblind", "--store", project.store.url])
+        == 0
+    )
     assert logged(project, "item.read") == []
 
 

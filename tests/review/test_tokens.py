@@ -286,6 +286,7 @@ def test_an_expert_reads_blind_and_the_log_says_who(
     capfd.readouterr()
     assert solon("review", "show", review.id, "--store", pilot.store.url) == 0
     assert "why:" not in capfd.readouterr().out
+    assert solon("review", "show", review.id, "--unblind", "--store", pilot.store.url) == 2, "for leads"
     made_by = pilot.decide(review.id, **prefer(review))
     assert made(pilot, made_by).counts
     with pilot.store.connect() as connection:

@@ -29,6 +29,7 @@ _STATES = {
     "accepted": "it is outside what the other one covers",
 }
 _VERSIONS = ("constitution", "rubric", "prompts", "consensus")
+_DOUBTS = {"stale": "its law was amended", "disputed": "people differ, and a lead has still to settle it"}
 _FIGURES = ("margin", "confidence", "soft_label", "shares")
 
 
@@ -161,8 +162,9 @@ def _find_reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterab
         yield "no longer provisional"
     if after["provisional"] and not before["provisional"]:
         yield "provisional again"
-    if before["outcome"] != after["outcome"] and "stale" in (before["outcome"], after["outcome"]):
-        yield "stale: its law was amended" if after["outcome"] == "stale" else "no longer stale"
+    for outcome, why in _DOUBTS.items():
+        if before["outcome"] != after["outcome"] and outcome in (before["outcome"], after["outcome"]):
+            yield f"{outcome}: {why}" if after["outcome"] == outcome else f"no longer {outcome}"
     if any(before.get(name) != after.get(name) for name in _FIGURES):
         yield "scored again"
     for name in _VERSIONS:

@@ -20,6 +20,8 @@ from solon.questions import ACCEPT
 from solon.store.records import evaluation
 from solon.store.reviewing.checks import CheckCounts, count_checks
 from solon.store.reviewing.doubts import Doubted, doubted_answers
+from solon.store.reviewing.overlaps import DOUBT
+from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.suggestions import anchored
 from solon.store.runs.verdicts import scores_on
 
@@ -36,6 +38,11 @@ AUDIT_RULE = "audit"
 """Audits are drawn at random among accepted records, which the panel was sure of: they speak for those."""
 NOT_JUDGED = (
     "no item that a person answered blind was judged by two seats; judges are compared on those items alone"
+)
+NONE_TWICE = "no item was answered by two experts"
+NOT_BY_CHANCE = (
+    f"{NONE_TWICE}, but for those that were asked again because the panel doubted the first answer, which say nothing "
+    "of people"
 )
 RANDOM_RULES = (*DRAWN_RULES, AUDIT_RULE)
 """Rules under which nobody was asked because the panel was unsure."""
@@ -224,10 +231,11 @@ def evaluate(material: Material) -> Agreement:
         asked = evaluation.asked_questions(connection, material.run_ids, "interrupt", DRAWN_RULES)
     experts = overlaps(blind)
     answers_of = [list(answers.values()) for answers in experts.values()]
-    ceiling = measure_experts(blind, material.seed)
     seats = _seats(opinions)
     votes_of = [list(unit.values()) for unit in seats]
     seed = material.seed
+    none_twice = NOT_BY_CHANCE if doubted else NONE_TWICE
+    ceiling = measure_experts(blind, material.seed, none_twice)
     random = [o for o in opinions if o.answer.rule in DRAWN_RULES]
     audited = [o for o in opinions if o.answer.rule == AUDIT_RULE]
     routed = [o for o in opinions if o.answer.rule not in RANDOM_RULES]
@@ -240,8 +248,8 @@ def evaluate(material: Material) -> Agreement:
         asked=_asked(asked, blind, random),
         audited=_agreement(audited),
         routed=_agreement(routed),
-        expert_expert_alpha=alpha_figure(answers_of, seed),
-        expert_expert_fleiss=fleiss_figure(answers_of, seed),
+        expert_expert_alpha=alpha_figure(answers_of, seed, none_twice),
+        expert_expert_fleiss=fleiss_figure(answers_of, seed, none_twice),
         experts=_expert_pairs(experts.values(), seed),
         judge_judge_alpha=alpha_figure(votes_of, seed, NOT_JUDGED),
         judge_judge_fleiss=fleiss_figure(votes_of, seed, NOT_JUDGED),
@@ -257,7 +265,8 @@ def evaluate(material: Material) -> Agreement:
         anchoring=_anchoring(half[True], half[False]),
         notes=(
             *_tell_gaps(_asked(asked, blind, random)),
-            *_notes(len(every_answer), len(blind), opinions, len(routed), ceiling.items),
+            *_tell_left_out(every_answer, blind),
+            *_notes(opinions, len(routed), none_twice if not ceiling.items else ""),
             *_tell_anchoring(half[True], half[False]),
             *_tell_checks(checks),
             *_tell_doubts(doubted),
@@ -265,14 +274,18 @@ def evaluate(material: Material) -> Agreement:
     )
 
 
-def measure_experts(blind: Sequence[Answer], seed: int = 0) -> CeilingFigures:
-    """Return how often experts agree with each other, from counted answers, and what that leaves to any panel."""
+def measure_experts(blind: Sequence[Answer], seed: int = 0, none_twice: str = NONE_TWICE) -> CeilingFigures:
+    """Return how often experts agree with each other, from counted answers, and what that leaves to any panel.
+
+    Args:
+        none_twice: why there is no figure where no question has two answers.
+    """
     outcomes = max((2, *(len(answer.question.outcomes) for answer in blind)))
     both = [list(answers.values()) for answers in overlaps(blind).values()]
     ceiling = measure_ceiling(both, outcomes=outcomes, seed=seed)
     return CeilingFigures(
-        experts_agree=_bounded(ceiling.agreement, ceiling.interval, ceiling.pairs),
-        best_panel=_bounded(ceiling.single, ceiling.single_interval, ceiling.pairs),
+        experts_agree=_bounded(ceiling.agreement, ceiling.interval, ceiling.pairs, none_twice),
+        best_panel=_bounded(ceiling.single, ceiling.single_interval, ceiling.pairs, none_twice),
         items=ceiling.items,
     )
 
@@ -340,9 +353,9 @@ def _agreement(found: Sequence[Opinion]) -> Figure:
     )
 
 
-def _bounded(value: float | None, interval: tuple[float, float], n: int) -> Figure:
+def _bounded(value: float | None, interval: tuple[float, float], n: int, why: str) -> Figure:
     if value is None:
-        return nothing("no item was answered by two experts")
+        return nothing(why)
     return Figure(value=value, low=interval[0], high=interval[1], n=n)
 
 
@@ -443,22 +456,37 @@ def _pairs_of_seats(seats: Sequence[dict[str, str]]) -> dict[tuple[str, str], li
     return pairs
 
 
-def _notes(given: int, blind: int, found: Sequence[Opinion], routed: int, overlapped: int) -> tuple[str, ...]:
+def _tell_left_out(every: Sequence[evaluation.Answer], blind: Sequence[evaluation.Answer]) -> tuple[str, ...]:
+    """How many answers do not count, by why."""
+    kept = {answer.id for answer in blind}
+    reasons = Counter(_why_left_out(answer) for answer in every if answer.id not in kept)
+    if not reasons:
+        return ()
+    told = "; ".join(f"{n} {why}" for why, n in reasons.most_common())
+    return (f"{reasons.total()} of {len(every)} answers do not count: {told}",)
+
+
+def _why_left_out(answer: evaluation.Answer) -> str:
+    if answer.counts:
+        return "given again by the same person"
+    if answer.rule == DOUBT:
+        return "to questions that were asked again because the panel doubted the first answer"
+    if answer.channel == "adjudication":
+        return "given by a lead who settled what people differed on"
+    if answer.actor == VOTES:
+        return "made by votes"
+    return "given without an expert's token, or after the votes were shown"
+
+
+def _notes(found: Sequence[Opinion], routed: int, none_twice: str) -> tuple[str, ...]:
     notes = []
-    if given > blind:
-        notes.append(
-            f"{given - blind} of {given} answers do not count: given without an expert's token, after the votes "
-            "were shown, or again by the same person"
-        )
     if routed and len(found) > routed:
         notes.append(
             "`routed` items were sent to people because the panel was unsure: only `random` speaks for all items, and "
             "`audited` for the accepted ones"
         )
-    if found and not overlapped:
-        notes.append(
-            "no item was answered by two experts: the ceiling is unknown, and so is what a panel could reach"
-        )
+    if found and none_twice:
+        notes.append(f"{none_twice}: the ceiling is unknown, and so is what a panel could reach")
     if {o.answer.shown for o in found} and len({v.judge for o in found for v in o.votes}) == 1:
         notes.append("all judges are one model: their agreement with each other says little")
     return tuple(notes)

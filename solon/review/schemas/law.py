@@ -199,7 +199,7 @@ class Paired(Wire):
 
 
 class RuleEffectOut(Wire):
-    """A new rule on decisions that its author could not see.
+    """A rule that is new or goes, on decisions that the author of the draft could not see.
 
     Attributes:
         id: its name.
@@ -257,6 +257,10 @@ class ImpactOut(Wire):
     stopped: str | None = Field(description="the limit that ended it early")
     rules: list[RuleEffectOut] = Field([], description="of an amendment of rules, each new one by itself")
     repealed: list[str] = Field([], description="of an amendment of rules, those that go")
+    gone: list[RuleEffectOut] = Field([], description="those that go, each by itself")
+    worn: int = Field(
+        0, description="held-out decisions that measure nothing more: too many drafts looked at them"
+    )
 
 
 class BaseOut(Wire):

@@ -332,14 +332,18 @@ class AnswerCheck(Wire):
         candidate_id: id of the candidate that the choice was for; null where it was for none.
         at: when it was first asked, in epoch seconds.
         remarks: what it said may be wrong, each as kind, text and cites; empty where nothing, or where it was erased.
+        reads: how often it read the answer.
         changed: the parts of the answer that were changed after that.
+        before: each of these, as it was before; as it was sent it stands in the decision.
     """
 
     choice: str
     candidate_id: Id | None
     at: float
     remarks: list[CheckRemarkOut]
+    reads: int
     changed: list[str]
+    before: dict[str, Any]
 
 
 class DecisionRow(Wire):
@@ -353,12 +357,15 @@ class DecisionRow(Wire):
         candidate_id: id of the candidate that the choice is for; null where it is for none.
         principles: ids of the principles cited.
         flags: what is wrong with a candidate, by its id.
+        scores: by criterion of the rubric; null where none were given.
+        strength: how clear it was, from 1 to 3; null where nothing was said.
         decided_at: when it was decided, in epoch seconds.
         undone_at: when it was taken back, in epoch seconds; null where it stands.
         carried_from: id of the decision of an earlier run that it repeats; null for none.
         suggestion: what the panel suggested, how it was shown, and whether it was seen; null without.
         checked: what was answered before a model read the answer, and what it said; null without.
         rationale: the reason that was written; null where none.
+        guidance: what a redraft shall do; null where none.
         edit: the edited text; null where there is none.
     """
 
@@ -369,12 +376,15 @@ class DecisionRow(Wire):
     candidate_id: Id | None
     principles: list[str] | None
     flags: dict[str, list[str]] | None
+    scores: dict[str, int] | None
+    strength: int | None
     decided_at: float
     undone_at: float | None
     carried_from: Id | None
     suggestion: ShownSuggestion | None
     checked: AnswerCheck | None
     rationale: str | None
+    guidance: str | None
     edit: str | None
 
 

@@ -12,8 +12,9 @@ from solon.store.lawmaking.precedents import PrecedentRow, precedents_under
 
 def choose_sample(
     connection: Connection, amendment: AmendmentRow, most: int, done: set[str]
-) -> list[tuple[PrecedentRow, str]]:
-    """Precedents to measure an amendment on, each with its part, in equal shares of parts and outcomes.
+) -> tuple[list[tuple[PrecedentRow, str]], int]:
+    """Precedents to measure an amendment on, each with its part, in equal shares of parts and outcomes; and how many
+    held-out ones measure nothing more, since they are worn.
 
     What the draft cites counts as seen with all of its group, and so does a request that repeats a seen one; what it
     overrules, and worn held-out ones, are left out.
@@ -28,9 +29,13 @@ def choose_sample(
     known = {row.id for row, repeated in zip(held_out, again, strict=True) if repeated}
     cited = {row.group or row.seed_id for row in rows if row.decision_id in amendment.cites}
     strata: dict[tuple[str, str], list[tuple[PrecedentRow, str]]] = {}
+    worn = 0
     for row in rows:
         left_out = row.overruled_at is not None or row.decision_id in amendment.overrules
-        if left_out or not row.question.is_outcome(row.outcome) or (row.worn and row.id not in done):
+        if left_out or not row.question.is_outcome(row.outcome):
+            continue
+        if row.worn and row.id not in done:
+            worn += 1
             continue
         part = "fresh" if row.created_at > amendment.created_at else row.half
         if (row.group or row.seed_id) in cited or (part == "held_out" and row.id in known):
@@ -45,4 +50,4 @@ def choose_sample(
         for queue in queues:
             if queue and len(chosen) < most:
                 chosen.append(queue.pop(0))
-    return chosen
+    return chosen, worn

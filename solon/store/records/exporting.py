@@ -28,7 +28,7 @@ from solon.spans import count_readings, read_spans, text_of
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
 from solon.store.records.completions import completions_of
-from solon.store.reviewing.disagreements import contested_shares, text_ids
+from solon.store.reviewing.disagreements import contested_shares, open_disputes, text_ids
 from solon.store.runs.items import FORGOTTEN
 from solon.store.runs.row_keys import WHITE, WIDTH, conversation_of, pair_key
 from solon.store.tables import calls, candidates, critiques, decisions, items, records, seeds, texts
@@ -39,6 +39,8 @@ CHUNK = 500
 _Answer = tuple[str | None, dict[str, Any] | None]
 OTHER_RUN = "other_run"
 """Why a record is left out in whose place another run's stands."""
+DISPUTED = "disputed"
+"""The outcome of a record on whose question people differ and that no lead has settled yet."""
 CONTRADICTED = "contradicted"
 """The outcome of a record of which another record that is wanted says the opposite."""
 
@@ -390,6 +392,7 @@ def rows_of(
     forms = {**_forms(connection, chunk), **_marked(connection, chunk, answers)}
     divided = contested_shares(connection, item_ids)
     contested = _contested(connection, chunk, divided)
+    disputed = open_disputes(connection, item_ids, as_of)
     for row in chunk:
         content = json.loads(row["body"]) if row["body"] else None
         chosen, rejected = answers.get(row["chosen_id"]), answers.get(row["rejected_id"])
@@ -421,7 +424,7 @@ def rows_of(
             reference=content.get("reference"),
             given=_given(content, {"chosen": chosen, "rejected": rejected}),
             fields=forms.get(row["id"], forms.get(row["decision_id"], {})),
-            outcome=_outcome(row, row["id"] in contested, as_of, contradicted),
+            outcome=_outcome(row, row["id"] in contested, row["item_id"] in disputed, as_of, contradicted),
             route=row["route"],
             provisional=bool(row["provisional"]),
             flags=() if row["kind"] == "reject" else tuple(flagged.get(row["chosen_id"], ())),
@@ -504,13 +507,18 @@ def _given(content: dict[str, Any], sides: dict[str, _Answer | None]) -> dict[st
     return {side: facts for side, facts in given.items() if facts}
 
 
-def _outcome(row: dict[str, Any], contested: bool, as_of: float | None, contradicted: Collection[str]) -> str:
-    """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then. A label
-    says what a text is, not that it is good: formats that are trained on leave it out by that name."""
+def _outcome(
+    row: dict[str, Any], contested: bool, disputed: bool, as_of: float | None, contradicted: Collection[str]
+) -> str:
+    """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then. Next
+    goes what people differ on and a lead has still to settle. A label says what a text is, not that it is good: formats
+    that are trained on leave it out by that name."""
     if row["kind"] == "reject":
         return CONTRADICTED if row["pair_key"] in contradicted else "rejected"
     if row["stale_at"] is not None and (as_of is None or row["stale_at"] <= as_of):
         return "stale"
+    if disputed:
+        return DISPUTED
     if row["label"] is not None or row["kind"] == "label":
         return "label"
     if row["kind"] == MARKED:

@@ -106,12 +106,15 @@ _PARTS: tuple[tuple[str, FromClause, tuple[str, ...]], ...] = (
             "candidate_id",
             "principles",
             "flags",
+            "scores",
+            "strength",
             "decided_at",
             "undone_at",
             "carried_from",
             "suggestion",
             "checked",
             "rationale_id",
+            "guidance_id",
             "edit_id",
         ),
     ),
@@ -243,7 +246,8 @@ def _rows(
         for column in [
             c
             for c in columns
-            if c.endswith("text_id") or c in ("rationale_id", "edit_id", "error_id", "reasoning_id")
+            if c.endswith("text_id")
+            or c in ("rationale_id", "guidance_id", "edit_id", "error_id", "reasoning_id")
         ]:
             text_id = plain.pop(column)
             plain[column.removesuffix("_id")] = bodies[text_id] if text_id else None
@@ -253,14 +257,23 @@ def _rows(
     return rows
 
 
+WRITTEN = ("text", "guidance", "rationale")
+"""Parts of an answer that are kept as ids of texts."""
+
+
 def _check(checked: dict[str, Any], bodies: _Texts) -> dict[str, Any]:
-    """What was answered before a model first read the answer, what it said, and what was changed after that."""
+    """What was answered before a model first read the answer, what it said, and what was changed after that: of each
+    part how it was before. How it is now stands in the decision."""
     said = [json.loads(body) for text_id in checked["said"] if (body := bodies[text_id])]
     first = checked["first"]
+    changed = checked.get("changed", [])
+    texts = {name: bodies[first[name]] for name in WRITTEN if name in changed and first.get(name)}
     return {
         "choice": first["choice"],
         "candidate_id": first["candidate"],
         "at": checked["at"],
         "remarks": [remark for remarks in said for remark in remarks],
-        "changed": checked.get("changed", []),
+        "reads": len(checked["said"]),
+        "changed": changed,
+        "before": {name: first.get(name) for name in changed} | texts,
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from solon.questions import CHANGED, MARKED, PAIR, Question, question_of
 from solon.store.database import clock
@@ -16,7 +16,7 @@ from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
 from solon.store.reviewing.overlaps import overlap_row
 from solon.store.reviewing.review_rows import ReviewRow
-from solon.store.tables import adjudications, assignments, candidates, decisions, reviews
+from solon.store.tables import adjudications, assignments, candidates, decisions, items, reviews
 from solon.store.tables.disputes import Adjudication
 from solon.store.tables.people import Review
 
@@ -218,6 +218,28 @@ def soft_shares(outcomes: Sequence[str], texts: Sequence[str]) -> dict[str, floa
         text: round(sum(worth.get(one, float(one == text)) for one in telling) / len(telling), 6)
         for text in texts
     }
+
+
+def open_disputes(connection: Connection, item_ids: Sequence[str], as_of: float | None = None) -> set[str]:
+    """Which of these items have a question on which people differ and that no lead has settled yet.
+
+    Args:
+        as_of: of those, the ones seen by this time (epoch seconds); None: by now.
+    """
+    query = select(adjudications.c.item_id).where(
+        adjudications.c.item_id.in_(item_ids), adjudications.c.state == "open"
+    )
+    if as_of is not None:
+        query = query.where(adjudications.c.created_at <= as_of)
+    return set(connection.execute(query).scalars())
+
+
+def count_disputes(connection: Connection, run_id: str | None = None) -> int:
+    """How many questions of a run (None: of all) people differ on that no lead has settled yet."""
+    query = select(func.count()).select_from(adjudications).where(adjudications.c.state == "open")
+    if run_id is not None:
+        query = query.join(items, items.c.id == adjudications.c.item_id).where(items.c.run_id == run_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def contested_shares(connection: Connection, item_ids: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from solon.errors import NotPending, ReviewError
 from solon.store.database.ids import begins
-from solon.store.tables import reviews
+from solon.store.tables import adjudications, reviews
 
 VOTES = "votes"
 """Actor and channel of a decision that the votes of reviewers made who are not proven."""
@@ -108,8 +108,10 @@ class ReviewRow:
     leased: bool
 
 
-STATES = ("waiting", "decided", "opening", "held", "withdrawn")
-"""States of a review."""
+DISPUTED = "disputed"
+"""Asked for like a state: the reviews on which people differ, until a lead settles it."""
+STATES = ("waiting", "decided", "opening", "held", "withdrawn", DISPUTED)
+"""States of a review by which reviews can be asked for."""
 
 
 def list_reviews(
@@ -124,9 +126,11 @@ def each_review(
 ) -> Iterator[ReviewRow]:
     """Reviews in a state, those that wait in the order of the queue, others the oldest first; without those that are
     made for one person. Each is read where it is asked for, so that whoever passes some over need not read all."""
+    differ = select(adjudications.c.review_id).where(adjudications.c.state == "open")
     query = (
         select(reviews)
-        .where(reviews.c.state == state, reviews.c.kind.not_in(PERSONAL))
+        .where(reviews.c.id.in_(differ) if state == DISPUTED else reviews.c.state == state)
+        .where(reviews.c.kind.not_in(PERSONAL))
         .order_by(*([reviews.c.priority] if state == "waiting" else []), reviews.c.created_at, reviews.c.id)
         .limit(limit)
     )
