@@ -9,6 +9,7 @@ false; elsewhere one is false where what it accepts agrees less than it promises
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from solon.consensus.certify import certify
 from solon.consensus.crossfit import FOLDS, cuts_in, place_in, threshold_at
 from solon.consensus.looks import look_needed, plan_look
 from solon.consensus.panel import Vote
+from solon.consensus.probes import plan_probes
 from solon.consensus.replay_trust import confidence_in
 
 OUTCOMES = ("a", "b", "c", "d", "e")
@@ -67,11 +69,23 @@ class World:
 
 
 def make_world(
-    rng: np.random.Generator, rate: Rate, *, items: int = 400, k: int = 2, judges: int = 4
+    rng: np.random.Generator,
+    rate: Rate,
+    *,
+    items: int = 400,
+    k: int = 2,
+    judges: int = 4,
+    changes: bool = False,
 ) -> World:
-    """A population whose judges are right independently, .65 to .85 of the time."""
+    """A population whose judges are right independently, .65 to .85 of the time.
+
+    Args:
+        changes: the second half of the items is judged by other judges, under the same names.
+    """
     truth = rng.integers(k, size=items)
-    accuracy = rng.uniform(0.65, 0.85, judges)
+    accuracy = np.tile(rng.uniform(0.65, 0.85, judges), (items, 1))
+    if changes:
+        accuracy[items // 2 :] = rng.uniform(0.65, 0.85, judges)
     right = rng.random((items, judges)) < accuracy
     other = (truth[:, None] + rng.integers(1, k, size=(items, judges))) % k
     said = np.where(right, truth[:, None], other)
@@ -148,6 +162,31 @@ def run_project(
     return None
 
 
+@functools.cache
+def covered_after_change(seed: int, first: int, k: int, items: int) -> int:
+    """How many of so many items a certificate accepts after a change of the panel, by the version of before."""
+    rng = np.random.default_rng([seed, first, k])
+    world = make_world(rng, constant(0.99), items=2 * items, k=k, changes=True)
+    sure, _ = confidence_in(world.ballots, rng.permutation(items)[:first], world.said)
+    cut = np.quantile(sure[:items], 0.25)  # the least confident quarter was not covered
+    return int((sure[items:] >= cut).sum())
+
+
+def carry_over(number: int, *, first: int, alpha: float, delta: float = 0.1, k: int = 2) -> Granted | None:
+    """The probes of a certificate after a change of the panel, where one item more disagrees than may: the least
+    favourable truth, since which ones they are makes no difference to a simple random sample. Ten projects share the
+    panel."""
+    rng, items = np.random.default_rng([number, first, k, 7]), 400
+    covered = covered_after_change(number // 10, first, k, items)
+    plan = plan_probes(alpha, delta, items=covered)
+    if plan is None:
+        return None
+    agrees = rng.permutation(covered) > int(covered * alpha + 1e-9)
+    if not plan.passes(int(agrees[: plan.asked].sum())):
+        return None
+    return Granted(0, float(agrees.mean()), covered / items)
+
+
 @dataclass(frozen=True)
 class Path:
     """A way to a certificate under a truth where most or all of them are false."""
@@ -160,6 +199,7 @@ class Path:
     k: int = 2
     sly: bool = False
     many: bool = False
+    carried: bool = False
 
 
 PATHS = (
@@ -177,6 +217,11 @@ PATHS = (
     Path("answers with the panel in sight", just_under, 0.20, 60, looks=2, sly=True),
     Path("kept where of one mind only", cliff, 0.10, 120),
     Path("wrong where of one mind", worst_on_top, 0.20, 60),
+    *(
+        Path("carried over", just_under, alpha, first, k=k, carried=True, many=True)
+        for alpha, first in ((0.05, 240), (0.10, 120), (0.20, 60))
+        for k in (2, 5)
+    ),
 )
 
 
@@ -187,6 +232,11 @@ def measure_false(path: Path, projects: int) -> tuple[int, int]:
         rng = np.random.default_rng(
             [number, path.first, round(path.alpha * 100), path.k, path.looks, path.sly]
         )
+        if path.carried:
+            found = carry_over(number, first=path.first, alpha=path.alpha, k=path.k)
+            granted += found is not None
+            false += found is not None and found.agreement < 1.0 - path.alpha - 1e-9
+            continue
         found = run_project(
             rng, path.rate(path.alpha), first=path.first, looks=path.looks, alpha=path.alpha, k=path.k,
             items=max(400, 2 * path.first * 2 ** (path.looks - 1)), sly=path.sly,
@@ -254,9 +304,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--projects", type=int, default=2000, help="where many are asked for; elsewhere 300")
     parser.add_argument("--only", choices=("false", "power"), default=None)
+    parser.add_argument("--path", default="", help="only paths whose name begins so")
     given = parser.parse_args(arguments)
     if given.only != "power":
-        for path in PATHS:
+        for path in (path for path in PATHS if path.name.startswith(given.path)):
             began, n = time.perf_counter(), given.projects if path.many else min(300, given.projects)
             false, granted = measure_false(path, n)
             sys.stdout.write(

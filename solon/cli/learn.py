@@ -44,6 +44,14 @@ def learn(
     yes: Annotated[
         bool, typer.Option("--yes", help="With --more: draw them, now that it is known what they cost.")
     ] = False,
+    carry: Annotated[
+        bool,
+        typer.Option(
+            "--carry",
+            help="Ask random probes that bring an earlier certificate back after a change of panel, model, prompt, law "
+            "or seeds; repeat it, or `solon learn`, when they are answered.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Make the next consensus version from all counted decisions and try to certify it; `solon resume` moves on.
@@ -58,6 +66,13 @@ def learn(
                 print_json(asdict(grown))
             else:
                 typer.echo(clean(str(grown)))
+            return
+        if carry:
+            carried = project.carry_certificate(run)
+            if json:
+                print_json(carried.to_json())
+            else:
+                typer.echo(clean(f"{carried}\nsuspended since: {carried.why}"))
             return
         if status:
             found = project.learned(run)
@@ -183,6 +198,8 @@ def spell_status(found: dict[str, Any]) -> str:
         if in_force
         else "in force: no certificate; what is accepted is provisional"
     )
+    if found["suspended"]:
+        lines.append(clean(f"  {found['suspended']['told']}"))
     audit = found["audit"]
     rate = "-" if audit["rate"] is None else f"{audit['rate']:.2f}"
     low, high = audit["interval"]

@@ -365,6 +365,8 @@ def spell_trust(summary: RunSummary) -> list[str]:
             f"promise: at least {promise['agreement']:.0%} agreement with {read_target(promise['target'])}, with "
             f"confidence {promise['confidence']:.0%}, from confidence {promise['threshold']:.3f} on{people}"
         )
+    if summary.suspended is not None:
+        lines.append(summary.suspended["told"])
     if unsafe and (promise is not None or unsafe["audited"] or unsafe["known"]):
         rate = (
             f"{unsafe['flagged']} of {unsafe['audited']} audited, at most {unsafe['at_most']:.1%} (exact, 95%)"

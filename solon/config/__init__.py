@@ -329,6 +329,8 @@ class Config(Section):
             shaping["routing"].pop("rounds")
         if self.routing.pilot is None:
             shaping["routing"]["pilot"] = PILOT_ONCE
+        if self.routing.probes is None:
+            shaping["routing"].pop("probes")
         if self.routing.acquisition == "value":
             shaping["routing"].pop("acquisition")
         shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]

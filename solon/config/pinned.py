@@ -9,6 +9,8 @@ from solon.config import NOT_SHAPING, Config, parse_config
 from solon.config.sections import ModelConfig, PrivacyConfig
 from solon.errors import UsageError
 
+LAW_DIFFERS = "its constitution, rubric or prompts were others"
+"""What differs where no key does."""
 SHOWN = 60
 """Characters of a value that differs."""
 
@@ -43,9 +45,7 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
             key in old or after not in ({}, [], "")
         ):  # else it is new in this version, and empty
             differences.append(_spell_change(f"{prefix}{key}", before, after))
-    return "; ".join(filter(None, differences)) or (
-        "" if prefix else "its constitution, rubric or prompts were others"
-    )
+    return "; ".join(filter(None, differences)) or ("" if prefix else LAW_DIFFERS)
 
 
 def _are_tables(value: Any) -> bool:

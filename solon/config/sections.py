@@ -268,6 +268,12 @@ class RoutingConfig(Section):
         ".10, 60 at .20; `solon plan` and `solon eval power` say what can be expected of it",
     )
     pilot_share: float = Field(0.25, gt=0, le=1, description="the pilot takes at most this share of a run")
+    probes: int | None = Field(
+        None,
+        ge=1,
+        description="random probes that bring a certificate back after a change, by `solon learn --carry`; as it comes "
+        "as many as leave room for two slips: 61 at .10, 30 at .20",
+    )
     alpha: float = Field(
         0.1, gt=0, lt=0.5, description="accepted records disagree with experts at most so often"
     )

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from solon.consensus.admission import refuse
 from solon.consensus.model import ConsensusModel
-from solon.consensus.panel import Consensus, judge_item
-from solon.consensus.tiers import tier_reached, up_to
+from solon.consensus.panel import judge_item
 from solon.consensus.traits import UNKNOWN
-from solon.consensus.worth import RELIABILITY, weigh_decision
-from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
+from solon.consensus.worth import RELIABILITY
+from solon.graphs.routing import presumption
 from solon.learning.admission import Drawn, drawn_at_random
+from solon.learning.adopting import adopt
+from solon.learning.carrying import settle
 from solon.learning.certificates import Crossfit, cuts_of
 from solon.learning.classifier import hear_classifier
 from solon.learning.crowd import learn_of_crowd
 from solon.learning.evidence import Evidence, gather, is_drawn_at_random, know_judged, rate_reviewers
-from solon.learning.looks import Looking
+from solon.learning.looks import FittedVersion, Looking
 from solon.learning.rounds import (
     answered_round,
     is_under_way,
@@ -34,14 +35,13 @@ from solon.learning.rounds import (
 from solon.learning.withdrawn import recheck
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
-from solon.store.learning import adoption
+from solon.store.learning import carries
 from solon.store.learning import evidence as learning
 from solon.store.learning.adoption import TakenOut
-from solon.store.learning.evidence import DecidedItem, JudgedItem
+from solon.store.learning.evidence import DecidedItem
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs import certificates
 from solon.store.runs.runs import find_run
-from solon.store.runs.verdicts import RESOLVER
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -158,14 +158,16 @@ def learn(
     """
     people = reviewers or config.reviewers
     withdrawn = recheck(store, run)
+    carried = settle(store, run, recipe, config, people) if recipe.has_panel else None
     rated = rate_reviewers(store, people)
     crowd = learn_of_crowd(store, recipe.question.asked(config), people)
     if recipe.has_panel:
         done = _learn_panel(store, run, recipe, config, people, rated, everything=everything)
     else:
         done = LearningResult(None, 0, 0, None, why="people answer all of it: there is no panel to learn of")
-    if withdrawn:
-        done = replace(done, why=f"{withdrawn}; {done.why}")
+    news = str(carried) if carried is not None and (carried.now or carried.state == carries.ASKED) else ""
+    if told := "; ".join(filter(None, (withdrawn, news))):
+        done = replace(done, why=f"{told}; {done.why}")
     return done if crowd is None else replace(done, why=f"{done.why}; {crowd}", by_votes=crowd.settled)
 
 
@@ -183,7 +185,6 @@ def _learn_panel(
     scope, question = run.scope, recipe.question.asked(config)
     presumed = presumption(recipe.pairing_under(config), question)
     with store.connect() as connection:
-        before = certificates.certificate_of(connection, run)
         decided, usable = _decisions(connection, store.key, run, config, everything)
         known = certificates.newest_consensus(connection, scope)
         usable, new = _add_known(connection, known, decided, usable)
@@ -201,10 +202,13 @@ def _learn_panel(
         looking = Looking.at(connection, run, config.routing)
         sample = studied.hear(connection, looking.draw(connection, studied.evidence, fresh=fresh))
         due = looking.is_due(sample) and not is_under_way(connection, run, config.routing)
-    fits = Crossfit.of(model, store.key, fit if due else None)  # while nobody who answers waits for it
+    # Fits and tests are made while nobody who answers waits for them.
+    fits = Crossfit.of(model, store.key, fit if due else None)
     with store.connect() as connection:
         evidence = know_judged(connection, studied.evidence.without(studied.refused), (model, *fits.folds))
     stopping, accuracy = _take_stock(question, evidence, model, config.routing)
+    fitted = FittedVersion(config, fits, evidence, question, presumed)
+    shown = looking.test(fitted, sample) if due else None
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         version_id, number = certificates.add_consensus(
@@ -220,16 +224,18 @@ def _learn_panel(
             },
         )
         certificate = None
-        due = due and looking == Looking.at(connection, run, config.routing)  # or another process looked
-        while due:  # of several planned looks whose questions are all answered, one after the other
-            certificate = looking.certify(
-                connection, config, fits, sample, evidence, question, presumed, version_id
-            )
+        before = certificates.certificate_of(connection, run)
+        if looking != Looking.at(connection, run, config.routing):
+            shown = None  # another process looked meanwhile
+        while (
+            shown is not None
+        ):  # of several planned looks whose questions are all answered, one after the other
+            certificate = looking.keep(connection, shown, sample, fitted, version_id)
             if certificate["status"] == "granted" or certificate["passed_over"]:
                 break
             looking = Looking.at(connection, run, config.routing)
             sample = studied.hear(connection, looking.draw(connection, studied.evidence, fresh=fresh))
-            due = looking.is_due(sample)
+            shown = looking.test(fitted, sample) if looking.is_due(sample) else None
     granted = certificate is not None and certificate["status"] == "granted"
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None
@@ -248,8 +254,11 @@ def _learn_panel(
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
         return replace(done, why=why + untrained)
-    queued, settled, doubted, turned, confirmed = _adopt(
-        store, run, config, question, model, evidence.judged, version_id, in_force, cuts, presumed
+    with store.connect() as connection:
+        probes = carries.asked_items(connection, run.id)  # which stay where they are until they are answered
+    judged = [one for one in evidence.judged if one.item_id not in probes]
+    queued, settled, doubted, turned, confirmed = adopt(
+        store, run, config, question, model, judged, version_id, in_force, cuts, presumed
     )
     return replace(
         done,
@@ -473,82 +482,3 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
     return judge_stopping(
         np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve, block=block
     )
-
-
-def _adopt(
-    store: Store,
-    run: RunRow,
-    config: Config,
-    question: Question,
-    model: ConsensusModel,
-    judged: list[JudgedItem],
-    version_id: str,
-    certificate_id: str | None,
-    cuts: Cuts,
-    presumed: str | None,
-) -> tuple[int, int, int, int, int]:
-    """Apply a version to items to come, to those that wait and to those accepted; how many of each it moved."""
-    settled = doubted = turned = confirmed = 0
-    kept_waiting: dict[str, float] = {}
-    pins = {"consensus_id": version_id, "certificate_id": certificate_id}
-    with store.transaction() as connection:
-        queued = adoption.adopt_for_queued(connection, run.id, version_id, certificate_id)
-    for item in judged:
-        consensus, standing, tier = _rest(model, item, config, cuts)
-        route = choose_route(consensus, config.routing, standing, can_resolve=False, presumed=presumed)
-        accepts = route.where == "accept"
-        if item.state == "waiting" and not accepts:
-            kept_waiting[str(item.review_id)] = weigh_decision(
-                consensus.confidence, consensus.signals["model_change"], decisions=model.n_decisions
-            ).value
-            continue
-        # What a budget left over stays accepted while the panel chooses the same: there is no threshold to fall under.
-        other = item.state != "waiting" and _chooses_other(question, consensus, item)
-        stays = (accepts or config.routing.policy == "budget") and not other
-        with store.transaction() as connection:
-            if item.state == "waiting":
-                why = f"settled by consensus version {version_id}"
-                settled += adoption.send_again(connection, item, pins, why=why)
-            elif not stays:
-                if adoption.send_again(connection, item, pins, why="doubted"):
-                    adoption.note_doubted(connection, item.item_id, version_id, turned=other)
-                    doubted, turned = doubted + 1, turned + other
-            else:
-                confirmed += 1
-                sure = is_covered(consensus, standing, presumed)
-                adoption.confirm_record(
-                    connection,
-                    item,
-                    version_id,
-                    certificate_id if sure else None,
-                    margin=consensus.margin,
-                    confidence=consensus.confidence,
-                    tier=tier,
-                )
-    with store.transaction() as connection:
-        adoption.reorder(connection, kept_waiting)
-    return queued, settled, doubted, turned, confirmed
-
-
-def _rest(
-    model: ConsensusModel, item: JudgedItem, config: Config, cuts: Cuts
-) -> tuple[Consensus, Standing, int]:
-    """Where the cascade would stop on an item now, of the tiers that have spoken: what it finds, by which cut.
-
-    A certificate speaks of the panel alone: the pilot, which it was made from, never has the resolver's vote.
-    """
-    tiers = config.tiers
-    votes = item.votes if cuts is None else [vote for vote in item.votes if vote.seat != RESOLVER]
-    reached = tier_reached(votes, tiers)
-    for tier in range(reached + 1):
-        consensus = judge_item(
-            model.at(tier), up_to(votes, tier, tiers), against=item.against, traits=item.traits
-        )
-        standing = stand(item.pilot, cuts, tier)
-        if tier == reached or stops_here(consensus, config.routing, standing):
-            break
-    return consensus, standing, tier
-
-
-def _chooses_other(question: Question, found: Consensus, item: JudgedItem) -> bool:
-    return found.best != question.said_by(item.chosen_id, item.label, item.shown)

@@ -79,10 +79,6 @@ class Crossfit:
         folds = (refit(lambda group, fold=fold: fold_of(key, group) != fold) for fold in range(FOLDS))  # type: ignore[misc]
         return cls(model, tuple(folds), key)
 
-    def leaving_out(self, group: str) -> int:
-        """The fold of a group."""
-        return fold_of(self.key, group) % len(self.folds)
-
 
 def fold_of(key: str, group: str) -> int:
     """The fold that decisions on a seed's group are in, which the key of the store draws."""
@@ -198,7 +194,7 @@ class _Looking:
         for place, decided in enumerate(decisions):
             if tier_reached(self.sample.evidence.votes[decided.item_id], self.seats) < tier:
                 continue
-            fold = self.fits.leaving_out(decided.group)
+            fold = fold_of(self.fits.key, decided.group)
             consensus = self._judge(self.fits.folds[fold], self.pool[place], tier)
             luck = int(keyed_hash(self.fits.key, "luck", decided.item_id)[:8], 16) / 0xFFFFFFFF
             sure, drawn = np.array([consensus.confidence]), np.array([luck])

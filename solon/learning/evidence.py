@@ -228,15 +228,20 @@ def gather(
 
 
 def know_judged(connection: Connection, evidence: Evidence, models: Sequence[ConsensusModel]) -> Evidence:
-    """The evidence with what models go by of the judged items besides their votes. There may be many, so their texts
-    are read only where a model goes by texts."""
+    """The evidence with what models go by of the judged items besides their votes."""
+    return replace(evidence, judged=with_traits(connection, evidence.judged, models))
+
+
+def with_traits(
+    connection: Connection, judged: Sequence[JudgedItem], models: Sequence[ConsensusModel]
+) -> list[JudgedItem]:
+    """Judged items with what models go by besides their votes. There may be many, so their texts are read only where a
+    model goes by texts."""
     parts = [part for model in models for part in (model, *model.tiers)]
     segment = next((part.segment for part in parts if part.segments), "")
     texts = any(part.texts for part in parts)
-    known = traits_of(connection, evidence.judged, segment=segment, texts=texts)
-    return replace(
-        evidence, judged=[replace(j, traits=known.get(j.item_id, UNKNOWN)) for j in evidence.judged]
-    )
+    known = traits_of(connection, judged, segment=segment, texts=texts)
+    return [replace(j, traits=known.get(j.item_id, UNKNOWN)) for j in judged]
 
 
 def traits_of(

@@ -11,6 +11,7 @@ from solon.consensus.target import Target, read_target
 from solon.learning.certificates import Judged, certify_sample
 from solon.learning.sample import draw_sample
 from solon.learning.withdrawn import WITHDRAWN
+from solon.store.learning import carries
 from solon.store.runs import certificates
 from solon.store.runs.interactive import is_interactive
 from solon.store.runs.pilot import count_items, count_pilot, drawn_at_first
@@ -28,6 +29,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class FittedVersion:
+    """A version that a look may certify.
+
+    Attributes:
+        config: the run's.
+        fits: the version, with the fits that left out a fold each.
+        evidence: with what the fits go by of the judged items.
+        question: that the run asks.
+        presumed: see `certify_sample`.
+    """
+
+    config: Config
+    fits: Crossfit
+    evidence: Evidence
+    question: Question
+    presumed: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Looking:
     """Where a run stands with its looks.
 
@@ -37,8 +57,8 @@ class Looking:
         target: whom its promise speaks of.
         before: every look over the same seeds and scope, the oldest first.
         own: the planned ones among them that were this run's.
-        delta: probability of error that its planned looks may spend together: what other runs over the same seeds, and
-            looks that were not planned yet, have left.
+        delta: probability of error that its planned looks may spend together: what other runs over the same seeds,
+            looks that were not planned yet, and probes have left.
     """
 
     run: RunRow
@@ -57,6 +77,7 @@ class Looking:
         ]
         own = [row for row in before if row.covers.get("run") == run.id and "planned" in row.figures]
         others = sum(row.spent_delta for row in before if row not in own)
+        others += carries.reserved(connection, run.scope, seeds)
         left = max(routing.delta - others, 0.0)
         return cls(run, routing, read_target(routing.target), before, own, left)
 
@@ -116,37 +137,39 @@ class Looking:
         are = "is" if open_ == 1 else "are"
         return f"the pilot is looked at when all {size} of it are answered: {open_} {are} open"
 
-    def certify(
+    def test(self, version: FittedVersion, sample: Sample) -> dict[str, Any]:
+        """What the sample shows, as plain values. It takes a while, and needs nothing of the store."""
+        if self._has_gaps(sample):
+            return _too_many_gaps(self.routing.alpha, len(sample.decisions), sample.passed_over)
+        pool = [Judged(j.item_id, j.votes, j.against, j.traits, j.pilot) for j in version.evidence.judged]
+        return certify_sample(version.fits, version.config, sample, pool, version.question, version.presumed)
+
+    def keep(
         self,
         connection: Connection,
-        config: Config,
-        fits: Crossfit,
+        result: dict[str, Any],
         sample: Sample,
-        evidence: Evidence,
-        question: Question,
-        presumed: str | None,
+        version: FittedVersion,
         version_id: str,
     ) -> dict[str, Any]:
-        """Take the look, and keep what it shows.
+        """Take the look: keep what its sample shows.
 
         Args:
-            evidence: with what the fits go by of the judged items.
-            presumed: see `certify_sample`.
-            version_id: the version that `fits` are of.
+            result: as of `test`.
+            version_id: the version that was tested.
         """
-        n, alpha = len(sample.decisions), self.routing.alpha
-        if sample.passed_over > alpha * n:
-            result, spent = _too_many_gaps(alpha, n, sample.passed_over), 0.0
-        else:
-            pool = [Judged(j.item_id, j.votes, j.against, j.traits, j.pilot) for j in evidence.judged]
-            result, spent = certify_sample(fits, config, sample, pool, question, presumed), sample.look.delta
+        if not self._has_gaps(sample):
             result = self._explain(connection, result, sample)
         again = any(
             row.spent_delta and row.figures["planned"]["number"] == sample.look.number for row in self.own
         )
-        if again or not result["tests"]:
-            spent = 0.0  # what is repeated spent it before, and what tested nothing asked nothing
-        return self._keep(connection, result, sample, spent, evidence, version_id)
+        # What is repeated spent it before, and what tested nothing asked nothing.
+        spent = 0.0 if again or not result["tests"] else sample.look.delta
+        return self._keep(connection, result, sample, spent, version.evidence, version_id)
+
+    def _has_gaps(self, sample: Sample) -> bool:
+        """Whether so many questions were passed over that they alone break the promise."""
+        return sample.passed_over > self.routing.alpha * len(sample.decisions)
 
     def _explain(self, connection: Connection, result: dict[str, Any], sample: Sample) -> dict[str, Any]:
         """The result, where it is a refusal with what would do."""

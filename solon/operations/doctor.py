@@ -267,6 +267,7 @@ def check_store(config: Config, *, migrate: bool, repair: bool = False) -> Itera
                 "store", "broken", f"{path} or its folder is read-only", f"chmod u+w {path} {path.parent}"
             )
         yield from _check_contents(store)
+        yield from _guarded("certificate", lambda: _check_certificate(store, config))
         yield from _check_threads(overview.waiting_graph_versions(store), Recipes(config))
         yield from _check_pinned(store, Recipes(config))
         yield from _check_items(store, repair=repair)
@@ -294,6 +295,19 @@ def _check_contents(store: Store) -> Iterator[Check]:
         yield Check(
             "decisions", "note", f"{number} could not be applied: {problem}", "run `solon resume` again"
         )
+
+
+def _check_certificate(store: Store, config: Config) -> Iterator[Check]:
+    """Is a certificate of the newest run suspended, and why?"""
+    from solon.learning.suspension import read_suspension
+    from solon.store.runs.runs import all_runs
+
+    with store.connect() as connection:
+        for run in all_runs(connection)[:1]:
+            found = read_suspension(connection, run, config.reviewers)
+            if found is not None:
+                told = f"run {run.id}: certificate {found.certificate} is suspended: {found.why}"
+                yield Check("certificate", "note", told, found.back)
 
 
 def _check_items(store: Store, *, repair: bool) -> Iterator[Check]:

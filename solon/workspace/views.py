@@ -63,6 +63,8 @@ class RunSummary:
             decisions failed); None where none waits, or nothing is known of it.
         promise: of the certificate in force (`agreement`, `confidence`, `threshold`, `certificate`, and as `ceiling`
             what experts agree among themselves); None without one.
+        suspended: where there is none: the `certificate` that does not count for the run, `why`, what brings it `back`,
+            and how many random `probes` would; all of it in words as `told`. None where there was none.
         unsafe: among accepted records, `flagged` of `audited` at random, the `rate`, its exact 95% upper bound
             `at_most`, and `known`, flagged by whatever way.
         more_decisions: whether they still pay (`stop`, `why`), as of the newest consensus version.
@@ -119,6 +121,7 @@ class RunSummary:
     budget_round: BudgetRound | None = None
     held_back: int = 0
     disputed: int = 0
+    suspended: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         """The fields as one JSON object."""
@@ -390,6 +393,7 @@ def summarize(
         budget: reviews that people have time for; default: `routing.budget`.
     """
     from solon.consensus.audit import rate_with_bound
+    from solon.learning.suspension import read_suspension
     from solon.store.records import audits
     from solon.store.records.counts import count_taken_out
     from solon.store.records.overview import unusable_answers
@@ -408,6 +412,7 @@ def summarize(
         carried = reuse.count_carried(connection, run.id)
         held = holds.count_held(connection, run.id)
         promise = certificates.certificate_of(connection, run)
+        suspended = read_suspension(connection, run, config.reviewers)
         stopping = certificates.newest_stopping(connection, run.scope)
         flagged = audits.audited_unsafe(connection, run.id)
         known = audits.known_unsafe(connection, run.id)
@@ -462,6 +467,7 @@ def summarize(
         budget_round=budget_round,
         held_back=held_back,
         disputed=disputed,
+        suspended=suspended.to_json() if suspended else None,
     )
 
 

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from solon.graphs.runner import Progress, Runner
     from solon.law.documents import Constitution, Rubric
     from solon.learning import LearningResult
+    from solon.learning.carrying import CarryOver
     from solon.learning.growing import PilotGrowth
     from solon.plugins import Plugin
     from solon.recipes.recipe import Recipe
@@ -366,7 +367,7 @@ class Workspace:
     def _routes_otherwise(self, config: Config, stored: Mapping[str, Any], pins: Pins) -> bool:
         """Whether a stored configuration differs from today's in nothing but whom it asks about: what is promised
         stays, since nobody may choose it after a look at the answers."""
-        promised = {key: getattr(self.config.routing, key) for key in ("alpha", "delta", "target")}
+        promised = {key: getattr(self.config.routing, key) for key in ("alpha", "delta", "target", "probes")}
         before = RoutingConfig.model_validate({**stored["routing"], **promised})
         as_then = config.model_copy(update={"routing": before})
         return self.shape_of(*pins.law, pins.prompts_id, config=as_then) == str(stored["fingerprint"])
@@ -606,6 +607,28 @@ class Workspace:
             run = runs.find_run(connection, run_id)
             config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
         return grow(self.store, run, config.routing, more, dry_run=dry_run)
+
+    def carry_certificate(self, run_id: str | None = None) -> CarryOver:
+        """Ask random probes of what an earlier certificate would accept in a run that it does not cover, since panel,
+        model, prompt, law or seeds were changed; once enough of them agree it is in force again. It can be repeated.
+
+        Raises:
+            UsageError: the run has a certificate, or none can be carried over to it.
+        """
+        from solon.learning.carrying import carry
+        from solon.recipes.questions import find_schema
+        from solon.store.runs import runs
+
+        with self.store.connect() as connection:
+            run = runs.find_run(connection, run_id)
+        config = self.config_of(run)
+        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id)
+        if not recipe.has_panel:
+            raise UsageError(f"recipe {run.recipe} has no panel to certify", next_step="see `solon recipes`")
+        schema = find_schema(recipe.question, config)
+        return carry(
+            self.store, run, recipe, config, self.config.reviewers, schema=schema, actor=local_actor()
+        )
 
     def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> LearningResult:
         from solon.learning import learn

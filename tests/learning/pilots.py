@@ -16,12 +16,13 @@ from solon.store.reviewing.reviews import decide
 ROUTING = {"policy": "pilot", "pilot": 80, "pilot_share": 0.5, "audit_share": 0.2}
 
 
-def make_project(folder: Path, **routing: Any) -> Project:
+def make_project(folder: Path, also: dict[str, Any] | None = None, **routing: Any) -> Project:
     """The key is fixed, since the scripted verdicts depend on it: the same ones in every run of the tests."""
     config = {
         "models": {"default": {"model": "scripted:default"}},
         "generator": {"revise": False},
         "routing": {**ROUTING, **routing},
+        **(also or {}),
     }
     made = Project(f"sqlite:///{folder}/solon.db", config=config)
     made.store.key = "5a" * 32

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from solon import Project
 from solon.cli.run import print_summary
 from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
-from solon.learning.certificates import Crossfit
+from solon.learning.certificates import Crossfit, fold_of
 from solon.questions import PAIR
 from solon.store.learning.evidence import DecidedItem
 from solon.store.reviewing.review_rows import list_reviews
@@ -118,28 +119,54 @@ def test_every_decision_teaches_and_certifies_by_fits_without_its_fold(
 
     fitted: list[set[str]] = []
     scored: list[tuple[str, set[str]]] = []
-    fit, of = learning._Studied.fit, Crossfit.leaving_out
+    fit = learning._Studied.fit
 
     def noting_fit(self: Any, config: Any, question: Any, keeps: Any = lambda group: True) -> Any:
         fitted.append({d.group for d in self.evidence.usable if keeps(d.group)})
         return fit(self, config, question, keeps)
 
-    def noting_fold(self: Crossfit, group: str) -> int:
-        fold = of(self, group)
-        scored.append((group, fitted[1 + fold]))
+    def noting_fold(key: str, group: str) -> int:
+        fold = fold_of(key, group)
+        if len(fitted) == 6:
+            scored.append((group, fitted[1 + fold]))
         return fold
 
     monkeypatch.setattr(learning._Studied, "fit", noting_fit)
-    monkeypatch.setattr(Crossfit, "leaving_out", noting_fold)
+    monkeypatch.setattr(import_module("solon.learning.certificates"), "fold_of", noting_fold)
     project.run("preference", seeds(120))
     answer_all(project, "pilot", right=1.0)
     learned = project.learn()
     assert learned.certified_on == learned.fitted_on == 60
     assert len(fitted) == 6
     assert fitted[0] == {group for group, _ in scored}
-    assert len(scored) == 60
+    assert len({group for group, _ in scored}) == 60
     assert all(group not in groups for group, groups in scored)
     assert all(20 < len(groups) < 60 for groups in fitted[1:])
+
+
+def test_a_look_that_another_process_took_meanwhile_is_not_taken_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is the certificate that it granted put out of force by the version that was learned beside it."""
+    project.run("preference", seeds(120))
+    answer_all(project, "pilot", right=1.0)
+    of, meanwhile = Crossfit.of, []
+
+    def with_another_process(*arguments: Any) -> Crossfit:
+        monkeypatch.setattr(Crossfit, "of", of)
+        meanwhile.append(project.learn())
+        return of(*arguments)
+
+    monkeypatch.setattr(Crossfit, "of", with_another_process)
+    late = project.learn()
+    assert meanwhile[0].granted
+    assert late.certificate is None
+    assert "speaks for its own version" in late.why
+    assert query(project, "SELECT spent_delta FROM certificates") == [(pytest.approx(0.09),)]
+    in_force = project.learned()["in_force"]
+    assert in_force is not None
+    held = query(project, f"SELECT count(*) FROM items WHERE certificate_id = '{in_force['id']}'")
+    assert int(str(held[0][0])) > 0
 
 
 def test_a_run_says_what_its_own_learning_took_out_of_the_set(

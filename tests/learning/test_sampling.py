@@ -18,7 +18,7 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Vote, judge_item
 from solon.errors import UsageError
 from solon.graphs.routing import Standing, choose_route
-from solon.learning import _chooses_other, _rest
+from solon.learning.adopting import chooses_other, rest
 from solon.learning.certificates import Crossfit, certify_sample
 from solon.learning.evidence import Evidence
 from solon.learning.sample import Sample
@@ -361,9 +361,9 @@ def test_under_a_certificate_the_resolver_pushes_nothing_over_the_cut() -> None:
         tiers = (0, 0)
         routing = config(policy="pilot")
 
-    found, _, _ = _rest(ConsensusModel.prior(), item, Tiers(), (0.5,))  # type: ignore[arg-type]
+    found, _, _ = rest(ConsensusModel.prior(), item, Tiers(), (0.5,))  # type: ignore[arg-type]
     assert found.confidence == judge_item(ConsensusModel.prior(), panel).confidence
-    before, _, _ = _rest(ConsensusModel.prior(), item, Tiers(), None)  # type: ignore[arg-type]
+    before, _, _ = rest(ConsensusModel.prior(), item, Tiers(), None)  # type: ignore[arg-type]
     assert before.confidence != found.confidence
 
 
@@ -372,8 +372,8 @@ def test_a_single_answer_that_the_panel_now_rejects_is_not_confirmed() -> None:
     rejects = judge_item(ConsensusModel.prior(outcomes), [Vote("m", seat="1", outcome="reject")])
     accepts = judge_item(ConsensusModel.prior(outcomes), [Vote("m", seat="1", outcome="accept")])
     item = JudgedItem("i", 0, "accepted", False, "r", "a", None, None, ("a",))
-    assert _chooses_other(ACCEPT, rejects, item)
-    assert not _chooses_other(ACCEPT, accepts, item)
+    assert chooses_other(ACCEPT, rejects, item)
+    assert not chooses_other(ACCEPT, accepts, item)
 
 
 def test_agreeing_on_what_to_reject_promises_nothing_of_what_is_accepted(tmp_path: Path) -> None:

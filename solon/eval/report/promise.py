@@ -16,6 +16,7 @@ from solon.eval.replay.opinions import counted
 from solon.eval.result import Figure, nothing, rate
 from solon.eval.suites.agreement import measure_experts
 from solon.eval.suites.audit import audit_run
+from solon.learning.suspension import read_suspension
 from solon.learning.withdrawn import WITHDRAWN
 from solon.store.records import counts, evaluation
 from solon.store.reviewing import drawn_questions
@@ -33,8 +34,9 @@ SUSPENDED_BY = (
     "promised; answers that it rests on and that are taken back or ruled otherwise"
 )
 BROUGHT_BACK_BY = (
-    "the questions whose answers were taken back, once they are answered again; in all other cases further random "
-    "questions and the next planned look: `solon learn`"
+    "the questions whose answers were taken back, once they are answered again; after a change random probes of what "
+    "it would accept then: `solon learn --carry`; in all other cases further random questions and the next planned "
+    "look: `solon learn`"
 )
 PARTS = ("under the promise", "answered by people", "accepted without a promise", "rejected", "not done yet")
 """Where the items of a run are, in the order in which they are drawn."""
@@ -58,6 +60,7 @@ class RunPromise(BaseModel):
         drawn: questions that were drawn at random among the run's items so far.
         answered: those of them that have an answer that counts.
         tested: questions on which the panel would accept a record, at the newest look: a promise is about these.
+        probes: of a certificate that was carried over after a change: the random probes that it rests on, 0 otherwise.
         why: why it is suspended, was refused or was not tested, in words; empty where it is in force.
         returns: what brings it into force, or back where it is suspended, in words with the command; empty where `why`
             says that.
@@ -78,6 +81,7 @@ class RunPromise(BaseModel):
     drawn: int
     answered: int
     tested: int
+    probes: int
     why: str
     returns: str
 
@@ -106,6 +110,11 @@ class RunPromise(BaseModel):
     @property
     def rests_on(self) -> str:
         """What it rests on: how many decisions, drawn how."""
+        if self.probes:
+            return (
+                f"{self.probes} probes, drawn at random after a change among all items that an earlier certificate "
+                "would accept then, and asked blind"
+            )
         if not self.drawn:
             return "nothing: no questions were drawn at random"
         missing = self.drawn - self.answered
@@ -177,6 +186,9 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
     drawn, answered = _sample(connection, run, {answer.item_id for answer in answers})
     state = _state(last, in_force, drawn)
     why, returns = _way_back(run, state, last, drawn - answered)
+    earlier = read_suspension(connection, run)
+    if earlier is not None and (last is None or earlier.certificate != last.id):  # of before a change
+        why, returns = f"certificate {earlier.certificate} is suspended: {earlier.why}", earlier.back
     promised = last if state in ("in force", "suspended") else None
     return RunPromise(
         run=run.id,
@@ -192,6 +204,7 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
         drawn=drawn,
         answered=answered,
         tested=int(last.figures.get("tested") or 0) if last else 0,
+        probes=int(in_force.figures["n"]) if in_force and "carry" in in_force.figures else 0,
         why=why,
         returns=returns,
     )

@@ -15,6 +15,7 @@ from solon.consensus.audit import rate_with_bound
 from solon.consensus.target import read_target
 from solon.display.text import moment
 from solon.learning.audits import watch_audits
+from solon.learning.suspension import read_suspension
 from solon.store.records import audits, counts, evaluation
 from solon.store.runs import certificates, runs
 
@@ -94,6 +95,8 @@ class Standing(BaseModel):
         versions: consensus versions of the scope.
         looks: at its certification samples, the oldest first.
         in_force: the look whose certificate is in force for this run; None where none is.
+        suspended: where none is: why an earlier one does not count, and what brings it back, as plain values of
+            `solon.learning.suspension.Suspension`; None where there was none.
         audit: what blind audits say of the promise, as plain values of `solon.consensus.audit.AuditReport`.
         unsafe: accepted records that were flagged unsafe in audits, with the exact 95% upper bound `at_most`
             of their share; `known`: all that are known.
@@ -112,6 +115,7 @@ class Standing(BaseModel):
     versions: tuple[Version, ...]
     looks: tuple[Look, ...]
     in_force: Look | None
+    suspended: dict[str, Any] | None
     audit: dict[str, Any]
     unsafe: dict[str, Any]
     more_decisions: dict[str, Any] | None
@@ -135,6 +139,7 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         flagged = audits.audited_unsafe(connection, run.id)
         known = audits.known_unsafe(connection, run.id)
         stopping = certificates.newest_stopping(connection, run.scope)
+        suspended = read_suspension(connection, run, config.reviewers)
     share, at_most = rate_with_bound(flagged)
     in_force_id = in_force.id if in_force else None
     wanted = certificates.Promise.wanted(stored)
@@ -162,6 +167,7 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         ),
         looks=numbered,
         in_force=next((look for look in numbered if look.id == in_force_id), None),
+        suspended=suspended.to_json() if suspended else None,
         audit=asdict(audit),
         unsafe={
             "flagged": sum(flagged),

@@ -107,6 +107,15 @@ def questions_of(connection: Connection, record_ids: Iterable[str]) -> dict[str,
     return found
 
 
+def records_of(connection: Connection, item_ids: Iterable[str]) -> list[str]:
+    """The ids of the records in force of these items."""
+    found: list[str] = []
+    for part in _parts(item_ids):
+        query = select(records.c.id).where(records.c.item_id.in_(part), records.c.superseded_at.is_(None))
+        found += connection.execute(query).scalars()
+    return found
+
+
 def _says(row: Row, texts: dict[str, str]) -> str | None:
     kind, chosen = row["kind"], row["chosen_id"]
     if kind in (TIE, "accept"):

@@ -36,7 +36,8 @@ def is_overlapped(random_seed: int) -> bool:
 
 
 CERTIFIES = "certify"
-"""The rule of the further reviews that the target of a certificate takes: for proven people only, as the pilot is."""
+"""The rule of the further reviews that the target of a certificate takes, and of probes that wait for a person anyway:
+for proven people only, as the pilot is."""
 
 
 DOUBT = "doubt"

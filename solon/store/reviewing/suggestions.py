@@ -15,6 +15,7 @@ from solon.questions import question_of
 from solon.store.database import clock
 from solon.store.database.ids import keyed_hash
 from solon.store.reviewing.drafts import Lease
+from solon.store.reviewing.overlaps import CERTIFIES
 from solon.store.reviewing.review_rows import ReviewRow
 from solon.store.tables import assignments, decisions, reviews
 
@@ -24,7 +25,7 @@ How = Literal["hidden", "after", "shown", "randomised"]
 def may_carry(review: ReviewRow) -> bool:
     """Whether a suggestion may be shown with a review: a graph waits for it, its panel has found something, and it was
     not drawn at random."""
-    drawn = review.rule == "pilot" or (review.inclusion is not None and review.inclusion < 1.0)
+    drawn = review.rule in ("pilot", CERTIFIES) or (review.inclusion is not None and review.inclusion < 1.0)
     return review.kind == "interrupt" and bool(review.best) and not drawn
 
 

@@ -7,7 +7,15 @@ from sqlmodel import SQLModel
 from solon.store.tables.amendments import Amendment, Trial, Vote
 from solon.store.tables.disputes import Adjudication, HookDelivery, Job, Known, Proposal, Reply
 from solon.store.tables.experts import AuditEntry, Expert, LoginLink, Session
-from solon.store.tables.law import Certificate, ConsensusVersion, Constitution, Precedent, Rubric, RuleBook
+from solon.store.tables.law import (
+    Carry,
+    Certificate,
+    ConsensusVersion,
+    Constitution,
+    Precedent,
+    Rubric,
+    RuleBook,
+)
 from solon.store.tables.people import Assignment, Decision, Event, Outbox, Review
 from solon.store.tables.privacy import Hold, Tombstone
 from solon.store.tables.releases import ReleaseSet
@@ -43,6 +51,7 @@ assignments = table_of(Assignment)
 audit_log = table_of(AuditEntry)
 calls = table_of(Call)
 candidates = table_of(Candidate)
+carries = table_of(Carry)
 certificates = table_of(Certificate)
 configs = table_of(ConfigVersion)
 consensus_versions = table_of(ConsensusVersion)

@@ -225,3 +225,43 @@ class Certificate(SQLModel, table=True):
     reason: str = ""
     created_at: float = Field(index=True)
     suspended_at: float | None = None
+
+
+class Carry(SQLModel, table=True):
+    """The plan by which random probes are to bring a certificate back for a run that it does not cover: written before
+    any probe is drawn, one for each run.
+
+    Attributes:
+        id: a fresh id.
+        run_id: the run.
+        scope: its scope.
+        source: fingerprint of its seeds.
+        certificate_id: the certificate that is to be carried over.
+        why: what has changed since, in words.
+        alpha: the margin: the highest share of disagreement that the probes are to show.
+        level: the part of delta that this one look may spend.
+        slips: so many probes may disagree.
+        items: how many the certificate would accept now, among which they are drawn.
+        probes: list of [item, attempt, what the panel finds], in the order of the draw.
+        state: `asked`, `granted` or `refused`.
+        actor: who planned it.
+        created_at: when it was planned, epoch seconds.
+        closed_at: when it was first granted or refused; None before.
+    """
+
+    __tablename__ = "carries"
+    id: str = key()
+    run_id: str = Field(foreign_key="runs.id", index=True, unique=True, max_length=64)
+    scope: str = Field(index=True)
+    source: str
+    certificate_id: str = ref("certificates.id")
+    why: str
+    alpha: float
+    level: float
+    slips: int
+    items: int
+    probes: Any = json_column()
+    state: str = "asked"
+    actor: str
+    created_at: float
+    closed_at: float | None = None

@@ -1,0 +1,111 @@
+"""Why no certificate is in force for a run, and what brings one back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from solon.config import parse_config
+from solon.consensus.probes import plan_probes
+from solon.errors import ConfigError
+from solon.learning.carrying import cannot_carry, count_probes, left_of_delta
+from solon.learning.withdrawn import WITHDRAWN
+from solon.store.learning import carries
+from solon.store.learning.carries import ASKED
+from solon.store.runs import certificates
+from solon.store.runs.runs import config_payload
+
+if TYPE_CHECKING:
+    from solon.config import Config
+    from solon.config.sections import ReviewersConfig
+    from solon.store.database.engine import Connection
+    from solon.store.runs.certificates import CertificateRow
+    from solon.store.runs.run_row import RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Why a certificate is not in force for a run, and what brings it back.
+
+    Attributes:
+        certificate: the certificate.
+        why: in words.
+        back: what would bring it back, in words.
+        probes: random probes that would, or that are asked; None where another look is needed.
+    """
+
+    certificate: str
+    why: str
+    back: str
+    probes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields as plain values."""
+        return {**asdict(self), "told": str(self)}
+
+    def __str__(self) -> str:
+        return f"certificate {self.certificate} is suspended: {self.why}; {self.back}"
+
+
+def read_suspension(
+    connection: Connection, run: RunRow, reviewers: ReviewersConfig | None = None
+) -> Suspension | None:
+    """Why no certificate is in force for a run that had one, or that an earlier one does not cover; None where one is,
+    and where there never was any.
+
+    Args:
+        reviewers: whose answers decide; None: as the run was configured.
+    """
+    if certificates.certificate_of(connection, run) is not None:
+        return None
+    name, plan = run.id[:8], carries.find_carry(connection, run.id)
+    if plan is not None and plan.state == ASKED:
+        people = reviewers or _config_of(connection, run).reviewers
+        found = count_probes(connection, plan, certificates.wanted_by(connection, run).target, people)
+        back = (
+            f"it comes back when {found.asked - found.slips} of {found.asked} random probes agree: {found.agreed} did "
+            f"so far, {found.disagreed} did not, {found.open} wait"
+        )
+        return Suspension(plan.certificate_id, plan.why, back, found.asked)
+    own = certificates.newest_granted(connection, run)
+    if own is not None:
+        taken_back = WITHDRAWN in own.figures
+        back = (
+            "answering them again does"
+            if taken_back
+            else f"a further look does: `solon learn {name} --more 1`"
+        )
+        return Suspension(own.id, str(own.figures.get(certificates.SUSPENDED) or "it was replaced"), back)
+    row = carries.newest_elsewhere(connection, run)
+    if row is None:
+        return None
+    why = carries.what_changed(connection, row, run)
+    config = _config_of(connection, run)
+    probes, back = _tell_probes(connection, run, config, row, refused=plan is not None)
+    return Suspension(row.id, why, back, probes)
+
+
+def _config_of(connection: Connection, run: RunRow) -> Config:
+    stored = config_payload(connection, run.config_id)
+    stored.pop("fingerprint", None)
+    return parse_config({**stored, "limits": {}}, source=f"the configuration of run {run.id}")
+
+
+def _tell_probes(
+    connection: Connection, run: RunRow, config: Config, row: CertificateRow, *, refused: bool
+) -> tuple[int | None, str]:
+    pilot = f"the pilot leads to a new one: `solon learn {run.id[:8]}` says what it waits for"
+    if refused:
+        return None, f"random probes did not bring it back; {pilot}"
+    if problem := cannot_carry(connection, run, config, row):
+        return None, f"probes cannot bring it back ({problem}); {pilot}"
+    routing = config.routing
+    try:
+        probes = plan_probes(routing.alpha, left_of_delta(connection, run, routing), asked=routing.probes)
+    except ConfigError as error:
+        return None, f"{error.cause}; {pilot}"
+    assert probes is not None
+    return probes.asked, (
+        f"{probes.asked} random probes bring it back if at most {probes.slips} of them disagree (probability "
+        f"{probes.chance(0.97):.2f} where experts agree on 97%): `solon learn {run.id[:8]} --carry`"
+    )
