@@ -324,6 +324,11 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
             next_step=f"choices of this review: {', '.join(choices_of(schema))}; "
             "never resuming: skip, decline, escalate",
         ) from None
+    if response.text and response.choice != "edit" and not _fields(model):
+        raise InvalidDecision(
+            f"text: {response.choice!r} takes no text (saw {response.text[:80]!r})",
+            next_step="say why as the rationale; only `edit` takes a text",
+        )
     named = [*([] if response.candidate is None else [response.candidate]), *response.flags]
     for name in named:
         if name not in candidates:

@@ -134,6 +134,8 @@ def export(
         typer.echo(f"{clean(file.path)}: {file.rows} rows, {file.bytes} bytes, sha256 {file.sha256}")
     for reason, count in summary.left_out.items():
         typer.echo(f"  left out: {count} {clean(reason)}")
+    if summary.left_out and not any(file.rows for file in summary.files):
+        say(f"note: no record has what {format} holds; jsonl, csv and parquet take records of every kind")
     if summary.withheld:
         typer.echo(f"  withheld (flagged by an expert): the text of {summary.withheld}")
     typer.echo(f"  manifest: {clean(summary.manifest)}")

@@ -37,7 +37,10 @@ def labels(
         str, typer.Option(help="Of the reviews: label asks people, label-panel the panel first.")
     ] = "label",
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Write the suspects as .jsonl or .csv.")
+        Path | None,
+        typer.Option(
+            "--output", metavar="FILE", help="Write the suspects, as many as --top says, as .jsonl or .csv."
+        ),
     ] = None,
     features: Annotated[
         Literal["words", "meaning"] | None,

@@ -274,6 +274,10 @@ def decide(
         flags: dict[str, list[str]] = {}
         for name, value in map(_pair, flag or ()):
             flags.setdefault(_candidate_id(found, name), []).append(value)
+        if spans is not None and choice == "stands":
+            raise UsageError(
+                "`stands` takes the spans as they are", next_step="with --spans choose `changed`"
+            )
         answer = {
             "text": _read_text(text),
             "spans": _read_spans(_read_text(spans)),

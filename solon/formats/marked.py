@@ -7,6 +7,7 @@ Source: Label Studio, "Labels", "Choices" and "Text" in its JSON format of annot
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,7 +33,7 @@ def as_seed(row: Mapping[str, Any]) -> Mapping[str, Any]:
         RowProblem: a task has no text, or an annotation cannot be read.
     """
     if not {fold(str(name)) for name in row}.isdisjoint(("prompt", "messages")):
-        return row
+        return _with_spans_of_fields(row)
     if isinstance(row.get("spans"), list) and isinstance(row.get("text"), str):
         return {"prompt" if name == "text" else name: value for name, value in row.items()}
     if not is_task(row):
@@ -45,6 +46,22 @@ def as_seed(row: Mapping[str, Any]) -> Mapping[str, Any]:
     if votes and not any(marked):
         return {**seed, "verdicts": votes}
     return {**seed, "spans": _of_most(marked), "marked_by": len(marked)} if marked else seed
+
+
+def _with_spans_of_fields(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row of the exports `jsonl` and `csv`, whose spans stand among the fields of the record."""
+    told = row.get("fields")
+    fields = as_object(_read_json(told) if isinstance(told, str) else told)
+    if "spans" in row or not isinstance(fields.get("spans"), list):
+        return row
+    return {**{name: value for name, value in row.items() if name != "fields"}, "spans": fields["spans"]}
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def as_votes(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

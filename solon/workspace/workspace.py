@@ -971,14 +971,14 @@ class Workspace:
         """Who reads reviews, whether without the panel's reasons, and whether they see of which kind each is."""
         expert = self.acting_expert()
         if expert is None:
-            return None, bool(blind), not blind
+            return None, blind is True, blind is not True
         lead = expert.may("lead")
         if blind is False and not lead:
             raise UsageError(
                 "the panel's reasons are shown to leads, and to others after their answer",
                 next_step="read it blind; `solon show` is the panel's view, and it is noted that you saw it",
             )
-        return expert, blind is not False, lead
+        return expert, blind is not False, lead and blind is not True
 
     def open_review(self, review_id: str, *, blind: bool | None = None) -> Review:
         """One review as the page shows it to whoever answers by their token: with the choices that need a reason, and

@@ -40,7 +40,10 @@ def choice(*labels: str, by: Any = 1) -> dict[str, Any]:
     return {"completed_by": by, "result": [{"type": "choices", "value": {"choices": list(labels)}}]}
 
 
-@pytest.mark.parametrize(("format", "ending"), [("spans", "jsonl"), ("label-studio-spans", "json")])
+@pytest.mark.parametrize(
+    ("format", "ending"),
+    [("spans", "jsonl"), ("label-studio-spans", "json"), ("jsonl", "jsonl"), ("csv", "csv")],
+)
 def test_spans_that_went_out_come_in_again_with_the_same_characters(
     format: str, ending: str, tmp_path: Path
 ) -> None:

@@ -63,6 +63,16 @@ def test_a_label_is_decided_applied_and_exported(tmp_path: Path) -> None:
         assert (trained_on.written, trained_on.left_out) == (0, {"label": 3})
 
 
+@pytest.mark.parametrize(
+    ("schema", "choice"),
+    [(label_schema(["clinical", "legal"]), "legal"), ("pair@1", "tie"), ("single@1", "accept")],
+)
+def test_a_text_beside_an_answer_that_takes_none_is_refused(schema: str, choice: str) -> None:
+    with pytest.raises(InvalidDecision, match="takes no text"):
+        parse_response(schema, {"choice": choice, "text": "something else"}, ["c"])
+    assert parse_response(schema, {"choice": choice, "text": ""}, ["c"]).choice == choice
+
+
 def test_a_form_of_ones_own_is_stored_and_exported(tmp_path: Path) -> None:
     with labelling(tmp_path, {"form": "forms:Triage"}) as project:
         review = project.reviews()[0]

@@ -536,7 +536,15 @@ def _forms(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, dic
         .join(texts, texts.c.id == decisions.c.edit_id)
         .where(decisions.c.id.in_(ids), texts.c.body.is_not(None))
     )
-    return {row.id: json.loads(row.body) for row in connection.execute(query)} if ids else {}
+    return {row.id: _read_form(row.body) for row in connection.execute(query)} if ids else {}
+
+
+def _read_form(body: str) -> dict[str, Any]:
+    """The fields of a form; none where a text was once taken in with a label that has no form."""
+    try:
+        return dict(json.loads(body))
+    except ValueError:
+        return {}
 
 
 def _marked(

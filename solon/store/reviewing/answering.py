@@ -31,7 +31,7 @@ from solon.store.reviewing.reviews import decide, refuse_unless_waiting, set_esc
 from solon.store.reviewing.suggestions import note_on_decision
 from solon.store.reviewing.voting import keep_text, kept_answer, log_vote, settle, sure_after
 from solon.store.runs.items import FORGOTTEN
-from solon.store.tables import assignments, items, reviews
+from solon.store.tables import assignments, items, reviews, verdicts
 
 Kind = Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
 ASIDE: dict[str, Kind] = {"skip": "skipped", "decline": "declined", "escalate": "escalated"}
@@ -350,6 +350,9 @@ def saw_votes(connection: Connection, actor: str, review: ReviewRow, *, suggesti
         )
         .limit(1)
     )
-    return connection.execute(seen).first() is not None or has_read(
-        connection, actor, "item.read", review.item_id
+    if connection.execute(seen).first() is not None:
+        return True
+    voted = select(verdicts.c.id).where(verdicts.c.item_id == review.item_id).limit(1)
+    return has_read(connection, actor, "item.read", review.item_id) and bool(
+        connection.execute(voted).first()
     )
