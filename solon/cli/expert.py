@@ -180,7 +180,10 @@ def rotate(name: str, store: StoreUrl = None, as_json: AsJson = False) -> None:
 @app.command("link")
 def link(
     name: str,
-    address: Annotated[str, typer.Option(help="address of the review server")] = "http://127.0.0.1:8321",
+    address: Annotated[
+        str | None,
+        typer.Option(help="address of the review server (default: as configured, or where one ran last)"),
+    ] = None,
     store: StoreUrl = None,
 ) -> None:
     """Print a login link that works once, for ten minutes.

@@ -69,7 +69,7 @@ class ReviewConfig(_Section):
     address: str = Field(
         "",
         description="public address of the review server, for links in mails and in interrupts of graphs, and for "
-        "single sign-on; without it interrupts name http://127.0.0.1:8321",
+        "single sign-on; without it links name where a server ran last, else http://127.0.0.1:8321",
     )
     webhooks: tuple[str, ...] = Field((), description="https addresses that are told of events, by ids only")
     webhook_events: tuple[str, ...] = Field(EVENTS, description="events that are told")

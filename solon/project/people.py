@@ -11,6 +11,7 @@ from solon.operations.golden import add_questions, pick_questions, retire_questi
 from solon.store.database.local_actor import local_actor
 from solon.store.reviewing import experts, sessions
 from solon.store.reviewing.known import count_known
+from solon.store.reviewing.served import server_address
 from solon.store.runs.holds import HELD, REJECTED, RELEASED, close_hold, list_holds
 from solon.store.runs.runs import find_run
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from solon.store.runs.holds import HoldRow
     from solon.workspace.seeds import Seeds
     from solon.workspace.workspace import Workspace
-
-SERVER = "http://127.0.0.1:8321"
 
 
 class Experts:
@@ -120,17 +119,19 @@ class Experts:
         """
         return experts.rotate_token(self._workspace.store, name, by=local_actor())[1]
 
-    def link(self, name: str, *, address: str = SERVER) -> str:
+    def link(self, name: str, *, address: str | None = None) -> str:
         """A link that logs a person in; it works once, for ten minutes.
 
         Args:
-            address: of the review server, as the person reaches it.
+            address: of the review server, as the person reaches it; None: as it is configured, or where one ran last.
 
         Raises:
             UsageError: there is no such person.
         """
-        secret = sessions.make_login_link(self._workspace.store, name, by=local_actor())
-        return f"{address.rstrip('/')}/login?link={secret}"
+        store, configured = self._workspace.store, self._workspace.config.review.address
+        secret = sessions.make_login_link(store, name, by=local_actor())
+        with store.connect() as connection:
+            return f"{server_address(connection, address or configured)}/login?link={secret}"
 
 
 class GoldenQuestions:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from solon import __version__
@@ -33,6 +34,7 @@ from solon.review.routes import (
     sso,
 )
 from solon.review.schemas.queue import Health
+from solon.review.scripts import script
 from solon.review.state import Options, make_room
 from solon.store.reviewing.reading import check_readable
 
@@ -89,11 +91,13 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     app.state.room = room
     add_handlers(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Compressed)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
     # Routes themselves, not their routers: an included router works all of its routes out again in each app.
     for part in (queue, inbox, leads, desk, law, pages, lead_pages, desk_pages, law_pages, adjudication, sso):
         app.router.routes.extend(part.router.routes)
     app.router.routes.extend(adjudication.page_router.routes)
+    _add_script(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_health(app)
     return app
@@ -123,6 +127,25 @@ class HeadersAndTime:
             await send(message)
 
         await self._app(scope, receive, send_on)
+
+
+class Compressed:
+    """Pages and what they load are compressed. Answers of the API are not: exports and events stream through it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._zipped = app, GZipMiddleware(app, minimum_size=600)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        plain = scope["type"] != "http" or scope["path"].startswith(("/api/", "/metrics"))
+        await (self._app if plain else self._zipped)(scope, receive, send)
+
+
+def _add_script(app: FastAPI) -> None:
+    @app.get("/static/script-{digest}.js", include_in_schema=False)
+    def page_script(digest: str) -> Response:
+        """The review page's script; an open page of an older server gets the one there is."""
+        kept = {"Cache-Control": "public, max-age=31536000, immutable"} if digest in script()[0] else None
+        return Response(script()[1], media_type="text/javascript", headers=kept)
 
 
 def _add_health(app: FastAPI) -> None:

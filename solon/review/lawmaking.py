@@ -15,8 +15,9 @@ from solon.law.amendments import Edit, apply_edits, telling
 from solon.law.documents import diff
 from solon.law.scopes import narrowest
 from solon.lawmaking.drafting import leave_out
+from solon.review.characters import name_hidden
+from solon.review.comparing import word_diff
 from solon.review.law_jobs import last_job, show_job
-from solon.review.markdown import name_hidden, word_diff
 from solon.review.state import Room
 from solon.store.database.audit_log import append
 from solon.store.lawmaking import amendments as stored
@@ -88,7 +89,7 @@ def show_amendment(room: Room, connection: Connection, amendment_id: str) -> dic
 def mark_changes(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return changes with both sides as text, and as HTML (`before`, `after`) with what differs marked word by word.
 
-    `before` and `after` are None where a part is new, gone, or too long to compare.
+    `before` and `after` are None where a part is new or gone.
     """
     marked = []
     for change in changes:
@@ -97,8 +98,7 @@ def mark_changes(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         old, new = _spell(change["old"]), _spell(change["new"])
         compared = word_diff(old, new) if change["action"] == "changed" else None
-        before = compared[0] if compared else None
-        after = compared[1] if compared else None
+        before, after = compared or (None, None)
         marked.append({**change, "old": old, "new": new, "before": before, "after": after})
     return marked
 

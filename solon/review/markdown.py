@@ -1,67 +1,118 @@
-"""Hostile text as harmless HTML: markdown without links, images or raw HTML, hidden characters made visible."""
+"""Hostile text as harmless HTML: Markdown without links, images or raw HTML, hidden characters made visible."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
-from difflib import SequenceMatcher
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
+from solon.review import formulas
+from solon.review.characters import (
+    HIDDEN,
+    direction,
+    isolate,
+    name_hidden,
+    name_mark,
+    show_hidden,
+    show_marks,
+)
+from solon.review.highlighting import render_code
+
 MAX_MARKDOWN = 60_000
 """Longer texts are shown as they are written: a megabyte of tables would block the page."""
-MAX_DIFF_WORDS = 4_000
+MAX_COLOURED = 8_000
+"""So many characters of code in one text are coloured."""
+
+_UNUSUAL = re.compile(HIDDEN.pattern + "|[\\r\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 _TAGS = {
     "p", "br", "hr", "strong", "em", "s", "code", "pre", "ul", "ol", "li", "blockquote", "h3", "h4", "h5",
-    "h6", "table", "thead", "tbody", "tr", "th", "td", "span",
+    "h6", "div", "table", "thead", "tbody", "tr", "th", "td", "span", *formulas.TAGS,
 }  # fmt: skip
-_HIDDEN = re.compile(
-    "[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\u00ad\U000e0000-\U000e007f]"
-)
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_OPEN, _CLOSE = "\ue000", "\ue001"
-"""Private-use marks around the name of a hidden character, until the text is HTML."""
+_DIRECTED = {"p", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "table", "td", "th", "span"}
+_ATTRIBUTES = {
+    **formulas.ATTRIBUTES,
+    **{tag: {"dir"} for tag in _DIRECTED},
+    "ol": {"dir", "start"},
+    "span": {"class", "dir"},
+    "pre": {"class"},
+    "div": {"class", "dir", "tabindex"},
+}
 
 
 def render(text: str) -> str:
     """Return Markdown as HTML that carries no address, script or hidden character."""
     if len(text) > MAX_MARKDOWN:
         return render_plain(text)
-    return _render_markdown(text)
+    return "".join(_render_blocks(text))
 
 
 def render_plain(text: str) -> str:
     """Return the text as HTML as it is written, line by line."""
-    return f'<pre class="plain">{_show_marks(html.escape(show_hidden(text)))}</pre>'
+    return f'<pre class="plain" dir="auto">{show_marks(html.escape(show_hidden(text)))}</pre>'
 
 
-def show_hidden(text: str) -> str:
-    """Return text in which the names of characters stand that hide or reorder it, between private-use marks.
-
-    The text is not HTML yet; for words that never become HTML there is `name_hidden`.
-    """
-    text = text.replace(_OPEN, "").replace(_CLOSE, "")
-    text = _HIDDEN.sub(lambda found: f"{_OPEN}U+{ord(found.group()):04X}{_CLOSE}", text)
-    return _CONTROL.sub(lambda found: f"{_OPEN}U+{ord(found.group()):04X}{_CLOSE}", text)
+def render_source(text: str) -> str:
+    """Return the exact characters of a text as HTML; spaces that look like others are named, line ends are lines."""
+    named = _UNUSUAL.sub(lambda found: name_mark(found.group()), text)
+    lines = (isolate(line) if direction(line) == "rtl" else html.escape(line) for line in named.split("\n"))
+    return show_marks("\n".join(lines))
 
 
-def name_hidden(text: str) -> str:
-    """Return text in which the names of hidden characters stand, as `<U+200B>`: for titles and short words."""
-    return show_hidden(text).replace(_OPEN, "<").replace(_CLOSE, ">")
-
-
-def _show_marks(rendered: str) -> str:
-    return rendered.replace(_OPEN, '<span class="hidden-char">').replace(_CLOSE, "</span>")
+def render_blocks(text: str) -> Sequence[str]:
+    """Return a text as `render` shows it, paragraph by paragraph: its blocks, which make it up."""
+    if len(text) > MAX_MARKDOWN:
+        return [render_plain(part) for part in text.split("\n\n")]
+    return _render_blocks(text)
 
 
 @lru_cache(maxsize=256)
-def _render_markdown(text: str) -> str:
+def _render_blocks(text: str) -> tuple[str, ...]:
     import nh3
 
-    rendered = _show_marks(str(_parser().render(show_hidden(text))))
-    return nh3.clean(rendered, tags=_TAGS, attributes={"span": {"class"}, "ol": {"start"}}, link_rel=None)
+    env: dict[str, Any] = {}
+    parser = _parser()
+    blocks = (
+        show_marks(parser.renderer.render(block, parser.options, env))
+        for block in _blocks(parser.parse(show_hidden(text), env))
+    )
+    return tuple(nh3.clean(one, tags=_TAGS, attributes=_ATTRIBUTES, link_rel=None) for one in blocks)
+
+
+def _blocks(tokens: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The tokens of each block that stands in no other, after directions were given to all."""
+    _give_directions(tokens)
+    first, depth = 0, 0
+    for at, token in enumerate(tokens):
+        depth += token.nesting
+        if depth == 0:
+            yield tokens[first : at + 1]
+            first = at + 1
+
+
+def _give_directions(tokens: Sequence[Any]) -> None:
+    """Every block and every cell is read in the direction of its own first letter."""
+    opened: list[Any] = []
+    for token in tokens:
+        if token.nesting == 1:
+            opened.append(token)
+        elif token.nesting == -1:
+            opened.pop()
+        elif token.type == "inline":
+            way = direction(_words(token))
+            if opened and (way or opened[-1].tag in ("td", "th")):
+                opened[-1].attrSet("dir", way or "ltr")
+            for outer in opened[:-1]:
+                if way and outer.tag in _DIRECTED and outer.attrGet("dir") is None:
+                    outer.attrSet("dir", way)
+            for child in token.children or ():
+                child.meta = {**child.meta, "rtl": way == "rtl"}
+
+
+def _words(inline: Any) -> str:
+    return "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline"))
 
 
 @lru_cache(maxsize=1)
@@ -70,15 +121,44 @@ def _parser() -> Any:
 
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "typographer": False, "breaks": True})
     parser.enable(["table", "strikethrough"])
+    # What these rules read would be gone from sight: an address that nothing refers to, the name of a character.
+    parser.disable(["reference", "entity"])
+    formulas.add_formulas(parser)
     # Any address may be parsed as a link, since none is ever made: it is shown as text beside its label.
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     rules = parser.renderer.rules  # type: ignore[attr-defined]
+    rules["text"] = lambda tokens, at, *_: _text(tokens[at])
     rules["link_open"] = lambda *_: '<span class="link">'
     rules["link_close"] = _address
     rules["image"] = _image
-    rules["heading_open"] = lambda tokens, at, *_: f"<h{_level(tokens[at].tag)}>"
-    rules["heading_close"] = lambda tokens, at, *_: f"</h{_level(tokens[at].tag)}>"
+    rules["heading_open"] = lambda tokens, at, *_: f"<h{_level(tokens[at].tag)}{_dir(tokens[at])}>"
+    rules["heading_close"] = lambda tokens, at, *_: f"</h{_level(tokens[at].tag)}>\n"
+    rules["table_open"] = lambda tokens, at, *_: (
+        f'<div class="wide" tabindex="0"{_dir(tokens[at])}><table{_dir(tokens[at])}>\n'
+    )
+    rules["table_close"] = lambda *_: "</table></div>\n"
+    rules["fence"] = lambda tokens, at, _options, env: _code(tokens[at], tokens[at].info.strip(), env)
+    rules["code_block"] = lambda tokens, at, _options, env: _code(tokens[at], "", env)
     return parser
+
+
+def _text(token: Any) -> str:
+    return isolate(token.content) if token.meta.get("rtl") else html.escape(token.content)
+
+
+def _open_table(way: str) -> str:
+    """A table that is wider than its text scrolls, also by key."""
+    return f'<div class="wide" tabindex="0"{way}><table{way}>\n'
+
+
+def _dir(token: Any) -> str:
+    way = token.attrGet("dir")
+    return f' dir="{way}"' if way else ""
+
+
+def _code(token: Any, language: str, env: dict[str, Any]) -> str:
+    env["coloured"] = env.get("coloured", 0) + len(token.content)
+    return render_code(token.content, language, coloured=env["coloured"] <= MAX_COLOURED)
 
 
 def _level(tag: str) -> int:
@@ -88,30 +168,17 @@ def _level(tag: str) -> int:
 
 def _address(tokens: Sequence[Any], at: int, *_: Any) -> str:
     opening = next(token for token in reversed(tokens[:at]) if token.type == "link_open")
-    return f'</span> <span class="address">({html.escape(str(opening.attrGet("href") or ""))})</span>'
+    return f'</span> <span class="address">({_where(opening, "href")})</span>'
 
 
 def _image(tokens: Sequence[Any], at: int, *_: Any) -> str:
     token = tokens[at]
-    alt, source = html.escape(token.content), html.escape(str(token.attrGet("src") or ""))
-    return f'<span class="address">[image: {alt} ({source})]</span>'
+    return f'<span class="address">[image: {html.escape(token.content)} ({_where(token, "src")})]</span>'
 
 
-def word_diff(left: str, right: str) -> tuple[str, str] | None:
-    """Return both texts as HTML with what differs marked; None where they are too long to compare by words."""
-    a, b = _words(show_hidden(left)), _words(show_hidden(right))
-    if len(a) + len(b) > MAX_DIFF_WORDS:
-        return None
-    out_a, out_b = [], []
-    for kind, a1, a2, b1, b2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        before, after = html.escape("".join(a[a1:a2])), html.escape("".join(b[b1:b2]))
-        out_a.append(before if kind == "equal" else f"<del>{before}</del>" if before else "")
-        out_b.append(after if kind == "equal" else f"<ins>{after}</ins>" if after else "")
-    return _show_marks("".join(out_a)), _show_marks("".join(out_b))
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\s+|\w+|[^\w\s]", text)
+def _where(token: Any, name: str) -> str:
+    title = token.attrGet("title")
+    return html.escape(str(token.attrGet(name) or "") + (f' "{title}"' if title else ""))
 
 
 def mark_quotes(text: str, findings: Sequence[tuple[str, str]]) -> str:
@@ -135,4 +202,4 @@ def mark_quotes(text: str, findings: Sequence[tuple[str, str]]) -> str:
         )
         last = end
     parts.append(html.escape(shown[last:]))
-    return _show_marks("".join(parts))
+    return show_marks("".join(parts))

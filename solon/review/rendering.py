@@ -13,6 +13,8 @@ from markupsafe import Markup
 from solon import __version__
 from solon.review import markdown
 from solon.review.auth import Caller, csrf_token
+from solon.review.characters import name_hidden
+from solon.review.scripts import script
 from solon.review.state import Room
 from solon.spans import spell_spans
 
@@ -28,11 +30,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["markdown"] = lambda text: Markup(markdown.render(str(text)))
+    templates.filters["source"] = lambda text: Markup(markdown.render_source(str(text)))
     templates.filters["date"] = _date
     templates.filters["percent"] = lambda share: "-" if share is None else f"{100 * share:.0f}%"
     templates.filters["spelled"] = spell_spans
-    templates.filters["visible"] = lambda text: markdown.name_hidden(str(text))
+    templates.filters["visible"] = lambda text: name_hidden(str(text))
     templates.globals["version"] = __version__
+    templates.globals["script"] = script()[0]
     return templates
 
 

@@ -27,7 +27,7 @@ from solon.store.reviewing.answering import AnswerResult, answer_lease
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import STAGES, ExpertRow
 from solon.store.reviewing.known import move_on, next_known
-from solon.store.reviewing.queue import count_in_hand, lease_next, lease_review
+from solon.store.reviewing.queue import count_in_hand, count_left, lease_next, lease_review
 from solon.store.reviewing.review_lists import count_answers
 from solon.store.reviewing.review_rows import ReviewRow, find_review
 from solon.store.reviewing.suggestions import may_carry
@@ -293,8 +293,11 @@ async def _wait_for_replay(room: Room, caller: Caller, decision_id: str) -> Blin
 
 
 def progress_of(room: Room, caller: Caller) -> Progress:
-    """Return how many answers the caller gave today and in all, how many the team gave, and how many reviews wait."""
+    """Return how many answers the caller gave today and in all, how many the team gave, how many reviews wait, and how
+    many of them are left for the caller."""
     with room.store.connect() as connection:
         today, mine, team = count_answers(connection, caller.expert.actor)
+        left = count_left(connection, caller.expert, match=room.options.match, reviewers=room.reviewers)
     counts = room.live.counts()
-    return Progress(mine_today=today, mine=mine, team=team, waiting=counts["free"] + counts["escalated"])
+    waiting = counts["free"] + counts["escalated"]
+    return Progress(mine_today=today, mine=mine, team=team, waiting=waiting, left=left)

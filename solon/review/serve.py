@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from solon.errors import UsageError
 from solon.graphs.versions import outdated_threads
 from solon.store.reviewing.experts import add_expert, list_experts
+from solon.store.reviewing.served import note_server
 from solon.store.reviewing.sessions import make_login_link
 from solon.store.reviewing.worker_problems import note_worker
 
@@ -101,6 +102,8 @@ def serve(
     port = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     address = f"{'https' if certificate else 'http'}://{shown}:{port}"
+    with project.store.transaction() as connection:
+        note_server(connection, address)
     say(f"Reviews at {address}")
     say(f"Log in (once, within ten minutes): {first_link(project, address, by=by)}")
     older = outdated_threads(project.store, project.recipes)

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from solon.store.runs.runs import Pins
     from solon.workspace.workspace import Workspace
 
-ADDRESS = "http://127.0.0.1:8321"
-"""Where `solon review serve` listens unless it is told otherwise."""
 LOOK_AGAIN = 0.05
 """Seconds between two looks at an item that somebody moved just now."""
 ENDS = ("accepted", "rejected", "failed", "parked")
@@ -270,12 +268,15 @@ class Interactive:
     def _asked(self, review: Any, texts: bool) -> dict[str, Any]:
         """What whoever answers has to know, without what the panel found: ids, choices, the address of the page; with
         texts the request and the candidates."""
+        from solon.store.reviewing.served import server_address
+
         seen = view_review(self._workspace.store, review, blind=True)
-        address = self._workspace.config.review.address or ADDRESS
+        with self._workspace.store.connect() as connection:
+            address = server_address(connection, self._workspace.config.review.address)
         asked: dict[str, Any] = {
             "item": review.item_id,
             "review": review.id,
-            "page": f"{address.rstrip('/')}/?review={review.id}",
+            "page": f"{address}/?review={review.id}",
             "recipe": review.recipe,
             "choices": list(seen.choices),
             "candidates": [one.id for one in seen.candidates],

@@ -22,16 +22,40 @@ from running import Server
 from sqlalchemy import select, update
 
 from solon.project import Project
-from solon.review.markdown import MAX_MARKDOWN, mark_quotes, render, word_diff
+from solon.review.comparing import compare, word_diff
+from solon.review.formulas import ATTRIBUTES as FORMULA_ATTRIBUTES
+from solon.review.formulas import TAGS as FORMULA_TAGS
+from solon.review.markdown import MAX_MARKDOWN, mark_quotes, render, render_source
 from solon.store.reviewing.experts import add_expert
 from solon.store.tables.runs import Text
 from solon.store.tables.work import Critique
 
 ALLOWED = {
     "p", "br", "hr", "strong", "em", "s", "code", "pre", "ul", "ol", "li", "blockquote", "h3", "h4", "h5", "h6",
-    "table", "thead", "tbody", "tr", "th", "td", "span", "mark", "ins", "del",
+    "div", "table", "thead", "tbody", "tr", "th", "td", "span", "mark", "ins", "del", *FORMULA_TAGS,
 }  # fmt: skip
-ATTRIBUTES = {("span", "class"), ("pre", "class"), ("ol", "start"), ("mark", "title"), ("mark", "tabindex")}
+BLOCKS = (
+    "p",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "ul",
+    "ol",
+    "li",
+    "blockquote",
+    "table",
+    "td",
+    "th",
+    "span",
+    "div",
+    "pre",
+)
+ATTRIBUTES = {
+    *((tag, "dir") for tag in BLOCKS), *((tag, name) for tag, names in FORMULA_ATTRIBUTES.items() for name in names),
+    ("span", "class"), ("pre", "class"), ("ol", "start"), ("mark", "title"), ("mark", "tabindex"), ("div", "class"),
+    ("div", "tabindex"), ("ins", "data-change"), ("del", "data-change"), ("ins", "class"), ("del", "class"),
+}  # fmt: skip
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -53,6 +77,16 @@ HOSTILE = [
     "| a | b |\n|---|---|\n| <img src=x onerror=alert(1)> | `<b>` |",
     "text with \ue000script\ue001 marks",
     "{{ 7 * 7 }} {% raw %}",
+    r"$\href{javascript:alert(1)}{x}=1$",
+    r"$\text{<img src=x onerror=alert(1)>}=1$",
+    r"\(\text{&lt;script&gt;alert(1)&lt;/script&gt;}=1\)",
+    r"$$\style{background:url(https://example.org)}{x}=1$$",
+    '\\[\n\\class{a" onclick="alert(1)}{x} = <svg/onload=alert(1)>\n\\]',
+    r"$\mathrm{</math><script>alert(1)</script>}=1$",
+    "```python\n'''</span></code><img src=x onerror=alert(1)>'''\n```",
+    "```js x onmouseover=alert(1)\nconst a = `<script>alert(1)</script>`;\n```",
+    "```<img/src=x/onerror=alert(1)>\nx\n```",
+    "&#x3c;script&#x3e;alert(1)&#x3c;/script&#x3e; &#x202e;",
 ]
 
 
@@ -79,16 +113,17 @@ def assert_inert(html: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_markdown_is_inert(text: str) -> None:
     assert_inert(render(text))
-    diff = word_diff(text, "something else")
-    assert diff is not None
-    assert_inert(diff[0] + diff[1])
+    for one in (compare(text, "something else"), compare(text, text[3:])):
+        assert_inert(one.left + one.right)
+    assert_inert("".join(word_diff(text, "something else")))
+    assert_inert(render_source(text))
     assert_inert(mark_quotes(text, [(text[:12], "principle: fatal")]))
     assert_inert(mark_quotes("harmless words", [("harmless", text)]))
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.text(alphabet=st.sampled_from("<>\"'`&[]()!|\\/*_~#-=: \nabjsx\u202e\u200b\ue000\ue001"), max_size=80)
+    st.text(alphabet=st.sampled_from("$<>\"'`&[]()!|\\/*_~#-=: \nabjsx\u202e\u200b\ue000\ue001"), max_size=80)
 )
 def test_any_text_is_inert(text: str) -> None:
     assert_inert(render(text))
@@ -117,8 +152,8 @@ def test_letters_that_only_look_odd_stay() -> None:
 
 def test_a_megabyte_is_shown_plainly() -> None:
     html = render("| a " * 250_000)
-    assert html.startswith('<pre class="plain">')
-    assert word_diff("a " * 250_000, "b") is None
+    assert html.startswith('<pre class="plain" dir="auto">')
+    assert compare("a " * 250_000, "b " + "a " * 250_000).coarse
     assert len(render("x" * MAX_MARKDOWN)) < MAX_MARKDOWN + 100
 
 
@@ -181,8 +216,11 @@ class TestPage:
         page.reload()
         page.wait_for_selector(".item")
         page.keyboard.press("d")
-        page.wait_for_selector(".diff ins, .diff del, .diff .notice, .diff p")
+        page.wait_for_selector(".diff ins, .diff del")
         page.keyboard.press("d")
+        page.keyboard.press("o")
+        page.wait_for_selector(".candidate .source")
+        page.keyboard.press("o")
         for place in page.query_selector_all("main .text *")[:200]:
             place.dispatch_event("mouseover")
         before = page.inner_text(".request .text")

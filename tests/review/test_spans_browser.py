@@ -147,3 +147,14 @@ def test_what_is_proposed_is_accepted_in_one_key(page_of: Any) -> None:
     assert decided(project) == [{"start": 0, "end": 3, "label": "person", "text": "Ada"}]
     [row] = [json.loads(line) for line in export_lines(project)]
     assert row["route"] == "decided"
+
+
+def test_marks_of_a_draft_are_there_after_a_reload(page_of: Any) -> None:
+    page, _ = page_of("Ada is here.", [])
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    with page.expect_response("**/draft"):
+        page.keyboard.press("1")
+    page.reload()
+    page.wait_for_selector(".marks li", state="attached")
+    assert marks(page) == ["person Ada [0, 3)"]

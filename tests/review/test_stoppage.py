@@ -95,7 +95,12 @@ def test_a_server_without_a_worker_is_a_reason(
 ) -> None:
     uvicorn = pytest.importorskip("uvicorn")
     monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: [one.close() for one in sockets])
-    serve.serve(project, Options(work=False), host="127.0.0.1", port=0, say=lambda _: None, by="local:test")
+    said: list[str] = []
+    serve.serve(project, Options(work=False), host="127.0.0.1", port=0, say=said.append, by="local:test")
+    port = said[0].rpartition(":")[2]
+    person = project.experts.list()[0].name
+    assert project.experts.link(person).startswith(f"http://127.0.0.1:{port}/login?link="), "where it runs"
+    assert project.experts.link(person, address="https://x.example/").startswith("https://x.example/login?")
     assert status(project, capsys)[1]["worker"] is None, "no decision waits"
     review = project.reviews()[0]
     project.decide(review.id, "prefer", review.candidates[0].id)

@@ -22,13 +22,14 @@ from solon.review.auth import (
     session_caller,
     set_cookie,
 )
-from solon.review.blind import shown_order
-from solon.review.markdown import mark_quotes, word_diff
+from solon.review.blind import show_blind, shown_order
+from solon.review.comparing import compare
+from solon.review.markdown import mark_quotes
 from solon.review.rendering import page, render
 from solon.review.reviewer import hand_out, open_review, progress_of, take_answer, take_back, write
 from solon.review.routes.queue import AnId, explanation
 from solon.review.schemas.explanations import Explanation
-from solon.review.schemas.queue import BlindItem, DecisionIn, NextIn, NextOut, SettingsIn
+from solon.review.schemas.queue import BlindItem, DecisionIn, NextIn, NextOut, Progress, SettingsIn
 from solon.review.state import Room
 from solon.store.database.audit_log import append
 from solon.store.reviewing.drafts import own_lease
@@ -107,7 +108,14 @@ async def review_page(
         with suppress(ReviewError):
             await open_review(room, caller, review)
     settings = SettingsIn.model_validate(caller.expert.settings)
-    return page(room, caller, "review.html", settings=settings, progress=progress_of(room, caller))
+    progress = await asyncio.to_thread(progress_of, room, caller)
+    return page(room, caller, "review.html", settings=settings, progress=progress)
+
+
+@router.get("/page/progress")
+async def page_progress(room: TheRoom, caller: AnyExpert) -> Progress:
+    """How far the caller is, and what is left for them: an open page asks where the queue has changed."""
+    return await asyncio.to_thread(progress_of, room, caller)
 
 
 @router.get("/page/csrf")
@@ -139,7 +147,8 @@ async def page_next(room: TheRoom, caller: AnyExpert, asked: NextIn) -> dict[str
 async def page_decide(room: TheRoom, caller: AnyExpert, review_id: AnId, given: DecisionIn) -> dict[str, Any]:
     """Take an answer, as the API's decision does, with the caller's progress."""
     taken = await take_answer(room, caller, given, given.token or "", review_id=review_id)
-    return {**taken.model_dump(), "progress": progress_of(room, caller).model_dump()}
+    progress = await asyncio.to_thread(progress_of, room, caller)
+    return {**taken.model_dump(), "progress": progress.model_dump()}
 
 
 @router.post("/page/undo/{decision_id}")
@@ -165,8 +174,25 @@ async def page_diff(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> HT
 def _diff(room: Room, caller: Caller, assignment_id: str) -> str:
     with room.store.connect() as connection:
         texts = _texts_shown(room, connection, caller, assignment_id)
-    compared = word_diff(texts[0][1], texts[1][1]) if len(texts) == 2 else None
+    compared = compare(texts[0][1], texts[1][1]) if len(texts) == 2 else None
     return render("_diff.html", compared=compared)
+
+
+@router.get("/page/source/{assignment_id}")
+async def page_source(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> HTMLResponse:
+    """The exact characters of every text of an item that the caller has in hand."""
+    return HTMLResponse(await asyncio.to_thread(_source, room, caller, assignment_id))
+
+
+def _source(room: Room, caller: Caller, assignment_id: str) -> str:
+    with room.store.connect() as connection:
+        lease = own_lease(connection, assignment_id, caller.expert.actor)
+        review = find_review(connection, lease.review_id)
+        item = show_blind(room, connection, lease, review, caller.expert)
+    texts = {"prompt": item.prompt, "input": item.input, "asks": item.asks, "reference": item.reference}
+    texts |= {f"turn:{n}": turn.content for n, turn in enumerate(item.turns)}
+    texts |= {f"candidate:{n}": one.text for n, one in enumerate(item.candidates)}
+    return render("_source.html", texts={name: text for name, text in texts.items() if text})
 
 
 def _texts_shown(

@@ -98,6 +98,7 @@ SETTINGS: JsonDict = {
     "keys": {"first": "f", "second": "j"},
     "keys_on": True,
     "send_at_once": False,
+    "together": True,
     "lock_minutes": 15,
     "session_minutes": 45,
     "mails": True,
@@ -109,7 +110,7 @@ ME: JsonDict = {
     "specialties": ["pharmacology"],
     "languages": ["en"],
     "settings": SETTINGS,
-    "progress": {"mine_today": 12, "mine": 340, "team": 1210, "waiting": 85},
+    "progress": {"mine_today": 12, "mine": 340, "team": 1210, "waiting": 85, "left": 62},
     "stage": "proven",
 }
 LAW: JsonDict = {

@@ -283,12 +283,14 @@ class Progress(Wire):
         mine: the caller's answers in all.
         team: everybody's answers.
         waiting: reviews that wait.
+        left: reviews that the caller has in hand or would be given now; more than 1,000 are not counted.
     """
 
     mine_today: int
     mine: int
     team: int
     waiting: int
+    left: int
 
 
 class Me(Wire, json_schema_extra=example(examples.ME)):
@@ -322,6 +324,7 @@ class SettingsIn(Wire, json_schema_extra=example(examples.SETTINGS)):
         keys: keys by action.
         keys_on: keys work.
         send_at_once: a choice is sent without a further key.
+        together: both answers scroll together.
         lock_minutes: idle minutes after which the text is covered; 0: never.
         session_minutes: minutes after which the page reminds of a break; 0: never.
     """
@@ -331,6 +334,7 @@ class SettingsIn(Wire, json_schema_extra=example(examples.SETTINGS)):
     )
     keys_on: bool = True
     send_at_once: bool = False
+    together: bool = True
     lock_minutes: int = Field(15, ge=0, le=240)
     session_minutes: int = Field(45, ge=0, le=480)
     mails: bool = Field(True, description="a daily mail with counts, where an address is known")

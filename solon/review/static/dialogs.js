@@ -34,12 +34,12 @@ export function openSettings() {
   const form = document.createElement("form");
   const flag = (name, told) => { const l = document.createElement("label"), i = document.createElement("input"); i.type = "checkbox"; i.name = name; i.checked = settings[name]; l.append(i, " " + told); const p = document.createElement("p"); p.append(l); return p; };
   const number = (name, told) => { const l = document.createElement("label"), i = document.createElement("input"); i.type = "number"; i.min = 0; i.max = 480; i.name = name; i.value = settings[name]; l.append(told + " ", i); const p = document.createElement("p"); p.append(l); return p; };
-  form.append(flag("keys_on", "Keys work"), flag("send_at_once", "A choice sends at once"), flag("mails", "Mail me once a day how much waits, where my address is known"), number("lock_minutes", "Cover the text after idle minutes (0: never)"), number("session_minutes", "Remind me of a break after minutes (0: never)"));
+  form.append(flag("keys_on", "Keys work"), flag("send_at_once", "A choice sends at once"), flag("together", "Both answers scroll together"), flag("mails", "Mail me once a day how much waits, where my address is known"), number("lock_minutes", "Cover the text after idle minutes (0: never)"), number("session_minutes", "Remind me of a break after minutes (0: never)"));
   const keys = document.createElement("div");
   keys.className = "keys";
   for (const [action, name] of Object.entries(NAMES)) {
     const line = document.createElement("div"), l = document.createElement("label"), i = document.createElement("input");
-    i.dataset.action = action; i.value = settings.keys[action] || ""; i.placeholder = DEFAULT_KEYS[action][0]; i.maxLength = 12; i.id = "key-" + action; l.htmlFor = i.id; l.textContent = name;
+    i.dataset.action = action; i.value = settings.keys[action] || ""; i.placeholder = DEFAULT_KEYS[action][0]; i.maxLength = 12; if (i.placeholder === " ") i.placeholder = "Space"; i.id = "key-" + action; l.htmlFor = i.id; l.textContent = name;
     line.append(l, i); keys.append(line);
   }
   const save = document.createElement("button"), problem = text("");

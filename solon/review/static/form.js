@@ -161,3 +161,46 @@ export function nextCriterion(view, key) {
   activate(view, Math.max(0, Math.min(groups(view).length - 1, view.criterion + step)));
   return true;
 }
+
+// How clear it was, one step on; what it is now, in words.
+export function nextStrength(view) {
+  if (view.choice !== "prefer") return "Say first which answer is better.";
+  const steps = all(view, "[name=strength]"), next = steps.findIndex((step) => step.checked) + 1;
+  steps.forEach((step, i) => { step.checked = i === next; });
+  return steps[next] ? `How clear: ${steps[next].parentNode.textContent.trim()}` : "How clear: not said";
+}
+
+// The flags of the first answer, then of the next, then none.
+export function nextFlags(view) {
+  const flags = all(view, ".flags"), next = flags.findIndex((one) => one.open) + 1;
+  flags.forEach((one, i) => { one.open = i === next; });
+  (flags[next]?.querySelector("input") || view.root).focus();
+}
+
+// Labels by their numbers, digit after digit, and by a part of their name.
+export function labelsOf(view, choose) {
+  const labels = all(view, ".choice.given"), find = one(view, ".find input");
+  let typedSoFar = "";
+  const take = (button, more) => { choose(button.dataset.choice, more); button.scrollIntoView({ block: "nearest" }); };
+  const matching = () => labels.filter((label) => !label.hidden);
+  find?.addEventListener("input", () => {
+    const wanted = find.value.trim().toLowerCase();
+    for (const label of labels) label.hidden = !label.lastChild.textContent.toLowerCase().includes(wanted);
+  });
+  return {
+    digit(key) {
+      const number = /^[0-9]$/.test(key) ? [typedSoFar + key, key].find((one) => labels[one - 1]) : undefined;
+      typedSoFar = number || "";
+      if (number) take(labels[number - 1], number * 10 <= labels.length);
+      return Boolean(number);
+    },
+    first() {
+      const found = find.value.trim() && matching()[0];
+      if (!found) return false;
+      find.value = "";
+      for (const label of labels) label.hidden = false;
+      take(found, false);
+      return true;
+    },
+  };
+}

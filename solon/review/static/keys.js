@@ -2,19 +2,23 @@
 export const DEFAULT_KEYS = {
   first: ["1", "ArrowLeft"], second: ["2", "ArrowRight"], accept: ["a"], reject: ["n"], send: ["Enter"], tie: ["0", "="],
   both_bad: ["b"], edit: ["e"], redraft: ["r"], skip: ["s"], decline: ["c"], escalate: ["x"], principle: ["p"], diff: ["d"],
-  undo: ["u"], why: ["w"], guidelines: ["g"], help: ["?"],
+  next: ["n"], source: ["o"], page: [" "], down: ["j"], up: ["k"], together: ["y"], strength: ["l"], flag: ["f"], fields: ["i"],
+  find: ["/"], undo: ["u"], why: ["w"], guidelines: ["g"], help: ["?"],
 };
 export const NAMES = {
   first: "Answer 1 is better", second: "Answer 2 is better", accept: "Accept (single)", reject: "Reject (single)", send: "Send",
   tie: "Tie", both_bad: "Both bad", edit: "Edit", redraft: "Redraft with guidance", skip: "Skip", decline: "Decline",
-  escalate: "Hand to a lead", principle: "Cite a principle", diff: "Diff", undo: "Undo the last answer",
+  escalate: "Hand to a lead", principle: "Cite a principle", diff: "Diff", next: "Next difference",
+  source: "Source: the exact characters", page: "A page down (with Shift: up)", down: "Some lines down", up: "Some lines up",
+  together: "Both answers scroll together, or one", strength: "How clear it was", flag: "Flag the first answer, then the second",
+  fields: "The form's fields", find: "Find a label", undo: "Undo the last answer",
   why: "Why was the last one here?", guidelines: "Guidelines", help: "This list",
 };
-const PAIR = ["first", "second", "tie", "both_bad", "diff"], SINGLE = ["accept", "reject"];
+const PAIR = ["first", "second", "tie", "both_bad", "diff", "next", "together"], SINGLE = ["accept", "reject"];
 
 export function keyName(action, settings) {
   const key = settings.keys[action] || DEFAULT_KEYS[action]?.[0] || "";
-  return { ArrowLeft: "←", ArrowRight: "→", Enter: "Enter" }[key] || key;
+  return { ArrowLeft: "←", ArrowRight: "→", " ": "Space" }[key] || key;
 }
 
 const NAMED = /^(Arrow(Left|Right|Up|Down)|Enter|Home|End|Page(Up|Down)|Insert|Delete|F\d\d?|Backspace|Tab|Escape)$/;
@@ -26,6 +30,9 @@ export function meant(event, settings) {
   const [, letter, digit] = /^(?:Key([A-Z])|(?:Digit|Numpad)(\d))$/.exec(event.code) || [];
   return digit || (letter && event.key > "\x7f" ? letter.toLowerCase() : event.key);
 }
+
+// What may be held down: nothing of it answers.
+export const HELD = ["page", "down", "up", "next"];
 
 // A key of one's own goes before a key that another action has by default.
 export function actionOf(key, settings, single) {

@@ -1,10 +1,9 @@
 // The review page: one item at a time, by keyboard, never losing what was typed. Nothing is kept in the browser's storage.
 import { send, call, SessionEnded, Refused } from "./net.js";
-import { actionOf, meant } from "./keys.js";
-import { readAnswer, readDraft, fillAnswer, markCriterion, pick, unpick, markSet, problemOf, nextCriterion, scoreActive } from "./form.js";
+import { HELD, actionOf, meant } from "./keys.js";
+import { readAnswer, readDraft, fillAnswer, markCriterion, pick, unpick, markSet, problemOf, nextCriterion, scoreActive, nextStrength, nextFlags, labelsOf } from "./form.js";
 import { $, $$, settings, dialog, say, openDialog, openSettings, help, showKeys } from "./dialogs.js";
-import { marker } from "./marks.js";
-import { guidelinesOf, ownAnswers, scrollTogether, toAcknowledge } from "./reading.js";
+import { guidelinesOf, otherViews, ownAnswers, toAcknowledge } from "./reading.js";
 
 const box = $("#item");
 
@@ -67,6 +66,7 @@ function show(view) {
     wire(view);
   }
   $(".problem", box).textContent = view.told || "";
+  view.seen ||= otherViews(view.root, () => settings.together);
   if (view.over) $(".answer .send", box).textContent = "Go on to the next";
   scrollTo({ top: 0 });
   view.root.focus({ preventScroll: true });
@@ -101,20 +101,23 @@ async function readGuidelines() {
 }
 
 function wire(view) {
-  if ($(".marking", view.root)) wireMarks(view);
-  scrollTogether($$(".candidates .scroll", view.root));
+  if ($(".marking", view.root)) wireMarks(view).catch(failed);
+  view.labels = labelsOf(view, (choice, more) => choose(choice, null, more));
   markCriterion(view);
   $("form.answer", view.root).addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   view.root.addEventListener("input", () => changed(view));
   view.root.addEventListener("change", () => changed(view));
 }
 
-function wireMarks(view) {
-  const { item, root } = view;
+// Most items want no marks: what makes them is fetched where one does.
+async function wireMarks(view) {
+  const { item, root } = view, { marker } = await import("/static/marks.js");
+  if (!$("link[href='/static/marks.css']", document)) document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/static/marks.css" }));
   view.marker = marker(root, item.input || item.prompt, JSON.parse(item.candidates[0].text).spans, () => {
     if (view.choice === "stands" && view.marker.changed()) unpick(view);
     changed(view);
   });
+  if (item.draft?.spans) view.marker.fill(item.draft.spans);
   root.addEventListener("keydown", (event) => {
     if (covered || event.isComposing || event.metaKey || !settings.keys_on || event.target.closest("textarea, select, input")) return;
     if (!view.marker.key(event, meant(event, settings))) return;
@@ -145,8 +148,9 @@ async function saveDraft(view) {
   if (!view.dirty) return;
   view.dirty = false;
   try {
-    await call("PUT", `/api/v1/assignments/${view.item.assignment}/draft`, { draft: readDraft(view) });
-    if (view === shown) say("Draft saved.");
+    view.saving = call("PUT", `/api/v1/assignments/${view.item.assignment}/draft`, { draft: readDraft(view) });
+    await view.saving;
+    if (view === shown && !view.sent) say("Draft saved.");
   } catch (error) {
     if (view.sent) return;
     view.dirty = true;
@@ -158,12 +162,14 @@ async function saveDraft(view) {
 
 // Answering ----------------------------------------------------------------------------------------------------
 
-function choose(choice, candidate) {
+// `more`: a further digit may make another label of it, so that it is not sent yet.
+function choose(choice, candidate, more = false) {
   if (!shown || !pick(shown, choice, candidate)) return;
+  for (const flags of $$(".flags[open]", box)) flags.open = false;
   changed(shown);
   $(".problem", box).textContent = "";
   const bare = !["both_bad", "edit", "redraft", "decline", "escalate"].includes(choice);
-  if (settings.send_at_once && bare && !problemOf(shown, readAnswer(shown))) submit();
+  if (settings.send_at_once && bare && !more && !problemOf(shown, readAnswer(shown))) submit();
 }
 
 function submit() {
@@ -191,6 +197,7 @@ async function flush() {
     while (unsent.length) {
       const { view, body } = unsent[0];
       try {
+        await view.saving?.catch(() => {});   // a draft that is on its way arrives before its answer, never after
         const taken = await send(`/page/decide/${view.item.review}`, body);
         unsent.shift();
         saved(taken);
@@ -214,13 +221,28 @@ function saved(taken) {
   const undoable = taken.decision || (taken.kind === "vote" ? taken.assignment : null);
   last = { assignment: taken.assignment, decision: undoable };
   $("#last").hidden = false;
-  $("#last-said").textContent = "Last answer: " + taken.message;
+  $("#last-said").textContent = taken.message;
   $("[data-do=undo]").hidden = !undoable;
   $("[data-do=why]").hidden = !["decided", "second", "escalated"].includes(taken.kind);
-  $("#today").textContent = taken.progress.mine_today;
-  $("#mine").textContent = taken.progress.mine;
-  $("#team").textContent = taken.progress.team;
-  $("#waiting").textContent = taken.progress.waiting;
+  tellProgress(taken.progress);
+}
+
+const MAX_LEFT = 1000;   // the server counts no further
+
+function tellProgress(progress) {
+  $("#today").textContent = progress.mine_today;
+  $("#mine").textContent = progress.mine;
+  $("#team").textContent = progress.team;
+  $("#waiting").textContent = progress.waiting;
+  $("#left").textContent = progress.left < MAX_LEFT ? progress.left : `${MAX_LEFT}+`;
+  Object.assign($("#done"), { max: Math.max(1, progress.mine_today + progress.left), value: progress.mine_today });
+}
+
+let askedAt = Date.now();   // the page came with the first
+async function askProgress() {
+  if (Date.now() - askedAt < 10000) return;
+  askedAt = Date.now();
+  try { tellProgress(await call("GET", "/page/progress")); } catch { /* the next change asks again */ }
 }
 
 function tellUnsent() {
@@ -244,21 +266,22 @@ async function undo(decision) {
 
 // Looking ------------------------------------------------------------------------------------------------------
 
-async function diff() {
-  const view = shown, place = $(".diff", box);
-  if (!view || !place) return;
-  const sides = $(".candidates", box);
-  if (!place.hidden) { place.hidden = true; sides.hidden = false; return; }
-  try {
-    view.diff ||= await call("GET", `/page/diff/${view.item.assignment}`, undefined, "text");
-    place.innerHTML = view.diff;
-    const prefers = $$(".choice.prefer", sides);
-    place.hidden = false;
-    for (const pane of $$(".candidate .scroll", sides)) pane.hidden = false;
-    $$(".candidate", place).forEach((one, i) => { const b = prefers[i].cloneNode(true); one.append(b); });
-    sides.hidden = true;
-    scrollTogether($$(".scroll", place));
-  } catch (error) { failed(error); }
+const diffOf = (view) => `/page/diff/${view.item.assignment}`;
+
+async function see(kind, path) {
+  if (!shown) return;
+  try { await shown.seen.see(kind, path); } catch (error) { failed(error); }
+}
+
+async function nextDifference() {
+  if (!shown || !$("[data-do=diff]", box)) return;
+  try { say(await shown.seen.next(diffOf(shown))); } catch (error) { failed(error); }
+}
+
+async function together() {
+  settings.together = !settings.together;
+  say(settings.together ? "Both answers scroll together." : "Each answer scrolls by itself.");
+  try { await call("PUT", "/api/v1/me/settings", settings); } catch (error) { failed(error); }
 }
 
 async function why() {
@@ -400,7 +423,11 @@ const doing = {
   tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => (shown?.marker ? acceptMarks() : choose("accept")), reject: () => choose("reject"),
   edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
   escalate: () => (box.dataset.lead ? say("You are a lead yourself: decide it, or skip it.") : choose("escalate")),
-  send: submit, check, diff, why, early, guidelines, answers, help, settings: openSettings,
+  send: submit, check, why, early, together, next: nextDifference,
+  diff: () => $("[data-do=diff]", box) && see("diff", diffOf(shown)), source: () => see("source", `/page/source/${shown?.item.assignment}`),
+  page: (_, event) => shown?.seen.move(0, event?.shiftKey ? -1 : 1), down: () => shown?.seen.move(1, 0), up: () => shown?.seen.move(-1, 0),
+  strength: () => { if (shown) { say(nextStrength(shown)); changed(shown); } }, flag: () => { if (shown) nextFlags(shown); },
+  fields: () => $("[data-field], .more:not([hidden]) :is(select, input, textarea)", box)?.focus(), find: () => $(".find input", box)?.focus(), guidelines, answers, help, settings: openSettings,
   undo: () => (unsent.length ? say("Your last answer is still on its way; take it back once it is saved.") : undo(last?.decision)),
   principle: () => { const all = $(".principles", box); if (all) { all.open = true; $("input", all).focus(); } },
   pause: () => cover("Paused", "The text is covered and the clock stands still."),
@@ -422,6 +449,7 @@ document.addEventListener("keydown", (event) => {
   const field = event.target.closest("textarea, select, input:not([type=radio]):not([type=checkbox])");
   if (field) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && box.contains(field)) { event.preventDefault(); submit(); }
+    else if (event.key === "Enter" && field.closest(".find")) { event.preventDefault(); if (shown.labels.first()) shown.root.focus({ preventScroll: true }); }
     if (event.key === "Escape" && !dialog.open) { field.blur(); shown?.root.focus({ preventScroll: true }); }
     return;
   }
@@ -429,16 +457,17 @@ document.addEventListener("keydown", (event) => {
   const control = event.target.closest("button, a, summary, input");
   if (control && (event.key === "Enter" || event.key === " ") && !(control.classList.contains("choice") && control.getAttribute("aria-pressed") === "true")) return;
   if (control?.type === "radio" && event.key.startsWith("Arrow")) return;
-  if (event.repeat && !["ArrowUp", "ArrowDown"].includes(event.key)) return;   // a key held down answers once
-  const key = meant(event, settings);
-  const labels = shown ? $$(".choice.given", box) : [];
-  if (/^[1-9]$/.test(key) && labels[key - 1]) { event.preventDefault(); labels[key - 1].click(); return; }
+  const key = meant(event, settings), action = actionOf(key, settings, shown?.item.candidates.length === 1);
+  if (event.repeat && !HELD.includes(action) && !["ArrowUp", "ArrowDown"].includes(event.key)) return;   // a key held down answers once
+  const flags = $(".flags[open]", box);
+  if (flags && event.key === "Escape") { flags.open = false; shown.root.focus({ preventScroll: true }); return; }
+  if (flags && $$("input", flags)[key - 1]) { event.preventDefault(); $$("input", flags)[key - 1].click(); return; }
+  if (shown?.labels.digit(key)) { event.preventDefault(); return; }
   if (shown && shown.item.criteria.length && /^[1-5]$/.test(key)) { event.preventDefault(); say(scoreActive(shown, key)); changed(shown); return; }
   if (shown && shown.item.criteria.length && nextCriterion(shown, key)) { event.preventDefault(); return; }
-  const action = actionOf(key, settings, shown?.item.candidates.length === 1);
   if (!action) return;
   event.preventDefault();
-  doing[action]();
+  doing[action](null, event);
 });
 
 addEventListener("beforeunload", (event) => { if (unsent.length || [shown, ...ahead].some((view) => view?.dirty)) event.preventDefault(); });
@@ -453,6 +482,7 @@ function listen() {
   stream.addEventListener("queue", (event) => {
     const counts = JSON.parse(event.data);
     $("#waiting").textContent = counts.free + counts.escalated;
+    askProgress();
     if (!shown && !asking && counts.free + counts.escalated > 0) advance();
   });
   stream.addEventListener("error", () => { if (stream === live && stream.readyState === EventSource.CLOSED) listenAgain(); });

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    and_,
     bindparam,
     exists,
     func,
@@ -46,6 +47,8 @@ LEASE_SECONDS = 1800.0
 """A lease outlives the last heartbeat by so much."""
 MAX_LEASES = 8
 """So many reviews one person may hold at once."""
+MAX_LEFT = 1000
+"""So many reviews are counted as left for one person; a page says "more than" of the rest."""
 WAIT_FOR_PREFERRED = 24 * 3600.0
 """After so long, a redraft is offered to others than the one who asked for it."""
 
@@ -182,9 +185,26 @@ def _open_to(
     return tuple(measures)
 
 
-def _free(first: Any = reviews.c.priority) -> Select[tuple[str]]:
-    """The first free review that `:me` may still be asked about; built once, since a statement costs more to make
-    than to run."""
+def count_left(
+    connection: Connection,
+    expert: ExpertRow,
+    *,
+    match: str = "prefer",
+    reviewers: ReviewersConfig | None = None,
+) -> int:
+    """Return how many reviews a person has in hand or would be given now; counting ends at `MAX_LEFT`.
+
+    What they skipped, and what waits for another person, comes to them later and is not among these.
+    """
+    mine = or_(*(and_(*condition) for condition in _tiers(expert, match)))
+    found = select(reviews.c.id).where(*_askable(), mine, *_open_to(connection, expert, reviewers))
+    free = select(func.count()).select_from(found.limit(MAX_LEFT).subquery())
+    held = sum(1 for _ in _held(connection, expert.actor))
+    return held + int(connection.execute(free, {"me": expert.actor}).scalar_one())
+
+
+def _askable() -> tuple[ColumnElement[bool], ...]:
+    """Conditions on a free review that `:me` may still be asked about."""
     me: BindParameter[str] = bindparam("me")
     done = exists().where(
         assignments.c.review_id == reviews.c.id,
@@ -200,14 +220,16 @@ def _free(first: Any = reviews.c.priority) -> Select[tuple[str]]:
         assignments.c.actor == me,
         assignments.c.state.in_((*DONE_WITH, "leased")),
     )
+    waits = (reviews.c.state == "waiting", reviews.c.leased.is_(False))
+    return (*waits, ~done, or_(reviews.c.prefer_actor == me, ~asked))
+
+
+def _free(first: Any = reviews.c.priority) -> Select[tuple[str]]:
+    """The first free review that `:me` may still be asked about; built once, since a statement costs more to make
+    than to run."""
     return (
         select(reviews.c.id)
-        .where(
-            reviews.c.state == "waiting",
-            reviews.c.leased.is_(False),
-            ~done,
-            or_(reviews.c.prefer_actor == me, ~asked),
-        )
+        .where(*_askable())
         .order_by(first, reviews.c.created_at, reviews.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=reviews)
