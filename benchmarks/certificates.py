@@ -25,6 +25,7 @@ from solon.consensus.looks import look_needed, plan_look
 from solon.consensus.panel import Vote
 from solon.consensus.probes import plan_probes
 from solon.consensus.replay_trust import confidence_in
+from solon.consensus.strata import plan_strata
 
 OUTCOMES = ("a", "b", "c", "d", "e")
 Rate = Callable[[Floats], Floats]
@@ -113,10 +114,31 @@ class Granted:
     coverage: float
 
 
-def take_look(
-    world: World, rows: Ints, missing: Ints, fold: Ints, luck: Floats, alpha: float, delta: float, number: int
-) -> Granted | None:
-    """One look at the decisions on some rows; those missing of them were passed over."""
+@dataclass(frozen=True)
+class Scored:
+    """Decisions as a look tests them.
+
+    Attributes:
+        place: cross-fitted score of each row.
+        agreed: 1 where the panel agreed.
+        sure: confidence of every item by the version in force.
+        truth: probability that an expert holds what that version finds.
+    """
+
+    place: Floats
+    agreed: Floats
+    sure: Floats
+    truth: Floats
+
+    def accepted(self, cut: float | None) -> Ints:
+        """The items that a threshold at this place accepts; none without one."""
+        return (
+            np.flatnonzero(self.sure >= threshold_at(self.sure, cut)) if cut is not None else np.zeros(0, int)
+        )
+
+
+def score_rows(world: World, rows: Ints, missing: Ints, fold: Ints, luck: Floats) -> Scored:
+    """The decisions on some rows; those missing of them were passed over."""
     answered = np.setdiff1d(rows, missing, assume_unique=True)
     place, agreed = np.zeros(len(rows)), np.zeros(len(rows))
     for f in range(FOLDS):
@@ -128,12 +150,99 @@ def take_look(
         agreed[mine] = best[rows[mine]] == world.said[rows[mine]]
     agreed[np.isin(rows, missing)] = 0.0
     sure, best = confidence_in(world.ballots, answered, world.said)
-    found = certify(place, agreed, alpha=alpha, delta=delta, cuts=cuts_in(sure))
+    return Scored(place, agreed, sure, np.where(best == world.best, world.rate, 0.0))
+
+
+def take_look(
+    world: World, rows: Ints, missing: Ints, fold: Ints, luck: Floats, alpha: float, delta: float, number: int
+) -> Granted | None:
+    """One look at the decisions on some rows; those missing of them were passed over."""
+    scored = score_rows(world, rows, missing, fold, luck)
+    found = certify(scored.place, scored.agreed, alpha=alpha, delta=delta, cuts=cuts_in(scored.sure))
     if found.threshold is None:
         return None
-    inside = sure >= threshold_at(sure, found.threshold)
-    truth = np.where(best == world.best, world.rate, 0.0)
-    return Granted(number, float(truth[inside].mean()), float(inside.mean()))
+    inside = scored.accepted(found.threshold)
+    return Granted(number, float(scored.truth[inside].mean()), len(inside) / len(scored.sure))
+
+
+@dataclass(frozen=True)
+class StrataPath:
+    """Strata of which some or all agree a hair less than is promised, so that each promise of those is false.
+
+    Attributes:
+        name: of the path.
+        alpha: disagreement that is allowed.
+        first: items of the pilot.
+        shares: of the items, by stratum.
+        others: agreement of the first stratum; None: just under, as in the others.
+    """
+
+    name: str
+    alpha: float
+    first: int
+    shares: tuple[float, ...]
+    others: float | None = None
+
+
+STRATA = tuple(
+    StrataPath(name, alpha, first, shares, others)
+    for alpha, first in ((0.10, 120), (0.20, 60))
+    for name, shares, others in (
+        ("one of two just under", (0.8, 0.2), 0.99),
+        ("both just under", (0.8, 0.2), None),
+        ("all of five just under", (0.4, 0.15, 0.15, 0.15, 0.15), None),
+    )
+)
+
+
+def promise_strata(path: StrataPath, number: int, *, items: int = 480) -> tuple[int, int, int]:
+    """One project with strata, at its first look: how many promises of strata are granted and how many of them are
+    false; and in how many strata that keep more than is promised one is granted."""
+    rng = np.random.default_rng([number, path.first, len(path.shares), int(path.others is None)])
+    world = make_world(rng, just_under(path.alpha), items=items)
+    stratum = rng.choice(len(path.shares), p=path.shares, size=items)
+    if path.others is not None:
+        keeps = stratum == 0
+        agrees = rng.random(items) < path.others
+        said = np.where(keeps, np.where(agrees, world.best, 1 - world.best), world.said)
+        world = World(world.ballots, world.best, np.where(keeps, path.others, world.rate), said)
+    turn, fold, luck = rng.permutation(items), rng.integers(FOLDS, size=items), rng.random(items)
+    delta = plan_look(path.first, 0, 0.1).delta
+    plan = plan_strata({str(s): int((stratum == s).sum()) for s in range(len(path.shares))}, path.alpha, 0.1)
+    samples = {}
+    for own in map(int, sorted(plan.promised)):
+        order = turn[stratum[turn] == own]
+        within = int((stratum[turn[: path.first]] == own).sum())
+        samples[own] = order[: max(within, plan.fewest)]
+    main = turn[: path.first]
+    rows = np.concatenate([main, *(np.setdiff1d(rows, main) for rows in samples.values())])
+    scored = score_rows(world, rows, np.zeros(0, dtype=np.int64), fold, luck)
+    cuts = cuts_in(scored.sure)
+    over_all = certify(
+        scored.place[: path.first], scored.agreed[: path.first], alpha=path.alpha, delta=delta, cuts=cuts
+    )
+    granted = false = kept = 0
+    for own, sample in samples.items():
+        mine = np.isin(rows, sample)
+        found = certify(
+            scored.place[mine], scored.agreed[mine], alpha=path.alpha, delta=delta / len(samples), cuts=cuts,
+            floor=over_all.threshold or 0.0,
+        )  # fmt: skip
+        inside = scored.accepted(found.threshold)
+        inside = inside[stratum[inside] == own]
+        if found.threshold is None or not len(inside):
+            continue
+        granted += 1
+        false += float(scored.truth[inside].mean()) < 1.0 - path.alpha - 1e-9
+        kept += path.others is not None and own == 0
+    return granted, false, kept
+
+
+def measure_strata(path: StrataPath, projects: int) -> tuple[int, int, int]:
+    """In how many of so many projects a promise of a stratum is granted, in how many any of them is false, and in how
+    many the stratum that keeps more than is promised has one."""
+    found = [promise_strata(path, number) for number in range(projects)]
+    return sum(g > 0 for g, _, _ in found), sum(f > 0 for _, f, _ in found), sum(k for _, _, k in found)
 
 
 def run_project(
@@ -303,10 +412,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--projects", type=int, default=2000, help="where many are asked for; elsewhere 300")
-    parser.add_argument("--only", choices=("false", "power"), default=None)
+    parser.add_argument("--only", choices=("false", "power", "strata"), default=None)
     parser.add_argument("--path", default="", help="only paths whose name begins so")
     given = parser.parse_args(arguments)
-    if given.only != "power":
+    if given.only in (None, "false"):
         for path in (path for path in PATHS if path.name.startswith(given.path)):
             began, n = time.perf_counter(), given.projects if path.many else min(300, given.projects)
             false, granted = measure_false(path, n)
@@ -315,7 +424,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"| {time.perf_counter() - began:.0f} s |\n"
             )
             sys.stdout.flush()
-    if given.only != "false":
+    if given.only in (None, "strata"):
+        for kind in STRATA:
+            granted, false, kept = measure_strata(kind, given.projects)
+            sys.stdout.write(
+                f"| strata: {kind.name} | {kind.alpha:g} | {kind.first} | {len(kind.shares)} | "
+                f"{_spell(false, given.projects)} | {granted} granted, {kept} where more is kept |\n"
+            )
+            sys.stdout.flush()
+    if given.only in (None, "power"):
         few = min(300, given.projects)
         for items in (100, 240, 480, 2000):
             first, granted, _ = measure_power(items, 1.0, 0.1, few)

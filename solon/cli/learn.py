@@ -140,6 +140,7 @@ def spell_learned(learned: LearningResult) -> str:
             f"{read_target(certificate['target'])}, shown with confidence {1 - certificate['delta']:.0%}, "
             f"{spell_cuts(certificate)}"
         )
+    lines += [clean(f"  {told}") for told in learned.strata]
     lines.append(
         f"moved: {learned.queued_adopted} queued items follow the version, {learned.settled} waiting ones are settled, "
         f"{learned.confirmed} records are confirmed"
@@ -198,6 +199,7 @@ def spell_status(found: dict[str, Any]) -> str:
         if in_force
         else "in force: no certificate; what is accepted is provisional"
     )
+    lines += [clean(f"  {told}") for told in found["strata"]]
     if found["suspended"]:
         lines.append(clean(f"  {found['suspended']['told']}"))
     audit = found["audit"]

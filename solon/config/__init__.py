@@ -196,6 +196,10 @@ class Config(Section):
             raise ValueError(
                 f"voters have tier {told}, and none has tier {gap}; number them 0, 1, 2, ... without a gap"
             )
+        if self.routing.strata and max(used):
+            raise ValueError(
+                "routing.strata needs voters of one tier: each tier of a cascade has a certificate of its own already"
+            )
         return self
 
     @property
@@ -331,6 +335,8 @@ class Config(Section):
             shaping["routing"]["pilot"] = PILOT_ONCE
         if self.routing.probes is None:
             shaping["routing"].pop("probes")
+        if not self.routing.strata:
+            shaping["routing"].pop("strata")
         if self.routing.acquisition == "value":
             shaping["routing"].pop("acquisition")
         shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]

@@ -274,6 +274,12 @@ class RoutingConfig(Section):
         description="random probes that bring a certificate back after a change, by `solon learn --carry`; as it comes "
         "as many as leave room for two slips: 61 at .10, 30 at .20",
     )
+    strata: str = Field(
+        "",
+        max_length=60,
+        description="field of the seeds each part of which gets a promise of its own beside the one over all, where it "
+        "has enough items: specialty, lang, source, licence, or another column of theirs; empty: none",
+    )
     alpha: float = Field(
         0.1, gt=0, lt=0.5, description="accepted records disagree with experts at most so often"
     )
@@ -333,6 +339,8 @@ class RoutingConfig(Section):
             raise ValueError(f"target {self.target} needs a pilot; under policy budget it can only be single")
         if self.policy != "budget" and (self.rounds > 1 or self.acquisition != "value"):
             raise ValueError(f"rounds and acquisition spend a budget, and policy {self.policy} has none")
+        if self.strata and not self.draws_pilot:
+            raise ValueError(f"strata are promised by a pilot, and policy {self.policy} has none")
         if self.rounds > self.review_budget:
             raise ValueError(f"{self.rounds} rounds cannot be made of {self.review_budget} reviews")
         return self

@@ -28,6 +28,8 @@ that are good on few items only. Where it starts follows from the size of the sa
 WHOLE_FROM = 10.0
 """From ``WHOLE_FROM / alpha`` decisions on the whole sample is tested first, with ``WHOLE`` of delta."""
 WHOLE = 0.25
+ROOM = 0.8
+"""Where thresholds under a floor are of no use, the sequence starts within this part of the sample if it can."""
 STEPS = 31
 """Cuts from the start to the whole sample in equal steps of coverage."""
 
@@ -80,18 +82,21 @@ class TestPlan:
         )
 
 
-def plan_test(n: int, alpha: float, delta: float) -> TestPlan:
+def plan_test(n: int, alpha: float, delta: float, *, within: float = 1.0) -> TestPlan:
     """Return how a sample of ``n`` decisions is tested.
 
     A part of delta goes to the whole sample, since a sequence that starts small has the same power however many
     decisions there are: what fails at its start is never looked at again.
+
+    Args:
+        within: the sequence starts within this part of the sample, unless even one without a slip takes more.
     """
     rate = 1.0 - alpha
     whole = WHOLE * delta if n >= WHOLE_FROM / alpha - 1e-9 else 0.0
     sequence = delta - whole
     starts = [least_with(slips, alpha, sequence) for slips in range(MORE_SLIPS + 1)]
-    fit = [m for slips, m in enumerate(starts) if m <= (n if slips <= SLIPS else n / 2)]
-    return TestPlan(n, rate, whole, sequence, max(fit, default=None))
+    fit = [m for slips, m in enumerate(starts) if m <= (n * within if slips <= SLIPS else n / 2)]
+    return TestPlan(n, rate, whole, sequence, max(fit, default=starts[0] if starts[0] <= n else None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +146,9 @@ class Certificate:
 
 
 def certify(
-    score: Floats, agreed: Floats, *, alpha: float, delta: float, cuts: Floats | None = None
-) -> Certificate:
+    score: Floats, agreed: Floats, *, alpha: float, delta: float, cuts: Floats | None = None,
+    floor: float | None = None,
+) -> Certificate:  # fmt: skip
     """Return the lowest threshold for which P(agreement at or above it >= 1 - alpha) >= 1 - delta, or a
     refusal.
 
@@ -153,6 +159,8 @@ def certify(
         score: (n,) confidence, fitted on other decisions.
         agreed: (n,) 1 where the expert agreed; a tie, both_bad, edit or reject of the expert is 0.
         cuts: the thresholds that there may be; None: every score of the sample.
+        floor: no lower threshold is returned, since what lies under it is not accepted; it may follow from the same
+            decisions, as the whole sequence from the top holds at once. None: any.
 
     Raises:
         ConfigError: lengths differ, a level lies outside (0, 1), or ``agreed`` holds a fraction.
@@ -170,7 +178,7 @@ def certify(
     def p_value(size: int, _: float) -> float:
         return tail_at_least(round(float(right[size - 1])), size, 1.0 - alpha)
 
-    found = _search(score[order], np.ones(len(score)), alpha, delta, cuts, p_value)
+    found = _search(score[order], np.ones(len(score)), alpha, delta, cuts, p_value, floor)
     if found.best is None:
         return _refuse(alpha, delta, len(score), found, right)
     size, cut, level = found.best
@@ -205,6 +213,7 @@ def _search(
     delta: float,
     cuts: Floats | None,
     p_value: Callable[[int, float], float],
+    floor: float | None = None,
 ) -> _Found:
     """Test the whole sample first where that is planned, then cut after cut from the start on.
 
@@ -212,19 +221,23 @@ def _search(
         ranked: (n,) scores, the highest first.
         weight: (n,) how many items each stands for, in the same order.
         p_value: of a set, from its size and its threshold.
+        floor: as of `certify`.
     """
-    plan = plan_test(len(ranked), alpha, delta)
+    plan = plan_test(len(ranked), alpha, delta, within=1.0 if floor is None else ROOM)
+    floor = -math.inf if floor is None else floor
     sizes = _sizes(ranked, weight, plan.start, cuts)
     if not sizes:
         return _Found(None, 0, 0, plan)
     tests = 0
     if plan.whole:
         tests, (size, cut) = 1, sizes[-1]
-        if p_value(size, cut) <= plan.whole:
+        if cut >= floor and p_value(size, cut) <= plan.whole:
             return _Found((size, cut, plan.whole), 0, tests, plan)
     best: tuple[int, float, float] | None = None
     stopped = 0
     for size, cut in sizes:
+        if cut < floor:
+            break
         tests += 1
         if p_value(size, cut) > plan.sequence:
             stopped = size
@@ -294,7 +307,7 @@ def _refuse(alpha: float, delta: float, n: int, found: _Found, right: Floats) ->
 
 def certify_weighted(
     score: Floats, agreed: Floats, inclusion: Floats, *, alpha: float, delta: float, cuts: Floats | None = None,
-    seed: int = 0,
+    floor: float | None = None, seed: int = 0,
 ) -> Certificate:  # fmt: skip
     """Return the same as ``certify`` for decisions that were drawn with known, unequal probabilities.
 
@@ -323,7 +336,7 @@ def certify_weighted(
     n = len(score)
     whole = bool(np.isin(agreed, (0.0, 1.0)).all())
     if whole and (not n or float(np.ptp(inclusion)) == 0.0):
-        return certify(score, agreed, alpha=alpha, delta=delta, cuts=cuts)
+        return certify(score, agreed, alpha=alpha, delta=delta, cuts=cuts, floor=floor)
     gain = float(inclusion.min()) / inclusion * ((1.0 - agreed) - alpha)
     turn = np.random.default_rng(seed).permutation(n)
     order = np.argsort(-score, kind="stable")
@@ -335,7 +348,7 @@ def certify_weighted(
         return betting_p_value(gain[inside], 1.0 - alpha)
 
     heavy = 1.0 / inclusion
-    found = _search(score[order], heavy[order], alpha, delta, cuts, p_value)
+    found = _search(score[order], heavy[order], alpha, delta, cuts, p_value, floor)
     if found.best is None:
         return _refuse(alpha, delta, n, found, np.cumsum(agreed[order]))
     size, cut, level = found.best

@@ -32,6 +32,7 @@ from solon.learning.rounds import (
     judge_held_again,
     measure_accuracy,
 )
+from solon.learning.strata import strata_in, tell_strata
 from solon.learning.withdrawn import recheck
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
@@ -110,6 +111,13 @@ class LearningResult:
     awaits: str = ""
 
     @property
+    def strata(self) -> list[str]:
+        """What the look shows of each stratum by itself, a sentence each; none where none was asked for."""
+        if self.certificate is None or "strata" not in self.certificate:
+            return []
+        return tell_strata(self.certificate, strata_in(self.certificate), in_force=self.granted)
+
+    @property
     def granted(self) -> bool:
         """Whether a certificate was granted."""
         return self.certificate is not None and self.certificate["status"] == "granted"
@@ -133,7 +141,7 @@ class LearningResult:
 
     def to_json(self) -> dict[str, Any]:
         """All fields as plain values."""
-        return {**asdict(self), "granted": self.granted, "refused": self.refused}
+        return {**asdict(self), "granted": self.granted, "refused": self.refused, "strata": self.strata}
 
     def __repr__(self) -> str:
         told = "certificate granted" if self.granted else "no certificate"

@@ -14,6 +14,7 @@ from solon.consensus.panel import Vote, judge_item
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.traits import UNKNOWN, Traits
 from solon.graphs.routing import bears_out
+from solon.learning.strata import certify_strata
 from solon.store.database.ids import keyed_hash
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def certify_sample(
     """What one look at the sample shows, as plain values.
 
     Of a cascade `tiers` holds a certificate for each tier, which share `delta`; `threshold` is then the cut
-    of the last tier that may accept at all, and the counts are of all tiers together.
+    of the last tier that may accept at all, and the counts are of all tiers together. `strata` holds what is shown of
+    each stratum, see `certify_strata`.
 
     Args:
         pool: items of the run, among which places are taken; the sample joins them.
@@ -112,24 +114,42 @@ def certify_sample(
 
     alpha, delta = config.routing.alpha, sample.look.delta
     inclusion = np.array([d.inclusion or 1.0 for d in sample.decisions])
-    looking = _Looking(fits, config.tiers, sample, _with_sample(sample, pool), question, presumed)
+    whole = replace(sample, decisions=sample.every)
+    looking = _Looking(fits, config.tiers, whole, _with_sample(whole, pool), question, presumed)
     scored = [looking.tier(tier) for tier in range(max(config.tiers) + 1)]
     tiers = [tier for tier, _ in scored]
     if len(tiers) == 1:
-        own = tiers[0]
-        promised = np.ones(len(own.score), dtype=np.bool_) if own.promised is None else own.promised
+        (own, confidences), n = scored[0], len(sample.decisions)
+        ours = np.arange(len(own.score)) < n
+        promised = ours if own.promised is None else ours & own.promised
         certificate = certify_weighted(
             own.score[promised],
             own.agreed[promised],
-            inclusion[promised],
+            inclusion[promised[:n]],
             alpha=alpha,
             delta=delta,
             cuts=own.cuts,
         )
-        one = _at_confidence(certificate, scored[0][1])
-        relied = looking.relied_on(own, certificate.threshold, np.ones(len(own.score), dtype=np.bool_))
+        one = _at_confidence(certificate, confidences)
+        relied = looking.relied_on(own, certificate.threshold, ours)
         counted = {"tested": int(promised.sum()), "agreed_in_all": float(own.agreed[promised].sum())}
-        return {**one, **counted, "sample": len(sample.decisions), "relied_on": [relied]}
+        shown = {**one, **counted, "sample": n, "relied_on": [relied]}
+        if not config.routing.strata:
+            return shown
+        strata = certify_strata(own, whole.decisions, sample.strata, certificate, alpha=alpha, delta=delta)
+        return {
+            **shown,
+            "strata": [
+                {
+                    **_at_confidence(found, confidences),
+                    "name": stratum.name,
+                    "items": stratum.items,
+                    "relied_on": looking.relied_on(own, found.threshold, inside),
+                }
+                for stratum, found, inside in strata
+            ],
+            "unpromised": dict(sample.unpromised),
+        }
     certificates = certify_cascade(tiers, alpha=alpha, delta=delta, inclusion=inclusion)
     accepted = run_cascade(tiers, [each.threshold for each in certificates]).accepted_by
     found = [

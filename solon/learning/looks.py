@@ -126,16 +126,19 @@ class Looking:
 
     def tell_next(self, sample: Sample) -> str:
         """What the next look waits for, in words."""
-        size, open_ = sample.look.size, sample.unanswered
+        size, open_ = sample.look.size + sample.further, sample.unanswered
         if not sample.missing:
             return ""
         if not self.routing.draws_pilot:
             return f"the sample is looked at when {open_} more of it are answered"
         if self.over and not sample.drawn:
             more = f"solon learn {self.run.id[:8]} --more"
-            return f"the next look is planned at {size} questions of the sample: `{more}` draws them"
+            return (
+                f"the next look is planned at {sample.look.size} questions of the sample: `{more}` draws them"
+            )
         are = "is" if open_ == 1 else "are"
-        return f"the pilot is looked at when all {size} of it are answered: {open_} {are} open"
+        beyond = f", {sample.further} of them drawn for strata," if sample.further else ""
+        return f"the pilot is looked at when all {size} of it{beyond} are answered: {open_} {are} open"
 
     def test(self, version: FittedVersion, sample: Sample) -> dict[str, Any]:
         """What the sample shows, as plain values. It takes a while, and needs nothing of the store."""

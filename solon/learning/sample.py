@@ -10,12 +10,13 @@ are answered, counts as disagreement until it is answered too.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from solon.consensus.looks import Look, part_of, plan_look
 from solon.consensus.target import NOBODYS
 from solon.learning.evidence import Evidence, outcomes_for, traits_of
+from solon.learning.strata import Strata, StratumSample, read_strata
 from solon.store.learning import evidence as learning
 from solon.store.learning.evidence import DecidedItem
 from solon.store.reviewing.drawn_questions import DrawnQuestion, drawn_questions
@@ -47,6 +48,9 @@ class Sample:
         missing: questions that must be answered before that look; 0 where it may be taken.
         unanswered: questions of it without an answer, those that were passed over among them.
         drawn: all of its questions are drawn.
+        strata: samples of the strata that may be promised something of their own, by the same rules.
+        unpromised: stratum -> how many items it has, of those with too few; under the empty name those without one.
+        further: questions that were drawn for strata beyond it.
     """
 
     decisions: list[DecidedItem]
@@ -57,6 +61,17 @@ class Sample:
     missing: int = 0
     unanswered: int = 0
     drawn: bool = True
+    strata: tuple[StratumSample, ...] = ()
+    unpromised: Mapping[str, int] = field(default_factory=dict)
+    further: int = 0
+
+    @property
+    def every(self) -> list[DecidedItem]:
+        """Its decisions, and then those that are in samples of strata alone."""
+        others = {d.item_id: d for stratum in self.strata for d in stratum.decisions}
+        for own in self.decisions:
+            others.pop(own.item_id, None)
+        return [*self.decisions, *others.values()]
 
     @property
     def answered(self) -> int:
@@ -92,7 +107,8 @@ def draw_sample(
     own = [d for d in evidence.usable if d.run_id == run.id and d.actor != VOTES and not d.suggested]
     outcomes = outcomes_for(target, own, evidence)
     answered = {d.item_id: d for d in own if d.decision_id in outcomes}
-    questions = [q for q in drawn_questions(connection, run.id) if q.asked >= target.experts]
+    asked = [q for q in drawn_questions(connection, run.id) if q.asked >= target.experts]
+    questions, strata = asked, Strata()
     if routing.policy == "budget":  # its size follows from the budget, and all that it drew is there at once
         look, to_come, undrawn = Look(looked, len(questions), part_of(looked - idle) * delta), 0, 0
     else:
@@ -101,30 +117,50 @@ def draw_sample(
         )
         pilot = pilot_in_order(connection, run.id)[: look.size]
         within = {item for item, _ in pilot}
-        questions = [q for q in questions if q.item_id in within]
+        questions = [q for q in asked if q.item_id in within]
         most = look.size if is_interactive(run) else min(look.size, count_items(connection, run.id))
+        strata = read_strata(connection, run.id, routing.strata, within)
         undrawn, to_come = most - len(pilot), sum(state in UNDER_WAY for _, state in pilot)
+        to_come += sum(state in UNDER_WAY for state in strata.further.values())
     reached = _reached(questions, answered)
-    waiting = {q.item_id for q in questions[len(reached) :]} | {
-        q.item_id for q in questions if q.item_id in fresh
-    }
+    parts = {name: strata.questions_of(name, asked) for name in strata.samples}
+    ours = {q.item_id for q in questions}.union(*({q.item_id for q in part} for part in parts.values()))
+    unreached = {q.item_id for q in questions[len(reached) :]}
+    for part in parts.values():
+        late = part[len(_reached(part, answered)) :]
+        unreached |= {q.item_id for q in late if q.item_id in strata.further}
+    waiting = unreached | (ours & set(fresh))
     chosen = [_decided(question, run.id, answered) for question in _one_of_each_group(reached)]
+    samples = tuple(
+        StratumSample(
+            name,
+            strata.sizes[name],
+            [_decided(question, run.id, answered) for question in _one_of_each_group(part)],
+        )
+        for name, part in parts.items()
+    )
     passed_over = [d for d in chosen if d.decision_id not in outcomes]
     if not learning.random_part_waits(connection, run.id):
         chosen += [d for d in answered.values() if d.inclusion == 1.0]
-    outcomes = {d.decision_id: outcomes.get(d.decision_id, NOBODYS) for d in chosen}
-    with_votes = _with_votes(connection, evidence, passed_over)
-    unanswered = undrawn + to_come + sum(q.item_id not in answered for q in questions)
-    missing = undrawn + to_come + len(waiting)
-    return Sample(
+    found = Sample(
         chosen,
-        outcomes,
+        {},
         len(passed_over),
-        with_votes,
+        evidence,
         look,
-        missing,
-        unanswered=unanswered,
+        missing=undrawn + to_come + len(waiting),
+        unanswered=undrawn + to_come + sum(name not in answered for name in ours),
         drawn=undrawn <= 0,
+        strata=samples,
+        unpromised=strata.unpromised,
+        further=len(strata.further),
+    )
+    every = found.every
+    gaps = [d for d in every if d.decision_id not in outcomes]
+    return replace(
+        found,
+        outcomes={d.decision_id: outcomes.get(d.decision_id, NOBODYS) for d in every},
+        evidence=_with_votes(connection, evidence, gaps),
     )
 
 

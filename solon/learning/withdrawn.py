@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from solon.store.learning.evidence import withdrawn_among
 from solon.store.runs import certificates
@@ -15,13 +16,20 @@ if TYPE_CHECKING:
     from solon.store.runs.run_row import RunRow
 
 
+def still_shown(test: Mapping[str, Any], gone: int, alpha: float) -> bool:
+    """Whether a test would have passed with so many of the agreements that it counts as disagreements."""
+    from solon.consensus.binomial import tail_at_least
+
+    if not gone or test["threshold"] is None:
+        return True
+    return tail_at_least(round(test["agreed"]) - gone, int(test["n"]), 1.0 - alpha) <= float(test["level"])
+
+
 def recheck(store: Store, run: RunRow) -> str:
     """Test the certificate in force of a run again where decisions that it relies on were withdrawn: each counts as
     disagreement. It is suspended where it would not have been granted so. What was found, in words; empty where nothing
     was withdrawn.
     """
-    from solon.consensus.binomial import tail_at_least
-
     with store.transaction() as connection:
         row = certificates.certificate_of(connection, run)
         relied_on = row.figures.get("relied_on") if row is not None else None
@@ -31,9 +39,7 @@ def recheck(store: Store, run: RunRow) -> str:
         lost, stands = 0, True
         for test, names in zip(tests, relied_on, strict=True):
             gone = len(withdrawn_among(connection, names))
-            if gone and test["threshold"] is not None:
-                p_value = tail_at_least(round(test["agreed"]) - gone, int(test["n"]), 1.0 - row.alpha)
-                stands = stands and p_value <= test["level"]
+            stands = stands and still_shown(test, gone, row.alpha)
             lost += gone
         if not lost:
             return ""

@@ -127,6 +127,11 @@ class Interactive:
                 'policy "budget" chooses among all items of a run, and here they come one by one',
                 next_step='take another, e.g. [routing] policy = "pilot"',
             )
+        if workspace.config.routing.strata:
+            raise ConfigError(
+                "routing.strata are drawn among all items of a run, and here they come one by one",
+                next_step="leave routing.strata out for graphs that ask for one record at a time",
+            )
         workspace.config = bind(workspace.config, workspace.plugins)
         pins = workspace.pin(recipe, INTERACTIVE)
         config = workspace.config_for(recipe)

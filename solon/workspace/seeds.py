@@ -111,6 +111,36 @@ def check_source(seeds: Seeds, config: Config, recipe: Recipe) -> None:
             pass
 
 
+def check_strata(seeds: Seeds, config: Config, recipe: Recipe, limit: int | None) -> None:
+    """Count the strata that `[routing] strata` asks for, so that what is wrong with them shows before there is a run.
+
+    Raises:
+        ConfigError: no seed names one, or there are too many. Other errors are those of `read_rows`.
+    """
+    from solon.consensus.strata import MOST
+    from solon.store.runs.traits import COLUMNS, segment_of
+
+    field = config.routing.strata
+    if not field:
+        return
+    good = (row for row in read_rows(seeds, config, recipe) if isinstance(row, SeedRow))
+    found: set[str] = set()
+    for row in islice(good, limit):
+        own = {name: getattr(row, name) for name in COLUMNS}
+        found.add(segment_of({**own, "content": {"metadata": row.metadata}}, field))
+    found.discard("")
+    if not found:
+        raise ConfigError(
+            f"routing.strata names {field!r}, and no seed states it",
+            next_step="name a column of the seeds, such as specialty, or leave routing.strata out",
+        )
+    if len(found) > MOST:
+        raise ConfigError(
+            f"routing.strata names {field!r}, which has {len(found)} values in the seeds, and {MOST} is the most",
+            next_step="name a column with fewer values, or add one that joins them",
+        )
+
+
 def check_rules(seeds: Seeds, config: Config, recipe: Recipe) -> None:
     """Try the patterns of rules on the first texts, so that one that runs away shows before there is a run.
 

@@ -29,6 +29,7 @@ from solon.workspace.seeds import (
     admitted,
     check_rules,
     check_source,
+    check_strata,
     good_rows,
     name_bad_rows_file,
     name_given,
@@ -231,6 +232,7 @@ class Workspace:
         made_by = self.recipe(recipe)
         check_source(seeds, self.config, made_by)
         check_rules(seeds, self.config, made_by)
+        check_strata(seeds, self.config, made_by, limit)
         bad: list[BadRow] = []
         read = read_rows(seeds, self.config, made_by)
         rows = good_rows(admitted(read, self.store), bad, limit)
@@ -367,7 +369,9 @@ class Workspace:
     def _routes_otherwise(self, config: Config, stored: Mapping[str, Any], pins: Pins) -> bool:
         """Whether a stored configuration differs from today's in nothing but whom it asks about: what is promised
         stays, since nobody may choose it after a look at the answers."""
-        promised = {key: getattr(self.config.routing, key) for key in ("alpha", "delta", "target", "probes")}
+        promised = {
+            key: getattr(self.config.routing, key) for key in ("alpha", "delta", "target", "probes", "strata")
+        }
         before = RoutingConfig.model_validate({**stored["routing"], **promised})
         as_then = config.model_copy(update={"routing": before})
         return self.shape_of(*pins.law, pins.prompts_id, config=as_then) == str(stored["fingerprint"])

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from solon.consensus.target import read_target
+from solon.display.text import shorten
 from solon.eval.replay.opinions import counted
 from solon.eval.result import Figure, nothing, rate
 from solon.eval.suites.agreement import measure_experts
 from solon.eval.suites.audit import audit_run
+from solon.learning.strata import strata_in, tell_strata
 from solon.learning.suspension import read_suspension
 from solon.learning.withdrawn import WITHDRAWN
 from solon.store.records import counts, evaluation
@@ -61,6 +63,9 @@ class RunPromise(BaseModel):
         answered: those of them that have an answer that counts.
         tested: questions on which the panel would accept a record, at the newest look: a promise is about these.
         probes: of a certificate that was carried over after a change: the random probes that it rests on, 0 otherwise.
+        strata: agreement by stratum that is promised something by itself, on the answers that this rests on; empty
+            where none was asked for, and while nothing is in force.
+        strata_told: what is promised of strata by themselves, a sentence each.
         why: why it is suspended, was refused or was not tested, in words; empty where it is in force.
         returns: what brings it into force, or back where it is suspended, in words with the command; empty where `why`
             says that.
@@ -82,6 +87,8 @@ class RunPromise(BaseModel):
     answered: int
     tested: int
     probes: int
+    strata: dict[str, Figure]
+    strata_told: tuple[str, ...]
     why: str
     returns: str
 
@@ -150,6 +157,7 @@ class RunPromise(BaseModel):
         facts += [
             ("Covers" if waits else "Items", self.coverage),
             ("Rests on", self.rests_on),
+            *(("Of strata by themselves", told) for told in self.strata_told),
             ("Suspended by" if waits else "Would be suspended by", SUSPENDED_BY),
         ]
         if self.why:
@@ -165,6 +173,7 @@ class RunPromise(BaseModel):
         )
         return [
             (shown, self.shown),
+            *((f"By itself: {shorten(name, 32)}", figure) for name, figure in self.strata.items()),
             ("Experts agreed, in audits since", self.audits),
             ("Two experts agree with each other", self.experts),
         ]
@@ -189,6 +198,7 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
     earlier = read_suspension(connection, run)
     if earlier is not None and (last is None or earlier.certificate != last.id):  # of before a change
         why, returns = f"certificate {earlier.certificate} is suspended: {earlier.why}", earlier.back
+    by_stratum = strata_in(in_force.figures, connection) if in_force else ()
     promised = last if state in ("in force", "suspended") else None
     return RunPromise(
         run=run.id,
@@ -205,6 +215,8 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
         answered=answered,
         tested=int(last.figures.get("tested") or 0) if last else 0,
         probes=int(in_force.figures["n"]) if in_force and "carry" in in_force.figures else 0,
+        strata={one.name: rate(one.agreed, one.n) for one in by_stratum if one.threshold is not None},
+        strata_told=tuple(tell_strata(in_force.figures, by_stratum)) if in_force else (),
         why=why,
         returns=returns,
     )
@@ -235,8 +247,11 @@ def _state(last: CertificateRow | None, in_force: CertificateRow | None, drawn: 
 
 
 def _sample(connection: Connection, run: RunRow, answered: set[str]) -> tuple[int, int]:
-    """Questions that were drawn at random so far, and those of them whose item has an answer that counts."""
-    asked = [question.item_id for question in drawn_questions.drawn_questions(connection, run.id)]
+    """Questions that were drawn at random among all items so far, and those of them whose item has an answer that
+    counts."""
+    proper = {item for item, _ in pilot.pilot_in_order(connection, run.id)}
+    questions = drawn_questions.drawn_questions(connection, run.id)
+    asked = [one.item_id for one in questions if not one.pilot or one.item_id in proper]
     drawn = max(len(asked), pilot.count_pilot(connection, run.id))
     return drawn, sum(item in answered for item in asked)
 

@@ -15,11 +15,15 @@ from solon.consensus.audit import rate_with_bound
 from solon.consensus.target import read_target
 from solon.display.text import moment
 from solon.learning.audits import watch_audits
+from solon.learning.strata import strata_in, tell_strata
 from solon.learning.suspension import read_suspension
 from solon.store.records import audits, counts, evaluation
 from solon.store.runs import certificates, runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from solon.store.database.engine import Connection
     from solon.store.database.store import Store
     from solon.store.runs.certificates import CertificateRow
     from solon.store.runs.run_row import RunRow
@@ -95,6 +99,7 @@ class Standing(BaseModel):
         versions: consensus versions of the scope.
         looks: at its certification samples, the oldest first.
         in_force: the look whose certificate is in force for this run; None where none is.
+        strata: what the look in force, or the newest where none is, shows of each stratum by itself, a sentence each.
         suspended: where none is: why an earlier one does not count, and what brings it back, as plain values of
             `solon.learning.suspension.Suspension`; None where there was none.
         audit: what blind audits say of the promise, as plain values of `solon.consensus.audit.AuditReport`.
@@ -115,6 +120,7 @@ class Standing(BaseModel):
     versions: tuple[Version, ...]
     looks: tuple[Look, ...]
     in_force: Look | None
+    strata: tuple[str, ...]
     suspended: dict[str, Any] | None
     audit: dict[str, Any]
     unsafe: dict[str, Any]
@@ -140,6 +146,7 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         known = audits.known_unsafe(connection, run.id)
         stopping = certificates.newest_stopping(connection, run.scope)
         suspended = read_suspension(connection, run, config.reviewers)
+        strata = _strata(connection, run, in_force, looks)
     share, at_most = rate_with_bound(flagged)
     in_force_id = in_force.id if in_force else None
     wanted = certificates.Promise.wanted(stored)
@@ -167,6 +174,7 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         ),
         looks=numbered,
         in_force=next((look for look in numbered if look.id == in_force_id), None),
+        strata=strata,
         suspended=suspended.to_json() if suspended else None,
         audit=asdict(audit),
         unsafe={
@@ -178,6 +186,17 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         },
         more_decisions=stopping,
     )
+
+
+def _strata(
+    connection: Connection, run: RunRow, in_force: CertificateRow | None, looks: Sequence[CertificateRow]
+) -> tuple[str, ...]:
+    ours = [row for row in looks if row.covers.get("run") == run.id]
+    row = in_force or (ours[-1] if ours else None)
+    if row is None or row.suspended_at is not None or "strata" not in row.figures:
+        return ()
+    shown = strata_in(row.figures, connection)
+    return tuple(tell_strata(row.figures, shown, in_force=in_force is not None))
 
 
 def _look(number: int, row: CertificateRow, in_force: str | None, ours: bool) -> Look:

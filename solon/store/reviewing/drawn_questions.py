@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, func, or_, select
 from solon.questions import Question, question_of
 from solon.store.reviewing.overlaps import DOUBT
 from solon.store.runs.items import FORGOTTEN
+from solon.store.runs.pilot import count_items, count_pilot
 from solon.store.tables import items, reviews, seeds
 
 
@@ -124,6 +125,4 @@ def group_sizes(connection: Connection, run_id: str) -> dict[str, int]:
 
 def _counts(connection: Connection, run_id: str) -> tuple[int, int]:
     """Items of the run, and of its pilot."""
-    own = select(func.count()).select_from(items).where(items.c.run_id == run_id)
-    total, pilot = (int(connection.execute(query).scalar_one()) for query in (own, own.where(items.c.pilot)))
-    return max(total, 1), max(pilot, 1)
+    return max(count_items(connection, run_id), 1), max(count_pilot(connection, run_id), 1)

@@ -1,14 +1,19 @@
-"""The pilot of a run: items drawn at random, by `run.seed`, that people are asked about first."""
+"""The pilot of a run: items drawn at random, by `run.seed`, that people are asked about first.
+
+Where strata have promises of their own, further items of theirs are marked as of the pilot, too. They are asked and
+teach like it; what is said here of the pilot's size and of its sample is without them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from solon.store.database.events import event
 from solon.store.database.writer import insert_rows
+from solon.store.runs.strata import draw_strata, drawn_strata
 from solon.store.tables import events, items, seeds
 
 if TYPE_CHECKING:
@@ -31,7 +36,11 @@ def draw_pilot(
     """
     wanted = routing.pilot_of(count_items(connection, run_id))
     drawn = count_pilot(connection, run_id)
-    return drawn if drawn >= wanted else draw_up_to(connection, run_id, wanted, afterwards=afterwards)
+    if drawn < wanted:
+        drawn = draw_up_to(connection, run_id, wanted, afterwards=afterwards)
+    if routing.strata:
+        draw_strata(connection, run_id, routing, drawn)
+    return drawn
 
 
 def draw_up_to(connection: Connection, run_id: str, wanted: int, *, afterwards: bool) -> int:
@@ -85,19 +94,32 @@ def count_items(connection: Connection, run_id: str) -> int:
 def count_pilot(connection: Connection, run_id: str) -> int:
     """How many items of the run are in its pilot."""
     query = select(func.count()).where(items.c.run_id == run_id, items.c.pilot)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(query.where(*_proper(connection, run_id))).scalar_one())
 
 
 def pilot_in_order(connection: Connection, run_id: str) -> list[tuple[str, str]]:
     """Id and state of every item of the pilot, in the order in which they were drawn."""
-    query = select(items.c.id, items.c.state).where(items.c.run_id == run_id, items.c.pilot)
+    return _in_order(connection, run_id, *_proper(connection, run_id))
+
+
+def queued_pilot(connection: Connection, run_id: str) -> list[str]:
+    """The ids of the queued items of the pilot sample, in the order in which they were drawn, and of what was drawn for
+    strata beyond it."""
+    return [item for item, state in _in_order(connection, run_id) if state == "queued"]
+
+
+def _in_order(connection: Connection, run_id: str, *conditions: ColumnElement[bool]) -> list[tuple[str, str]]:
+    query = select(items.c.id, items.c.state).where(items.c.run_id == run_id, items.c.pilot, *conditions)
     rows = connection.execute(query.order_by(items.c.random_seed, items.c.id))
     return [(row.id, row.state) for row in rows]
 
 
-def queued_pilot(connection: Connection, run_id: str) -> list[str]:
-    """The ids of the queued items of the pilot sample, in the order in which they were drawn."""
-    return [item for item, state in pilot_in_order(connection, run_id) if state == "queued"]
+def _proper(connection: Connection, run_id: str) -> tuple[ColumnElement[bool], ...]:
+    """What tells the items of the pilot from those that were drawn for strata beyond it."""
+    if drawn_strata(connection, run_id) is None:
+        return ()
+    first = select(items.c.id).where(items.c.run_id == run_id).order_by(items.c.random_seed, items.c.id)
+    return (items.c.id.in_(first.limit(wanted_pilot(connection, run_id))),)
 
 
 def mark_pilot(connection: Connection, run_id: str, names: Collection[str]) -> dict[str, str]:

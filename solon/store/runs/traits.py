@@ -82,6 +82,15 @@ def segment_of(seed: Mapping[str, Any], field: str) -> str:
     return name if len(name) <= LONGEST else ""
 
 
+def segments_of(connection: Connection, item_ids: Sequence[str], field: str) -> dict[str, str]:
+    """Return item -> the segment that a field of its seed states; empty where it states none."""
+    found: dict[str, str] = {}
+    for start in range(0, len(item_ids), CHUNK):
+        seeds_of = _seeds_of(connection, item_ids[start : start + CHUNK])
+        found |= {item: segment_of(seed, field) for item, seed in seeds_of.items()}
+    return found
+
+
 def _seeds_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     query = select(items.c.id, *(seeds.c[name] for name in COLUMNS), texts.c.body)
     query = query.join(seeds, seeds.c.id == items.c.seed_id).join(texts, texts.c.id == seeds.c.text_id)
