@@ -367,3 +367,11 @@ def told_fields(response: Response) -> str:
     """
     told = response.model_dump(mode="json", include=set(_fields(type(response))), exclude_none=True)
     return json.dumps(told, ensure_ascii=False, sort_keys=True)
+
+
+def read_fields(text: str) -> dict[str, Any]:
+    """Return the fields that `told_fields` wrote; none where the text of an answer is no such JSON."""
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        return {}

@@ -18,7 +18,7 @@ from solon.store.reviewing.reading import (
     decision_row,
     drafts_behind,
     last_resolution,
-    set_aside_rows,
+    tell_handed_over,
     text_bodies,
     verdicts_on,
 )
@@ -54,7 +54,7 @@ def explain_review(
     reasons = [_as_seen(reason["text"], review, place) for reason in review.reasons or ()]
     reasons = BROUGHT_BY.get(review.kind, []) or reasons
     if review.escalated and expert.may("lead"):
-        reasons = [*reasons, *_handed_over(connection, review)]
+        reasons = [*reasons, *tell_handed_over(connection, review.item_id, review.id)]
     hidden = review.kind in NOT_TOLD
     return {
         "review": review.id,
@@ -79,13 +79,6 @@ def _as_seen(text: str, review: ReviewRow, place: dict[str, int]) -> str:
     return re.sub(
         r"\b(for|favours|prefers|against) ([AB])\b", lambda m: f"{m[1]} answer {numbers[m[2]]}", text
     )
-
-
-def _handed_over(connection: Connection, review: ReviewRow) -> list[str]:
-    """What reviewers wrote to the lead whom they left it to."""
-    rows = set_aside_rows(connection, review.item_id)
-    said = [row["rationale"] for row in rows if row["state"] == "escalated" and row["review_id"] == review.id]
-    return [f"A reviewer handed it to a lead: {words}" for words in said if words]
 
 
 def _findings(connection: Connection, review: ReviewRow, place: dict[str, int]) -> list[dict[str, Any]]:

@@ -500,13 +500,15 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
     """
     from solon.responses import choices_of, is_label
     from solon.store.reviewing.queue_figures import kind_told
-    from solon.store.reviewing.reading import read_candidates, request_of
+    from solon.store.reviewing.reading import read_candidates, request_of, tell_handed_over
     from solon.store.reviewing.review_rows import what_is_asked
     from solon.store.runs.items import load_items
 
     item = load_items(store, [row.item_id])[0]
     with store.connect() as connection:
         shown = read_candidates(connection, row.candidates)
+        handed = tell_handed_over(connection, row.item_id, row.id) if row.escalated and not blind else []
+    reasons = (*(reason["text"] for reason in row.reasons or ()), *handed)
     prompt, asked_of = request_of(shown, item.content)
     candidates = tuple(Candidate(one.id, one.text, one.prompt or prompt) for one in shown)
     return Review(
@@ -517,7 +519,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         input=asked_of,
         candidates=candidates,
         choices=choices_of(row.response_schema),
-        reasons=() if blind else tuple(reason["text"] for reason in row.reasons or ()),
+        reasons=() if blind else reasons,
         state=row.state,
         kind=kind_told(row.kind, row.rule) if kinds else None,
         asks=what_is_asked(row),

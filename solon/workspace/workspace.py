@@ -965,7 +965,8 @@ class Workspace:
                 run_id = find_run(connection, run_id).id
             found = each_review(connection, state=state, run_id=run_id)
             if expert is not None and state == "waiting":
-                found = answerable(connection, expert.actor, found)
+                mine = (one for one in found if expert.may("lead") or not one.escalated)
+                found = answerable(connection, expert.actor, mine)
             rows = list(islice(found, limit))
         shown_columns = ("id", "recipe", "kind", "prompt", "reasons", "state")
         views = (view_review(self.store, row, blind=blind, kinds=kinds) for row in rows)

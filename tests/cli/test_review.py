@@ -130,6 +130,19 @@ def test_setting_aside_leaves_it_waiting(solon: Cli, waiting: Reviews, choice: s
     assert solon("review", "show", review, "--json").json["state"] == "waiting"
 
 
+def test_what_was_handed_to_a_lead_comes_first_with_what_was_said(
+    solon: Cli, waiting: Reviews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = waiting[-1]["review_id"]
+    with monkeypatch.context() as ada:
+        ada.setenv("SOLON_TOKEN", solon("expert", "add", "Ada").out.strip())
+        solon("review", "decide", last, "escalate", "--rationale", "two rules collide here")
+        assert last not in solon("review", "list").out, "it is for leads now"
+    assert solon("review", "list", "--json").json["reviews"][0]["review_id"] == last
+    assert "two rules collide" not in solon("review", "show", last).out
+    assert "two rules collide here" in solon("review", "show", last, "--unblind").out
+
+
 def test_a_review_that_is_not_there(solon: Cli, waiting: Reviews) -> None:
     solon("review", "show", "zzz").fails(1, "'zzz' is no review of this store", "solon review list")
     solon("review", "list", "--state", "late").fails(2, "'late'", "waiting")

@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from solon.formats.records import Completion, ExportRow, ScoredRow, plain_model
 from solon.questions import MARKED
+from solon.responses import read_fields
 from solon.spans import count_readings, read_spans, text_of
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
@@ -536,15 +537,7 @@ def _forms(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, dic
         .join(texts, texts.c.id == decisions.c.edit_id)
         .where(decisions.c.id.in_(ids), texts.c.body.is_not(None))
     )
-    return {row.id: _read_form(row.body) for row in connection.execute(query)} if ids else {}
-
-
-def _read_form(body: str) -> dict[str, Any]:
-    """The fields of a form; none where a text was once taken in with a label that has no form."""
-    try:
-        return dict(json.loads(body))
-    except ValueError:
-        return {}
+    return {row.id: read_fields(row.body) for row in connection.execute(query)} if ids else {}
 
 
 def _marked(

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from solon.responses import fields_of
+from solon.responses import fields_of, read_fields
 from solon.store.database.ids import hash_id
 from solon.store.database.storable import storable
 from solon.store.database.writer import insert_rows
@@ -197,7 +197,7 @@ def answer_of(connection: Connection, decision: Mapping[str, Any], review: Revie
         "strength": decision["strength"],
     }
     if answer["text"] and fields_of(review.response_schema):
-        answer |= {"text": None, **json.loads(answer["text"])}
+        answer |= {"text": None, **read_fields(answer["text"])}
     return {name: value for name, value in answer.items() if name == "spans" or value not in (None, {}, [])}
 
 

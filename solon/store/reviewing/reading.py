@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, text
 
+from solon.responses import read_fields
 from solon.store import tables
 from solon.store.runs.verdicts import panel_votes
 
@@ -88,7 +89,7 @@ def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str |
 def form_in(connection: Connection, text_id: str | None) -> dict[str, Any]:
     """What an answer filled in beside its choice, where its text is a form; empty where there is none."""
     body = text_bodies(connection, [text_id]).get(text_id)
-    return dict(json.loads(body)) if body else {}
+    return read_fields(body) if body else {}
 
 
 def set_aside_rows(connection: Connection, item_id: str) -> list[dict[str, Any]]:
@@ -113,6 +114,13 @@ def set_aside_rows(connection: Connection, item_id: str) -> list[dict[str, Any]]
         }
         for row, one in zip(rows, said, strict=True)
     ]
+
+
+def tell_handed_over(connection: Connection, item_id: str, review_id: str) -> list[str]:
+    """What reviewers wrote to the lead whom they left a review to, a sentence each."""
+    rows = set_aside_rows(connection, item_id)
+    said = [row["rationale"] for row in rows if row["state"] == "escalated" and row["review_id"] == review_id]
+    return [f"A reviewer handed it to a lead: {words}" for words in said if words]
 
 
 def critiques_of(connection: Connection, candidates: Collection[str]) -> list[tuple[str, str | None]]:
