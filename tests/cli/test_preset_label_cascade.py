@@ -69,7 +69,7 @@ def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> N
         assert before.without_people.value == 1.0
     ada = solon("expert", "add", "ada", "--json").json["token"]
     with Project("sqlite:///solon.db", expert=ada) as project:
-        waiting = solon("review", "list", "--json").json["reviews"]
+        waiting = solon("review", "list", "--unblind", "--json").json["reviews"]
         audits = [row for row in waiting if row["kind"] == "audit"][:1]
         for row in [*audits, next(row for row in waiting if row["kind"] == "pilot")]:
             project.decide(row["id"], "card", rationale="It is the card itself.")
