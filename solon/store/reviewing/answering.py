@@ -31,7 +31,8 @@ from solon.store.reviewing.reviews import decide, refuse_unless_waiting, set_esc
 from solon.store.reviewing.suggestions import note_on_decision
 from solon.store.reviewing.voting import keep_text, kept_answer, log_vote, settle, sure_after
 from solon.store.runs.items import FORGOTTEN
-from solon.store.tables import assignments, items, reviews, verdicts
+from solon.store.runs.verdicts import panel_votes
+from solon.store.tables import assignments, items, reviews
 
 Kind = Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
 ASIDE: dict[str, Kind] = {"skip": "skipped", "decline": "declined", "escalate": "escalated"}
@@ -352,7 +353,7 @@ def saw_votes(connection: Connection, actor: str, review: ReviewRow, *, suggesti
     )
     if connection.execute(seen).first() is not None:
         return True
-    voted = select(verdicts.c.id).where(verdicts.c.item_id == review.item_id).limit(1)
+    voted = select(panel_votes.c.id).where(panel_votes.c.item_id == review.item_id).limit(1)
     return has_read(connection, actor, "item.read", review.item_id) and bool(
         connection.execute(voted).first()
     )
