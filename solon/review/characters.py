@@ -17,8 +17,12 @@ HIDDEN = re.compile(
     "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])|(?<![^\x00-\x7f#*0-9])[\ufe00-\ufe0f]"
 )
 _MARKED = re.compile(f"{OPEN}.*?{CLOSE}")
-_RANGE = re.compile(r"(?<!\w)\d[\d.,:/×–—-]{0,40}\s?[A-Za-zµμ°%][A-Za-z0-9µμ²³/%·-]{0,20}")
-"""A number, or a range of numbers, with its unit in Latin letters."""
+_NUMBER, _UNIT = r"\d[\d.,:]{0,20}", r"[A-Za-zµμ°%Ω][A-Za-zµμ°²³·]{0,12}"
+_QUANTITY = re.compile(
+    rf"(?<![\w.])(?:[<>≤≥=±~≈]\s?)?[-−+]?{_NUMBER}(?:\s?[-–—×x*/]\s?{_NUMBER}){{0,4}}\s?{_UNIT}"
+    rf"(?:\s?/\s?(?:{_NUMBER}\s?)?{_UNIT}){{0,4}}"
+)
+"""A number, or a range of numbers, with its sign and its unit in Latin letters: `< 30 mL/min/1.73 m²`."""
 
 
 def show_hidden(text: str) -> str:
@@ -56,11 +60,16 @@ def direction(text: str) -> str:
     return ""
 
 
+def turns(text: str) -> bool:
+    """Tell whether some letter of a text is read from right to left."""
+    return any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
+
+
 def isolate(text: str) -> str:
-    """Return a right-to-left text as HTML, with numbers that have a Latin unit set apart, left to right: the dose
-    range 250-500 mg would else be shown as 500-250."""
+    """Return a text with right-to-left letters as HTML, with numbers that have a Latin unit set apart, left to right:
+    the dose range 250-500 mg would else be shown as 500-250."""
     parts, last = [], 0
-    for found in _RANGE.finditer(text):
+    for found in _QUANTITY.finditer(text):
         parts.append(html.escape(text[last : found.start()]))
         parts.append(f'<span dir="ltr">{html.escape(found.group())}</span>')
         last = found.end()

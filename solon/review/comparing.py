@@ -53,7 +53,11 @@ class Comparison:
         if self.coarse:
             return "These answers are too long to compare every word: some passages are marked as a whole."
         if not self.changes:
-            return "The words are the same." if self.same == 1 else "They differ in their form only."
+            return (
+                "The words are the same."
+                if self.left == self.right
+                else "The words are the same; their form differs."
+            )
         places = f"{self.changes} place{'s' if self.changes != 1 else ''}"
         if self.same < MOSTLY_DIFFERENT:
             return f"These answers are mostly different: {share}. Read them side by side."

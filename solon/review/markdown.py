@@ -17,6 +17,7 @@ from solon.review.characters import (
     name_mark,
     show_hidden,
     show_marks,
+    turns,
 )
 from solon.review.highlighting import render_code
 
@@ -27,6 +28,8 @@ MAX_COLOURED = 8_000
 
 _UNUSUAL = re.compile(HIDDEN.pattern + "|[\\r\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
+_STARS = re.compile(r"\*+")
+
 _TAGS = {
     "p", "br", "hr", "strong", "em", "s", "code", "pre", "ul", "ol", "li", "blockquote", "h3", "h4", "h5",
     "h6", "div", "table", "thead", "tbody", "tr", "th", "td", "span", *formulas.TAGS,
@@ -36,6 +39,7 @@ _ATTRIBUTES = {
     **formulas.ATTRIBUTES,
     **{tag: {"dir"} for tag in _DIRECTED},
     "ol": {"dir", "start"},
+    "li": {"dir", "value"},
     "span": {"class", "dir"},
     "pre": {"class"},
     "div": {"class", "dir", "tabindex"},
@@ -57,7 +61,7 @@ def render_plain(text: str) -> str:
 def render_source(text: str) -> str:
     """Return the exact characters of a text as HTML; spaces that look like others are named, line ends are lines."""
     named = _UNUSUAL.sub(lambda found: name_mark(found.group()), text)
-    lines = (isolate(line) if direction(line) == "rtl" else html.escape(line) for line in named.split("\n"))
+    lines = (isolate(line) if turns(line) else html.escape(line) for line in named.split("\n"))
     return show_marks("\n".join(lines))
 
 
@@ -76,7 +80,7 @@ def _render_blocks(text: str) -> tuple[str, ...]:
     parser = _parser()
     blocks = (
         show_marks(parser.renderer.render(block, parser.options, env))
-        for block in _blocks(parser.parse(show_hidden(text), env))
+        for block in _blocks(_keep_cells(parser.parse(show_hidden(text), env), show_hidden(text).split("\n")))
     )
     return tuple(nh3.clean(one, tags=_TAGS, attributes=_ATTRIBUTES, link_rel=None) for one in blocks)
 
@@ -84,6 +88,7 @@ def _render_blocks(text: str) -> tuple[str, ...]:
 def _blocks(tokens: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """The tokens of each block that stands in no other, after directions were given to all."""
     _give_directions(tokens)
+    _keep_numbers(tokens)
     first, depth = 0, 0
     for at, token in enumerate(tokens):
         depth += token.nesting
@@ -101,14 +106,55 @@ def _give_directions(tokens: Sequence[Any]) -> None:
         elif token.nesting == -1:
             opened.pop()
         elif token.type == "inline":
-            way = direction(_words(token))
+            way, turned = direction(_words(token)), turns(_words(token))
             if opened and (way or opened[-1].tag in ("td", "th")):
                 opened[-1].attrSet("dir", way or "ltr")
             for outer in opened[:-1]:
                 if way and outer.tag in _DIRECTED and outer.attrGet("dir") is None:
                     outer.attrSet("dir", way)
             for child in token.children or ():
-                child.meta = {**child.meta, "rtl": way == "rtl"}
+                child.meta = {**child.meta, "turns": child.type == "text" and turned}
+
+
+def _keep_numbers(tokens: Sequence[Any]) -> None:
+    """Each item of a list has the number that was written: Markdown goes by the first one alone."""
+    expected: list[int] = []
+    for token in tokens:
+        if token.type == "ordered_list_open":
+            expected.append(int(token.attrGet("start") or 1))
+        elif token.type == "ordered_list_close":
+            expected.pop()
+        elif token.type == "list_item_open" and token.info.isdecimal():
+            number = int(token.info)
+            if number != expected[-1]:
+                token.attrSet("value", str(number))
+            expected[-1] = number + 1
+
+
+def _keep_cells(tokens: Sequence[Any], lines: Sequence[str]) -> list[Any]:
+    """Tables of which a row has more cells than the head become text as it was written: they would be dropped."""
+    from markdown_it.token import Token
+
+    kept: list[Any] = []
+    first = 0
+    for token in tokens:
+        if token.type == "table_open":
+            first = len(kept)
+        kept.append(token)
+        if token.type == "table_close":
+            table, (begin, end) = kept[first:], kept[first].map
+            columns = sum(one.type == "th_open" for one in table)
+            rows = [one.map[0] for one in table if one.type == "tr_open" and one.map]
+            if any(_count_cells(lines[at]) > columns for at in rows):
+                written = "\n".join(lines[begin:end]) + "\n"
+                kept[first:] = [Token("code_block", "code", 0, content=written, block=True)]
+    return kept
+
+
+def _count_cells(line: str) -> int:
+    """How many cells a line of a table has, whatever it stands in."""
+    cells = re.split(r"(?<!\\)\|", re.sub(r"^[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s+)?", "", line).rstrip())
+    return len(cells) - (not cells[0].strip()) - (len(cells) > 1 and not cells[-1].strip())
 
 
 def _words(inline: Any) -> str:
@@ -124,6 +170,7 @@ def _parser() -> Any:
     # What these rules read would be gone from sight: an address that nothing refers to, the name of a character.
     parser.disable(["reference", "entity"])
     formulas.add_formulas(parser)
+    parser.inline.ruler.before("emphasis", "times", _keep_times)
     # Any address may be parsed as a link, since none is ever made: it is shown as text beside its label.
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     rules = parser.renderer.rules  # type: ignore[attr-defined]
@@ -143,12 +190,21 @@ def _parser() -> Any:
 
 
 def _text(token: Any) -> str:
-    return isolate(token.content) if token.meta.get("rtl") else html.escape(token.content)
+    return isolate(token.content) if token.meta.get("turns") else html.escape(token.content)
 
 
-def _open_table(way: str) -> str:
-    """A table that is wider than its text scrolls, also by key."""
-    return f'<div class="wide" tabindex="0"{way}><table{way}>\n'
+def _keep_times(state: Any, silent: bool) -> bool:
+    """A star between letters or digits is a sign of its own, as in 2*3: no emphasis begins or ends there."""
+    stars = _STARS.match(state.src, state.pos)
+    if stars is None:
+        return False
+    begin, end = max(state.pos - 1, 0), min(stars.end() + 1, state.posMax)
+    if not (state.src[begin : state.pos].isalnum() and state.src[stars.end() : end].isalnum()):
+        return False
+    if not silent:
+        state.pending += stars.group()
+    state.pos = stars.end()
+    return True
 
 
 def _dir(token: Any) -> str:

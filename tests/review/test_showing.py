@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from html import unescape
+from html import escape, unescape
 
 import pytest
 
@@ -129,7 +129,7 @@ class TestComparing:
 
     def test_what_is_said_of_them(self) -> None:
         assert compare("a b c", "a b c").told == "The words are the same."
-        assert compare("**a** b", "a b").told == "The words are the same."
+        assert compare("**a** b", "a b").told == "The words are the same; their form differs."
         assert "mostly different" in compare("one two three four five", "six seven eight nine five").told
         assert (
             compare("a b c d e", "a b x d e").told
@@ -196,3 +196,46 @@ def test_the_modules_are_one_script() -> None:
     assert not re.search(r"^ *//", body, re.MULTILINE)
     assert body.count('modules["net.js"] =') == 1
     assert 'const { text } = modules["dialogs.js"];' in bundle("reading.js")
+
+
+def test_a_star_between_digits_or_letters_is_shown() -> None:
+    assert "2*3*4 mg and 5*weight*2" in render("2*3*4 mg and 5*weight*2")
+    assert "<em>so</em> and <strong>so</strong>" in render("*so* and **so**")
+
+
+def test_items_of_a_list_have_the_numbers_that_were_written() -> None:
+    shown = render("3. third\n4. fourth\n7. seventh\n   1. a\n   1. b\n8. eighth")
+    assert re.findall(r'<li dir="ltr"(?: value="(\d+)")?>', shown) == ["", "", "7", "", "1", ""]
+    told = compare("1. a\n2. b", "1. a\n7. b").told
+    assert told == "The words are the same; their form differs."
+
+
+@pytest.mark.parametrize("before", ["", "> ", "- "])
+def test_a_table_whose_row_has_more_cells_than_its_head_is_shown_as_it_was_written(before: str) -> None:
+    indent = "  " if before == "- " else before
+    row = "|Heparin|5000 IU|not in bleeding|"
+    rows = [f"{before}|Drug|Dose|", f"{indent}|-|-|", f"{indent}{row}"]
+    assert "not in bleeding" in render("\n".join(rows))
+    other = "\n".join(rows).replace("not in", "may be given in")
+    assert compare("\n".join(rows), other).changes == 1
+    assert "<table" in render("\n".join(rows).replace("|not in bleeding", "")), "fewer cells lose nothing"
+    assert "`x|y`" in render("|a|b|\n|-|-|\n|`x|y`|2|")
+
+
+@pytest.mark.parametrize(
+    "quantity",
+    [
+        "< 30 mL/min/1.73 m²",
+        "500 mg/5 mL",
+        "875 mg/125 mg",
+        "-5 °C",
+        "2 x 500 mg",
+        "250-500 mg",
+        "10 µg/kg/min",
+    ],
+)
+def test_a_quantity_in_arabic_text_stays_in_one_piece(quantity: str) -> None:
+    piece = f'<span dir="ltr">{escape(quantity)}</span>'
+    assert piece in render(f"الجرعة {quantity} يوميا")
+    assert piece in render(f"Dose: مرات {quantity}"), "also where the paragraph begins in Latin"
+    assert piece in render_source(f"| Ibuprofen إيبوبروفين | {quantity} |")

@@ -12,6 +12,7 @@ let ahead = [];              // views fetched beforehand
 const unsent = [];           // answers on their way: {view, body}
 let flushing = false, retryIn = 1000, retryTimer = 0;
 let last = null;             // the last answer: {assignment, decision}
+let saidOf = null;           // the view that the message on screen is about
 let asking = false, covered = false, session = 0, idleSince = Date.now();
 
 // Fetching and showing ------------------------------------------------------------------------------------------
@@ -69,8 +70,15 @@ function show(view) {
   view.seen ||= otherViews(view.root, () => settings.together);
   if (view.over) $(".answer .send", box).textContent = "Go on to the next";
   scrollTo({ top: 0 });
+  if (saidOf && saidOf !== view) sayOf(null, "");
   view.root.focus({ preventScroll: true });
   idleSince = Date.now();
+}
+
+// What is said of an item goes with it.
+function sayOf(view, text) {
+  say(text);
+  saidOf = view;
 }
 
 // Another review comes first: what is on screen follows it, as it is.
@@ -140,13 +148,16 @@ function changed(view) {
   markSet(view);
   view.dirty = !view.over;
   clearTimeout(view.timer);
-  if (view.dirty) view.timer = setTimeout(() => saveDraft(view), 500);
+  if (!view.dirty) return;
+  view.changedAt ||= Date.now();   // whoever types on and on is saved, too
+  view.timer = setTimeout(() => saveDraft(view), Math.max(0, Math.min(500, view.changedAt + 2000 - Date.now())));
 }
 
 async function saveDraft(view) {
   clearTimeout(view.timer);
   if (!view.dirty) return;
   view.dirty = false;
+  view.changedAt = 0;
   try {
     view.saving = call("PUT", `/api/v1/assignments/${view.item.assignment}/draft`, { draft: readDraft(view) });
     await view.saving;
@@ -156,7 +167,7 @@ async function saveDraft(view) {
     view.dirty = true;
     if (error instanceof SessionEnded) loginAgain();
     else if (!(error instanceof Refused)) view.timer = setTimeout(() => saveDraft(view), 5000);
-    if (view === shown && !(error instanceof SessionEnded)) say(error instanceof Refused ? error.message : "Draft not saved yet: no connection.");
+    if (view === shown && !(error instanceof SessionEnded)) sayOf(view, error instanceof Refused ? error.message : "Draft not saved yet: no connection.");
   }
 }
 
@@ -275,7 +286,8 @@ async function see(kind, path) {
 
 async function nextDifference() {
   if (!shown || !$("[data-do=diff]", box)) return;
-  try { say(await shown.seen.next(diffOf(shown))); } catch (error) { failed(error); }
+  const view = shown;
+  try { sayOf(view, await view.seen.next(diffOf(view))); } catch (error) { failed(error); }
 }
 
 async function together() {
