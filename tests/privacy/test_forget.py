@@ -444,7 +444,8 @@ def test_both_databases_forget(store_url: str, open_project: Any, folder: Path) 
 
 def test_command_line(command: Any, folder: Path) -> None:
     (folder / "seeds.jsonl").write_text("".join(json.dumps(seed) + "\n" for seed in [PATIENT, *OTHERS]))
-    (folder / "solon.toml").write_text('[privacy]\nclass = "synthetic"\n')
+    settings = '[privacy]\nclass = "synthetic"\n[models.default]\nmodel = "scripted:default"\n'
+    (folder / "solon.toml").write_text(settings)
     assert command("run", "preference", "--seeds", "seeds.jsonl")[0] in (0, 3)
     code, out, err = command("forget", PATIENT["id"], "--dry-run")
     assert (code, "1 seeds would be forgotten" in out) == (0, True), err
