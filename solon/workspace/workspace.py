@@ -967,7 +967,9 @@ class Workspace:
             if expert is not None and state == "waiting":
                 mine = (one for one in found if expert.may("lead") or not one.escalated)
                 found = answerable(connection, expert.actor, mine)
-            rows = list(islice(found, limit))
+            rows = sorted(
+                islice(found, limit), key=lambda one: not one.escalated
+            )  # to leads first what is theirs
         shown_columns = ("id", "recipe", "kind", "prompt", "reasons", "state")
         views = (view_review(self.store, row, blind=blind, kinds=kinds) for row in rows)
         return Listing(views, columns=shown_columns)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, insert, text
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from solon.store.tables import metadata
 
@@ -49,7 +50,11 @@ def create(engine: Engine, revision: str) -> None:
 
     with _alone(engine) as connection:
         if MigrationContext.configure(connection).get_current_revision() is None:
-            metadata.create_all(connection, checkfirst=False)
+            for table in metadata.sorted_tables:
+                connection.execute(CreateTable(table))
+                # Always in the same order: where two indexes serve as well, SQLite takes the newest.
+                for index in sorted(table.indexes, key=lambda one: str(one.name)):
+                    connection.execute(CreateIndex(index))
             _alembic_version.create(connection, checkfirst=True)
             connection.execute(insert(_alembic_version).values(version_num=revision))
 

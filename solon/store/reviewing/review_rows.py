@@ -127,12 +127,11 @@ def each_review(
     """Reviews in a state, those that wait in the order of the queue, others the oldest first; without those that are
     made for one person. Each is read where it is asked for, so that whoever passes some over need not read all."""
     differ = select(adjudications.c.review_id).where(adjudications.c.state == "open")
-    first = reviews.c.escalated.desc(), reviews.c.priority  # what was handed to a lead, as leads are asked
     query = (
         select(reviews)
         .where(reviews.c.id.in_(differ) if state == DISPUTED else reviews.c.state == state)
         .where(reviews.c.kind.not_in(PERSONAL))
-        .order_by(*(first if state == "waiting" else ()), reviews.c.created_at, reviews.c.id)
+        .order_by(*([reviews.c.priority] if state == "waiting" else []), reviews.c.created_at, reviews.c.id)
         .limit(limit)
     )
     if run_id is not None:
