@@ -88,6 +88,20 @@ def _cut(value: str, begin: int) -> str:
     return f"{'...' if begin else ''}{value[begin:end]}{'...' if end < len(value) else ''}"
 
 
+def config_as_stored(stored: Mapping[str, Any], run_id: str) -> Config:
+    """Return the configuration that was stored with a run, without its limits.
+
+    Args:
+        stored: with or without its `fingerprint`.
+        run_id: the run, for errors.
+
+    Raises:
+        ConfigError: this version of Solon cannot read what was stored.
+    """
+    plain = {key: value for key, value in stored.items() if key != "fingerprint"}
+    return parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
+
+
 def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config:
     """Return the configuration under which this session goes on with a run.
 
@@ -103,8 +117,7 @@ def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config
         ConfigError: this version of Solon cannot read what was stored.
         UsageError: a model's header, whose value is never stored, is missing in this session's configuration.
     """
-    plain = {key: value for key, value in stored.items() if key != "fingerprint"}
-    config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
+    config = config_as_stored(stored, run_id)
     run = config.run.model_copy(update={"concurrency": own.run.concurrency})
     privacy = _no_looser(own.privacy, config.privacy)
     models = {name: _with_headers(model, own.models.get(name)) for name, model in config.models.items()}

@@ -69,6 +69,11 @@ class CarryOver:
     now: bool = False
 
     @property
+    def needed(self) -> int:
+        """Probes that have to agree."""
+        return self.asked - self.slips
+
+    @property
     def open(self) -> int:
         """Probes that wait for an answer."""
         return self.asked - self.agreed - self.disagreed
@@ -90,7 +95,7 @@ class CarryOver:
                 "pilot is the other way to one"
             )
         return (
-            f"certificate {self.certificate} comes back when {self.asked - self.slips} of {self.asked} random probes "
+            f"certificate {self.certificate} comes back when {self.needed} of {self.asked} random probes "
             f"agree, drawn among the {self.items} items that it would accept now: {counted}. They are asked first: "
             f"`solon review serve`, then `solon learn {self.run_id[:8]}`"
         )
@@ -281,10 +286,12 @@ def settle(
     them agree, whatever the open ones will say, refused as soon as too many do not, and suspended where answers that it
     relies on were taken back. So nothing is gained by the moment. None where no probes were planned.
     """
+    with store.connect() as connection:
+        if carries.find_carry(connection, run.id) is None:
+            return None
     with store.transaction() as connection:
         plan = carries.find_carry(connection, run.id)
-        if plan is None:
-            return None
+        assert plan is not None
         found = count_probes(connection, plan, config.routing.target, reviewers)
         state = _next_state(connection, run, plan, found)
         if state == plan.state:
@@ -313,7 +320,7 @@ def settle(
 def _next_state(connection: Connection, run: RunRow, plan: CarryRow, found: CarryOver) -> str:
     """The state of a plan by the answers that there are. A certificate of its own that they no longer bear out is
     suspended."""
-    enough = found.agreed >= found.asked - found.slips
+    enough = found.agreed >= found.needed
     in_force = certificates.certificate_of(connection, run)
     if plan.state == ASKED and found.disagreed > found.slips:
         return REFUSED

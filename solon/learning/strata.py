@@ -49,7 +49,7 @@ class Strata:
 
     def questions_of(self, name: str, asked: Sequence[DrawnQuestion]) -> list[DrawnQuestion]:
         """The questions of a stratum's sample, each as drawn within the stratum."""
-        sample = self.samples[name]
+        sample = frozenset(self.samples[name])
         chance = len(sample) / self.sizes[name]
         return [
             replace(q, chance=chance, size=self.groups[name, q.group]) for q in asked if q.item_id in sample

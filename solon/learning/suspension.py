@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from solon.config import parse_config
+from solon.config.pinned import config_as_stored
 from solon.consensus.probes import plan_probes
 from solon.errors import ConfigError
 from solon.learning.carrying import cannot_carry, count_probes, left_of_delta
@@ -60,10 +60,10 @@ def read_suspension(
         return None
     name, plan = run.id[:8], carries.find_carry(connection, run.id)
     if plan is not None and plan.state == ASKED:
-        people = reviewers or _config_of(connection, run).reviewers
+        people = reviewers or config_as_stored(config_payload(connection, run.config_id), run.id).reviewers
         found = count_probes(connection, plan, certificates.wanted_by(connection, run).target, people)
         back = (
-            f"it comes back when {found.asked - found.slips} of {found.asked} random probes agree: {found.agreed} did "
+            f"it comes back when {found.needed} of {found.asked} random probes agree: {found.agreed} did "
             f"so far, {found.disagreed} did not, {found.open} wait"
         )
         return Suspension(plan.certificate_id, plan.why, back, found.asked)
@@ -80,15 +80,9 @@ def read_suspension(
     if row is None:
         return None
     why = carries.what_changed(connection, row, run)
-    config = _config_of(connection, run)
+    config = config_as_stored(config_payload(connection, run.config_id), run.id)
     probes, back = _tell_probes(connection, run, config, row, refused=plan is not None)
     return Suspension(row.id, why, back, probes)
-
-
-def _config_of(connection: Connection, run: RunRow) -> Config:
-    stored = config_payload(connection, run.config_id)
-    stored.pop("fingerprint", None)
-    return parse_config({**stored, "limits": {}}, source=f"the configuration of run {run.id}")
 
 
 def _tell_probes(

@@ -77,11 +77,9 @@ def _render_blocks(text: str) -> tuple[str, ...]:
     import nh3
 
     env: dict[str, Any] = {}
-    parser = _parser()
-    blocks = (
-        show_marks(parser.renderer.render(block, parser.options, env))
-        for block in _blocks(_keep_cells(parser.parse(show_hidden(text), env), show_hidden(text).split("\n")))
-    )
+    parser, named = _parser(), show_hidden(text)
+    tokens = _keep_cells(parser.parse(named, env), named.split("\n"))
+    blocks = (show_marks(parser.renderer.render(block, parser.options, env)) for block in _blocks(tokens))
     return tuple(nh3.clean(one, tags=_TAGS, attributes=_ATTRIBUTES, link_rel=None) for one in blocks)
 
 
@@ -106,7 +104,8 @@ def _give_directions(tokens: Sequence[Any]) -> None:
         elif token.nesting == -1:
             opened.pop()
         elif token.type == "inline":
-            way, turned = direction(_words(token)), turns(_words(token))
+            words = _words(token)
+            way, turned = direction(words), turns(words)
             if opened and (way or opened[-1].tag in ("td", "th")):
                 opened[-1].attrSet("dir", way or "ltr")
             for outer in opened[:-1]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.config import parse_config
+from solon.config.pinned import config_as_stored
 from solon.consensus.audit import rate_with_bound
 from solon.consensus.target import read_target
 from solon.display.text import moment
@@ -134,8 +134,7 @@ def read_standing(store: Store, run: RunRow) -> Standing:
     """
     with store.connect() as connection:
         stored = runs.config_payload(connection, run.config_id)
-    stored.pop("fingerprint", None)
-    config = parse_config({**stored, "limits": {}}, source=f"the configuration of run {run.id}")
+    config = config_as_stored(stored, run.id)
     audit = watch_audits(store, run, config)
     with store.connect() as connection:
         versions = evaluation.consensus_versions(connection, run.scope)

@@ -239,13 +239,14 @@ def evaluate(material: Material) -> Agreement:
     random = [o for o in opinions if o.answer.rule in DRAWN_RULES]
     audited = [o for o in opinions if o.answer.rule == AUDIT_RULE]
     routed = [o for o in opinions if o.answer.rule not in RANDOM_RULES]
+    gaps = _asked(asked, blind, random)
     return Agreement(
         suite="agreement",
         n=len(opinions),
         panel_expert=_agreement(opinions),
         panel_expert_kappa=cohen_figure([(o.consensus.best, str(o.answer.outcome)) for o in opinions], seed),
         random=_agreement(random),
-        asked=_asked(asked, blind, random),
+        asked=gaps,
         audited=_agreement(audited),
         routed=_agreement(routed),
         expert_expert_alpha=alpha_figure(answers_of, seed, none_twice),
@@ -264,7 +265,7 @@ def evaluate(material: Material) -> Agreement:
         by_criterion=_by_criterion(scored, given_scores, seed),
         anchoring=_anchoring(half[True], half[False]),
         notes=(
-            *_tell_gaps(_asked(asked, blind, random)),
+            *_tell_gaps(gaps),
             *_tell_left_out(every_answer, blind),
             *_notes(opinions, len(routed), none_twice if not ceiling.items else ""),
             *_tell_anchoring(half[True], half[False]),
