@@ -172,7 +172,9 @@ def test_reviews_that_new_law_settles_leave_the_queue(court: Court) -> None:
 
 
 def test_reviews_that_new_law_does_not_settle_wait_on(court: Court) -> None:
-    run_id = run_under(court, {**DOUBTFUL, "routing": {"policy": "threshold", "threshold": 0.9}}, 100, 5)
+    run_id = run_under(
+        court, {**DOUBTFUL, "routing": {"policy": "threshold", "threshold": 0.9, "audit_share": 0.0}}, 100, 5
+    )
     ratify(court)
     done = again(court)
     assert (done.waiting, done.settled, done.unsettled, done.left) == (5, 0, 5, 0)
@@ -188,7 +190,9 @@ def test_reviews_that_the_policy_wants_answered_cost_nothing(court: Court) -> No
 
 
 def test_a_doubtful_record_goes_to_a_person_and_their_word_ends_it(court: Court) -> None:
-    run_id = run_under(court, {**DOUBTFUL, "routing": {"policy": "threshold", "threshold": 0.2}}, 100, 6)
+    run_id = run_under(
+        court, {**DOUBTFUL, "routing": {"policy": "threshold", "threshold": 0.2, "audit_share": 0.0}}, 100, 6
+    )
     ratify(court)
     court.fake.split = True  # the panel is of two minds under the new law
     done = again(court)
@@ -209,7 +213,7 @@ def test_a_limit_on_cost_ends_what_the_resolver_asks_too(court: Court) -> None:
     config = {
         **DOUBTFUL,
         "models": {"default": {"model": "scripted:default", "price": {"input": 1000.0, "output": 1000.0}}},
-        "routing": {"policy": "threshold", "threshold": 0.2},
+        "routing": {"policy": "threshold", "threshold": 0.2, "audit_share": 0.0},
         "resolver": {"enabled": True},
         "run": {"concurrency": 1},
     }
