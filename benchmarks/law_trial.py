@@ -11,7 +11,8 @@ is taken, and the result says so.
 
 `--recorded` takes LLMBar's adversarial pairs (SOLON_DATA, default ../shared/data) in place of the rule: the lead
 decides as the recorded experts did, and gives the reason that GPT-4 wrote where it agreed with them. So many decisions
-are made, each number in a store of its own, and the same pairs are held out every time.
+are made, each number in a store of its own, and the same pairs are held out every time; before any decision they are
+judged once for all numbers. With `--folder` a trial that was broken off goes on with what was finished.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ import os
 import random
 import re
 import tempfile
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ from solon.law.amendments import telling
 from solon.law.documents import diff, dump_yaml, load_constitution
 from solon.law.impact import Trial, measure
 from solon.lawmaking.drafting import legislate, measure_impact, propose
-from solon.store.lawmaking.amendments import AmendmentRow, vote
+from solon.store.lawmaking.amendments import AmendmentRow, find_amendment, vote
 from solon.store.records.exporting import export_rows
 from solon.store.reviewing.experts import ExpertRow, add_expert
 from solon.store.reviewing.review_rows import list_reviews
@@ -46,6 +46,11 @@ from solon.store.reviewing.reviews import decide
 
 DATA = Path(os.environ.get("SOLON_DATA", "../shared/data"))
 RULE = "Of two correct answers the shorter one is the better one."
+INSTRUCTION = (
+    "The better answer does what the request asks, exactly and nothing else; an answer to another request is worse, "
+    "however well it is written."
+)
+"""What a person would write who has seen the pairs that LLMBar's experts decided."""
 REASONS = (
     "Both answers are correct, and this one is shorter.",
     "Both are right; the shorter answer is better.",
@@ -113,14 +118,14 @@ class Cases:
         held_out: the same; none of them is decided.
         better: (request, its texts) -> the text that the lead finds better.
         reason: (request, how many were decided before) -> why.
-        rule: the amendment that a person would write; empty: none, so that only the legislator drafts.
+        rule: the amendment that a person would write.
     """
 
     decided: list[dict[str, Any]]
     held_out: list[dict[str, Any]]
     better: Callable[[str, Sequence[str]], str]
     reason: Callable[[str, int], str]
-    rule: str = ""
+    rule: str
 
 
 def made_cases(decided: int = 40, held_out: int = 40, seed: int = 0) -> Cases:
@@ -154,6 +159,7 @@ def recorded_cases(decided: int, seed: int = 0) -> Cases:
         [_seed(row) for row in pairs[:half]],
         lambda prompt, _: gold[prompt],
         lambda prompt, _: reasons[prompt],
+        INSTRUCTION,
     )
 
 
@@ -186,58 +192,63 @@ def _reason(row: dict[str, Any], rationales: dict[str, str]) -> str:
 def run_trial(
     model: dict[str, Any],
     cases: Cases,
+    folder: Path,
     *,
     drafter: str = "legislator",
     models: dict[str, Any] | None = None,
-    store: str | None = None,
+    before: dict[str, bool] | None = None,
 ) -> dict[str, Any]:
-    """The whole trial over stores of its own. `models`: a chat model in place of the configured one."""
-    with tempfile.TemporaryDirectory(prefix="solon-law-trial-") as folder:
-        url = store or f"sqlite:///{Path(folder) / 'trial.db'}"
-        return _Trial(url, model, models, cases, Path(folder)).run(drafter)
+    """The whole trial, or the rest of one, over stores in this folder.
+
+    Args:
+        models: a chat model in place of the configured one.
+        before: which of the held-out items are judged right before any decision, where that is known.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return _Trial(model, models, cases, folder).run(drafter, before)
 
 
 class _Trial:
     def __init__(
-        self, url: str, model: dict[str, Any], models: dict[str, Any] | None, cases: Cases, folder: Path
+        self, model: dict[str, Any], models: dict[str, Any] | None, cases: Cases, folder: Path
     ) -> None:
-        self._url, self._model, self._models = url, model, models
+        self._url = f"sqlite:///{folder / 'trial.db'}"
+        self._model, self._models = model, models
         self._cases, self._folder = cases, folder
-        self._begun = time.monotonic()
 
-    def run(self, drafter: str) -> dict[str, Any]:
-        before = self._judge()
-        leads = self._decide()
-        shown = self._judge()
-        amendment, author, problems = self._draft(drafter)
-        told = {
+    def run(self, drafter: str, before: dict[str, bool] | None) -> dict[str, Any]:
+        before = before or self._once("before", self._judge)
+        self._once("decided", self._decide)
+        shown = self._once("shown", self._judge)
+        drafted = self._once("drafted", lambda: self._draft(drafter))
+        impact = self._once("impact", lambda: self._measure(drafted["amendment"]))
+        state = self._once("ratified", lambda: self._ratify(drafted["amendment"]))
+        after = self._once("after", self._judge)
+        law = self._once("law", lambda: self._judge(self._amendment(drafted["amendment"])))
+        return {
             "model": self._model["model"],
             "decided": len(self._cases.decided),
             "held_out": len(self._cases.held_out),
-            "problems": problems,
+            "rule": self._cases.rule,
+            **drafted,
+            "impact": impact,
+            "state": state,
             "before": _rate(before),
             "with_precedents": _rate(shown),
-            "precedents_alone": _paired(before, shown),
-        }
-        if amendment is None:
-            return {**told, "drafted_by": None, "seconds": round(time.monotonic() - self._begun, 1)}
-        amendment = self._measure(amendment)
-        state = self._ratify(amendment, leads)
-        after, law = self._judge(), self._judge(amendment)
-        return {
-            **told,
-            "rule": self._cases.rule,
-            "drafted_by": author,
-            "changes": _changes(amendment),
-            "impact": amendment.impact,
-            "state": state,
-            "after": _rate(after),
+            "with_both": _rate(after),
             "with_law": _rate(law),
-            "law_on_precedents": _paired(shown, after),
+            "precedents_alone": _paired(before, shown),
             "law_alone": _paired(before, law),
             "both": _paired(before, after),
-            "seconds": round(time.monotonic() - self._begun, 1),
+            "law_on_precedents": _paired(shown, after),
         }
+
+    def _once(self, name: str, work: Callable[[], Any]) -> Any:
+        """What a finished stage found; a stage that is not finished is done."""
+        path = self._folder / f"{name}.json"
+        if not path.exists():
+            path.write_text(json.dumps(work()), encoding="utf-8")
+        return json.loads(path.read_text(encoding="utf-8"))
 
     def _project(self, policy: str, url: str = "", constitution: str = "general") -> Project:
         config = {
@@ -265,9 +276,10 @@ class _Trial:
     def _better(self, row: ExportRow) -> str:
         return self._cases.better(row.prompt, (row.chosen or "", row.rejected or ""))
 
-    def _decide(self) -> list[ExpertRow]:
+    def _decide(self) -> int:
+        """Decide every pair as the cases say; returns how many."""
         with self._project("always") as project:
-            leads = [add_expert(project.store, name, role="lead", by="trial")[0] for name in ("Ada", "Ben")]
+            lead = self._leads(project)[0]
             project.run("preference", self._cases.decided)
             with project.store.connect() as connection:
                 waiting = [r for r in list_reviews(connection, limit=10_000) if r.kind == "interrupt"]
@@ -279,10 +291,19 @@ class _Trial:
                     "candidate": next(one.id for one in shown.candidates if one.text == better),
                     "rationale": self._cases.reason(shown.prompt, place),
                 }
-                decide(project.store, review.id, answer, actor=leads[0].actor, channel="api", counts=True)
-        return leads
+                decide(project.store, review.id, answer, actor=lead.actor, channel="api", counts=True)
+        return len(waiting)
 
-    def _draft(self, drafter: str) -> tuple[AmendmentRow | None, str, list[str]]:
+    def _leads(self, project: Project) -> list[ExpertRow]:
+        """Two leads, added where they are not there yet."""
+        there = {one.name: one for one in project.experts.list()}
+        return [
+            there.get(name) or add_expert(project.store, name, role="lead", by="trial")[0]
+            for name in ("Ada", "Ben")
+        ]
+
+    def _draft(self, drafter: str) -> dict[str, Any]:
+        """An amendment by the legislator, or by a person where it finds no usable rule."""
         problems: list[str] = []
         with self._project("never") as project:
             if drafter == "legislator":
@@ -291,46 +312,58 @@ class _Trial:
                 )
                 problems = made.problems
                 if made.amendments:
-                    return made.amendments[0], "legislator", problems
-            if not self._cases.rule:
-                return None, "", problems
+                    return _told(made.amendments[0], "legislator", problems)
             with project.store.connect() as connection:
                 sql = "SELECT decision_id FROM precedents WHERE half = 'seen' ORDER BY id LIMIT 5"
                 cites = [row[0] for row in connection.exec_driver_sql(sql)]
             file = {
                 "amends": "general",
-                "reason": "Leads prefer the shorter of two correct answers.",
+                "reason": "What leads decided.",
                 "cites": cites,
-                "changes": [{"action": "add", "id": "is-short", "text": self._cases.rule, "priority": 1}],
+                "changes": [{"action": "add", "id": "as-decided", "text": self._cases.rule, "priority": 1}],
             }
             text = yaml.safe_dump(file, sort_keys=False)
             row = propose(project.store, project.config, text, source="trial", by="local:trial")
-            return row, "person", problems
+            return _told(row, "person", problems)
 
-    def _measure(self, amendment: AmendmentRow) -> AmendmentRow:
+    def _amendment(self, amendment_id: str) -> AmendmentRow:
+        with self._project("never") as project, project.store.connect() as connection:
+            return find_amendment(connection, amendment_id)
+
+    def _measure(self, amendment_id: str) -> dict[str, Any]:
+        """Figures of the amendment's impact."""
         with self._project("never") as project:
             work = measure_impact(
-                project.store, project.config, amendment.id, by="local:trial", models=self._models
+                project.store, project.config, amendment_id, by="local:trial", models=self._models
             )
-            return asyncio.run(work)
+            return asyncio.run(work).impact or {}
 
-    def _ratify(self, amendment: AmendmentRow, leads: list[ExpertRow]) -> str:
-        green = amendment.verdict == "green"
+    def _ratify(self, amendment_id: str) -> str:
+        """Both leads vote for it, whatever its impact; returns its state."""
+        green = (amendment := self._amendment(amendment_id)).verdict == "green"
         state = amendment.state
         with self._project("never") as project:
-            for lead in leads:
+            for lead in self._leads(project) if state != "ratified" else ():
                 with project.store.transaction() as connection:
-                    standing = vote(
+                    state = vote(
                         project.store,
                         connection,
-                        amendment.id,
+                        amendment_id,
                         lead,
                         in_favour=True,
                         override=not green,
                         reason="" if green else "the trial measures the law whatever its impact",
-                    )
-                state = standing.state
+                    ).state
         return state
+
+
+def _told(amendment: AmendmentRow, author: str, problems: list[str]) -> dict[str, Any]:
+    return {
+        "amendment": amendment.id,
+        "drafted_by": author,
+        "problems": problems,
+        "changes": _changes(amendment),
+    }
 
 
 def _changes(amendment: AmendmentRow) -> list[str]:
@@ -371,20 +404,32 @@ def main() -> None:
     parser.add_argument("--recorded", help="recorded decisions in place of the rule: how many, as 10,20,40")
     parser.add_argument("--draft", choices=("legislator", "person"), default="legislator")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--store", help="keep the store here; default: a temporary one (not with --recorded)")
+    parser.add_argument(
+        "--folder", type=Path, help="keep the stores here, and go on with what is finished there"
+    )
     parser.add_argument("-o", "--output", type=Path, help="write the JSON here too, a line a trial")
     given = parser.parse_args()
     model = {"model": given.model, "context": given.context, "temperature": 0.0}
     if given.recorded:
-        each = [recorded_cases(int(number), given.seed) for number in given.recorded.split(",")]
+        each = {number: recorded_cases(int(number), given.seed) for number in given.recorded.split(",")}
     else:
-        each = [made_cases(given.decided, given.held_out, given.seed)]
-    for cases in each:
-        store = None if given.recorded else given.store
-        text = json.dumps(run_trial(model, cases, drafter=given.draft, store=store))
+        each = {"made": made_cases(given.decided, given.held_out, given.seed)}
+    with tempfile.TemporaryDirectory(prefix="solon-law-trial-") as temporary:
+        run_all(model, each, given.folder or Path(temporary), given.draft, given.output)
+
+
+def run_all(
+    model: dict[str, Any], each: dict[str, Cases], folder: Path, drafter: str, output: Path | None
+) -> None:
+    """Every trial in a folder of its own; the items before any decision are judged in the first one."""
+    before = None
+    for name, cases in each.items():
+        text = json.dumps(run_trial(model, cases, folder / name, drafter=drafter, before=before))
+        known = folder / next(iter(each)) / "before.json"
+        before = json.loads(known.read_text(encoding="utf-8"))
         print(text, flush=True)
-        if given.output is not None:
-            with given.output.open("a", encoding="utf-8") as lines:
+        if output is not None:
+            with output.open("a", encoding="utf-8") as lines:
                 lines.write(text + "\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,18 +29,26 @@ def respond(question: Question) -> Any:
 
 
 @pytest.mark.parametrize("drafter", ["legislator", "person"])
-def test_the_trial_tells_agreement_before_and_after(drafter: str) -> None:
+def test_the_trial_tells_agreement_before_and_after(drafter: str, tmp_path: Path) -> None:
     models = {"default": ScriptedChat(respond=respond)}
-    found = run_trial(FAKE, made_cases(24, 12), drafter=drafter, models=models)
+    found = run_trial(FAKE, made_cases(24, 12), tmp_path, drafter=drafter, models=models)
     assert found["drafted_by"] == drafter
     assert found["state"] == "ratified"
-    assert found["changes"] == [f"[is-short] added: {RULE}"]
+    assert found["changes"] == [f"[{'is-short' if drafter == 'legislator' else 'as-decided'}] added: {RULE}"]
     assert found["before"]["agreement"] == found["with_precedents"]["agreement"] == 0.0
-    assert found["after"]["agreement"] == 1.0
-    assert found["after"]["n"] == found["held_out"] > 6
+    assert found["with_both"]["agreement"] == 1.0
+    assert found["with_both"]["n"] == found["held_out"] > 6
     assert found["law_on_precedents"]["difference"] == found["both"]["difference"] == 1.0
     assert found["law_alone"]["difference"] == found["with_law"]["agreement"] == 1.0
     assert found["precedents_alone"]["difference"] == 0.0
+
+
+def test_a_trial_that_was_broken_off_goes_on_with_what_was_finished(tmp_path: Path) -> None:
+    whole = run_trial(FAKE, made_cases(24, 12), tmp_path, models={"default": ScriptedChat(respond=respond)})
+    for stage in ("ratified", "law"):
+        (tmp_path / f"{stage}.json").unlink()
+    again = ScriptedChat(respond=respond)
+    assert run_trial(FAKE, made_cases(24, 12), tmp_path, models={"default": again}) == whole
 
 
 def test_both_answers_differ_in_length_and_neither_side_gives_it_away() -> None:
