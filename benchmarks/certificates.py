@@ -175,6 +175,8 @@ class StrataPath:
         first: items of the pilot.
         shares: of the items, by stratum.
         others: agreement of the first stratum; None: just under, as in the others.
+        looks: the pilot grows to, until one of them certifies over all.
+        k: outcomes.
     """
 
     name: str
@@ -182,10 +184,13 @@ class StrataPath:
     first: int
     shares: tuple[float, ...]
     others: float | None = None
+    looks: int = 1
+    k: int = 2
 
 
 STRATA = tuple(
-    StrataPath(name, alpha, first, shares, others)
+    StrataPath(name, alpha, first, shares, others, looks, k)
+    for looks, k in ((1, 2), (2, 2), (2, 5))
     for alpha, first in ((0.10, 120), (0.20, 60))
     for name, shares, others in (
         ("one of two just under", (0.8, 0.2), 0.99),
@@ -195,54 +200,91 @@ STRATA = tuple(
 )
 
 
-def promise_strata(path: StrataPath, number: int, *, items: int = 480) -> tuple[int, int, int]:
-    """One project with strata, at its first look: how many promises of strata are granted and how many of them are
-    false; and in how many strata that keep more than is promised one is granted."""
+@dataclass(frozen=True)
+class StrataWorld:
+    """A project with strata.
+
+    Attributes:
+        stratum: of each item.
+        turn: the items in the random order.
+        fold: of each item, in the cross-fit.
+        luck: that breaks the ties of each item.
+        fewest: decisions that each promised stratum is drawn at least.
+        promised: the strata with a promise of their own.
+    """
+
+    world: World
+    stratum: Ints
+    turn: Ints
+    fold: Ints
+    luck: Floats
+    fewest: int
+    promised: tuple[int, ...]
+
+
+def make_strata(path: StrataPath, number: int, items: int) -> StrataWorld:
+    """The project of this number."""
     rng = np.random.default_rng([number, path.first, len(path.shares), int(path.others is None)])
-    world = make_world(rng, just_under(path.alpha), items=items)
+    world = make_world(rng, just_under(path.alpha), items=items, k=path.k)
     stratum = rng.choice(len(path.shares), p=path.shares, size=items)
     if path.others is not None:
         keeps = stratum == 0
         agrees = rng.random(items) < path.others
-        said = np.where(keeps, np.where(agrees, world.best, 1 - world.best), world.said)
+        said = np.where(keeps, np.where(agrees, world.best, (world.best + 1) % path.k), world.said)
         world = World(world.ballots, world.best, np.where(keeps, path.others, world.rate), said)
     turn, fold, luck = rng.permutation(items), rng.integers(FOLDS, size=items), rng.random(items)
-    delta = plan_look(path.first, 0, 0.1).delta
     plan = plan_strata({str(s): int((stratum == s).sum()) for s in range(len(path.shares))}, path.alpha, 0.1)
+    return StrataWorld(world, stratum, turn, fold, luck, plan.fewest, tuple(sorted(map(int, plan.promised))))
+
+
+def promise_strata(path: StrataPath, number: int, *, items: int = 480) -> tuple[bool, bool, bool]:
+    """One project with strata: whether a promise of a stratum is granted by any of its looks, whether one of them is
+    false, and whether the stratum that keeps more than is promised has one."""
+    made = make_strata(path, number, items * 2 ** (path.looks - 1))
+    found = []
+    for look in range(path.looks):
+        granted, over = look_at_strata(path, made, look)
+        found += granted
+        if over:
+            break
+    false = any(agreement < 1.0 - path.alpha - 1e-9 for _, agreement in found)
+    return bool(found), false, path.others is not None and any(own == 0 for own, _ in found)
+
+
+def look_at_strata(path: StrataPath, made: StrataWorld, number: int) -> tuple[list[tuple[int, float]], bool]:
+    """The strata that one look promises something of, each with the agreement of what is accepted of it, in truth; and
+    whether the look certifies over all."""
+    look = plan_look(path.first, number, 0.1)
+    main = made.turn[: look.size]
     samples = {}
-    for own in map(int, sorted(plan.promised)):
-        order = turn[stratum[turn] == own]
-        within = int((stratum[turn[: path.first]] == own).sum())
-        samples[own] = order[: max(within, plan.fewest)]
-    main = turn[: path.first]
-    rows = np.concatenate([main, *(np.setdiff1d(rows, main) for rows in samples.values())])
-    scored = score_rows(world, rows, np.zeros(0, dtype=np.int64), fold, luck)
-    cuts = cuts_in(scored.sure)
+    for own in made.promised:
+        order = made.turn[made.stratum[made.turn] == own]
+        samples[own] = order[: max(int((made.stratum[main] == own).sum()), made.fewest)]
+    rows = np.concatenate([main, *(np.setdiff1d(sample, main) for sample in samples.values())])
+    scored = score_rows(made.world, rows, np.zeros(0, dtype=np.int64), made.fold, made.luck)
+    cuts, size = cuts_in(scored.sure), len(main)
     over_all = certify(
-        scored.place[: path.first], scored.agreed[: path.first], alpha=path.alpha, delta=delta, cuts=cuts
+        scored.place[:size], scored.agreed[:size], alpha=path.alpha, delta=look.delta, cuts=cuts
     )
-    granted = false = kept = 0
+    granted = []
     for own, sample in samples.items():
         mine = np.isin(rows, sample)
         found = certify(
-            scored.place[mine], scored.agreed[mine], alpha=path.alpha, delta=delta / len(samples), cuts=cuts,
+            scored.place[mine], scored.agreed[mine], alpha=path.alpha, delta=look.delta / len(samples), cuts=cuts,
             floor=over_all.threshold or 0.0,
         )  # fmt: skip
         inside = scored.accepted(found.threshold)
-        inside = inside[stratum[inside] == own]
-        if found.threshold is None or not len(inside):
-            continue
-        granted += 1
-        false += float(scored.truth[inside].mean()) < 1.0 - path.alpha - 1e-9
-        kept += path.others is not None and own == 0
-    return granted, false, kept
+        inside = inside[made.stratum[inside] == own]
+        if found.threshold is not None and len(inside):
+            granted.append((own, float(scored.truth[inside].mean())))
+    return granted, over_all.threshold is not None
 
 
 def measure_strata(path: StrataPath, projects: int) -> tuple[int, int, int]:
     """In how many of so many projects a promise of a stratum is granted, in how many any of them is false, and in how
     many the stratum that keeps more than is promised has one."""
     found = [promise_strata(path, number) for number in range(projects)]
-    return sum(g > 0 for g, _, _ in found), sum(f > 0 for _, f, _ in found), sum(k for _, _, k in found)
+    return sum(g for g, _, _ in found), sum(f for _, f, _ in found), sum(k for _, _, k in found)
 
 
 def run_project(
@@ -428,7 +470,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for kind in STRATA:
             granted, false, kept = measure_strata(kind, given.projects)
             sys.stdout.write(
-                f"| strata: {kind.name} | {kind.alpha:g} | {kind.first} | {len(kind.shares)} | "
+                f"| strata: {kind.name} | {kind.alpha:g} | {kind.first} | {kind.k} | {kind.looks} looks | "
                 f"{_spell(false, given.projects)} | {granted} granted, {kept} where more is kept |\n"
             )
             sys.stdout.flush()

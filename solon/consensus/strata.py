@@ -48,6 +48,17 @@ def plan_strata(sizes: Mapping[str, int], alpha: float, delta: float) -> StrataP
     return StrataPlan(frozenset(), 0)
 
 
+def drawn_beyond(sizes: Mapping[str, int], items: int, pilot: int, alpha: float, delta: float) -> float:
+    """Return how many items strata are expected to draw beyond a pilot that is a random sample of so many items.
+
+    Args:
+        sizes: name -> items of the stratum.
+        delta: probability of error of all strata together.
+    """
+    plan, share = plan_strata(sizes, alpha, delta), pilot / max(1, items)
+    return sum(max(0.0, plan.fewest - share * sizes[name]) for name in plan.promised)
+
+
 def fewest_of(many: int, alpha: float, delta: float) -> int:
     """Return how many decisions each of so many strata is drawn at least."""
     return math.ceil(least_sample(alpha, MAIN * delta / many) / ROOM)

@@ -8,6 +8,7 @@ import heapq
 import json
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -111,6 +112,23 @@ def check_source(seeds: Seeds, config: Config, recipe: Recipe) -> None:
             pass
 
 
+def count_strata(seeds: Seeds, config: Config, recipe: Recipe, limit: int | None = None) -> Counter[str]:
+    """Return how many of the first seeds, or of all, each stratum of `[routing] strata` has; none where there are no
+    strata. Errors are those of `read_rows`.
+    """
+    from solon.store.runs.traits import COLUMNS, segment_of
+
+    field, found = config.routing.strata, Counter[str]()
+    if not field:
+        return found
+    good = (row for row in read_rows(seeds, config, recipe) if isinstance(row, SeedRow))
+    for row in islice(good, limit):
+        own = {name: getattr(row, name) for name in COLUMNS}
+        found[segment_of({**own, "content": {"metadata": row.metadata}}, field)] += 1
+    del found[""]
+    return found
+
+
 def check_strata(seeds: Seeds, config: Config, recipe: Recipe, limit: int | None) -> None:
     """Count the strata that `[routing] strata` asks for, so that what is wrong with them shows before there is a run.
 
@@ -118,17 +136,11 @@ def check_strata(seeds: Seeds, config: Config, recipe: Recipe, limit: int | None
         ConfigError: no seed names one, or there are too many. Other errors are those of `read_rows`.
     """
     from solon.consensus.strata import MOST
-    from solon.store.runs.traits import COLUMNS, segment_of
 
     field = config.routing.strata
     if not field:
         return
-    good = (row for row in read_rows(seeds, config, recipe) if isinstance(row, SeedRow))
-    found: set[str] = set()
-    for row in islice(good, limit):
-        own = {name: getattr(row, name) for name in COLUMNS}
-        found.add(segment_of({**own, "content": {"metadata": row.metadata}}, field))
-    found.discard("")
+    found = count_strata(seeds, config, recipe, limit)
     if not found:
         raise ConfigError(
             f"routing.strata names {field!r}, and no seed states it",

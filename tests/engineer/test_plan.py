@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from solon.config import parse_config
+from solon.consensus.strata import drawn_beyond, fewest_of
 from solon.errors import UsageError
 from solon.operations.planning import make_plan, measure, plan_home
 from solon.operations.planning.assumed import WORDS_PER_MINUTE
@@ -272,3 +273,22 @@ def test_a_run_is_warned_of_a_pilot_that_can_hardly_be_certified() -> None:
     assert "0.31 where they agree on 95%" in warn_of_pilot(routing, 100)
     assert not warn_of_pilot(routing, 480)
     assert not warn_of_pilot(routing, 12), "a trial"
+
+
+def test_what_strata_draw_beyond_the_pilot_is_planned_where_the_seeds_name_them() -> None:
+    routing = {"policy": "pilot", "pilot": 40, "alpha": 0.2, "audit_share": 0.0}
+    fields = ["lungs"] * 900 + ["skin"] * 100
+    seeds = [{"id": str(i), "prompt": f"What is {i}?", "specialty": s} for i, s in enumerate(fields)]
+    plain, drawn = (
+        plan_home(parse_config({**BASE, "routing": own}), seeds=seeds, **TEAM).wanted_reviews.low
+        for own in (routing, {**routing, "strata": "specialty"})
+    )
+    of_skin = fewest_of(2, 0.2, 0.1) - 4  # four of the forty are expected to be of it
+    assert of_skin > 0
+    assert drawn == pytest.approx(
+        plain + of_skin * (1.25 - 0.1)
+    )  # of the rest a tenth at least is asked about
+
+
+def test_a_stratum_that_is_too_small_for_a_promise_draws_nothing() -> None:
+    assert drawn_beyond({"lungs": 990, "skin": 10}, 1000, 60, 0.2, 0.1) == 0.0

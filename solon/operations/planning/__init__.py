@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.config import Config
+from solon.consensus.strata import drawn_beyond
 from solon.consensus.target import read_target
 from solon.display.notebook import card, passage, table
 from solon.errors import ConfigError, UsageError
@@ -26,7 +27,7 @@ from solon.operations.planning.shortfall import Team, WayOut, find_ways_out, spe
 from solon.plugins import Plugin, bind, references
 from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import Recipes
-from solon.workspace.seeds import Seeds, read_rows
+from solon.workspace.seeds import Seeds, count_strata, read_rows
 from solon.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ def make_plan(
     words: float | None = None,
     store: Store | None = None,
     groups: Sequence[SeedGroup] = (),
+    strata: Mapping[str, int] | None = None,
     plugins: Mapping[str, Plugin] | None = None,
     file: str = "seeds.jsonl",
     rows: int | None = None,
@@ -214,6 +216,7 @@ def make_plan(
         words: mean words of a seed, where it is known.
         store: where earlier runs of the same recipe and panel were measured.
         groups: of the seeds, see `solon.formats.seed_groups`; default: `[plan]` of the configuration.
+        strata: stratum of `[routing] strata` -> its part of the items, where the seeds tell.
         file: of the seeds, named where fewer of them would do.
         rows: seeds that it has; None where that is not known.
         plugins: functions of a project that cannot be imported by their names, such as a notebook's.
@@ -239,7 +242,8 @@ def make_plan(
     seconds = _measured(found.model_seconds) if found else multiply(per_item, Range(*CALL_SECONDS))
     review = _measured(found.review_seconds) if found and found.review_seconds else model.review_seconds()
     unsure = _measured(found.unsure, most=1.0) if found and found.unsure else Range(*UNSURE)
-    wanted = _wanted(config, items, unsure)
+    shares = {name: n / items for name, n in (strata or {}).items()}
+    wanted = _wanted(config, items, unsure, shares)
     available = experts * minutes * days * 60
     affordable = Range(
         available / review.high, available / review.likely, available / review.low, review.source
@@ -267,7 +271,7 @@ def make_plan(
             seeds,
             team,
             affordable.likely,
-            lambda n: _wanted(config, n * recipe.source.expand, unsure).likely,
+            lambda n: _wanted(config, n * recipe.source.expand, unsure, shares).likely,
             file=file,
             rows=rows,
         ),
@@ -313,6 +317,7 @@ def plan_home(
     config, recipes = (home.config, home.recipes) if isinstance(home, Workspace) else (home, Recipes(home))
     found = _groups_of_seeds(seeds, config, recipes.get(recipe)) if seeds is not None else []
     rows = sum(group.items for group in found)
+    strata = count_strata(seeds, config, recipes.get(recipe)) if seeds is not None else {}
     scale = 1 if items is None or not rows else items / rows
     groups = [replace(group, items=round(group.items * scale)) for group in found]
     return make_plan(
@@ -325,6 +330,7 @@ def plan_home(
         words=words,
         store=home.store if isinstance(home, Workspace) else None,
         groups=groups,
+        strata={name: round(n * scale * recipes.get(recipe).source.expand) for name, n in strata.items()},
         plugins=home.plugins if isinstance(home, Workspace) else None,
         file=str(seeds) if isinstance(seeds, str | Path) else "seeds.jsonl",
         rows=rows if found else None,
@@ -458,16 +464,18 @@ def _same_calls(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return all(old.get(name) == new.get(name) for name in SHAPING)
 
 
-def _wanted(config: Config, items: int, unsure: Range) -> Range:
-    """Reviews that the policy asks for: the pilot, by as many people as the target of a certificate takes (where it
-    takes one, a quarter of the pilot by a second); what is not confident; audits."""
+def _wanted(config: Config, items: int, unsure: Range, strata: Mapping[str, float]) -> Range:
+    """Reviews that the policy asks for: the pilot and what strata draw beyond it, by as many people as the target of a
+    certificate takes (where it takes one, a quarter of the pilot by a second); what is not confident; audits."""
     routing = config.routing
     if routing.policy in ("always", "certified"):  # without a certificate, `certified` asks about everything
         return Range(items, items, items)
     if routing.policy == "budget":
         most = min(items, routing.review_budget)
         return Range(most, most, most)
-    pilot = routing.pilot_of(items) if routing.policy == "pilot" else 0
+    pilot = float(routing.pilot_of(items)) if routing.policy == "pilot" else 0.0
+    sizes = {name: round(share * items) for name, share in strata.items()}
+    pilot += drawn_beyond(sizes, items, round(pilot), routing.alpha, routing.delta)
     rest = items - pilot
     none = Range(0.0, 0.0, 0.0, "measured")
     doubted = none if routing.policy == "never" else unsure
