@@ -179,6 +179,62 @@ def learn(
     return done if crowd is None else replace(done, why=f"{done.why}; {crowd}", by_votes=crowd.settled)
 
 
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A new version of the panel, before anything of it is written.
+
+    Attributes:
+        studied: what it was made of, before judges that are no better than chance were left out.
+        usable: how many decisions could be learned from.
+        model: the version.
+        version: the same with the fits that left out a fold each, as a look tests it.
+        stopping: whether further decisions pay.
+        accuracy: how often it is right, where a budget is spent in rounds.
+        looking: where the run's looks stand.
+        draw: draws the sample of the next look.
+        sample: as it was drawn.
+        shown: what it shows; None where no look is due.
+    """
+
+    studied: _Studied
+    usable: int
+    model: ConsensusModel
+    version: FittedVersion
+    stopping: Stopping
+    accuracy: Accuracy | None
+    looking: Looking
+    draw: Callable[[Connection, Looking], Sample]
+    sample: Sample
+    shown: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A version that was written, and the looks that were taken at it.
+
+    Attributes:
+        id: of the version.
+        number: of the version.
+        certificate: the last look; None where none was taken.
+        before: the certificate that was in force until now.
+        answered: decisions of the sample that the last look, or the next one, is about.
+        awaits: what the next look waits for.
+    """
+
+    id: str
+    number: int
+    certificate: dict[str, Any] | None
+    before: certificates.CertificateRow | None
+    answered: int
+    awaits: str
+
+    @property
+    def granted(self) -> dict[str, Any] | None:
+        """The certificate, where the last look granted one."""
+        one = self.certificate
+        return one if one is not None and one["status"] == "granted" else None
+
+
 def _learn_panel(
     store: Store,
     run: RunRow,
@@ -190,11 +246,47 @@ def _learn_panel(
     everything: bool,
 ) -> LearningResult:
     """Arguments as of `learn`; `rated`: everyone's measured reliability."""
-    scope, question = run.scope, recipe.question.asked(config)
-    presumed = presumption(recipe.pairing_under(config), question)
+    fitted = _fit_version(store, run, recipe, config, people, rated, everything=everything)
+    if isinstance(fitted, LearningResult):
+        return fitted
+    kept = _keep_version(store, run, config, fitted, rated)
+    version = fitted.version
+    done = LearningResult(
+        kept.number,
+        len(version.evidence.usable),
+        kept.answered,
+        kept.certificate,
+        stopping=asdict(fitted.stopping),
+        tiers=max(config.tiers) + 1,
+        refused_judges=tuple(sorted(fitted.studied.refused)),
+        told=fitted.studied.told,
+        awaits=kept.awaits,
+    )
+    heard = fitted.studied.heard
+    untrained = UNTRAINED if heard is not None and heard.trained is None else ""
+    if kept.before is not None and not kept.granted:
+        in_force = f"certificate {kept.before.id} is in force and speaks for its own version"
+        return replace(done, why=f"version {kept.number} waits: {in_force}{untrained}")
+    why = f"version {kept.number} is in force{untrained}{_unknown_segment(version.evidence)}"
+    return replace(done, why=why, **_adopt_version(store, run, config, fitted, kept))
+
+
+def _fit_version(
+    store: Store,
+    run: RunRow,
+    recipe: Recipe,
+    config: Config,
+    people: ReviewersConfig,
+    rated: Mapping[str, Reviewer],
+    *,
+    everything: bool,
+) -> _Fitted | LearningResult:
+    """Fit a version, and test it where a look is due; or say why there is nothing to learn. Fits and tests are made
+    while nobody who answers waits for them. Arguments as of `_learn_panel`."""
+    question = recipe.question.asked(config)
     with store.connect() as connection:
         decided, usable = _decisions(connection, store.key, run, config, everything)
-        known = certificates.newest_consensus(connection, scope)
+        known = certificates.newest_consensus(connection, run.scope)
         usable, new = _add_known(connection, known, decided, usable)
         # Rules can be weighed before anybody has decided: by where they are silent.
         first = not decided and known is None and bool(config.rules) and not max(config.tiers)
@@ -205,78 +297,81 @@ def _learn_panel(
             return LearningResult(None, 0, 0, None, why=_nothing_new(decided, usable))
     fit = partial(studied.fit, config, question)
     model = fit()
+    fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
+
+    def draw(connection: Connection, looking: Looking) -> Sample:
+        return studied.hear(connection, looking.draw(connection, studied.evidence, fresh=fresh))
+
     with store.connect() as connection:
-        fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
         looking = Looking.at(connection, run, config.routing)
-        sample = studied.hear(connection, looking.draw(connection, studied.evidence, fresh=fresh))
+        sample = draw(connection, looking)
         due = looking.is_due(sample) and not is_under_way(connection, run, config.routing)
-    # Fits and tests are made while nobody who answers waits for them.
     fits = Crossfit.of(model, store.key, fit if due else None)
     with store.connect() as connection:
         evidence = know_judged(connection, studied.evidence.without(studied.refused), (model, *fits.folds))
     stopping, accuracy = _take_stock(question, evidence, model, config.routing)
-    fitted = FittedVersion(config, fits, evidence, question, presumed)
-    shown = looking.test(fitted, sample) if due else None
+    version = FittedVersion(
+        config, fits, evidence, question, presumption(recipe.pairing_under(config), question)
+    )
+    shown = looking.test(version, sample) if due else None
+    return _Fitted(studied, len(usable), model, version, stopping, accuracy, looking, draw, sample, shown)
+
+
+def _keep_version(
+    store: Store, run: RunRow, config: Config, fitted: _Fitted, rated: Mapping[str, Reviewer]
+) -> _Kept:
+    """Write a version down, and take the look that is due with those after it whose questions are all answered."""
+    looking, sample, shown = fitted.looking, fitted.sample, fitted.shown
+    certificate = None
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         version_id, number = certificates.add_consensus(
-            connection,
-            scope,
-            model.to_json(),
-            {
-                "decisions": [d.decision_id for d in evidence.usable],
-                "usable": len(usable),
-                "stopping": asdict(stopping),
-                "told": "; ".join(filter(None, (str(accuracy or ""), studied.told))),
-                **({"accuracy": asdict(accuracy)} if accuracy else {}),
-            },
+            connection, run.scope, fitted.model.to_json(), _figures_of(fitted)
         )
-        certificate = None
         before = certificates.certificate_of(connection, run)
         if looking != Looking.at(connection, run, config.routing):
             shown = None  # another process looked meanwhile
-        while (
-            shown is not None
-        ):  # of several planned looks whose questions are all answered, one after the other
-            certificate = looking.keep(connection, shown, sample, fitted, version_id)
+        while shown is not None:
+            certificate = looking.keep(connection, shown, sample, fitted.version, version_id)
             if certificate["status"] == "granted" or certificate["passed_over"]:
                 break
             looking = Looking.at(connection, run, config.routing)
-            sample = studied.hear(connection, looking.draw(connection, studied.evidence, fresh=fresh))
-            shown = looking.test(fitted, sample) if looking.is_due(sample) else None
-    granted = certificate is not None and certificate["status"] == "granted"
-    in_force = certificate["id"] if granted and certificate else None
-    cuts = cuts_of(certificate) if granted and certificate else None
-    done = LearningResult(
-        number,
-        len(evidence.usable),
-        sample.answered,
-        certificate,
-        stopping=asdict(stopping),
-        tiers=max(config.tiers) + 1,
-        refused_judges=tuple(sorted(studied.refused)),
-        told=studied.told,
-        awaits=looking.tell_next(sample) if certificate is None and before is None else "",
-    )
-    untrained = UNTRAINED if studied.heard is not None and studied.heard.trained is None else ""
-    if before is not None and not granted:
-        why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
-        return replace(done, why=why + untrained)
+            sample = fitted.draw(connection, looking)
+            shown = looking.test(fitted.version, sample) if looking.is_due(sample) else None
+    awaits = looking.tell_next(sample) if certificate is None and before is None else ""
+    return _Kept(version_id, number, certificate, before, sample.answered, awaits)
+
+
+def _figures_of(fitted: _Fitted) -> dict[str, Any]:
+    """What is written beside a version."""
+    accuracy = fitted.accuracy
+    return {
+        "decisions": [d.decision_id for d in fitted.version.evidence.usable],
+        "usable": fitted.usable,
+        "stopping": asdict(fitted.stopping),
+        "told": "; ".join(filter(None, (str(accuracy or ""), fitted.studied.told))),
+        **({"accuracy": asdict(accuracy)} if accuracy else {}),
+    }
+
+
+def _adopt_version(store: Store, run: RunRow, config: Config, fitted: _Fitted, kept: _Kept) -> dict[str, Any]:
+    """Have the run's items follow a version; returns how many items it moves, by what becomes of them."""
     with store.connect() as connection:
         probes = carries.asked_items(connection, run.id)  # which stay where they are until they are answered
-    judged = [one for one in evidence.judged if one.item_id not in probes]
-    queued, settled, doubted, turned, confirmed = adopt(
-        store, run, config, question, model, judged, version_id, in_force, cuts, presumed
+    version, granted = fitted.version, kept.granted
+    moved = adopt(
+        store,
+        run,
+        config,
+        version.question,
+        fitted.model,
+        [one for one in version.evidence.judged if one.item_id not in probes],
+        kept.id,
+        granted["id"] if granted else None,
+        cuts_of(granted) if granted else None,
+        version.presumed,
     )
-    return replace(
-        done,
-        queued_adopted=queued,
-        settled=settled,
-        doubted=doubted,
-        turned=turned,
-        confirmed=confirmed,
-        why=f"version {number} is in force{untrained}{_unknown_segment(evidence)}",
-    )
+    return dict(zip(("queued_adopted", "settled", "doubted", "turned", "confirmed"), moved, strict=True))
 
 
 def _decisions(
