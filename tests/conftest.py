@@ -143,6 +143,44 @@ def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Gen
         return (yield)
 
 
+SCREENS = ((1440, "light"), (390, "dark"))
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+TARGETS = "button, .button, select, summary, textarea, nav a, label:has(input), input:not([type=hidden], :is(label *))"
+SMALL = """selector => [...document.querySelectorAll(selector)].filter(one => {
+    const box = one.getBoundingClientRect();
+    return one.checkVisibility({visibilityProperty: true}) && box.width > 1 && Math.min(box.width, box.height) < 24;
+  }).map(one => one.outerHTML.slice(0, 160))"""
+
+
+@pytest.fixture(scope="session")
+def look() -> Callable[[Any, str], list[str]]:
+    """`look(page, name)` lists what is wrong with a page for people who do not see, hear or point as most do.
+
+    That is WCAG 2.2 AA and best practice by axe-core, targets under 24 pixels, and what a narrow screen cuts off; on a
+    wide screen in light colours, and on a narrow one in dark.
+    """
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python"
+    ).Axe()
+
+    def find(page: Any, name: str) -> list[str]:
+        found: list[str] = []
+        before = page.viewport_size
+        for width, scheme in SCREENS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)
+            told = axe.run(page, options={"runOnly": AXE_TAGS, "resultTypes": ["violations"]}).response
+            for one in told["violations"]:
+                found += [f"{one['id']} ({one['impact']}): {node['html'][:160]}" for node in one["nodes"]]
+            found += [f"under 24 pixels: {html}" for html in page.evaluate(SMALL, TARGETS)]
+            if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+                found.append(f"{wide} pixels wide")
+        page.set_viewport_size(before)
+        return [f"{name}: {told}" for told in found]
+
+    return find
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """URL of a database on a private PostgreSQL server; skips where none starts, unless all is to run on it."""

@@ -18,10 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from solon import __version__
 from solon.review.auth import TheRoom
-from solon.review.description import DescribedApi
+from solon.review.description import TAGS, DescribedApi, gives
 from solon.review.problems import add_handlers, problem
 from solon.review.routes import (
     adjudication,
+    api_page,
     desk,
     desk_pages,
     inbox,
@@ -87,6 +88,8 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
+        openapi_tags=[{"name": name, "description": about} for name, about in TAGS.items()],
+        servers=[{"url": room.options.address or "/", "description": "this server"}],
     )
     app.state.room = room
     add_handlers(app)
@@ -94,9 +97,14 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     app.add_middleware(Compressed)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
     # Routes themselves, not their routers: an included router works all of its routes out again in each app.
-    for part in (queue, inbox, leads, desk, law, pages, lead_pages, desk_pages, law_pages, adjudication, sso):
-        app.router.routes.extend(part.router.routes)
-    app.router.routes.extend(adjudication.page_router.routes)
+    routers = [
+        part.router
+        for part in (queue, inbox, leads, desk, law, pages, lead_pages, desk_pages, law_pages, sso)
+    ]
+    routers += [queue.core, leads.law, leads.log, leads.mine, leads.people, desk.jobs, desk.log]
+    routers += [adjudication.router, adjudication.mine, adjudication.page_router, api_page.router]
+    for router in routers:
+        app.router.routes.extend(router.routes)
     _add_script(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_health(app)
@@ -149,14 +157,14 @@ def _add_script(app: FastAPI) -> None:
 
 
 def _add_health(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["server"])
+    @app.get("/healthz", tags=["server"], operation_id="health")
     def healthz(room: TheRoom) -> Health:
         """Is the store readable?"""
         with room.store.connect() as connection:
             check_readable(connection)
         return Health(status="ok", version=__version__)
 
-    @app.get("/metrics", tags=["server"], response_class=Response)
+    @app.get("/metrics", tags=["server"], response_class=Response, responses=gives("text/plain"))
     def metrics(room: TheRoom) -> Response:
         """Prometheus: numbers only."""
         return Response(room.metrics.render(room.live.counts()), media_type="text/plain; version=0.0.4")
@@ -169,7 +177,7 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
@@ -177,7 +185,7 @@ class BodyLimit:
             await _too_large(scope, receive, send)
             return
         chunks: list[Message] = []
-        size, more = 0, scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        size, more = 0, True
         while more:
             message = await receive()
             chunks.append(message)

@@ -169,7 +169,8 @@ def needs(role: str) -> Callable[[Caller], Awaitable[Caller]]:
     return check
 
 
+needs_lead, needs_admin = needs("lead"), needs("admin")
 AnyExpert = Annotated[Caller, Depends(get_caller)]
-Lead = Annotated[Caller, Depends(needs("lead"))]
-Admin = Annotated[Caller, Depends(needs("admin"))]
+Lead = Annotated[Caller, Depends(needs_lead)]
+Admin = Annotated[Caller, Depends(needs_admin)]
 TheRoom = Annotated[Room, Depends(get_room)]

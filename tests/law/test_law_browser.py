@@ -66,7 +66,7 @@ def shot(page: Any, name: str, height: int) -> None:
         page.screenshot(path=f"{folder}/{name}.png", full_page=True, clip=clip)
 
 
-def test_from_a_decision_to_law_in_force(court: Court, address: str) -> None:
+def test_from_a_decision_to_law_in_force(court: Court, address: str, look: Any) -> None:
     [(review,)] = query(
         court,
         "SELECT d.review_id FROM decisions d JOIN precedents p ON p.decision_id = d.id WHERE p.half = 'seen' LIMIT 1",
@@ -110,10 +110,12 @@ def test_from_a_decision_to_law_in_force(court: Court, address: str) -> None:
         page.click("tbody a")
         assert "agreement rises" in page.inner_text("main")
         shot(page, "law-amendment", 900)
+        assert look(page, "amendment") == []
         page.click("tbody td a")
         page.wait_for_url("**/flips/*")
         assert "It names the unit of the amount" in page.inner_text("main")
         shot(page, "law-flip", 600)
+        assert look(page, "flip") == []
         page.go_back()
         page.fill("#reason", "Units are what readers need.")
         page.click("button[value=for]")

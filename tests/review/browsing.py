@@ -75,3 +75,12 @@ def answer(page: Any, key: str = "1", why: str = "") -> None:
 
 def settled(page: Any, today: int) -> None:
     page.wait_for_function("n => document.querySelector('#today').textContent === String(n)", arg=today)
+
+
+def tab_to(page: Any, selector: str, most: int = 80) -> None:
+    """Walk there by the Tab key alone."""
+    for _ in range(most):
+        if page.evaluate("s => document.activeElement?.matches(s)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the Tab key never reaches {selector}")

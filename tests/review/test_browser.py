@@ -179,7 +179,7 @@ def test_network_lost_and_server_killed(browser: Any, server: Server, project: A
     wait_for(lambda: project.summarize().accepted == 2, 20)
 
 
-def test_session_ends_in_the_middle(browser: Any, server: Server, person: Any) -> None:
+def test_session_ends_in_the_middle(browser: Any, server: Server, person: Any, look: Any) -> None:
     """Logging in again over the form: what was typed is still there and is sent."""
     _, token = person("Ada")
     page = log_in(browser, server, token)
@@ -190,6 +190,7 @@ def test_session_ends_in_the_middle(browser: Any, server: Server, person: Any) -
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#again[open]")
     shot(page, "log-in-again")
+    assert look(page, "log in again") == []
     page.fill("#again-token", token)
     page.keyboard.press("Enter")
     settled(page, 1)
@@ -338,7 +339,9 @@ def _text(project: Any, text_id: str) -> str:
         return str(connection.execute(query).scalar_one())
 
 
-def test_a_new_expert_reads_the_guidelines_first(browser: Any, server: Server, person: Any) -> None:
+def test_a_new_expert_reads_the_guidelines_first(
+    browser: Any, server: Server, person: Any, look: Any
+) -> None:
     _, token = person("New", stage="guidelines")
     page = browser.new_context(viewport=DESKTOP).new_page()
     page.goto(server.address)
@@ -347,6 +350,7 @@ def test_a_new_expert_reads_the_guidelines_first(browser: Any, server: Server, p
     page.wait_for_selector(".principles-list")
     assert page.query_selector(".item") is None
     shot(page, "guidelines")
+    assert look(page, "guidelines") == []
     page.click("text=I have read this")
     page.wait_for_selector(".item")
 

@@ -1,4 +1,4 @@
-"""Lead pages, the lock and the reading aids in a headless Chromium: keyboard alone, phone width, dark mode, labels."""
+"""Lead pages, the lock and the reading aids in a headless Chromium: keyboard alone, phone width, dark mode."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from solon.store.tables import table_of
 
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
-from browsing import BROWSER_MARKS, PHONE, answer, log_in, settled, shot
+from browsing import BROWSER_MARKS, PHONE, answer, log_in, settled, shot, tab_to
 from running import Server, wait_for
 from sqlalchemy import update
 
@@ -26,15 +26,6 @@ def propose(page: Any, words: str) -> None:
     page.fill("#proposal", words)
     page.keyboard.press("Escape")
     answer(page, "1", why="It names the interaction.")
-
-
-def tab_to(page: Any, selector: str, most: int = 80) -> None:
-    """Walk there by the Tab key alone."""
-    for _ in range(most):
-        if page.evaluate("s => document.activeElement?.matches(s)", selector):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"the Tab key never reaches {selector}")
 
 
 def test_a_leads_desk_by_keyboard_alone(browser: Any, server: Server, project: Project, person: Any) -> None:
@@ -109,58 +100,6 @@ def test_lead_pages_on_a_phone_in_the_dark(browser: Any, server: Server, person:
         assert page.evaluate(WIDTH) <= PHONE["width"], name
         shot(page, f"{name}-phone")
     assert page.problems == []
-
-
-def test_nothing_that_a_screen_reader_stumbles_over(browser: Any, server: Server, person: Any) -> None:
-    """axe-core's rules for labels, roles, contrast, headings and landmarks, on every page in light and dark."""
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python"
-    ).Axe()
-    _, token = person("Dr Lea Sund", role="lead")
-    found: list[str] = []
-
-    def look(page: Any, name: str) -> None:
-        for one in axe.run(page).response["violations"]:
-            for node in one["nodes"]:
-                found.append(f"{name}: {one['id']} ({one['impact']}): {node['html'][:160]}")
-
-    for scheme in ("light", "dark"):
-        page = log_in(browser, server, token, color_scheme=scheme)
-        look(page, f"item, {scheme}")
-        page.keyboard.press("?")
-        look(page, f"keys, {scheme}")
-        page.keyboard.press("Escape")
-        page.click("[data-do=settings]")
-        look(page, f"settings, {scheme}")
-        page.keyboard.press("Escape")
-        page.keyboard.press("d")
-        page.wait_for_selector(".diff ins, .diff del")
-        look(page, f"diff, {scheme}")
-        page.keyboard.press("d")
-        propose(page, f"Names the interaction in the {scheme}.")
-        page.wait_for_selector("#last:not([hidden])")
-        page.keyboard.press("w")
-        page.wait_for_selector("#dialog[open]")
-        look(page, f"why, {scheme}")
-        names = (
-            "queue?why=1",
-            "bulk",
-            "proposals",
-            "exports",
-            "adjudications",
-            "reviewers",
-            "runs",
-            "log",
-            "constitution",
-        )
-        for name in names:
-            page.goto(f"{server.address}/lead/{name}")
-            look(page, f"{name}, {scheme}")
-        page.goto(f"{server.address}/outcomes")
-        look(page, f"outcomes, {scheme}")
-    assert not found, "\n".join(found)
-    page.evaluate("document.querySelector('main').append(document.createElement('select'))")
-    assert "select-name" in {one["id"] for one in axe.run(page).response["violations"]}  # it does look
 
 
 def test_the_lock_covers_what_is_open(browser: Any, server: Server, person: Any) -> None:

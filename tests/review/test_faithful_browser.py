@@ -259,7 +259,7 @@ def test_a_draft_on_its_way_arrives_before_its_answer(
     assert page.evaluate("document.querySelector('#done').value") == 1
 
 
-def test_labels_by_digits_and_by_name(browser: Any, tmp_path: Path) -> None:
+def test_labels_by_digits_and_by_name(browser: Any, tmp_path: Path, look: Any) -> None:
     labels = [f"kind_{n}_{'abcdefghijklmnopqrstuvwxyz'[n]}" for n in range(25)]
     with Project(f"sqlite:///{tmp_path}/solon.db", config={"label": {"labels": labels}}) as project:
         project.run("label", [{"id": f"t{n}", "prompt": one["prompt"]} for n, one in enumerate(seeds(2))])
@@ -280,6 +280,7 @@ def test_labels_by_digits_and_by_name(browser: Any, tmp_path: Path) -> None:
             assert page.inner_text(".chosen") == "kind 17 r"
             assert page.locator(".choice.given:visible").count() == 25
             shot(page, "many-labels")
+            assert look(page, "labels") == []
             assert page.problems == []
         finally:
             server.stop()

@@ -157,7 +157,9 @@ class TestPage:
             assert sorted(labels(project, Record)) == LABELS["labels"]
             assert page.problems == []
 
-    def test_a_form_is_filled_in_and_comes_back_with_undo(self, browser: Any, tmp_path: Path) -> None:
+    def test_a_form_is_filled_in_and_comes_back_with_undo(
+        self, browser: Any, tmp_path: Path, look: Any
+    ) -> None:
         with labelling(tmp_path, {"form": "forms:Triage"}) as project, serving(project) as server:
             _, token = add_expert(project.store, "Ada", role="expert", by="local:test")
             page = log_in(browser, server, token)
@@ -169,6 +171,7 @@ class TestPage:
             page.check("[data-field=urgent]")
             page.fill("[data-field=passages]", "black stools\n\nsince yesterday")
             shot(page, "form", full_page=True)
+            assert look(page, "form") == []
             label_one(page, "2", 1)
             wait_for(lambda: project.summarize().accepted == 1)
             assert kept_form(project) == {

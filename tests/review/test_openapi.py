@@ -5,6 +5,7 @@ Examples for each endpoint and role: SOLON_SCHEMA_EXAMPLES (default 4, half of t
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import warnings
@@ -20,6 +21,7 @@ from solon.project import Project
 from solon.review.app import create_app
 from solon.review.description import wire_models
 from solon.review.schemas.lineage import RecordRow
+from solon.review.state import Options
 from solon.store.tables import table_of
 from solon.store.tables.work import Record
 
@@ -117,6 +119,59 @@ def test_no_answer_is_outside_the_schema(world: Any) -> None:
     assert len(operations) > 45
     assert answered.get(200, 0) > len(operations)
     assert not problems, "\n\n".join(problems)
+
+
+NAMES = {
+    "core": "next heartbeat release draft decision undo",
+    "my queue": "me guidelines acknowledge_guidelines save_settings my_answers lease_review check_answer reveal "
+    "explanation queue_counts events statistics my_outcomes reply_to_outcome",
+    "inbox": "inbox_next inbox_response",
+    "leads": "list_reviews item_lineage review_lineage decide_many similar_items too_few list_proposals mark_proposal "
+    "take_up_proposal",
+    "adjudication": "list_adjudications show_adjudication decide_adjudication",
+    "law": "list_amendments propose_rule show_amendment split_principle measure_impact rejudging rejudge show_flip "
+    "vote principles list_constitutions diff_constitutions list_rubrics diff_rubrics",
+    "exports": "begin_export list_exports show_export export_file",
+    "people": "list_experts add_expert revoke_expert rotate_token",
+    "log": "audit_log check_audit_log webhook_deliveries",
+    "server": "health metrics",
+}
+"""Operations by tag. Programs call them by these names, so a name stays."""
+
+
+def test_operations_are_few_at_the_core_and_named(project: Project) -> None:
+    told = create_app(project).openapi()
+    found: dict[str, set[str]] = {tag["name"]: set() for tag in told["tags"]}
+    for operations in told["paths"].values():
+        for method, operation in operations.items():
+            [tag] = operation["tags"]
+            found[tag].add(operation["operationId"])
+            if tag != "server":
+                token, cookie = operation["security"]
+                assert list(token) == ["token"]
+                assert list(cookie) == (["session"] if method == "get" else ["session", "csrf"])
+    assert found == {tag: set(names.split()) for tag, names in NAMES.items()}
+    assert set(told["components"]["securitySchemes"]) == {"token", "session", "csrf"}
+    assert told["servers"] == [{"url": "/", "description": "this server"}]
+    assert create_app(project, Options(address="https://solon.test")).openapi()["servers"][0]["url"] == (
+        "https://solon.test"
+    )
+
+
+def test_a_page_lists_the_operations(project: Project, serving: Any, client: Any) -> None:
+    """Open to everybody, as the description is, and it loads this server's own style alone."""
+
+    async def go() -> None:
+        async with serving(project) as app, client(app) as http:
+            answer = await http.get("/docs")
+            assert answer.status_code == 200
+            for names in NAMES.values():
+                assert all(f"<b>{name}</b>" in answer.text for name in names.split())
+            assert "<b>409</b>" in answer.text
+            assert "<script" not in answer.text
+            assert "://" not in answer.text
+
+    asyncio.run(go())
 
 
 def test_every_body_has_an_example(project: Project) -> None:

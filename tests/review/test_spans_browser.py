@@ -109,7 +109,7 @@ def test_by_keyboard_over_emoji(page_of: Any) -> None:
     assert page.problems == []
 
 
-def test_by_mouse_from_right_to_left(page_of: Any) -> None:
+def test_by_mouse_from_right_to_left(page_of: Any, look: Any) -> None:
     page, project = page_of(HEBREW, [{"start": 12, "end": 17, "label": "person"}])
     assert page.evaluate("getComputedStyle(document.querySelector('.marked')).direction") == "rtl"
     assert page.query_selector(".marked .proposed") is not None
@@ -127,6 +127,7 @@ def test_by_mouse_from_right_to_left(page_of: Any) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("2")
     shot(page, "spans-hebrew")
+    assert look(page, "spans") == []
     page.keyboard.press("Home")
     page.keyboard.press("ArrowLeft")
     assert page.evaluate("document.querySelector('.caret').nextSibling.textContent[0]") == HEBREW[1], (

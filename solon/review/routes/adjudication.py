@@ -11,14 +11,16 @@ from pydantic import ValidationError
 from solon.errors import InvalidDecision, ReviewError
 from solon.review.auth import AnyExpert, Caller, Lead, TheRoom, read_form
 from solon.review.cases import answer_outcome, case_lines, my_outcomes, open_case, settle
+from solon.review.description import refusals
 from solon.review.rendering import page
-from solon.review.routes.queue import ANSWERS, AnId
+from solon.review.routes.queue import AnId
 from solon.review.schemas.cases import CaseLine, CaseOut, MyOutcome, ReplyIn, RulingIn
 from solon.review.state import Room
 from solon.review.statistics import statistics
 from solon.store.reviewing.proposals import list_proposals
 
-router = APIRouter(prefix="/api/v1", tags=["adjudication"], responses=ANSWERS)
+router = APIRouter(prefix="/api/v1", tags=["adjudication"])
+mine = APIRouter(prefix="/api/v1", tags=["my queue"])
 page_router = APIRouter(include_in_schema=False)
 State = Literal["open", "decided", "contested", "withdrawn", "all"]
 
@@ -36,20 +38,20 @@ async def show_adjudication(room: TheRoom, caller: Lead, case_id: AnId) -> CaseO
     return await open_case(room, caller, case_id)
 
 
-@router.post("/adjudications/{case_id}/decision")
+@router.post("/adjudications/{case_id}/decision", responses=refusals(409))
 async def decide_adjudication(room: TheRoom, caller: Lead, case_id: AnId, ruling: RulingIn) -> CaseOut:
     """Settle it. Only a lead who gave none of the answers may; `contested` keeps it with a soft label."""
     return await settle(room, caller, case_id, ruling)
 
 
-@router.get("/me/outcomes")
+@mine.get("/me/outcomes", operation_id="my_outcomes")
 def list_outcomes(room: TheRoom, caller: AnyExpert) -> list[MyOutcome]:
     """What a lead settled about the caller's own answers, the newest first."""
     with room.store.connect() as connection:
         return my_outcomes(connection, caller.expert)
 
 
-@router.post("/me/outcomes/{case_id}/reply")
+@mine.post("/me/outcomes/{case_id}/reply", responses=refusals(409))
 async def reply_to_outcome(room: TheRoom, caller: AnyExpert, case_id: AnId, given: ReplyIn) -> MyOutcome:
     """Accept the outcome or maintain the answer, once. A maintained answer leaves the question contested."""
     return await answer_outcome(room, caller, case_id, given)

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse
 
 from solon.review.auth import Lead, TheRoom
+from solon.review.description import gives, refusals
 from solon.review.desk import begin_job, decide_fitting, draft_proposal, read_proposals, too_few_people
 from solon.review.reviewer import write
-from solon.review.routes.queue import ANSWERS, AnId
+from solon.review.routes.queue import AnId
 from solon.review.schemas.desk import (
     BulkIn,
     BulkOut,
@@ -34,10 +35,12 @@ from solon.store.reviewing.jobs import JobRow, find_job, list_jobs
 from solon.store.reviewing.proposals import ProposalRow, set_proposal
 from solon.store.reviewing.review_rows import NotThere, find_review
 
-router = APIRouter(prefix="/api/v1", tags=["leads"], responses=ANSWERS)
+router = APIRouter(prefix="/api/v1", tags=["leads"])
+jobs = APIRouter(prefix="/api/v1", tags=["exports"])
+log = APIRouter(prefix="/api/v1", tags=["log"])
 
 
-@router.post("/reviews/bulk-decision")
+@router.post("/reviews/bulk-decision", responses=refusals(409))
 async def decide_many(room: TheRoom, caller: Lead, given: BulkIn) -> BulkOut:
     """Give one answer to all reviews that fit. Ask without `expected` first: that only counts.
 
@@ -82,7 +85,7 @@ def _proposal(row: ProposalRow) -> ProposalOut:
     )
 
 
-@router.get("/proposals")
+@router.get("/proposals", operation_id="list_proposals")
 async def proposals(
     room: TheRoom, caller: Lead, state: Literal["open", "taken", "declined"] = "open"
 ) -> list[ProposalOut]:
@@ -100,7 +103,12 @@ async def mark_proposal(room: TheRoom, caller: Lead, proposal_id: AnId, given: P
     return given
 
 
-@router.post("/proposals/{proposal_id}/draft", status_code=201)
+@router.post(
+    "/proposals/{proposal_id}/draft",
+    operation_id="take_up_proposal",
+    status_code=201,
+    responses=refusals(409),
+)
 async def take_proposal(room: TheRoom, caller: Lead, proposal_id: AnId, given: TakeUpIn) -> TakenUp:
     """Take a proposal up: an amendment is drafted with it, resting on the decision that it came with."""
     made = await write(room, lambda c: draft_proposal(room, c, caller, proposal_id, given))
@@ -122,27 +130,31 @@ def job_out(room: Room, row: JobRow) -> JobOut:
     )
 
 
-@router.post("/exports", status_code=202)
+@jobs.post("/exports", status_code=202)
 async def begin_export(room: TheRoom, caller: Lead, given: ExportIn) -> JobOut:
     """Begin an export; ask for the job until it is done."""
     return job_out(room, await begin_job(room, caller, given))
 
 
-@router.get("/exports")
+@jobs.get("/exports", operation_id="list_exports")
 def exports(room: TheRoom, _caller: Lead) -> list[JobOut]:
     """Exports that were asked for, the newest first."""
     with room.store.connect() as connection:
         return [job_out(room, row) for row in list_jobs(connection, "export")]
 
 
-@router.get("/exports/{job_id}")
+@jobs.get("/exports/{job_id}")
 def show_export(room: TheRoom, _caller: Lead, job_id: AnId) -> JobOut:
     """One export."""
     with room.store.connect() as connection:
         return job_out(room, find_job(connection, job_id))
 
 
-@router.get("/exports/{job_id}/files/{place}", response_class=FileResponse)
+@jobs.get(
+    "/exports/{job_id}/files/{place}",
+    response_class=FileResponse,
+    responses=gives("application/octet-stream"),
+)
 async def export_file(
     room: TheRoom, caller: Lead, job_id: AnId, place: Annotated[int, Path(ge=0, le=99)]
 ) -> FileResponse:
@@ -156,7 +168,7 @@ async def export_file(
     return FileResponse(path, media_type="application/octet-stream", filename=path.name)
 
 
-@router.get("/webhook-deliveries")
+@log.get("/webhook-deliveries")
 def webhook_deliveries(room: TheRoom, _caller: Lead) -> list[HookOut]:
     """Events on their way to webhooks, the newest first."""
     with room.store.connect() as connection:

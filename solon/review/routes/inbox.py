@@ -8,13 +8,14 @@ from fastapi import APIRouter, Body
 
 from solon.responses import choices_of
 from solon.review.auth import AnyExpert, TheRoom
+from solon.review.description import refusals
 from solon.review.inbox import InboxAnswer, InboxItem, InboxNext, to_answer, to_interrupt
 from solon.review.reviewer import hand_out, take_answer
-from solon.review.routes.queue import ANSWERS, AnId
+from solon.review.routes.queue import AnId
 from solon.review.schemas.queue import DecisionIn, DecisionOut, NextIn
 from solon.store.reviewing.review_rows import find_review
 
-router = APIRouter(prefix="/api/v1/inbox", tags=["inbox"], responses=ANSWERS)
+router = APIRouter(prefix="/api/v1/inbox", tags=["inbox"])
 
 
 @router.post("/next")
@@ -37,7 +38,7 @@ async def inbox_next(
     )
 
 
-@router.post("/{review_id}/response")
+@router.post("/{review_id}/response", responses=refusals(409))
 async def inbox_response(
     room: TheRoom, caller: AnyExpert, review_id: AnId, given: InboxAnswer
 ) -> DecisionOut:

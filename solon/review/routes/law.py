@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from solon.review.auth import AnyExpert, Lead, TheRoom
+from solon.review.description import refusals
 from solon.review.law_jobs import show_job
 from solon.review.lawmaking import (
     ask_for_impact,
@@ -20,7 +21,7 @@ from solon.review.lawmaking import (
     show_rejudging,
 )
 from solon.review.reviewer import write
-from solon.review.routes.queue import ANSWERS, AnId
+from solon.review.routes.queue import AnId
 from solon.review.schemas.law import (
     AmendmentLine,
     AmendmentOut,
@@ -43,11 +44,11 @@ from solon.store.lawmaking.principles import PrincipleUse, count_uses
 from solon.store.reviewing.review_rows import NotThere
 from solon.store.runs.laws import LawVersion, find_version, history
 
-router = APIRouter(prefix="/api/v1", tags=["law"], responses=ANSWERS)
+router = APIRouter(prefix="/api/v1", tags=["law"])
 Short = Annotated[str | None, Query(max_length=200, pattern=r"\S")]
 
 
-@router.get("/amendments")
+@router.get("/amendments", operation_id="list_amendments")
 def amendments(room: TheRoom, _caller: Lead) -> list[AmendmentLine]:
     """Every amendment, the newest first."""
     with room.store.connect() as connection:
@@ -56,7 +57,7 @@ def amendments(room: TheRoom, _caller: Lead) -> list[AmendmentLine]:
     return [AmendmentLine(**{n: getattr(a, n) for n in same}, version=a.document.version) for a in found]
 
 
-@router.post("/amendments", status_code=201)
+@router.post("/amendments", operation_id="propose_rule", status_code=201, responses=refusals(404))
 async def propose(room: TheRoom, caller: AnyExpert, given: RuleIn) -> Drafted:
     """Propose a rule from a decision of one's own (leads: from any): a draft that leads measure and vote on."""
     about = given.model_dump(exclude={"review"})
@@ -69,14 +70,14 @@ def _proposed(made: AmendmentRow) -> Drafted:
     return Drafted.model_validate({**told, "warnings": list(made.warnings)})
 
 
-@router.get("/amendments/{amendment_id}")
+@router.get("/amendments/{amendment_id}", operation_id="show_amendment")
 def amendment(room: TheRoom, _caller: Lead, amendment_id: AnId) -> AmendmentOut:
     """One amendment: its changes, its impact, the flips that may be told, its votes."""
     with room.store.connect() as connection:
         return AmendmentOut(**show_amendment(room, connection, amendment_id))
 
 
-@router.post("/amendments/split", status_code=201)
+@router.post("/amendments/split", operation_id="split_principle", status_code=201, responses=refusals(404))
 async def split(room: TheRoom, caller: AnyExpert, given: SplitIn) -> Drafted:
     """Propose that a principle be divided, from a decision of one's own (leads: from any)."""
     parts = [(part.text, part.name) for part in given.parts]
@@ -90,7 +91,12 @@ async def split(room: TheRoom, caller: AnyExpert, given: SplitIn) -> Drafted:
     return _proposed(made)
 
 
-@router.post("/amendments/{amendment_id}/impact", status_code=202)
+@router.post(
+    "/amendments/{amendment_id}/impact",
+    operation_id="measure_impact",
+    status_code=202,
+    responses=refusals(409),
+)
 async def measure(room: TheRoom, caller: Lead, amendment_id: AnId, given: ImpactIn) -> JobState:
     """Begin to measure a draft on earlier decisions; `job` of the amendment tells how it stands."""
     limits = given.model_dump()
@@ -105,7 +111,7 @@ def rejudging(room: TheRoom, _caller: Lead) -> RejudgeState:
     return RejudgeState(**show_rejudging(room))
 
 
-@router.post("/rejudge", status_code=202)
+@router.post("/rejudge", status_code=202, responses=refusals(409))
 async def rejudge(room: TheRoom, caller: Lead, given: LimitsIn) -> JobState:
     """Begin to judge again, waiting reviews first, then stale records, the most doubtful first."""
     job = await write(room, lambda c: ask_for_rejudging(room, c, caller.expert, **given.model_dump()))
@@ -113,7 +119,7 @@ async def rejudge(room: TheRoom, caller: Lead, given: LimitsIn) -> JobState:
     return JobState(**show_job(job))
 
 
-@router.get("/amendments/{amendment_id}/flips/{precedent_id}")
+@router.get("/amendments/{amendment_id}/flips/{precedent_id}", operation_id="show_flip")
 async def flip(room: TheRoom, caller: Lead, amendment_id: AnId, precedent_id: AnId) -> FlipCase:
     """One flip with the decided case behind it. Reading it is recorded."""
     found = await write(room, lambda c: show_flip(room, c, amendment_id, precedent_id, caller.expert))
@@ -129,7 +135,7 @@ async def vote(room: TheRoom, caller: Lead, amendment_id: AnId, given: VoteIn) -
     return StandingOut(**asdict(standing))
 
 
-@router.get("/principles")
+@router.get("/principles", responses=refusals(404))
 def principles(room: TheRoom, _caller: Lead, constitution: Short = None) -> PrinciplesOut:
     """How often each principle was cited, by whom, and how often the side that it was cited for won."""
     law, found = read_principles(room, constitution)

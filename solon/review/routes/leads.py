@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from solon.law import documents
 from solon.review.auth import Admin, AnyExpert, Lead, TheRoom
 from solon.review.reviewer import note_shown, write
-from solon.review.routes.queue import ANSWERS, AnId
+from solon.review.routes.queue import AnId
 from solon.review.schemas.lineage import Lineage
 from solon.review.schemas.queue import (
     AuditCheck,
@@ -34,7 +34,11 @@ from solon.store.reviewing.review_lists import Filters, list_filtered
 from solon.store.reviewing.review_rows import NotThere, find_review
 from solon.store.reviewing.sessions import make_login_link, revoke_expert
 
-router = APIRouter(prefix="/api/v1", tags=["leads"], responses=ANSWERS)
+router = APIRouter(prefix="/api/v1", tags=["leads"])
+law = APIRouter(prefix="/api/v1", tags=["law"])
+log = APIRouter(prefix="/api/v1", tags=["log"])
+mine = APIRouter(prefix="/api/v1", tags=["my queue"])
+people = APIRouter(prefix="/api/v1", tags=["people"])
 Limit = Annotated[int, Query(ge=1, le=200)]
 Short = Annotated[str | None, Query(max_length=200, pattern=r"\S")]
 
@@ -102,7 +106,7 @@ async def read_lineage(room: Room, expert: ExpertRow, some_id: str) -> dict[str,
     return lineage
 
 
-@router.get("/reviews/{review_id}", response_model_exclude_unset=True)
+@router.get("/reviews/{review_id}", operation_id="review_lineage", response_model_exclude_unset=True)
 async def show_review(room: TheRoom, caller: Lead, review_id: AnId) -> Lineage:
     """The lineage of a review's item."""
     with room.store.connect() as connection:
@@ -110,7 +114,7 @@ async def show_review(room: TheRoom, caller: Lead, review_id: AnId) -> Lineage:
     return Lineage(**await read_lineage(room, caller.expert, review.item_id))
 
 
-@router.get("/statistics")
+@mine.get("/statistics", operation_id="statistics")
 def read_statistics(room: TheRoom, caller: AnyExpert) -> Statistics:
     """Experts see their own figures, leads everyone's and the runs'."""
     with room.store.connect() as connection:
@@ -140,31 +144,31 @@ def diff_law(room: Room, kind: str, old: str, new: str) -> list[ChangeOut]:
     return [ChangeOut(**asdict(change)) for change in documents.diff(before, after)]
 
 
-@router.get("/constitutions")
+@law.get("/constitutions", operation_id="list_constitutions")
 def constitutions(room: TheRoom, _caller: AnyExpert) -> list[LawOut]:
     """Every version of every constitution."""
     return list_law(room, "constitutions")
 
 
-@router.get("/constitutions/{old}/diff/{new}")
+@law.get("/constitutions/{old}/diff/{new}", operation_id="diff_constitutions")
 def constitution_diff(room: TheRoom, _caller: AnyExpert, old: AnId, new: AnId) -> list[ChangeOut]:
     """What the second version changes in the first."""
     return diff_law(room, "constitutions", old, new)
 
 
-@router.get("/rubrics")
+@law.get("/rubrics", operation_id="list_rubrics")
 def rubrics(room: TheRoom, _caller: AnyExpert) -> list[LawOut]:
     """Every version of every rubric."""
     return list_law(room, "rubrics")
 
 
-@router.get("/rubrics/{old}/diff/{new}")
+@law.get("/rubrics/{old}/diff/{new}", operation_id="diff_rubrics")
 def rubric_diff(room: TheRoom, _caller: AnyExpert, old: AnId, new: AnId) -> list[ChangeOut]:
     """What the second version changes in the first."""
     return diff_law(room, "rubrics", old, new)
 
 
-@router.get("/audit-log")
+@log.get("/audit-log")
 def audit_log(
     room: TheRoom,
     _caller: Lead,
@@ -186,7 +190,7 @@ def audit_log(
     )
 
 
-@router.get("/audit-log/check")
+@log.get("/audit-log/check", operation_id="check_audit_log")
 def audit_check(room: TheRoom, _caller: Lead, head: Short = None) -> AuditCheck:
     """Check every seal of the chain; with `head`, that this seal is still in it."""
     report = verify(room.store, head)
@@ -215,14 +219,14 @@ def expert_out(expert: ExpertRow, token: str | None = None, login: str | None = 
     )
 
 
-@router.get("/experts")
+@people.get("/experts", operation_id="list_experts")
 def experts(room: TheRoom, _caller: Lead) -> list[ExpertOut]:
     """Everyone, by name."""
     with room.store.connect() as connection:
         return [expert_out(expert) for expert in list_experts(connection)]
 
 
-@router.post("/experts", status_code=201)
+@people.post("/experts", operation_id="add_expert", status_code=201)
 def new_expert(room: TheRoom, caller: Admin, given: ExpertIn, request: Request) -> ExpertOut:
     """Add a person. The token and a login link that works once for ten minutes are shown in this answer only."""
     proven = not room.options.onboarding if given.proven is None else given.proven
@@ -233,14 +237,22 @@ def new_expert(room: TheRoom, caller: Admin, given: ExpertIn, request: Request) 
     return expert_out(expert, token, f"{str(request.base_url).rstrip('/')}/login?link={secret}")
 
 
-@router.post("/experts/{expert_id}/revoke")
+def _check_known(room: Room, expert_id: str) -> None:
+    with room.store.connect() as connection:
+        if expert_id not in {expert.id for expert in list_experts(connection)}:
+            raise NotThere(f"there is no expert {expert_id}", next_step="see /api/v1/experts")
+
+
+@people.post("/experts/{expert_id}/revoke", operation_id="revoke_expert")
 def revoke(room: TheRoom, caller: Admin, expert_id: AnId) -> ExpertOut:
     """End a person's access at once. What they decided stays."""
+    _check_known(room, expert_id)
     return expert_out(revoke_expert(room.store, expert_id, by=caller.expert.actor))
 
 
-@router.post("/experts/{expert_id}/rotate")
+@people.post("/experts/{expert_id}/rotate", operation_id="rotate_token")
 def rotate(room: TheRoom, caller: Admin, expert_id: AnId) -> ExpertOut:
     """A new token for the same person; the old one ends at once."""
+    _check_known(room, expert_id)
     expert, token = rotate_token(room.store, expert_id, by=caller.expert.actor)
     return expert_out(expert, token)

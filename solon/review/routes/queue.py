@@ -14,6 +14,7 @@ from solon.errors import InvalidDecision
 from solon.review import markdown
 from solon.review.auth import AnyExpert, TheRoom, may_still
 from solon.review.checks import check_answer
+from solon.review.description import gives, refusals
 from solon.review.explain import explain_review
 from solon.review.reviewer import hand_out, open_review, progress_of, take_answer, take_back, write
 from solon.review.schemas.desk import SimilarOut
@@ -32,7 +33,6 @@ from solon.review.schemas.queue import (
     MyAnswer,
     NextIn,
     NextOut,
-    Problem,
     QueueCounts,
     SettingsIn,
     UndoOut,
@@ -46,17 +46,8 @@ from solon.store.reviewing.reading import law_rows
 from solon.store.reviewing.review_lists import list_own_answers
 from solon.store.reviewing.review_rows import NotThere, find_review
 
-ANSWERS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is no JSON in UTF-8"},
-    401: {"model": Problem, "description": "Not logged in"},
-    403: {"model": Problem, "description": "The role does not reach, or the CSRF token is missing"},
-    404: {"model": Problem, "description": "Nothing of yours has this id"},
-    409: {"model": Problem, "description": "The lease was lost, or it was decided otherwise"},
-    413: {"model": Problem, "description": "The request is too large"},
-    422: {"model": Problem, "description": "A field is wrong; `field` names it"},
-    503: {"model": Problem, "description": "The store cannot be reached"},
-}
-router = APIRouter(prefix="/api/v1", tags=["review"], responses=ANSWERS)
+core = APIRouter(prefix="/api/v1", tags=["core"])
+router = APIRouter(prefix="/api/v1", tags=["my queue"])
 MAX_DRAFT = 400_000
 CHECKED_EVERY = 60.0
 """Seconds after which whoever follows the queue is looked up again, with the next event."""
@@ -91,7 +82,7 @@ def guidelines(room: TheRoom, caller: AnyExpert) -> Guidelines:
     )
 
 
-@router.post("/guidelines/acknowledge")
+@router.post("/guidelines/acknowledge", operation_id="acknowledge_guidelines")
 async def acknowledge(room: TheRoom, caller: AnyExpert) -> Guidelines:
     """The caller has read them; practice follows. It is noted with the ids of the constitutions."""
     told = guidelines(room, caller)
@@ -113,7 +104,7 @@ async def acknowledge(room: TheRoom, caller: AnyExpert) -> Guidelines:
     return told.model_copy(update={"acknowledged": True})
 
 
-@router.put("/me/settings")
+@router.put("/me/settings", operation_id="save_settings")
 async def put_settings(room: TheRoom, caller: AnyExpert, settings: SettingsIn) -> SettingsIn:
     """Keep the page's settings: keys, sending at once, idle lock, session length."""
     taken = list(settings.keys.values())
@@ -135,7 +126,7 @@ def my_answers(room: TheRoom, caller: AnyExpert) -> list[MyAnswer]:
         return [MyAnswer(**row) for row in list_own_answers(connection, caller.expert.actor)]
 
 
-@router.post("/next")
+@core.post("/next", operation_id="next")
 async def next_review(
     room: TheRoom, caller: AnyExpert, asked: Annotated[NextIn, Body(default_factory=NextIn)]
 ) -> NextOut:
@@ -143,19 +134,19 @@ async def next_review(
     return await hand_out(room, caller, asked.exclude)
 
 
-@router.post("/reviews/{review_id}/lease")
+@router.post("/reviews/{review_id}/lease", operation_id="lease_review", responses=refusals(409))
 async def lease_one(room: TheRoom, caller: AnyExpert, review_id: AnId) -> BlindItem:
     """Lease one named review, where nobody else holds it."""
     return await open_review(room, caller, review_id)
 
 
-@router.post("/assignments/{assignment_id}/heartbeat")
+@core.post("/assignments/{assignment_id}/heartbeat", responses=refusals(409))
 async def heartbeat(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> LeaseOut:
     """Keep a lease; one that ran out is taken up again while nobody else has the review."""
     return _lease_out(await write(room, lambda c: keep_lease(c, assignment_id, caller.expert.actor)))
 
 
-@router.post("/assignments/{assignment_id}/release")
+@core.post("/assignments/{assignment_id}/release", operation_id="release")
 async def give_back(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> LeaseOut:
     """Give a review back to the queue. The draft is kept for the caller."""
 
@@ -168,7 +159,7 @@ async def give_back(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> Le
     return _lease_out(await write(room, run))
 
 
-@router.put("/assignments/{assignment_id}/draft")
+@core.put("/assignments/{assignment_id}/draft", operation_id="draft", responses=refusals(409))
 async def put_draft(room: TheRoom, caller: AnyExpert, assignment_id: AnId, given: DraftIn) -> LeaseOut:
     """Keep what is typed so far, also after the lease ran out. The log notes the first draft of a review."""
     if len(str(given.draft)) > MAX_DRAFT:
@@ -184,14 +175,14 @@ async def put_draft(room: TheRoom, caller: AnyExpert, assignment_id: AnId, given
     return _lease_out(await write(room, run))
 
 
-@router.post("/assignments/{assignment_id}/check")
+@router.post("/assignments/{assignment_id}/check", operation_id="check_answer", responses=refusals(409))
 async def check_before(room: TheRoom, caller: AnyExpert, assignment_id: AnId, given: CheckIn) -> CheckOut:
     """Let a model read an answer before it is sent, and say what may be wrong. What it says is kept with the answer;
     where it changes the answer, the one before it stays the blind evidence."""
     return await check_answer(room, caller, assignment_id, given.answer)
 
 
-@router.post("/assignments/{assignment_id}/reveal")
+@router.post("/assignments/{assignment_id}/reveal", operation_id="reveal")
 async def reveal_early(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> Explanation:
     """See why it is here before answering. This is recorded; the answer then counts as no blind evidence."""
 
@@ -230,7 +221,7 @@ async def _with_similar(room: Room, told: dict[str, Any]) -> Explanation:
     return await asyncio.to_thread(look)
 
 
-@router.post("/reviews/{review_id}/decision")
+@core.post("/reviews/{review_id}/decision", operation_id="decision", responses=refusals(409))
 async def decide(
     room: TheRoom,
     caller: AnyExpert,
@@ -245,7 +236,7 @@ async def decide(
     return await take_answer(room, caller, given, token, review_id=review_id)
 
 
-@router.post("/decisions/{decision_id}/undo")
+@core.post("/decisions/{decision_id}/undo", operation_id="undo", responses=refusals(409))
 async def undo_decision(room: TheRoom, caller: AnyExpert, decision_id: AnId) -> UndoOut:
     """Take one of the last ten answers back; the review is open again, with the old answer as its draft."""
     return await take_back(room, caller, decision_id)
@@ -257,7 +248,7 @@ def queue_counts(room: TheRoom, _caller: AnyExpert) -> QueueCounts:
     return QueueCounts(**room.live.counts())
 
 
-@router.get("/events", response_class=StreamingResponse)
+@router.get("/events", response_class=StreamingResponse, responses=gives("text/event-stream"))
 async def events(room: TheRoom, caller: AnyExpert) -> StreamingResponse:
     """Server-sent events: `queue` with the counts, whenever they change. It ends with the caller's access."""
 
