@@ -14,6 +14,7 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from solon.errors import ConfigError, InvalidDecision
 from solon.plugins import find_function
@@ -24,6 +25,29 @@ LongText = Annotated[str, Field(max_length=200_000)]
 
 NOT_ANSWERS = ("skip", "decline", "escalate")
 """What a reviewer may do instead of answering: these never resume the graph."""
+
+
+class Evidence(BaseModel):
+    """Words of a candidate that an answer points to: those that a flag is about, or that decided.
+
+    Attributes:
+        candidate: id of the candidate.
+        start: where the words begin, in characters (code points) of its text.
+        end: where they end, exclusive.
+        flag: the flag of this candidate that they are the evidence of; None: of the reason.
+        text: the words, where they are given too; they must stand there.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    candidate: str
+    start: int = Field(ge=0)
+    end: int = Field(ge=1)
+    flag: Flag | None = None
+    text: str | None = None
+
+
+MOST_EVIDENCE = 100
 
 
 class Response(BaseModel):
@@ -39,6 +63,7 @@ class Response(BaseModel):
         flags: candidate id -> what is wrong with that text, whatever the choice.
         scores: criterion id -> score of a single candidate, 1 to 5.
         strength: how clear it was, 1 (barely) to 3 (clearly); None where it was not said.
+        evidence: the words of the candidates that flags are about, or that decided.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -52,6 +77,8 @@ class Response(BaseModel):
     flags: dict[str, tuple[Flag, ...]] = Field(default_factory=dict)
     scores: dict[str, int] = Field(default_factory=dict)
     strength: int | None = Field(None, ge=1, le=3)
+    # No part of the JSON schema, by which a graph is known: no graph reads it, and what waits goes on as it is.
+    evidence: SkipJsonSchema[tuple[Evidence, ...]] = Field((), max_length=MOST_EVIDENCE)
 
     @model_validator(mode="after")
     def _parts_fit_the_choice(self) -> Response:
@@ -64,6 +91,11 @@ class Response(BaseModel):
             raise ValueError("choice 'redraft' needs what the new draft shall do in 'guidance'")
         if any(not 1 <= score <= 5 for score in self.scores.values()):
             raise ValueError("scores go from 1 to 5")
+        for one in self.evidence:
+            if one.flag and one.flag not in self.flags.get(one.candidate, ()):
+                raise ValueError(
+                    f"evidence of the flag {one.flag!r}, which this answer does not give that candidate"
+                )
         return self
 
     @property
@@ -299,7 +331,7 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
 
     Args:
         schema: name of the review's response schema.
-        values: the answer as it came in.
+        values: the answer as it came in; the fields of a form stand beside the choice, or under `fields`.
         candidates: ids of the review's candidates; where there is only one, the answer is about it.
 
     Raises:
@@ -312,11 +344,14 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
             f"this review was opened under the response schema {schema!r}: {error.cause}",
             next_step="run `solon migrate-threads`, then answer the review that takes its place",
         ) from None
+    values = _flat(model, values)
     _refuse_truth_values(model, values)
     try:
-        response = model.model_validate(dict(values))
+        response = model.model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
+        if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+            raise _no_field(model, str(problem["loc"][0])) from None
         field = ".".join(str(part) for part in problem["loc"]) or "answer"
         message = problem["msg"].removeprefix("Value error, ")
         raise InvalidDecision(
@@ -330,6 +365,7 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
             next_step="say why as the rationale; only `edit` takes a text",
         )
     named = [*([] if response.candidate is None else [response.candidate]), *response.flags]
+    named += [one.candidate for one in response.evidence]
     for name in named:
         if name not in candidates:
             raise InvalidDecision(
@@ -347,6 +383,37 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
     return response
 
 
+def _flat(model: type[Response], values: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer whose form may stand under `fields`, with the fields of the form beside the choice."""
+    nested = None if "fields" in model.model_fields else values.get("fields")
+    if nested is None:
+        return dict(values)
+    if not isinstance(nested, Mapping):
+        raise InvalidDecision(
+            f"fields: the fields of the form by their names (saw {str(nested)[:80]!r})",
+            next_step="or put each beside the choice",
+        )
+    flat = {name: value for name, value in values.items() if name != "fields"}
+    for name, value in nested.items():
+        if name not in _fields(model):
+            raise _no_field(model, f"fields.{name}")
+        if name in flat:
+            raise InvalidDecision(
+                f"{name}: it stands in `fields` and beside the choice", next_step="say it once"
+            )
+        flat[name] = value
+    return flat
+
+
+def _no_field(model: type[Response], name: str) -> InvalidDecision:
+    form = list(_fields(model))
+    return InvalidDecision(
+        f"{name[:80]}: no field of this answer",
+        next_step=f"fields: {', '.join(name for name in Response.model_fields)}"
+        + (f"; of the form: {', '.join(form)}" if form else ""),
+    )
+
+
 def _refuse_truth_values(model: type[Response], values: Mapping[str, Any]) -> None:
     """`true` is an answer to a yes-or-no question only: where a number is asked for, it would be read as a 1."""
     asked = _fields(model)
@@ -358,6 +425,11 @@ def _refuse_truth_values(model: type[Response], values: Mapping[str, Any]) -> No
                 f"{name}: {str(value).lower()} answers a yes-or-no question, and this is none",
                 next_step="strength goes from 1 to 3, scores from 1 to 5",
             )
+
+
+def kept_evidence(response: Response) -> list[dict[str, Any]]:
+    """Return the evidence of an answer as it is stored: ids and places, without the words, which stand in the text."""
+    return [one.model_dump(exclude={"text"}) for one in response.evidence]
 
 
 def told_fields(response: Response) -> str:

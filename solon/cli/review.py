@@ -171,6 +171,10 @@ def print_review(found: Review, *, store: str = "") -> None:
             out.print(styled(f"request: {candidate.prompt}", "italic"))
         text = text_of({"input": found.input, "prompt": found.prompt})
         out.print(styled(spell_spans(candidate.text, text) if found.asks_spans else candidate.text))
+    for told in found.evidence:
+        what = (told["flag"] or "reason").replace("_", " ")
+        where = f"{told['candidate']} [{told['start']}, {told['end']})"
+        out.print(styled(f"\nmarked as {what} in {where}: {told['quote'] or '(erased)'}"))
     if found.state == "waiting":
         kind = "labels" if found.asks_label else "choices"
         known = ", ".join(map(shlex.quote, found.choices))  # as they are typed on the command line

@@ -138,6 +138,9 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
         )
         if decision.get("rationale"):
             node.add(shorten(decision["rationale"], _TEXT))
+        for told in decision["evidence"]:
+            what = f"{told['flag'] or 'reason'} in {told['candidate']} [{told['start']}, {told['end']})"
+            node.add(shorten(f"{what}: {told['quote'] or '(erased)'}", _TEXT))
         if decision.get("suggestion"):
             shown = decision["suggestion"]
             node.add(

@@ -14,7 +14,7 @@ from typing import Any
 from solon.formats.json_values import NotFinite
 
 LISTS = frozenset(("history", "completions", "labels", "flags", "flagged_candidates", "withheld", "shares"))
-OBJECTS = frozenset(("metadata", "lineage", "faults", "fields", "given"))
+OBJECTS = frozenset(("metadata", "lineage", "faults", "evidence", "fields", "given"))
 
 
 def decode_cells(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class ExportRow:
         faults: where a critic found major or fatal faults: `chosen` (also of a single response) and
             `rejected` -> [start, end] in characters of that text, [-1, -1] where the critic quoted nothing. A
             text without an entry was not criticised as it stands (a revision, an edit).
+        evidence: where experts pointed: `chosen` (also of a single response) and `rejected` -> start and end in
+            characters of that text, and the flag that it is the evidence of (None: of the reason).
         reference: a good answer that came with the seed; None where none did.
         given: what came with the answers that the seed brought: `chosen` (also of a single response) and
             `rejected` -> model, source, scores and other facts; empty for texts that were drafted.
@@ -86,6 +88,7 @@ class ExportRow:
     licence: str | None = None
     consent: str | None = None
     faults: dict[str, list[list[int]]] = field(default_factory=dict)
+    evidence: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     reference: str | None = None
     given: dict[str, dict[str, Any]] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)

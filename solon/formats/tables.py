@@ -37,14 +37,17 @@ def whole(row: ExportRow) -> Iterator[Piece]:
 
 
 def nested_as_json(row: ExportRow) -> Iterator[Piece]:
-    """Yield the record with faults, fields, given, lineage and metadata as JSON texts: a column of one type,
+    """Yield the record with faults, evidence, fields, given, lineage and metadata as JSON texts: a column of one type,
     whatever the rows hold.
     """
     for piece in whole(row):
         if isinstance(piece, dict):
             yield {
                 **piece,
-                **{name: _json(piece[name]) for name in ("faults", "fields", "given", "lineage", "metadata")},
+                **{
+                    name: _json(piece[name])
+                    for name in ("faults", "evidence", "fields", "given", "lineage", "metadata")
+                },
             }
 
 

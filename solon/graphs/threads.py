@@ -195,11 +195,13 @@ class Threads:
             return review_store.stored_decision(connection, item.id, state["reviews"] - 1, review_id)
 
     async def _carried_decision(self, item: ItemRow, review_id: str) -> dict[str, Any] | None:
-        """The answer that experts gave to the same question in an earlier run: nobody is asked twice."""
-        if not self._contexts.carries:
+        """The answer that experts gave to the same question in an earlier run, or on the audit of an earlier record:
+        nobody is asked twice."""
+        elsewhere = self._contexts.carries
+        if not elsewhere and not item.attempt:
             return None
         with self._store.connect() as connection:
-            carried = reuse.find_carried(connection, review_id, item.run_id)
+            carried = reuse.find_carried(connection, review_id, item.run_id, elsewhere=elsewhere)
         if carried is None:
             return None
         return await self._store.writer.run(

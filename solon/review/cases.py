@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from solon.errors import InvalidDecision
 from solon.questions import LABELLED, question_of
+from solon.responses import read_fields
 from solon.review.auth import Caller
 from solon.review.blind import shown_reference
 from solon.review.reviewer import REPLAY_SECONDS, write
 from solon.review.schemas.cases import CaseLine, CaseOut, GivenOut, MyOutcome, OutcomeOut, ReplyIn, RulingIn
-from solon.review.schemas.queue import ShownCandidate, ShownPrinciple, Turn
+from solon.review.schemas.queue import EvidenceOut, ShownCandidate, ShownPrinciple, Turn
 from solon.review.state import Room
 from solon.store.database.audit_log import append
 from solon.store.reviewing.adjudicating import (
@@ -23,9 +26,17 @@ from solon.store.reviewing.adjudicating import (
     replies_to,
     reply,
 )
-from solon.store.reviewing.disagreements import GivenAnswer, text_ids
+from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.experts import ExpertRow, list_experts
-from solon.store.reviewing.reading import FORGOTTEN, read_candidates, request_of, seed_content, text_bodies
+from solon.store.reviewing.reading import (
+    FORGOTTEN,
+    decided_form,
+    quote_evidence,
+    read_candidates,
+    request_of,
+    seed_content,
+    text_bodies,
+)
 from solon.store.reviewing.undoing import BeingApplied
 
 if TYPE_CHECKING:
@@ -73,6 +84,7 @@ def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
         principles=[ShownPrinciple(id=p.id, text=p.text) for p in constitution.ordered()],
         answers=_answers(connection, case, names if case.decided_at is not None else {}),
         choices=case.choices,
+        fields=case.fields,
         outcome=_outcome(connection, case),
         informed=case.informed,
     )
@@ -90,33 +102,34 @@ def _answers(connection: Connection, case: Case, names: dict[str, str]) -> list[
     wanted = [text for one in case.given for text in (one.rationale_id, one.edit_id, one.guidance_id)]
     bodies = text_bodies(connection, [*wanted, *(text for _, text in said.values())])
     candidate_of = {text: name for name, text in text_ids(connection, case.review.candidates).items()}
-    return [
-        _given(number, one, names.get(one.actor), bodies, candidate_of, said.get(one.actor, (None, None)))
-        for number, one in enumerate(case.given, 1)
-    ]
-
-
-def _given(
-    number: int,
-    one: GivenAnswer,
-    name: str | None,
-    bodies: dict[str | None, str],
-    candidate_of: dict[str, str],
-    said: tuple[Any, str | None],
-) -> GivenOut:
-    return GivenOut(
-        reviewer=number,
-        name=name,
-        choice=one.choice,
-        candidate=candidate_of.get(one.side or ""),
-        text=bodies.get(one.edit_id, ""),
-        guidance=bodies.get(one.guidance_id, ""),
-        rationale=bodies.get(one.rationale_id, ""),
-        principles=list(one.principles),
-        strength=one.strength,
-        stance=said[0],
-        reply=bodies.get(said[1], ""),
-    )
+    named = {name for one in case.given for name in (*one.flags, *(e["candidate"] for e in one.evidence))}
+    now = {name: candidate_of.get(text, name) for name, text in text_ids(connection, sorted(named)).items()}
+    given = []
+    for number, one in enumerate(case.given, 1):
+        stance, reply_id = said.get(one.actor, (None, None))
+        edit = bodies.get(one.edit_id, "")
+        given.append(
+            GivenOut(
+                reviewer=number,
+                name=names.get(one.actor),
+                choice=one.choice,
+                candidate=candidate_of.get(one.side or ""),
+                text="" if case.fields else edit,
+                fields=read_fields(edit) if case.fields else {},
+                guidance=bodies.get(one.guidance_id, ""),
+                rationale=bodies.get(one.rationale_id, ""),
+                principles=list(one.principles),
+                strength=one.strength,
+                flags={now.get(name, name): list(flags) for name, flags in one.flags.items()},
+                evidence=[
+                    EvidenceOut(**{**told, "candidate": now.get(told["candidate"], told["candidate"])})
+                    for told in quote_evidence(connection, one.evidence)
+                ],
+                stance=stance,
+                reply=bodies.get(reply_id, ""),
+            )
+        )
+    return given
 
 
 def _outcome(connection: Connection, case: Case) -> OutcomeOut | None:
@@ -131,9 +144,56 @@ def _outcome(connection: Connection, case: Case) -> OutcomeOut | None:
         candidate=case.candidate_id,
         principle=case.principle,
         reason=text_bodies(connection, [case.reason_id]).get(case.reason_id, ""),
+        fields=_form_now(connection, case) if case.fields else {},
         decided_at=case.decided_at,
         shares=None if soft is None else {name: soft[text] for name, text in texts.items() if text in soft},
     )
+
+
+def _form_now(connection: Connection, case: Case) -> dict[str, Any]:
+    return decided_form(connection, case.decision_id) if case.decision_id else {}
+
+
+def read_form_fields(case: CaseOut, form: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what a lead set in the fields of a question's form; None where it has none.
+
+    Each is one reviewer's (`take:NAME` holds their number), or what the lead wrote (`field:NAME`).
+
+    Raises:
+        InvalidDecision: naming the field.
+    """
+    told: dict[str, Any] = {}
+    for name, field in case.fields.items():
+        taken = form.get(f"take:{name}", "")
+        one = next((one for one in case.answers if str(one.reviewer) == taken), None)
+        value = (
+            one.fields.get(name) if one is not None else _typed(name, field, form.get(f"field:{name}", ""))
+        )
+        if value is not None:
+            told[name] = value
+    return told if case.fields else None
+
+
+def agreed_fields(case: CaseOut) -> set[str]:
+    """Return the fields of a question's form that all its reviewers filled in alike."""
+    return {name for name in case.fields if len({repr(one.fields.get(name)) for one in case.answers}) == 1}
+
+
+def _typed(name: str, field: Mapping[str, Any], words: str) -> Any:
+    """What stands in a field of a form, by the field's kind; None where nothing does."""
+    kind = field.get("type")
+    if kind == "boolean":
+        return bool(words)
+    if not words.strip():
+        return None
+    if kind == "array":
+        return [line.strip() for line in words.splitlines() if line.strip()]
+    if kind not in ("integer", "number"):
+        return words.strip()
+    try:
+        return int(words) if kind == "integer" else float(words)
+    except ValueError:
+        raise InvalidDecision(f"{name}: {words[:40]!r} is no number", next_step="write digits") from None
 
 
 def my_outcomes(connection: Connection, expert: ExpertRow) -> list[MyOutcome]:
@@ -177,6 +237,7 @@ async def settle(room: Room, caller: Caller, case_id: str, ruling: RulingIn) -> 
             candidate=ruling.candidate,
             principle=ruling.principle or None,
             reason=ruling.reason,
+            fields=ruling.fields,
         )
         return show_case(room, connection, settled)
 

@@ -103,15 +103,19 @@ def _read(room: Room, caller: Caller, assignment_id: str, answer: Mapping[str, A
         texts="\n\n".join(f"Answer {n}: {text}" for n, text in enumerate(texts, 1))
         if len(texts) > 1
         else "".join(texts),
-        choice=_in_words(response, order),
+        choice=_in_words(response, order, texts),
         rationale=response.rationale or "",
         principles=tuple(response.principles),
     )
     return _Asked(review, response, given)
 
 
-def _in_words(response: Response, order: Sequence[str]) -> str:
-    """An answer as a model reads it: candidates by the places at which its author sees them."""
+def _in_words(response: Response, order: Sequence[str], texts: Sequence[str]) -> str:
+    """An answer as a model reads it: candidates by the places at which its author sees them.
+
+    Args:
+        texts: those of the candidates, in the same order.
+    """
 
     def name(candidate: str) -> str:
         return f"answer {order.index(candidate) + 1}" if len(order) > 1 else "the text"
@@ -121,6 +125,11 @@ def _in_words(response: Response, order: Sequence[str]) -> str:
         lines = [f"{lines[0]}: {name(response.candidate)}"]
     lines += [f"scored {criterion}: {score}" for criterion, score in response.scores.items()]
     lines += [f"flagged {name(one)}: {', '.join(flags)}" for one, flags in response.flags.items()]
+    for one in response.evidence:
+        quote = texts[order.index(one.candidate)][one.start : one.end]
+        lines.append(
+            f"marked in {name(one.candidate)} as {(one.flag or 'reason').replace('_', ' ')}: {quote}"
+        )
     lines += [f"as it should be: {response.text}"] if response.text else []
     lines += [f"what a new draft shall do: {response.guidance}"] if response.guidance else []
     return "\n".join(lines)

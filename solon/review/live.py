@@ -32,13 +32,16 @@ class Live:
         self.closing = False
         self.worker_says = ""
 
-    def counts(self) -> dict[str, Any]:
+    def counts(self, *, fresh: bool = False) -> dict[str, Any]:
         """Return what waits: free, leased, escalated, opening and held reviews; to_apply: decisions for a worker.
 
         worker: why these decisions wait; empty where nothing stops them.
+
+        Args:
+            fresh: read them now, however lately they were read.
         """
         now = time.monotonic()
-        if now - self._read_at >= FRESH_SECONDS or not self._counts:
+        if fresh or now - self._read_at >= FRESH_SECONDS or not self._counts:
             with self._store.connect() as connection:
                 counts: dict[str, Any] = dict(count_waiting(connection))
                 counts["to_apply"] = pending_deliveries(connection)

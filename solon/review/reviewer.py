@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.errors import ReviewError
 from solon.review.auth import Caller
-from solon.review.blind import show_blind, spell_suggestion
+from solon.review.blind import show_blind, shown_order, spell_suggestion
 from solon.review.schemas.queue import (
     BlindItem,
     DecisionIn,
     DecisionOut,
     EmptyReason,
+    MyAnswer,
     NextOut,
     Progress,
     UndoOut,
@@ -28,11 +29,11 @@ from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import STAGES, ExpertRow
 from solon.store.reviewing.known import move_on, next_known
 from solon.store.reviewing.queue import count_in_hand, count_left, lease_next, lease_review
-from solon.store.reviewing.review_lists import count_answers
+from solon.store.reviewing.review_lists import count_answers, list_own_answers
 from solon.store.reviewing.review_rows import ReviewRow, find_review
 from solon.store.reviewing.suggestions import may_carry
 from solon.store.reviewing.undoing import BeingApplied
-from solon.store.reviewing.unvoting import replayed
+from solon.store.reviewing.unvoting import is_replayed, replayed
 from solon.store.reviewing.unvoting import take_back as take_answer_back
 from solon.store.runs.activity import judging
 
@@ -48,11 +49,16 @@ REPLAY_SECONDS = 8.0
 TOLD = {
     "decided": "Saved.",
     "vote": "Saved.",
-    "second": "Someone had decided this one before; yours is kept as a second opinion.",
+    "second": "Someone had decided this one before. Yours is kept as a second opinion: the item stays as it is, "
+    "and where the two differ a lead settles it.",
     "skipped": "Skipped: it goes to someone else.",
     "declined": "Declined: it goes to someone else.",
     "escalated": "Handed to a lead.",
 }
+
+
+VOTE = "Saved as a vote: together with others' it decides."
+"""What whoever is not proven is told of every answer: of known questions too, or these would be known by it."""
 
 
 async def write(room: Room, function: Callable[[Connection], T]) -> T:
@@ -126,7 +132,7 @@ def _shown(room: Room, connection: Connection, lease: Lease, review: ReviewRow, 
 
 
 def _why_empty(room: Room, actor: str) -> NextOut:
-    counts = room.live.counts()
+    counts = room.live.counts(fresh=True)
     with room.store.connect() as connection:
         panel = judging(connection)
         leased, escalated = count_in_hand(connection, actor)
@@ -155,6 +161,18 @@ def _why_empty(room: Room, actor: str) -> NextOut:
         )
         return _empty("held", f"{counts['held']} {rest}")
     return _empty("all_done", "All done: nothing waits.")
+
+
+def own_answers(room: Room, caller: Caller) -> list[MyAnswer]:
+    """Return the caller's last ten answers that stand, each with the number under which they saw what they chose."""
+    answers = []
+    with room.store.connect() as connection:
+        for row in list_own_answers(connection, caller.expert.actor):
+            shown = shown_order(room, find_review(connection, row["review"]), caller.expert)
+            named = len(shown) > 1 and row["candidate"] in shown
+            place = shown.index(row["candidate"]) + 1 if named else None
+            answers.append(MyAnswer(**row, place=place))
+    return answers
 
 
 def _empty(reason: EmptyReason, message: str, until: float | None = None) -> NextOut:
@@ -218,7 +236,8 @@ async def take_answer(
         )
 
     taken = await write(room, answer)
-    told = TOLD[taken.kind]
+    votes = taken.kind in ("decided", "vote") and not caller.expert.believed(room.reviewers).final
+    told = VOTE if votes else TOLD[taken.kind]
     if room.options.suggestion != "hidden" and taken.kind == "decided":
         told += await asyncio.to_thread(_after, room, caller, taken.review_id)
     if not taken.replayed:
@@ -249,32 +268,48 @@ def _after(room: Room, caller: Caller, review_id: str) -> str:
 async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
     """Undo a decision, or a vote, of the caller's; return its review too, where it is open again by then."""
 
-    def back(connection: Connection) -> BlindItem | None:
+    def back(connection: Connection) -> tuple[BlindItem | None, str | None]:
         lease, review = take_answer_back(room.store, connection, caller.expert, decision_id, room.reviewers)
-        return None if lease is None else _shown(room, connection, lease, review, caller)
+        if lease is not None:
+            return _shown(room, connection, lease, review, caller), OPEN_AGAIN
+        return None, _who_is_next(connection, review, caller.expert)
 
     until = time.monotonic() + REPLAY_SECONDS
     while True:
         try:
-            item = await write(room, back)
+            item, message = await write(room, back)
             break
         except BeingApplied:
             if time.monotonic() > until:
                 raise
             await asyncio.sleep(0.1)
-    if item is not None:
-        return UndoOut(decision=decision_id, item=item, message="Taken back; it is open again.")
-    if room.worker is None:
-        message = (
-            "Taken back. It comes back to you first once a worker has replayed it (this server has none)."
-        )
-    else:
+    if message is None and room.worker is None:
+        message = f"Taken back. Once a worker has replayed it (this server has none), {FIRST_YOURS}."
+    elif message is None and room.worker is not None:
         room.worker.wake(begun=True)
         item = await _wait_for_replay(room, caller, decision_id)
-        if item is not None:
-            return UndoOut(decision=decision_id, item=item, message="Taken back; it is open again.")
-        message = "Taken back. It comes back to you first, in a moment."
-    return UndoOut(decision=decision_id, item=None, message=message)
+        message = OPEN_AGAIN if item is not None else f"Taken back. In a moment {FIRST_YOURS}."
+    return UndoOut(decision=decision_id, item=item, message=str(message))
+
+
+OPEN_AGAIN = "Taken back. It is yours again; if you leave it for half an hour, others may answer it."
+FIRST_YOURS = "it comes back to you first; after a day, others may answer it"
+
+
+def _who_is_next(connection: Connection, review: ReviewRow, expert: ExpertRow) -> str | None:
+    """Who can take a question up of which an answer was taken back; None where it first has to be replayed, and then
+    comes back to its author."""
+    if is_replayed(connection, review.item_id):
+        return None
+    if review.state != "waiting":
+        return "Taken back. Others have decided this question, so it is not asked again."
+    if review.escalated:
+        return "Taken back. The question waits for a lead."
+    if review.leased:
+        return "Taken back. Somebody else has the question open and may answer it."
+    if review.prefer_actor not in (None, expert.actor):
+        return "Taken back. Its author is asked first; after a day, others may answer it."
+    return "Taken back. Anyone may answer it now."
 
 
 async def _wait_for_replay(room: Room, caller: Caller, decision_id: str) -> BlindItem | None:

@@ -234,6 +234,8 @@ class Review:
         asks_label: whether the choices are labels.
         rationale_for: the choices that are refused without a reason; known of whoever answers by their token.
         suggestion: what the panel suggests, as `open_review` shows it; empty where nothing is shown.
+        evidence: the words that the decision points to, each with candidate, start, end, flag and quote; empty while it
+            waits, and for reviewers.
     """
 
     id: str
@@ -250,6 +252,7 @@ class Review:
     asks_label: bool = False
     rationale_for: tuple[str, ...] = ()
     suggestion: str = ""
+    evidence: tuple[dict[str, Any], ...] = ()
 
     @property
     def asks_spans(self) -> bool:
@@ -500,7 +503,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
     """
     from solon.responses import choices_of, is_label
     from solon.store.reviewing.queue_figures import kind_told
-    from solon.store.reviewing.reading import read_candidates, request_of, tell_handed_over
+    from solon.store.reviewing.reading import decided_evidence, read_candidates, request_of, tell_handed_over
     from solon.store.reviewing.review_rows import what_is_asked
     from solon.store.runs.items import load_items
 
@@ -508,6 +511,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
     with store.connect() as connection:
         shown = read_candidates(connection, row.candidates)
         handed = tell_handed_over(connection, row.item_id, row.id) if row.escalated and not blind else []
+        evidence = decided_evidence(connection, row.decision_id) if row.decision_id and not blind else []
     reasons = (*(reason["text"] for reason in row.reasons or ()), *handed)
     prompt, asked_of = request_of(shown, item.content)
     candidates = tuple(Candidate(one.id, one.text, one.prompt or prompt) for one in shown)
@@ -524,6 +528,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         kind=kind_told(row.kind, row.rule) if kinds else None,
         asks=what_is_asked(row),
         asks_label=is_label(row.response_schema),
+        evidence=tuple(evidence),
     )
 
 

@@ -740,6 +740,7 @@ class Workspace:
         flags: Mapping[str, Sequence[str]] | None = None,
         scores: Mapping[str, int] | None = None,
         strength: int | None = None,
+        evidence: Sequence[Mapping[str, Any]] | None = None,
         reason: str | None = None,
         **fields: Any,
     ) -> str:
@@ -756,6 +757,8 @@ class Workspace:
             flags: candidate's id -> unsafe, factually_wrong, outdated or personal_data.
             scores: criterion of the rubric -> 1 to 5.
             strength: 1 barely, 2, 3 clearly.
+            evidence: words that a flag is about, or that decided, each with `candidate` (its id), `start` and `end` in
+                characters of its text, the end exclusive, and `flag`, None for the reason.
             reason: of who declines: not_my_field, needs_context, personal_data or broken.
             fields: of a form of your own, by their names.
 
@@ -778,6 +781,7 @@ class Workspace:
             flags=flags,
             scores=scores,
             strength=strength,
+            evidence=evidence,
             reason=reason,
             **fields,
         )

@@ -26,7 +26,9 @@ from solon.lawmaking.rejudging import Rejudged, rank_stale, rejudge
 from solon.store.lawmaking.principles import count_uses
 from solon.store.records.evaluation import accepted
 from solon.store.records.exporting import export_rows
-from solon.store.reviewing.queue import lease_next
+from solon.store.reviewing.experts import find_expert
+from solon.store.reviewing.queue import lease_next, lease_review
+from solon.store.reviewing.review_rows import ReviewRow, list_reviews
 from solon.store.runs.laws import history
 
 from .conftest import CONFIG, RULE, UNSEEN, Court, Fake, seed_rows
@@ -207,6 +209,45 @@ def test_a_doubtful_record_goes_to_a_person_and_their_word_ends_it(court: Court)
         summary = project.resume(run_id)
     assert (summary.accepted, summary.pending_review) == (6, 0)
     assert right(court, run_id) == (6, 6)
+
+
+def test_one_expert_settles_a_doubtful_record_whatever_its_audit(court: Court) -> None:
+    """Nobody is asked the same twice: of a record and its audit, only one is ever left to be asked."""
+    routing = {"policy": "threshold", "threshold": 0.2, "audit_share": 0.5}
+    audited = {**DOUBTFUL, "routing": routing, "run": {"seed": 7}}
+    run_id = run_under(court, audited, 100, 8)
+    with Project(court.store.url, config=audited, models=court.models) as project:
+        ada = project.add_expert("Dr Ada Lind")
+    with court.store.connect() as connection:
+        hers = find_expert(connection, "Dr Ada Lind")
+    answered, begun, *others = [review.id for review in list_reviews_of(court, run_id)]
+    assert others
+    with Project(court.store.url, config=audited, models=court.models, expert=ada) as project:
+        project.decide(answered, "prefer", project.review(answered).candidates[0].id, rationale="the unit")
+    with court.store.transaction() as connection:
+        lease_review(connection, hers, begun)
+    ratify(court)
+    court.fake.split = True
+    done = again(court)
+    assert (done.stale, done.review, done.left) == (8, 7, 0), "one was settled by its audit"
+    states = dict(
+        query(
+            court,
+            f"SELECT state, COUNT(*) FROM reviews WHERE run_id = '{run_id}' AND kind = 'audit' GROUP BY 1",
+        )
+    )
+    assert states == {"decided": 1, "waiting": 1, "withdrawn": len(others)}
+    with Project(court.store.url, config=audited, models=court.models, expert=ada) as project:
+        for review in list(project.reviews(run_id=run_id)):
+            project.decide(review, "prefer", review.candidates[0], rationale="the unit")
+        summary = project.resume(run_id)
+        assert (summary.accepted, summary.pending_review) == (8, 0)
+    assert right(court, run_id)[1] == 8
+
+
+def list_reviews_of(court: Court, run_id: str) -> list[ReviewRow]:
+    with court.store.connect() as connection:
+        return list_reviews(connection, run_id=run_id)
 
 
 def test_a_limit_on_cost_ends_what_the_resolver_asks_too(court: Court) -> None:

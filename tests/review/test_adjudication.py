@@ -408,3 +408,89 @@ def test_reviewers_are_not_told_what_waits_for_a_lead(
             else:
                 with pytest.raises(UsageError, match="shown to leads"):
                     opened.reviews("disputed")
+
+
+def test_a_form_is_shown_per_reviewer_and_set_by_the_lead(tmp_path: Path, serving: Any, client: Any) -> None:
+    """A label that nobody chose is settled too, with what its form wants."""
+    from solon.review.auth import COOKIE
+    from solon.store.reviewing.experts import add_expert
+
+    with Project(f"sqlite:///{tmp_path}/solon.db", config={"label": {"form": "forms:Triage"}}) as project:
+        project.run("label", [{"id": "t", "prompt": "A patient on warfarin has black stools."}])
+        ada, bo = (add_expert(project.store, name, by="local:test")[0] for name in ("Ada", "Bo"))
+        _, token = add_expert(project.store, "Lea", role="lead", by="local:test")
+        told = {"candidate": None, "rationale": "so"}
+        _, review = give(
+            project, ada, first_review(project), 0, choice="now", setting="ward", minutes=5, **told
+        )
+        second = {"choice": "not_at_all", "fields": {"setting": "clinic", "minutes": 5}, **told}
+        give(project, bo, other_review(project, review), 0, **second)
+        (case,) = cases(project)
+        project.resume()
+
+        async def go() -> None:
+            async with serving(project) as app, client(app) as http:
+                entered = await http.post("/login", data={"token": token})
+                http.cookies.set(COOKIE, entered.cookies[COOKIE])
+                url = f"/lead/adjudications/{case.id}"
+                page = (await http.get(url)).text
+                shown = re.findall(r"<dt>(\w+)</dt><dd[^>]*>(\w+)</dd>", page)
+                assert {("Where", "ward"), ("Where", "clinic"), ("Minutes", "5")} <= set(shown)
+                assert re.search(r'name="take:minutes" value="1" checked', page), "what is alike is set"
+                assert not re.search(r'name="take:setting" value="[12]" checked', page)
+                found = re.search(r'name="csrf" value="(\w+)"', page)
+                assert found is not None
+                form = {"csrf": found[1], "choice": "this_week", "reason": "Not at once."}
+                refused = (await http.post(url, data=form)).text
+                assert "setting: Field required" in refused
+                assert "Not at once." in refused
+                answers = (await http.get(f"/api/v1/adjudications/{case.id}")).json()["answers"]
+                clinic = next(str(one["reviewer"]) for one in answers if one["fields"]["setting"] == "clinic")
+                form |= {
+                    "take:setting": clinic,
+                    "take:minutes": "",
+                    "field:minutes": "90",
+                    "field:urgent": "yes",
+                }
+                assert (await http.post(url, data=form)).status_code == 303
+                settled = (await http.get(f"/api/v1/adjudications/{case.id}")).json()
+                assert settled["outcome"]["fields"] == {
+                    "setting": "clinic", "minutes": 90, "urgent": True, "passages": []
+                }  # fmt: skip
+
+        asyncio.run(go())
+        assert cases(project) == []
+        project.resume()
+        project.export(format="jsonl", path=tmp_path / "out.jsonl")
+        (row,) = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+        assert (row["label"], row["fields"]["minutes"]) == ("this_week", 90)
+
+
+def test_a_form_is_set_otherwise_where_the_label_stays(tmp_path: Path) -> None:
+    from solon.store.reviewing.experts import add_expert
+
+    with Project(f"sqlite:///{tmp_path}/solon.db", config={"label": {"form": "forms:Triage"}}) as project:
+        project.run("label", [{"id": "t", "prompt": "A patient on warfarin has black stools."}])
+        people = {name: add_expert(project.store, name, role=role, by="local:test")[0]
+                  for name, role in (("Ada", "expert"), ("Bo", "expert"), ("Lea", "lead"))}  # fmt: skip
+        told = {"candidate": None, "rationale": "so", "setting": "ward"}
+        _, review = give(project, people["Ada"], first_review(project), 0, choice="now", **told)
+        give(project, people["Bo"], other_review(project, review), 0, choice="not_at_all", **told)
+        (case,) = cases(project)
+        about = {"choice": "now", "candidate": None, "principle": None, "reason": "At once."}
+        with project.store.transaction() as connection, pytest.raises(InvalidDecision, match="no form"):
+            adjudicating.adjudicate(
+                project.store,
+                connection,
+                people["Lea"],
+                case.id,
+                **{**about, "choice": "contested"},
+                fields={},
+            )
+        with project.store.transaction() as connection:
+            fields = {"setting": "clinic"}
+            adjudicating.adjudicate(project.store, connection, people["Lea"], case.id, **about, fields=fields)
+        project.resume()
+        project.export(format="jsonl", path=tmp_path / "out.jsonl")
+        (row,) = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+        assert (row["label"], row["fields"]["setting"]) == ("now", "clinic")

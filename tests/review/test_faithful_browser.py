@@ -198,8 +198,54 @@ def test_scrolling_and_differences_by_key(page: Any) -> None:
     assert page.problems == []
 
 
+def test_a_diff_and_back_keeps_the_place_exactly(page: Any) -> None:
+    page.set_viewport_size(DESKTOP)
+    page.evaluate(
+        f"[...document.querySelectorAll('{PANES}')].forEach((one, i) => {{ one.scrollTop = 137 + 61 * i }})"
+    )
+    tops = f"[...document.querySelectorAll('{PANES}')].map(one => one.scrollTop)"
+    page.wait_for_timeout(100)
+    before = page.evaluate(tops)
+    for key, there in (("d", ".diff"), ("o", ".source")):
+        page.keyboard.press(key)
+        page.wait_for_selector(f".candidate {there}:visible")
+        page.keyboard.press(key)
+        page.wait_for_selector(f".candidate {there}", state="hidden")
+        assert page.evaluate(tops) == before, key
+
+
+def test_every_choice_lies_within_a_phone(page: Any) -> None:
+    for width in (390, 360):
+        page.set_viewport_size({**PHONE, "width": width})
+        outside = page.evaluate(
+            """() => [...document.querySelectorAll(".choices button")].filter((one) => {
+              const box = one.getBoundingClientRect(), row = one.closest(".strip, .choices").getBoundingClientRect();
+              return box.left < 0 || box.right > innerWidth || box.right > row.right + 1 || box.height < 24;
+            }).map((one) => one.textContent.trim())"""
+        )
+        assert outside == []
+        shot(page, f"choices-{width}")
+    page.set_viewport_size(DESKTOP)
+
+
+def test_an_edit_in_arabic_shows_how_it_will_be_read(page: Any) -> None:
+    """A text field turns a dose range round; below it stands the text as it will be shown."""
+    page.keyboard.press("e")
+    page.wait_for_selector(".preview td")
+    ranges = page.locator(".preview span[dir=ltr]").all_inner_texts()
+    assert "5-10 ml" in ranges
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\n\nخذ 7-9 mg")
+    page.wait_for_function("() => document.querySelector('.preview').textContent.includes('7-9 mg')")
+    shot(page, "edit-arabic")
+    page.keyboard.press("Escape")
+
+
 def test_flags_and_strength_by_key(page: Any) -> None:
     page.set_viewport_size(DESKTOP)
+    for key in ("f", "f", "f", "1", "1", "Escape"):
+        page.keyboard.press(key)
+    assert page.inner_text(".chosen") == "Edit", "a third f goes round, and no digit answers"
     for key in ("f", "2", "f", "4", "Escape"):
         page.keyboard.press(key)
     flags = "[...document.querySelectorAll('[name=flag]:checked')].map(one => one.value)"

@@ -90,6 +90,24 @@ def test_a_form_of_ones_own_is_stored_and_exported(tmp_path: Path) -> None:
         }  # fmt: skip
 
 
+def test_a_form_may_stand_nested_and_what_is_unknown_is_named() -> None:
+    flat = {"choice": "now", "setting": "ward", "minutes": 20}
+    nested = {"choice": "now", "fields": {"setting": "ward", "minutes": 20}}
+    assert parse_response("forms:Triage", flat, ["c"]) == parse_response("forms:Triage", nested, ["c"])
+    for wrong, named in (
+        ({**flat, "colour": "red"}, "colour: no field"),
+        ({"choice": "now", "fields": {"setting": "ward", "colour": 1}}, "fields.colour: no field"),
+        ({**nested, "setting": "ward"}, "setting: it stands in `fields` and beside"),
+        ({"choice": "now", "fields": ["ward"]}, "fields: the fields of the form by their names"),
+    ):
+        with pytest.raises(InvalidDecision, match=named) as refused:
+            parse_response("forms:Triage", wrong, ["c"])
+        if "no field" in named:
+            assert "of the form: setting, minutes, urgent, note, passages" in str(refused.value.next_step)
+    with pytest.raises(InvalidDecision, match=r"fields\.x: no field of this answer"):
+        parse_response("pair@1", {"choice": "tie", "fields": {"x": 1}}, ["a", "b"])
+
+
 def test_the_fields_of_a_form_are_told_as_json_schema() -> None:
     fields = fields_of("forms:Triage")
     assert list(fields) == ["setting", "minutes", "urgent", "note", "passages"]

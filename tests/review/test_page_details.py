@@ -12,9 +12,12 @@ from solon.store.tables import table_of
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, answer, log_in, request_text, settled
+from cases import CONFIG, build, seeds
 from running import Server, wait_for
 from sqlalchemy import select
 
+from solon.project import Project
+from solon.store.reviewing.experts import add_expert
 from solon.store.tables.people import Assignment
 from solon.store.tables.runs import Text
 
@@ -40,6 +43,42 @@ def test_nothing_opens_over_the_cover(browser: Any, server: Server, person: Any)
     page.keyboard.press("g")
     page.wait_for_selector("#dialog[open]")
     assert page.problems == []
+
+
+def test_a_skip_is_taken_back_and_an_empty_queue_counts_what_was_set_aside(
+    browser: Any, tmp_path: Any
+) -> None:
+    url = build(tmp_path, [{**one, "prompt": f"${n}^2$? {one['prompt']}"} for n, one in enumerate(seeds(2))])
+    with Project(url, config=CONFIG, create=False) as project:
+        _, token = add_expert(project.store, "Ada", by="local:test")
+        server = Server(project, work=False)
+        server.start()
+        try:
+            page = log_in(browser, server, token)
+            first = request_text(page)
+            answer(page, "s")
+            page.keyboard.press("s")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("[data-empty=nothing_for_you]")
+            assert page.inner_text(".empty").startswith("2 reviews wait, but not for you")
+            page.wait_for_selector("[data-do=undo]:visible")
+            page.keyboard.press("u")
+            page.wait_for_selector(".item")
+            assert page.inner_text("#said").startswith("Taken back. It is yours again")
+            assert request_text(page) != first
+            page.keyboard.press("2")
+            page.focus("#rationale")
+            page.keyboard.type("Safer.")
+            page.keyboard.press("Control+Enter")
+            settled(page, 1)
+            page.click("[data-do=answers]")
+            page.wait_for_selector("#dialog .answers li")
+            assert "prefer answer 2" in page.inner_text("#dialog .answers li")
+            assert page.locator("#dialog .answers math").count() == 1
+            assert page.inner_text("#dialog [data-at]") != ""
+            assert page.problems == []
+        finally:
+            server.stop()
 
 
 def test_what_was_chosen_goes_to_the_lead_as_a_vote(

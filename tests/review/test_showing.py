@@ -195,7 +195,7 @@ def test_the_modules_are_one_script() -> None:
     assert not re.search(r"^(?:import|export) ", body, re.MULTILINE)
     assert not re.search(r"^ *//", body, re.MULTILINE)
     assert body.count('modules["net.js"] =') == 1
-    assert 'const { text } = modules["dialogs.js"];' in bundle("reading.js")
+    assert 'const { call } = modules["net.js"];' in bundle("reading.js")
 
 
 def test_a_star_between_digits_or_letters_is_shown() -> None:

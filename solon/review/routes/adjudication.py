@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -10,13 +11,22 @@ from pydantic import ValidationError
 
 from solon.errors import InvalidDecision, ReviewError
 from solon.review.auth import AnyExpert, Caller, Lead, TheRoom, read_form
-from solon.review.cases import answer_outcome, case_lines, my_outcomes, open_case, settle
+from solon.review.cases import (
+    agreed_fields,
+    answer_outcome,
+    case_lines,
+    my_outcomes,
+    open_case,
+    read_form_fields,
+    settle,
+)
 from solon.review.description import refusals
 from solon.review.rendering import page
 from solon.review.routes.queue import AnId
 from solon.review.schemas.cases import CaseLine, CaseOut, MyOutcome, ReplyIn, RulingIn
 from solon.review.state import Room
 from solon.review.statistics import statistics
+from solon.store.reviewing.adjudicating import CONTESTED
 from solon.store.reviewing.proposals import list_proposals
 
 router = APIRouter(prefix="/api/v1", tags=["adjudication"])
@@ -72,7 +82,30 @@ async def case_page(
     """The page of one case, with the form that settles it."""
     case = await open_case(room, caller, case_id)
     yours = any(line.yours for line in _lines(room, caller) if line.id == case_id)
-    return page(room, caller, "lead_case.html", case=case, yours=yours, problem=problem, given={})
+    return _case_page(room, caller, case, yours=yours, problem=problem)
+
+
+def _case_page(
+    room: Room,
+    caller: Caller,
+    case: CaseOut,
+    *,
+    yours: bool = False,
+    problem: str = "",
+    given: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """The page of a case, its form filled in as `given`."""
+    agreed = agreed_fields(case)
+    return page(
+        room,
+        caller,
+        "lead_case.html",
+        case=case,
+        yours=yours,
+        problem=problem,
+        given=given or {},
+        agreed=agreed,
+    )
 
 
 def _lines(room: Room, caller: Caller) -> list[CaseLine]:
@@ -86,17 +119,19 @@ async def settle_page(request: Request, room: TheRoom, case_id: AnId) -> Respons
     caller, form = await read_form(request, room, "lead")
     choice, _, candidate = form.get("choice", "").partition(":")
     try:
+        case = await open_case(room, caller, case_id)
         ruling = RulingIn(
             choice=choice,
             candidate=candidate or None,
             principle=form.get("principle") or None,
             reason=form.get("reason", ""),
+            fields=None if choice == CONTESTED else read_form_fields(case, form),
         )
         await settle(room, caller, case_id, ruling)
     except (ReviewError, ValidationError) as error:
         told = error.cause if isinstance(error, ReviewError) else "the sentence is too long"
         case = await open_case(room, caller, case_id)
-        return page(room, caller, "lead_case.html", case=case, yours=False, problem=told, given=form)
+        return _case_page(room, caller, case, problem=told, given=form)
     return RedirectResponse(f"/lead/adjudications/{case_id}", 303)
 
 

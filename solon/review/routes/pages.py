@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from solon.errors import ReviewError
+from solon.review import markdown
 from solon.review.auth import (
     COOKIE,
     AnyExpert,
@@ -26,10 +27,18 @@ from solon.review.blind import show_blind, shown_order
 from solon.review.comparing import compare
 from solon.review.markdown import mark_quotes
 from solon.review.rendering import page, render
-from solon.review.reviewer import hand_out, open_review, progress_of, take_answer, take_back, write
+from solon.review.reviewer import (
+    hand_out,
+    open_review,
+    own_answers,
+    progress_of,
+    take_answer,
+    take_back,
+    write,
+)
 from solon.review.routes.queue import AnId, explanation
 from solon.review.schemas.explanations import Explanation
-from solon.review.schemas.queue import BlindItem, DecisionIn, NextIn, NextOut, Progress, SettingsIn
+from solon.review.schemas.queue import BlindItem, DecisionIn, NextIn, NextOut, PreviewIn, Progress, SettingsIn
 from solon.review.state import Room
 from solon.store.database.audit_log import append
 from solon.store.reviewing.drafts import own_lease
@@ -156,6 +165,19 @@ async def page_undo(room: TheRoom, caller: AnyExpert, decision_id: AnId) -> dict
     """Take an answer back, as the API's undo does, with the HTML of the item where it is open again."""
     back = await take_back(room, caller, decision_id)
     return {**back.model_dump(), "html": item_html(back.item) if back.item is not None else ""}
+
+
+@router.get("/page/answers")
+async def page_answers(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
+    """The caller's last ten answers, with the requests drawn as on the page."""
+    answers = await asyncio.to_thread(own_answers, room, caller)
+    return HTMLResponse(await asyncio.to_thread(render, "_mine.html", answers=answers))
+
+
+@router.post("/page/preview")
+async def page_preview(_caller: AnyExpert, given: PreviewIn) -> HTMLResponse:
+    """A text that somebody is writing, drawn as it will be shown."""
+    return HTMLResponse(await asyncio.to_thread(markdown.render, given.text))
 
 
 @router.get("/page/diff/{assignment_id}")

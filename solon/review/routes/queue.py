@@ -16,7 +16,15 @@ from solon.review.auth import AnyExpert, TheRoom, may_still
 from solon.review.checks import check_answer
 from solon.review.description import gives, refusals
 from solon.review.explain import explain_review
-from solon.review.reviewer import hand_out, open_review, progress_of, take_answer, take_back, write
+from solon.review.reviewer import (
+    hand_out,
+    open_review,
+    own_answers,
+    progress_of,
+    take_answer,
+    take_back,
+    write,
+)
 from solon.review.schemas.desk import SimilarOut
 from solon.review.schemas.explanations import Explanation
 from solon.review.schemas.queue import (
@@ -43,7 +51,6 @@ from solon.store.reviewing.drafts import Lease, find_lease, own_lease, save_draf
 from solon.store.reviewing.experts import save_settings, set_stage
 from solon.store.reviewing.queue import keep_lease, release, reveal
 from solon.store.reviewing.reading import law_rows
-from solon.store.reviewing.review_lists import list_own_answers
 from solon.store.reviewing.review_rows import NotThere, find_review
 
 core = APIRouter(prefix="/api/v1", tags=["core"])
@@ -122,8 +129,7 @@ async def put_settings(room: TheRoom, caller: AnyExpert, settings: SettingsIn) -
 @router.get("/me/answers")
 def my_answers(room: TheRoom, caller: AnyExpert) -> list[MyAnswer]:
     """The caller's last ten answers that stand; each can be taken back."""
-    with room.store.connect() as connection:
-        return [MyAnswer(**row) for row in list_own_answers(connection, caller.expert.actor)]
+    return own_answers(room, caller)
 
 
 @core.post("/next", operation_id="next")
@@ -238,7 +244,8 @@ async def decide(
 
 @core.post("/decisions/{decision_id}/undo", operation_id="undo", responses=refusals(409))
 async def undo_decision(room: TheRoom, caller: AnyExpert, decision_id: AnId) -> UndoOut:
-    """Take one of the last ten answers back; the review is open again, with the old answer as its draft."""
+    """Take one of the last ten answers back; the review is open again, with the old answer as its draft. A vote, and
+    that a question was skipped, declined or handed on, goes by the id of its assignment."""
     return await take_back(room, caller, decision_id)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from solon.review.schemas import examples
 from solon.review.schemas.examples import example
-from solon.review.schemas.queue import Id, ShownCandidate, ShownPrinciple, Turn, Wire
+from solon.review.schemas.queue import EvidenceOut, Id, ShownCandidate, ShownPrinciple, Turn, Wire
 
 
 class GivenOut(Wire):
@@ -20,10 +20,13 @@ class GivenOut(Wire):
         choice: one of the closed set of answers.
         candidate: id of the candidate that the choice is for; null where it is for none.
         text: an edited text, where the choice is an edit.
+        fields: what the person filled in, where the question has a form.
         guidance: what a redraft should heed.
         rationale: the reason that was written with it.
         principles: ids of the principles that the person cited.
         strength: how clear it was, 1 (barely) to 3 (clearly); null where not said.
+        flags: candidate id -> what the person flagged it as.
+        evidence: the words that the answer points to.
         stance: the reply to the outcome; null before one.
         reply: the words of that reply.
     """
@@ -33,10 +36,13 @@ class GivenOut(Wire):
     choice: str
     candidate: Id | None
     text: str
+    fields: dict[str, JsonValue]
     guidance: str
     rationale: str
     principles: list[str]
     strength: int | None
+    flags: dict[str, list[str]]
+    evidence: list[EvidenceOut]
     stance: Literal["accepts", "maintains"] | None
     reply: str
 
@@ -49,6 +55,7 @@ class OutcomeOut(Wire):
         candidate: id of the candidate that the choice is for; null where it is for none.
         principle: id of the principle it rests on; null where none was named.
         reason: the lead's sentence.
+        fields: what the form holds now, where the question has one.
         decided_at: when it was decided, in epoch seconds.
         shares: share of people for each candidate, where it stays contested; null otherwise.
     """
@@ -57,6 +64,7 @@ class OutcomeOut(Wire):
     candidate: Id | None
     principle: str | None
     reason: str
+    fields: dict[str, JsonValue]
     decided_at: float
     shares: dict[str, float] | None
 
@@ -99,6 +107,7 @@ class CaseOut(Wire, json_schema_extra=example(examples.CASE)):
         principles: the principles that may be cited.
         answers: what people answered, side by side.
         choices: the closed set that the ruling is from.
+        fields: the fields of the question's form as JSON schemas, by their names; empty where it has none.
         outcome: what was settled; null while it is open.
         informed: whoever settled it had read the panel's votes before.
     """
@@ -115,6 +124,7 @@ class CaseOut(Wire, json_schema_extra=example(examples.CASE)):
     principles: list[ShownPrinciple]
     answers: list[GivenOut]
     choices: list[str] = Field(examples=[["prefer", "tie", "both_bad", "contested"]])
+    fields: dict[str, dict[str, JsonValue]]
     outcome: OutcomeOut | None
     informed: bool
 
@@ -127,12 +137,14 @@ class RulingIn(Wire):
         candidate: id of the candidate that the choice is for; null where it is for none.
         principle: id of the principle it rests on.
         reason: one sentence that the reviewers read.
+        fields: what the form shall hold, where the question has one; null: what the first filled in who said the same.
     """
 
     choice: str = Field(max_length=60, examples=["prefer"])
     candidate: Id | None = None
     principle: str | None = Field(None, max_length=100)
     reason: str = Field(max_length=2000, examples=["The interaction is a contraindication."])
+    fields: dict[str, JsonValue] | None = None
 
 
 class ReplyIn(Wire):

@@ -99,7 +99,7 @@ class ProposalOut(Wire, json_schema_extra=example(examples.PROPOSAL)):
     id: Id
     review: Id
     item: Id
-    state: Literal["open", "taken", "declined"]
+    state: Literal["open", "taken", "declined", "withdrawn"]
     text: str
     reason: str
     amendment: Id | None

@@ -90,6 +90,8 @@ MY_ANSWER: JsonDict = {
     "decision": DECISION,
     "review": REVIEW,
     "choice": "prefer",
+    "candidate": CARELESS,
+    "place": 2,
     "decided_at": 1767262310.5,
     "undoable": True,
     "prompt": PROMPT,
@@ -307,10 +309,13 @@ GIVEN: JsonDict = {
     "choice": "prefer",
     "candidate": CAREFUL,
     "text": "",
+    "fields": {},
     "guidance": "",
     "rationale": WHY,
     "principles": ["true-claims"],
     "strength": 3,
+    "flags": {CARELESS: ["unsafe"]},
+    "evidence": [{"candidate": CARELESS, "start": 0, "end": 5, "flag": "unsafe", "quote": "Do it"}],
     "stance": None,
     "reply": "",
 }
@@ -320,6 +325,8 @@ OTHER: JsonDict = {
     "candidate": CARELESS,
     "rationale": "It is shorter.",
     "strength": 1,
+    "flags": {},
+    "evidence": [],
 }
 CASE: JsonDict = {
     "id": CASE_ID,
@@ -334,6 +341,7 @@ CASE: JsonDict = {
     "principles": [PRINCIPLE],
     "answers": [GIVEN, OTHER],
     "choices": ["prefer", "tie", "both_bad", "contested"],
+    "fields": {},
     "outcome": None,
     "informed": False,
 }
@@ -348,6 +356,7 @@ MY_OUTCOME: JsonDict = {
         "candidate": CAREFUL,
         "principle": "true-claims",
         "reason": "The interaction is a contraindication.",
+        "fields": {},
         "decided_at": 1767263000.0,
         "shares": None,
     },

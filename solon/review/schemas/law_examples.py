@@ -376,6 +376,7 @@ LINEAGE: JsonDict = {
             "flags": {CARELESS: ["unsafe"]},
             "scores": None,
             "strength": 3,
+            "evidence": [{"candidate": CARELESS, "start": 0, "end": 5, "flag": "unsafe", "quote": "Do it"}],
             "decided_at": 1767262310.5,
             "undone_at": None,
             "carried_from": None,

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from solon.review.schemas.examples import example
 from solon.review.schemas.law_examples import LINEAGE
-from solon.review.schemas.queue import CheckRemarkOut, Id, Wire
+from solon.review.schemas.queue import CheckRemarkOut, EvidenceOut, Id, Wire
 
 
 class RecordRow(Wire):
@@ -359,6 +359,7 @@ class DecisionRow(Wire):
         flags: what is wrong with a candidate, by its id.
         scores: by criterion of the rubric; null where none were given.
         strength: how clear it was, from 1 to 3; null where nothing was said.
+        evidence: the words that it points to, each with candidate, start, end, flag (null: of the reason) and quote.
         decided_at: when it was decided, in epoch seconds.
         undone_at: when it was taken back, in epoch seconds; null where it stands.
         carried_from: id of the decision of an earlier run that it repeats; null for none.
@@ -378,6 +379,7 @@ class DecisionRow(Wire):
     flags: dict[str, list[str]] | None
     scores: dict[str, int] | None
     strength: int | None
+    evidence: list[EvidenceOut]
     decided_at: float
     undone_at: float | None
     carried_from: Id | None

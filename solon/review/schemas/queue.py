@@ -261,6 +261,8 @@ class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
         decision: id that takes it back; of a vote it is the assignment's.
         review: id of the review.
         choice: one of the closed set of answers.
+        candidate: id of the candidate that the choice is about; null where it is about all.
+        place: number of that candidate as the caller saw them, from 1; null without one, or where one alone was shown.
         decided_at: when it was decided, in epoch seconds.
         undoable: it can still be taken back.
         prompt: the request, as it is shown.
@@ -270,9 +272,35 @@ class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
     decision: Id
     review: Id
     choice: str
+    candidate: Id | None
+    place: int | None
     decided_at: float
     undoable: bool
     prompt: str
+
+
+class EvidenceOut(Wire):
+    """Words of a candidate that an answer points to.
+
+    Attributes:
+        candidate: id of the candidate.
+        start: where they begin, in characters (code points) of its text.
+        end: where they end, exclusive.
+        flag: the flag that they are the evidence of; null: of the reason.
+        quote: the words; empty where the text was erased.
+    """
+
+    candidate: Id
+    start: int
+    end: int
+    flag: str | None
+    quote: str
+
+
+class PreviewIn(Wire):
+    """A text that somebody is writing on the page."""
+
+    text: str = Field(max_length=200_000)
 
 
 class Progress(Wire):

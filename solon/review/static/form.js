@@ -1,4 +1,6 @@
 // The answer's form: what is chosen and typed, as the API wants it, and back.
+import { call } from "./net.js";
+
 const all = (view, selector) => [...view.root.querySelectorAll(selector)];
 const one = (view, selector) => view.root.querySelector(selector);
 const FIELD = { edit: "text", redraft: "guidance", decline: "reason", both_bad: "rationale", escalate: "rationale" };
@@ -39,6 +41,9 @@ function leaningOf(view) {
   return problemOf(view, { ...answer, rationale: "said" }) ? undefined : answer;
 }
 
+const RTL = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+const drawn = (text) => call("POST", "/page/preview", { text }, "text");
+
 function prepareEdit(view) {
   const field = one(view, "[name=text]"), radios = all(view, "[name=edited][type=radio]");
   const fill = (id) => {
@@ -47,6 +52,7 @@ function prepareEdit(view) {
     if (own && (!field.value || untouched)) field.value = own.text;
   };
   for (const radio of radios) radio.onchange = () => fill(radio.value);
+  if (view.item.candidates.some((one) => RTL.test(one.text))) import("/static/preview.js").then((at) => at.preview(field, drawn)).catch(() => {});
   if (radios.length && !radios.some((radio) => radio.checked)) radios[0].checked = true;
   fill(edited(view));
 }
@@ -72,6 +78,8 @@ export function readAnswer(view) {
   const flags = {};
   for (const flag of all(view, "[name=flag]:checked")) (flags[flag.dataset.candidate] ||= []).push(flag.value);
   if (Object.keys(flags).length) answer.flags = flags;
+  const evidence = (view.evidence || []).filter(({ candidate, flag }) => !flag || flags[candidate]?.includes(flag));
+  if (evidence.length) answer.evidence = evidence;
   const scores = {};
   for (const group of all(view, ".criterion")) { const score = group.querySelector("input:checked"); if (score) scores[group.dataset.criterion] = Number(score.value); }
   if (Object.keys(scores).length) answer.scores = scores;
@@ -113,6 +121,7 @@ export function fillAnswer(view, answer) {
   for (const field of fields(view)) fillField(field, answer[field.dataset.field]);
   if (view.marker && answer.spans) view.marker.fill(answer.spans);
   view.leaning = answer.vote;
+  view.evidence = answer.evidence;
   markSet(view);
   if (answer.choice && answer.choice !== "changed") pick(view, answer.choice, answer.candidate, true);
 }
@@ -170,11 +179,11 @@ export function nextStrength(view) {
   return steps[next] ? `How clear: ${steps[next].parentNode.textContent.trim()}` : "How clear: not said";
 }
 
-// The flags of the first answer, then of the next, then none.
+// The flags of the first answer, then of the next, then of the first again: a digit meant for a flag is never an answer.
 export function nextFlags(view) {
-  const flags = all(view, ".flags"), next = flags.findIndex((one) => one.open) + 1;
+  const flags = all(view, ".flags"), next = (flags.findIndex((one) => one.open) + 1) % flags.length;
   flags.forEach((one, i) => { one.open = i === next; });
-  (flags[next]?.querySelector("input") || view.root).focus();
+  flags[next]?.querySelector("input").focus();
 }
 
 // Labels by their numbers, digit after digit, and by a part of their name.

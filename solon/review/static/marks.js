@@ -29,11 +29,12 @@ function wordBorders(text) {
 const byPlace = (a, b) => a.start - b.start || a.end - b.end || (a.label < b.label ? -1 : 1);
 const spell = (marks) => JSON.stringify([...marks].sort(byPlace).map(({ start, end, label }) => [start, end, label]));
 
-export function marker(root, text, proposed, changed) {
+// `dashed`: what is there already was proposed by somebody else.
+export function marker(root, text, there, changed, dashed = true) {
   const place = root.querySelector(".marked"), list = root.querySelector(".marks"), said = root.querySelector(".marked-said");
   const kinds = all(root, "[data-kind]").map((button) => button.dataset.kind), overlap = root.querySelector(".marking").dataset.overlap === "yes";
-  const chars = Array.from(text), steps = borders(text, GRAPHEMES), words = wordBorders(text), before = spell(proposed);
-  let marks = proposed.map((mark) => ({ ...mark, proposed: true })), anchor = 0, caret = 0, chosen = null;
+  const chars = Array.from(text), steps = borders(text, GRAPHEMES), words = wordBorders(text), before = spell(there);
+  let marks = there.map((mark) => ({ ...mark, proposed: dashed })), anchor = 0, caret = 0, chosen = null;
   const past = [];
 
   const quote = (mark) => chars.slice(mark.start, mark.end).join("");
@@ -195,7 +196,7 @@ export function marker(root, text, proposed, changed) {
     key,
     spans: () => marks.map(({ start, end, label }) => ({ start, end, label })),
     changed: () => spell(marks) !== before,
-    accept: () => { if (spell(marks) !== before) { keep(); marks = proposed.map((mark) => ({ ...mark, proposed: true })); chosen = null; touch(); } },
+    accept: () => { if (spell(marks) !== before) { keep(); marks = there.map((mark) => ({ ...mark, proposed: dashed })); chosen = null; touch(); } },
     fill: (spans) => { marks = spans.map((mark) => ({ ...mark, proposed: JSON.parse(before).some((one) => one[0] === mark.start && one[1] === mark.end && one[2] === mark.label) })); draw(); },
   };
 }

@@ -1,60 +1,5 @@
-// What is read beside an item: the guidelines with the constitution, one's own last answers; panes that scroll together.
+// How an item is read: panes that scroll together, the diff, and the exact characters.
 import { call } from "./net.js";
-import { text } from "./dialogs.js";
-
-function principles(all) {
-  const list = document.createElement("ol");
-  list.className = "principles-list";
-  for (const principle of all) {
-    const line = document.createElement("li"), id = document.createElement("b");
-    id.textContent = principle.id;
-    line.append(id, " " + principle.text);
-    list.append(line);
-  }
-  return list;
-}
-
-const heading = (level, words) => Object.assign(document.createElement(level), { textContent: words });
-
-function wordsOf(found) {
-  const words = document.createElement("div");
-  words.className = "text";
-  words.innerHTML = found.html;   // rendered and cleaned by the server
-  return words;
-}
-
-// What a new expert reads and acknowledges, as elements.
-export async function toAcknowledge(read, failed) {
-  const found = await call("GET", "/api/v1/guidelines"), button = document.createElement("button"), parts = [wordsOf(found)];
-  for (const law of found.constitutions) parts.push(heading("h2", `${law.name} ${law.version}`), principles(law.document.principles || []));
-  button.className = "send";
-  button.textContent = "I have read this";
-  button.addEventListener("click", async () => { try { await call("POST", "/api/v1/guidelines/acknowledge", {}); read(); } catch (error) { failed(error); } });
-  return [...parts, button];
-}
-
-export async function guidelinesOf(item) {
-  const found = await call("GET", "/api/v1/guidelines"), body = document.createElement("div");
-  body.append(wordsOf(found));
-  const part = (title, all) => body.append(heading("h3", title), principles(all));
-  if (item) part(`Constitution of this item: ${item.constitution}`, item.principles);
-  else for (const law of found.constitutions) part(`Constitution in force: ${law.name} ${law.version}`, law.document.principles || []);
-  return body;
-}
-
-export async function ownAnswers(undo) {
-  const list = document.createElement("ul");
-  list.className = "answers";
-  for (const one of await call("GET", "/api/v1/me/answers")) {
-    const line = document.createElement("li"), told = document.createElement("span"), button = document.createElement("button");
-    told.textContent = `${new Date(one.decided_at * 1000).toLocaleTimeString()} · ${one.choice.replace("_", " ")} · ${one.prompt}`;
-    button.textContent = "Change";
-    button.addEventListener("click", () => undo(one.decision));
-    line.append(told, button);
-    list.append(line);
-  }
-  return list.children.length ? list : text("No answers yet.");
-}
 
 // Panes that scroll by key from where one stands, together where that is wanted. The pane under the pointer leads.
 export function scroller(panes, together) {
@@ -94,15 +39,22 @@ const elements = (html) => { const parts = document.createElement("template"); p
 export function otherViews(root, together) {
   const made = { text: Object.fromEntries([...root.querySelectorAll("[data-text]")].map((one) => [one.dataset.text, one])) };
   const names = Object.keys(made.text), seen = (name) => made[mode][name] || made.text[name];
+  const left = {};   // where each view was left: its own places, and the places of the view that came after it
   let mode = "text", at = 0, told = null, scrolling = null;
+  const tops = () => [...names.map((name) => seen(name).scrollTop), scrollY];
+  const set = (places) => { names.forEach((name, i) => { seen(name).scrollTop = places[i]; }); scrollTo(0, places.at(-1)); };
 
   function turn(to) {
     const shares = names.map((name) => seen(name).scrollTop / Math.max(1, seen(name).scrollHeight - seen(name).clientHeight));
+    const before = mode, places = tops();
     mode = to;
     for (const name of names) for (const way of Object.values(made)) if (way[name]) way[name].hidden = way[name] !== seen(name);
     if (told) told.hidden = to !== "diff";
     for (const button of root.querySelectorAll("[data-do=diff], [data-do=source]")) button.setAttribute("aria-pressed", String(button.dataset.do === to));
-    names.forEach((name, i) => { seen(name).scrollTop = shares[i] * (seen(name).scrollHeight - seen(name).clientHeight); });   // where one stood
+    // Where one stood: exactly, where nothing has moved since this view was left, else by share of the whole.
+    if (left[to]?.came.every((top, i) => Math.abs(top - places[i]) < 1)) set(left[to].own);
+    else set([...names.map((name, i) => shares[i] * (seen(name).scrollHeight - seen(name).clientHeight)), places.at(-1)]);
+    left[before] = { own: places, came: tops() };
     scrolling = scroller(names.map(seen).filter((one) => one.classList.contains("scroll")), together);
   }
 

@@ -2,15 +2,15 @@
 import { send, call, SessionEnded, Refused } from "./net.js";
 import { HELD, actionOf, meant } from "./keys.js";
 import { readAnswer, readDraft, fillAnswer, markCriterion, pick, unpick, markSet, problemOf, nextCriterion, scoreActive, nextStrength, nextFlags, labelsOf } from "./form.js";
-import { $, $$, settings, dialog, say, openDialog, openSettings, help, showKeys } from "./dialogs.js";
-import { guidelinesOf, otherViews, ownAnswers, toAcknowledge } from "./reading.js";
+import { $, $$, settings, dialog, say, openDialog, showKeys } from "./dialogs.js";
+import { otherViews } from "./reading.js";
 
 const box = $("#item");
 
 let shown = null;            // the view on screen: {item, html, root, openedAt, firstInput, active, dirty, sent}
 let ahead = [];              // views fetched beforehand
 const unsent = [];           // answers on their way: {view, body}
-let flushing = false, retryIn = 1000, retryTimer = 0;
+let flushing = false, sending = null, retryIn = 1000, retryTimer = 0;
 let last = null;             // the last answer: {assignment, decision}
 let saidOf = null;           // the view that the message on screen is about
 let asking = false, covered = false, session = 0, idleSince = Date.now();
@@ -32,6 +32,7 @@ async function advance() {
   asking = true;
   box.setAttribute("aria-busy", "true");
   try {
+    await sending;   // or the last answer's own review would be missing in what an empty queue tells
     const found = await fetchNext();
     if (found.item && shown) ahead.push(found);   // one that was taken back came first
     else if (found.item) show(found);
@@ -105,7 +106,7 @@ function empty(message, kind) {
 }
 
 async function readGuidelines() {
-  try { box.append(...await toAcknowledge(advance, failed)); } catch (error) { failed(error); }
+  try { box.append(...await (await beside()).toAcknowledge(page, advance, failed)); } catch (error) { failed(error); }
 }
 
 function wire(view) {
@@ -118,22 +119,37 @@ function wire(view) {
 }
 
 // Most items want no marks: what makes them is fetched where one does.
-async function wireMarks(view) {
-  const { item, root } = view, { marker } = await import("/static/marks.js");
+function marking(name) {
   if (!$("link[href='/static/marks.css']", document)) document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/static/marks.css" }));
-  view.marker = marker(root, item.input || item.prompt, JSON.parse(item.candidates[0].text).spans, () => {
-    if (view.choice === "stands" && view.marker.changed()) unpick(view);
-    changed(view);
-  });
-  if (item.draft?.spans) view.marker.fill(item.draft.spans);
+  return import(`/static/${name}.js`);
+}
+
+// Keys in `root` go to its marks first.
+function listenToMarks(view, marks, root, close) {
   root.addEventListener("keydown", (event) => {
     if (covered || event.isComposing || event.metaKey || !settings.keys_on || event.target.closest("textarea, select, input")) return;
-    if (!view.marker.key(event, meant(event, settings))) return;
+    if (close && event.key === "Escape") close(); else if (!marks.key(event, meant(event, settings))) return;
     event.preventDefault();
     event.stopPropagation();
     inUse();
     view.firstInput ||= Date.now() / 1000;
   });
+}
+
+async function evidence(button) {
+  const view = shown, wanted = button?.closest(".candidate");
+  if (!view || view.marker || !$(".candidate", view.root)) return;
+  try { (await marking("evidence")).mark(view, wanted, () => changed(view), (...where) => listenToMarks(view, ...where)); } catch (error) { failed(error); }
+}
+
+async function wireMarks(view) {
+  const { item, root } = view, { marker } = await marking("marks");
+  view.marker = marker(root, item.input || item.prompt, JSON.parse(item.candidates[0].text).spans, () => {
+    if (view.choice === "stands" && view.marker.changed()) unpick(view);
+    changed(view);
+  });
+  if (item.draft?.spans) view.marker.fill(item.draft.spans);
+  listenToMarks(view, view.marker, root);
 }
 
 // What was proposed is accepted in one key, whatever was marked since.
@@ -195,7 +211,7 @@ function submit() {
   const times = { opened_at: view.openedAt, active_seconds: Math.round(view.active * 10) / 10 };
   if (view.firstInput) times.first_input_at = view.firstInput;
   unsent.push({ view, body: { token: view.item.token, answer, times } });
-  flush();
+  if (!flushing) sending = flush();
   tellUnsent();
   advance();
 }
@@ -229,7 +245,7 @@ async function flush() {
 }
 
 function saved(taken) {
-  const undoable = taken.decision || (taken.kind === "vote" ? taken.assignment : null);
+  const undoable = taken.decision || (taken.kind === "second" ? null : taken.assignment);
   last = { assignment: taken.assignment, decision: undoable };
   $("#last").hidden = false;
   $("#last-said").textContent = taken.message;
@@ -344,12 +360,19 @@ function remarks(found) {
   return list;
 }
 
-async function guidelines() {
-  try { openDialog("Guidelines", await guidelinesOf(shown?.item)); } catch (error) { failed(error); }
+// What is opened beside an item is fetched where somebody asks for it.
+const page = { settings, call, openDialog, showKeys, say, dialog };
+const beside = () => import("/static/beside.js");
+
+async function openBeside(what) {
+  try { await what(await beside()); } catch (error) { failed(error); }
 }
 
 async function answers() {
-  try { openDialog("My last ten answers", await ownAnswers(undo)); } catch (error) { failed(error); }
+  try {
+    openDialog("My last ten answers", await call("GET", "/page/answers", undefined, "text"));
+    for (const time of $$("[data-at]", dialog)) time.textContent = new Date(time.dataset.at * 1000).toLocaleTimeString();
+  } catch (error) { failed(error); }
 }
 
 // Session ------------------------------------------------------------------------------------------------------
@@ -435,11 +458,14 @@ const doing = {
   tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => (shown?.marker ? acceptMarks() : choose("accept")), reject: () => choose("reject"),
   edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
   escalate: () => (box.dataset.lead ? say("You are a lead yourself: decide it, or skip it.") : choose("escalate")),
-  send: submit, check, why, early, together, next: nextDifference,
+  send: submit, check: () => $("[data-do=check]", box) && check(), why, early, together, evidence, next: nextDifference,
   diff: () => $("[data-do=diff]", box) && see("diff", diffOf(shown)), source: () => see("source", `/page/source/${shown?.item.assignment}`),
   page: (_, event) => shown?.seen.move(0, event?.shiftKey ? -1 : 1), down: () => shown?.seen.move(1, 0), up: () => shown?.seen.move(-1, 0),
   strength: () => { if (shown) { say(nextStrength(shown)); changed(shown); } }, flag: () => { if (shown) nextFlags(shown); },
-  fields: () => $("[data-field], .more:not([hidden]) :is(select, input, textarea)", box)?.focus(), find: () => $(".find input", box)?.focus(), guidelines, answers, help, settings: openSettings,
+  fields: () => $("[data-field], .more:not([hidden]) :is(select, input, textarea)", box)?.focus(), find: () => $(".find input", box)?.focus(), answers,
+  help: () => openBeside((at) => at.help(page)), settings: () => openBeside((at) => at.openSettings(page)),
+  guidelines: () => openBeside(async (at) => openDialog("Guidelines", await at.guidelinesOf(page, shown?.item))),
+  change: (button) => undo(button.dataset.answer),
   undo: () => (unsent.length ? say("Your last answer is still on its way; take it back once it is saved.") : undo(last?.decision)),
   principle: () => { const all = $(".principles", box); if (all) { all.open = true; $("input", all).focus(); } },
   pause: () => cover("Paused", "The text is covered and the clock stands still."),

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, exists, select, update
 from solon.law.scopes import domains_of, narrowest
 from solon.store.database.events import event
 from solon.store.database.writer import insert_rows
-from solon.store.learning.adoption import withdraw_review
+from solon.store.learning.adoption import IN_MIND, withdraw_audits, withdraw_review
 from solon.store.runs.items import next_attempt
 from solon.store.runs.laws import Kind, LawVersion, history
 from solon.store.runs.runs import PREVIEW
@@ -135,7 +135,7 @@ def _is_drafted() -> Any:
     return exists().where(
         assignments.c.review_id == reviews.c.id,
         assignments.c.draft_id.is_not(None),
-        assignments.c.state.in_(("leased", "released", "expired")),
+        assignments.c.state.in_(IN_MIND),
     )
 
 
@@ -207,6 +207,8 @@ def begin_again(
             return False
         if not withdraw_review(connection, target.review_id, why=why):
             return False
+    else:
+        withdraw_audits(connection, target.item_id, why=why)
     state = "waiting" if target.review_id is not None else "accepted"
     values = {
         "constitution_id": law[0],

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
 from solon.store.database import clock
 from solon.store.database.events import event
 from solon.store.database.writer import insert_rows
 from solon.store.learning.evidence import JudgedItem
 from solon.store.runs.items import next_attempt
-from solon.store.tables import items, records, reviews
+from solon.store.tables import assignments, items, records, reviews
 
 DOUBTED = "doubted"
 """Kind of the event that learning took an item's record out of the set, since the panel was no longer sure enough of
@@ -97,7 +97,7 @@ def send_again(
         why: noted with the review that is withdrawn.
     """
     if judged.review_id is None:
-        _withdraw_audit(connection, judged.item_id, why)
+        withdraw_audits(connection, judged.item_id, why=why)
     elif not withdraw_review(connection, judged.review_id, why=why):
         return False
     if pins:
@@ -117,6 +117,10 @@ def note_doubted(connection: Connection, item_id: str, consensus_id: str, *, tur
     """
     kind = TURNED if turned else DOUBTED
     insert_rows(connection, [event("system", kind, item_id, {"consensus": consensus_id})])
+
+
+IN_MIND = ("leased", "released", "expired")
+"""States of an assignment whose draft its author may still come back to."""
 
 
 def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool:
@@ -140,19 +144,28 @@ def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool
     return True
 
 
-def _withdraw_audit(connection: Connection, item_id: str, why: str) -> None:
-    """Withdraw the audit of an item that is no longer accepted; should it be accepted again, it is drawn again. One
-    that somebody has in hand stays: the answer speaks of the record that it was drawn for.
+def withdraw_audits(connection: Connection, item_id: str, *, why: str) -> None:
+    """Withdraw the open audits of an item that is to be judged again; should it be accepted again, they are drawn
+    again. One that somebody has in hand or has begun to answer stays.
+
+    The new attempt may ask the same question itself, and nobody is asked twice. So the answer to an audit settles that
+    question too, see `reuse`; an audit that nobody has begun would only be in the way.
     """
-    open_audit = (
+    begun = exists().where(
+        assignments.c.review_id == reviews.c.id,
+        assignments.c.draft_id.is_not(None),
+        assignments.c.state.in_(IN_MIND),
+    )
+    free = (
         reviews.c.item_id == item_id,
         reviews.c.kind == "audit",
         reviews.c.state == "waiting",
         reviews.c.leased.is_(False),
+        ~begun,
     )
-    ids = list(connection.execute(select(reviews.c.id).where(*open_audit)).scalars())
-    statement = update(reviews).where(*open_audit).values(state="withdrawn", resolved_at=clock.now())
-    connection.execute(statement)
+    ids = list(connection.execute(select(reviews.c.id).where(*free)).scalars())
+    withdrawn = {"state": "withdrawn", "resolved_at": clock.now()}
+    connection.execute(update(reviews).where(reviews.c.id.in_(ids)).values(**withdrawn))
     insert_rows(connection, [event("system", "withdrawn", name, {"why": why}) for name in ids])
 
 

@@ -387,7 +387,7 @@ def rows_of(
         make, completions = ScoredRow, completions_of(connection, chunk)
     answers = _answers(connection, chunk)
     item_ids = [row["item_id"] for row in chunk]
-    flags, actors = _flags(connection, item_ids)
+    flags, evidence, actors = _flags(connection, item_ids)
     call_ids = _calls(connection, item_ids)
     found_faults = _faults(connection, answers)
     forms = {**_forms(connection, chunk), **_marked(connection, chunk, answers)}
@@ -434,6 +434,11 @@ def rows_of(
                 side: found_faults[row[f"{side}_id"]]
                 for side in ("chosen", "rejected")
                 if row[f"{side}_id"] in found_faults
+            },
+            evidence={
+                side: evidence[row["item_id"]][row[f"{side}_id"]]
+                for side in ("chosen", "rejected")
+                if row[f"{side}_id"] in evidence.get(row["item_id"], {})
             },
             lineage={
                 "run": row["run_id"],
@@ -602,21 +607,26 @@ def _faults(connection: Connection, answers: dict[str, _Answer]) -> dict[str, li
 
 def _flags(
     connection: Connection, item_ids: list[str]
-) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
-    """item -> candidate -> flags, and decision -> actor."""
+) -> tuple[dict[str, dict[str, list[str]]], dict[str, dict[str, list[dict[str, Any]]]], dict[str, str]]:
+    """item -> candidate -> flags, the same of evidence, and decision -> actor."""
     flags: dict[str, dict[str, list[str]]] = {}
+    evidence: dict[str, dict[str, list[dict[str, Any]]]] = {}
     actors: dict[str, str] = {}
-    query = select(decisions.c.id, decisions.c.item_id, decisions.c.flags, decisions.c.actor).where(
-        decisions.c.item_id.in_(item_ids), decisions.c.undone_at.is_(None)
-    )
+    columns = (getattr(decisions.c, name) for name in ("id", "item_id", "flags", "evidence", "actor"))
+    query = select(*columns).where(decisions.c.item_id.in_(item_ids), decisions.c.undone_at.is_(None))
     for row in connection.execute(query):
         actors[row.id] = row.actor
         for candidate, given in (row.flags or {}).items():
             known = flags.setdefault(row.item_id, {}).setdefault(candidate, [])
             known += [flag for flag in given if flag not in known]
-    for item_id, known_of_item in flags.items():
-        _spread_flags(connection, item_id, known_of_item)
-    return flags, actors
+        for told in row.evidence or ():
+            place = {name: told[name] for name in ("start", "end", "flag")}
+            places = evidence.setdefault(row.item_id, {}).setdefault(told["candidate"], [])
+            places += [place] if place not in places else []
+    for found in (flags, evidence):
+        for item_id, known_of_item in found.items():
+            _spread(connection, item_id, known_of_item)
+    return flags, evidence, actors
 
 
 def _contested(
@@ -642,12 +652,12 @@ def _contested(
     return found
 
 
-def _spread_flags(connection: Connection, item_id: str, flags: dict[str, list[str]]) -> None:
-    """A flag is about a text, and the same text has another id in every attempt of its item."""
+def _spread(connection: Connection, item_id: str, told: dict[str, list[Any]]) -> None:
+    """What is told of a candidate is about a text, and the same text has another id in every attempt of its item."""
     query = select(candidates.c.id, candidates.c.text_id).where(candidates.c.item_id == item_id)
     text_of = {row.id: row.text_id for row in connection.execute(query)}
-    by_text = {text_of[candidate]: given for candidate, given in flags.items() if candidate in text_of}
-    flags.update({c: list(by_text[text_id]) for c, text_id in text_of.items() if text_id in by_text})
+    by_text = {text_of[candidate]: given for candidate, given in told.items() if candidate in text_of}
+    told.update({c: list(by_text[text_id]) for c, text_id in text_of.items() if text_id in by_text})
 
 
 def _calls(connection: Connection, item_ids: list[str]) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from solon.errors import UsageError
 from solon.store import tables
 from solon.store.database.ids import begins
 from solon.store.database.store import Store
-from solon.store.reviewing.reading import set_aside_rows
+from solon.store.reviewing.reading import quote_evidence, set_aside_rows
 from solon.store.runs.runs import PREVIEW
 from solon.store.runs.verdicts import panel_votes, shortlist_scores
 
@@ -54,6 +54,8 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
         }
         for key, table, columns in _PARTS:
             found[key] = _rows(connection, table, item_id, columns, bodies)
+        for decision in found["decisions"]:
+            decision["evidence"] = quote_evidence(connection, decision["evidence"] or ())
         _name_models(connection, found)
         found["set_aside"] = set_aside_rows(connection, item_id)
         return found
@@ -108,6 +110,7 @@ _PARTS: tuple[tuple[str, FromClause, tuple[str, ...]], ...] = (
             "flags",
             "scores",
             "strength",
+            "evidence",
             "decided_at",
             "undone_at",
             "carried_from",

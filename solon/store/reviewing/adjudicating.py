@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.questions import CHANGED, LABELLED, MARKED, PAIR, STANDS, question_of
-from solon.responses import choices_of, fields_of
+from solon.responses import choices_of, fields_of, read_fields
 from solon.store.database import clock
 from solon.store.database.audit_log import append, has_read
 from solon.store.database.events import event
@@ -83,6 +83,12 @@ class Case:
         return [*(choice for choice in own if choice not in WITH_TEXT), CONTESTED]
 
     @property
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """The fields of the question's form as JSON schemas, by their names; empty where it has none."""
+        schema = self.review.response_schema
+        return {} if question_of(schema).kind == MARKED else fields_of(schema)
+
+    @property
     def marked(self) -> dict[int, GivenAnswer]:
         """The answers that changed spans, by the number of their reviewer: an adjudicator rules for one of them."""
         return {n: one for n, one in enumerate(self.given, 1) if one.choice == CHANGED}
@@ -146,6 +152,7 @@ def adjudicate(
     candidate: str | None,
     principle: str | None,
     reason: str,
+    fields: Mapping[str, Any] | None = None,
 ) -> Case:
     """Settle a disagreement, in the caller's transaction. Where the outcome is not what the item went on with, the
     item is replayed with it, at no model cost. The answers stay their authors' evidence.
@@ -155,6 +162,7 @@ def adjudicate(
         candidate: with `prefer`, the id of a candidate of the case's review.
         principle: id of the principle that decided.
         reason: one sentence why; the reviewers see it.
+        fields: where the question has a form, what it shall hold; None: what the first filled in who said the same.
 
     Raises:
         NotPending: the caller gave one of the answers, or an answer was taken back meanwhile.
@@ -162,13 +170,13 @@ def adjudicate(
     """
     case = find_case(connection, case_id)
     _check_adjudicator(case, expert)
-    side = _check_ruling(connection, case, choice, candidate, principle, reason)
+    side = _check_ruling(connection, case, choice, candidate, principle, reason, fields)
     now = clock.now()
     reason_id, text = store.text_row(reason.strip(), _seed_of(connection, case.item_id))
     insert_rows(connection, [text])
     decision_id = None
     if choice != CONTESTED:
-        decision_id = _rule(store, connection, case, expert, choice, side, principle, reason)
+        decision_id = _rule(store, connection, case, expert, choice, side, principle, reason, fields)
     soft = _shares(connection, case) if choice == CONTESTED else None
     won = connection.execute(
         update(adjudications)
@@ -208,6 +216,7 @@ def _check_ruling(
     candidate: str | None,
     principle: str | None,
     reason: str,
+    fields: Mapping[str, Any] | None,
 ) -> str | None:
     """The id of the text that is preferred; None where the ruling prefers none."""
     if choice not in case.choices:
@@ -216,6 +225,8 @@ def _check_ruling(
         )
     if not reason.strip():
         raise InvalidDecision("reason: say in a sentence why; the reviewers see it")
+    if fields is not None and (choice == CONTESTED or not case.fields):
+        raise InvalidDecision("fields: there is no form to fill in here", next_step="leave them out")
     check_cited(connection, case.item_id, [principle] if principle is not None else [])
     if choice.startswith(REVIEWER) and case.marked:
         return case.marked[int(choice.removeprefix(REVIEWER))].side
@@ -242,6 +253,7 @@ def _rule(
     side: str | None,
     principle: str | None,
     reason: str,
+    fields: Mapping[str, Any] | None,
 ) -> str:
     """Make the ruling the outcome of the item, and return the id of the decision that now holds."""
     standing = _standing(connection, case)
@@ -251,16 +263,19 @@ def _rule(
     held = texts.get(standing["candidate_id"] or "") if question == PAIR else None
     if question.kind == MARKED:
         choice, held = CHANGED if side else choice, standing["edit_id"]
-    if outcome_of(standing["choice"], held) == outcome_of(choice, side):
+    same = outcome_of(standing["choice"], held) == outcome_of(choice, side)
+    if same and fields is None:
+        return str(standing["id"])
+    candidate = next((name for name, text in texts.items() if text == side), None)
+    answer: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
+    answer |= {"principles": (principle,)} if principle else {}
+    answer |= form_in(connection, side) if choice == CHANGED else fields or _form_of(connection, case, choice)
+    response = read_answer(connection, review, answer)
+    if same and read_fields(response.text or "") == form_in(connection, standing["edit_id"]):
         return str(standing["id"])
     state = connection.execute(select(items.c.state).where(items.c.id == case.item_id)).scalar_one()
     if state == "running":
         raise BeingApplied("the item is being worked on just now", next_step="try again in a few seconds")
-    candidate = next((name for name, text in texts.items() if text == side), None)
-    answer: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
-    answer |= {"principles": (principle,)} if principle else {}
-    answer |= form_in(connection, side) if choice == CHANGED else _form_of(connection, case, choice)
-    response = read_answer(connection, review, answer)
     decision_id, now = new_id(), clock.now()
     rows = decision_rows(
         store, connection, review, response, decision_id, expert.actor, "adjudication", False, {}
@@ -296,7 +311,7 @@ def _shares(connection: Connection, case: Case, *more: str) -> dict[str, float]:
 
 def _form_of(connection: Connection, case: Case, choice: str) -> dict[str, Any]:
     """What the first who said the same filled in further, where the question has a form."""
-    if not fields_of(case.review.response_schema):
+    if not case.fields:
         return {}
     forms = (one.edit_id for one in case.given if one.choice == choice and one.edit_id)
     return form_in(connection, next(forms, None))

@@ -26,6 +26,7 @@ from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.measuring_runs import refuse_without_token
 from solon.store.reviewing.proposals import keep_proposal, take_proposal
 from solon.store.reviewing.queue import close_asked_once, close_lease, lease_review
+from solon.store.reviewing.reuse import settle_by_audit
 from solon.store.reviewing.review_rows import PERSONAL, REPEAT, LeaseLost, NotThere, ReviewRow, find_review
 from solon.store.reviewing.reviews import decide, refuse_unless_waiting, set_escalated, store_decision
 from solon.store.reviewing.suggestions import note_on_decision
@@ -203,6 +204,8 @@ def answer_lease(
         keep_with_decision(connection, decision_id, checked)
         close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
     keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
+    if kind == "decided":
+        settle_by_audit(connection, review)
     if kind == "vote":
         close_asked_once(connection, review)
         settle(store, connection, review, reviewers or ReviewersConfig())

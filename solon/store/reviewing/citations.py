@@ -26,7 +26,25 @@ def read_answer(connection: Connection, review: ReviewRow, answer: Mapping[str, 
     if isinstance(response, SpansResponse) and response.spans is not None:
         response = _compare_spans(connection, review, response)
     check_cited(connection, review.item_id, response.principles, response.scores)
+    _check_evidence(connection, response)
     return response
+
+
+def _check_evidence(connection: Connection, response: Response) -> None:
+    shown = read_candidates(connection, sorted({one.candidate for one in response.evidence}))
+    texts = {one.id: one.text for one in shown}
+    for n, one in enumerate(response.evidence):
+        text = texts[one.candidate]
+        if not one.start < one.end <= len(text):
+            raise InvalidDecision(
+                f"evidence.{n}: from {one.start} to {one.end} is no part of a text of {len(text)} characters",
+                next_step="offsets count the characters (code points) of the candidate, the end exclusive",
+            )
+        if one.text is not None and one.text != text[one.start : one.end]:
+            raise InvalidDecision(
+                f"evidence.{n}: {one.text[:80]!r} does not stand there (saw {text[one.start : one.end][:80]!r})",
+                next_step="offsets count the characters (code points) of the candidate, the end exclusive",
+            )
 
 
 def _compare_spans(connection: Connection, review: ReviewRow, response: SpansResponse) -> SpansResponse:

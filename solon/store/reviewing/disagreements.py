@@ -41,6 +41,8 @@ class GivenAnswer:
         guidance_id: id of the text that says what a redraft shall do; None without one.
         principles: ids of the principles cited.
         strength: how clear it was, from 1 (barely) to 3 (clearly); None where nothing was said.
+        flags: candidate -> what the person flagged it as.
+        evidence: the words that the answer points to, see `solon.responses.kept_evidence`.
         at: when it was given, in epoch seconds.
     """
 
@@ -55,6 +57,8 @@ class GivenAnswer:
     guidance_id: str | None
     principles: tuple[str, ...]
     strength: int | None
+    flags: Mapping[str, Sequence[str]]
+    evidence: Sequence[Mapping[str, Any]]
     at: float
 
     @property
@@ -121,6 +125,8 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
             guidance_id=answer.get("guidance_id") or answer.get("guidance"),
             principles=tuple(answer.get("principles") or ()),
             strength=answer.get("strength"),
+            flags=answer.get("flags") or {},
+            evidence=answer.get("evidence") or (),
             at=row["closed_at"],
         )
         first_of.setdefault(one.actor, one)  # a person's first answer is their blind one

@@ -162,7 +162,9 @@ def _undone_vote(connection: Connection, review: ReviewRow, actor: str) -> dict[
         return None
     texts_of = {"edit_id": "text", "guidance_id": "guidance", "rationale_id": "rationale"}
     named = {"candidate_id": vote.get("candidate"), **{name: vote.get(key) for name, key in texts_of.items()}}
-    same = {name: vote.get(name) for name in ("choice", "flags", "principles", "scores", "strength")}
+    same = {
+        name: vote.get(name) for name in ("choice", "flags", "principles", "scores", "strength", "evidence")
+    }
     return answer_of(connection, {**named, **same}, review)
 
 
@@ -172,7 +174,13 @@ def answer_of(connection: Connection, decision: Mapping[str, Any], review: Revie
     Candidates are named by their ids in `review`: those of the same texts are the same.
     """
     shown = review.candidates
-    named = [decision["candidate_id"], *(decision["flags"] or {}), *shown]
+    evidence = decision["evidence"] or ()
+    named = [
+        decision["candidate_id"],
+        *(decision["flags"] or {}),
+        *(e["candidate"] for e in evidence),
+        *shown,
+    ]
     query = select(candidates.c.id, candidates.c.text_id).where(candidates.c.id.in_([n for n in named if n]))
     text_of = {row.id: row.text_id for row in connection.execute(query)}
     now_called = {text_of[name]: name for name in shown if name in text_of}
@@ -195,6 +203,9 @@ def answer_of(connection: Connection, decision: Mapping[str, Any], review: Revie
         "flags": {rename(name): flags for name, flags in (decision["flags"] or {}).items() if rename(name)},
         "scores": decision["scores"] or None,
         "strength": decision["strength"],
+        "evidence": [
+            {**one, "candidate": rename(one["candidate"])} for one in evidence if rename(one["candidate"])
+        ],
     }
     if answer["text"] and fields_of(review.response_schema):
         answer |= {"text": None, **read_fields(answer["text"])}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, select, update
 
 from solon.errors import InvalidDecision
 from solon.store.database import clock
@@ -20,6 +20,8 @@ from solon.store.tables.disputes import Proposal
 
 LONGEST = 2000
 STATES = ("open", "taken", "declined")
+WITHDRAWN = "withdrawn"
+"""State of a proposal whose answer was taken back. No lead sets it: the author does, and ends it by answering again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class ProposalRow:
         item_id: the item of that review.
         decision_id: the decision that the answer made; None where it made none.
         actor: who proposed it.
-        state: open, taken or declined.
+        state: open, taken, declined or withdrawn.
         created_at: when it was proposed, in epoch seconds.
         amendment_id: the draft that it went into; None where it went into none.
         reason_id: id of the text that says why it was closed; None without one.
@@ -90,7 +92,45 @@ def keep_proposal(
         "created_at": clock.now(),
     }
     insert_rows(connection, [text_row, (Proposal, row)])
+    connection.execute(
+        update(proposals)
+        .where(proposals.c.id == row["id"], proposals.c.state == WITHDRAWN)
+        .values(state="open", decision_id=decision_id, closed_at=None)
+    )
     append(store, connection, actor, "principle.proposed", str(row["id"]))
+
+
+def withdraw_proposals(connection: Connection, *answers: ColumnElement[bool]) -> None:
+    """Take the proposals back that came with certain answers, as far as no lead has closed them.
+
+    Args:
+        answers: conditions on the table of proposals.
+    """
+    connection.execute(
+        update(proposals)
+        .where(*answers, proposals.c.state == "open")
+        .values(state=WITHDRAWN, closed_at=clock.now())
+    )
+
+
+def withdrawn_proposal(connection: Connection, review: ReviewRow, actor: str) -> str:
+    """The principle that a person proposed with the answer to this question that they took back last; empty where
+    there is none."""
+    asked = reviews.alias("asked")
+    query = (
+        select(texts.c.body)
+        .join(proposals, proposals.c.text_id == texts.c.id)
+        .join(asked, asked.c.id == proposals.c.review_id)
+        .where(
+            asked.c.item_id == review.item_id,
+            asked.c.ordinal == review.ordinal,
+            proposals.c.actor == actor,
+            proposals.c.state == WITHDRAWN,
+        )
+        .order_by(proposals.c.closed_at.desc(), proposals.c.id)
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none() or ""
 
 
 def list_proposals(
@@ -151,6 +191,11 @@ def set_proposal(
     if state not in STATES:
         raise InvalidDecision(f"state: {state[:40]!r} is none", next_step=f"states: {', '.join(STATES)}")
     proposal = find_proposal(connection, proposal_id)
+    if proposal.state == WITHDRAWN:
+        raise InvalidDecision(
+            "its author has taken it back, with the answer it came with",
+            next_step="see the list of proposals",
+        )
     reason_id = None
     if reason.strip():
         query = select(items.c.seed_id).where(items.c.id == proposal.item_id)

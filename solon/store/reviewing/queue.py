@@ -35,6 +35,7 @@ from solon.store.reviewing.drafts import (
     write_draft,
 )
 from solon.store.reviewing.overlaps import CERTIFIES, DOUBT
+from solon.store.reviewing.proposals import withdrawn_proposal
 from solon.store.reviewing.review_rows import PERSONAL, LeaseLost, ReviewRow, find_review
 from solon.store.reviewing.suggestions import forget_suggestion
 from solon.store.tables import assignments, experts, reviews
@@ -283,9 +284,12 @@ def _lease(connection: Connection, review_id: str, actor: str) -> Lease | None:
     }
     connection.execute(insert(assignments), [row])
     if row["draft_id"] is None:
-        undone = undone_answer(connection, find_review(connection, review_id), actor)
+        review = find_review(connection, review_id)
+        undone = undone_answer(connection, review, actor)
         if undone is not None:
-            write_draft(connection, str(row["id"]), review_id, undone)
+            proposal = withdrawn_proposal(connection, review, actor)
+            kept = {**undone, "proposal": proposal} if proposal else undone
+            write_draft(connection, str(row["id"]), review_id, kept)
     return find_lease(connection, str(row["id"]))
 
 

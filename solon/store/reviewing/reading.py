@@ -65,7 +65,7 @@ def read_candidates(connection: Connection, ids: Sequence[str]) -> list[ShownTex
         .outerjoin(inputs, inputs.c.id == candidates.c.input_text_id)
         .where(candidates.c.id.in_(ids))
     )
-    rows = connection.execute(query)
+    rows = connection.execute(query) if ids else ()
     row_of = {row.id: ShownText(row.id, row.body or FORGOTTEN, row.prompt, row.input or "") for row in rows}
     return [row_of[name] for name in ids]
 
@@ -86,10 +86,31 @@ def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str |
     return {row.id: row.body or "" for row in connection.execute(query)} if wanted else {}
 
 
+def quote_evidence(connection: Connection, evidence: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Evidence as it is stored, each with the words it points to as `quote`; empty where their text was erased."""
+    rows = read_candidates(connection, sorted({str(one["candidate"]) for one in evidence}))
+    texts = {one.id: "" if one.text == FORGOTTEN else one.text for one in rows}
+    return [{**one, "quote": texts.get(one["candidate"], "")[one["start"] : one["end"]]} for one in evidence]
+
+
+def decided_evidence(connection: Connection, decision_id: str) -> list[dict[str, Any]]:
+    """The words that a decision points to, see `quote_evidence`."""
+    decisions = _table("decisions")
+    query = select(decisions.c.evidence).where(decisions.c.id == decision_id)
+    return quote_evidence(connection, connection.execute(query).scalar_one_or_none() or ())
+
+
 def form_in(connection: Connection, text_id: str | None) -> dict[str, Any]:
     """What an answer filled in beside its choice, where its text is a form; empty where there is none."""
     body = text_bodies(connection, [text_id]).get(text_id)
     return read_fields(body) if body else {}
+
+
+def decided_form(connection: Connection, decision_id: str) -> dict[str, Any]:
+    """What a decision filled in beside its choice; empty where there is nothing."""
+    decisions = _table("decisions")
+    query = select(decisions.c.edit_id).where(decisions.c.id == decision_id)
+    return form_in(connection, connection.execute(query).scalar_one_or_none())
 
 
 def set_aside_rows(connection: Connection, item_id: str) -> list[dict[str, Any]]:

@@ -1,4 +1,5 @@
-"""Never ask twice: a decision on the same request and the same candidates is carried over from an earlier run.
+"""Never ask twice: a decision on the same request and the same candidates is carried over from an earlier run, and from
+the audit of a record that is in doubt since.
 
 A decision is bound to the hash of recipe, seed and unordered candidate texts. Carried over, it is a decision of its
 own: channel `carried`, with `carried_from`, by the expert who gave it. It moves the item at once, but counts for
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, false, func, or_, select, update
 
 from solon.responses import choices_of, same_question
 from solon.store.database import clock
@@ -19,11 +20,13 @@ from solon.store.database.events import event
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
-from solon.store.reviewing.review_rows import REPEAT, find_review
+from solon.store.reviewing.review_rows import REPEAT, ReviewRow, find_review
+from solon.store.runs.items import next_attempt
 from solon.store.tables import candidates, decisions, events, items, reviews
 from solon.store.tables.people import Decision
 
 CARRIED = "carried"
+AUDIT = "audit"
 ASK_AGAIN = "run.ask_again"
 
 _COLUMNS = tuple(column.name for column in decisions.columns)
@@ -51,11 +54,18 @@ def has_decisions(connection: Connection, run_id: str) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
-def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[str, Any] | None:
-    """The row of another run's decision that answers this review, or None where a person must be asked.
+def find_carried(
+    connection: Connection, review_id: str, run_id: str, *, elsewhere: bool = True
+) -> dict[str, Any] | None:
+    """The row of an earlier decision that answers this review, with the candidate ids of this review, or None where a
+    person must be asked.
 
-    It is the newest of the latest run in which these candidates were decided, with the candidate ids of this review.
+    The answer to an audit of the item's earlier record comes first, for its author is not asked again; not in a pilot,
+    which takes answers of its own. Else it is the newest of the latest run in which these candidates were decided.
     Where the experts of that run did not agree with each other, there is none.
+
+    Args:
+        elsewhere: whether decisions of other runs are looked at, too.
     """
     review = find_review(connection, review_id)
     asked = select(decisions.c.id).where(
@@ -63,6 +73,10 @@ def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[st
     )
     if connection.execute(asked.limit(1)).first() is not None:
         return None  # taken back here: its author is asked again
+    earlier = (items.c.id == review.item_id) & (reviews.c.attempt < review.attempt)
+    audited = earlier & (reviews.c.kind == AUDIT)
+    places: list[ColumnElement[bool]] = [audited] if review.rule != "pilot" else []
+    places += [items.c.run_id != run_id] if elsewhere else []
     query = (
         select(decisions, items.c.run_id)
         .join(items, items.c.id == decisions.c.item_id)
@@ -72,16 +86,16 @@ def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[st
             decisions.c.response_schema.in_(same_question(review.response_schema)),
             decisions.c.undone_at.is_(None),
             decisions.c.channel != CARRIED,
-            items.c.run_id != run_id,
+            or_(false(), *places),
         )
-        .order_by(decisions.c.decided_at.desc(), decisions.c.id.desc())
+        .order_by(items.c.run_id != run_id, decisions.c.decided_at.desc(), decisions.c.id.desc())
     )
     known = choices_of(review.response_schema)  # a redraft that was asked for is not offered of given texts
     rows = [dict(row) for row in connection.execute(query).mappings() if row["choice"] in known]
     latest = [row for row in rows if row["run_id"] == rows[0]["run_id"]]
-    text_of = _texts(
-        connection, [*review.candidates, *(r["candidate_id"] for r in latest if r["candidate_id"])]
-    )
+    named = {one["candidate"] for r in latest for one in r["evidence"] or ()}
+    named |= {r["candidate_id"] for r in latest if r["candidate_id"]}
+    text_of = _texts(connection, [*review.candidates, *named])
     answers = {(row["choice"], text_of.get(row["candidate_id"]), row["edit_id"]) for row in latest}
     if len(answers) != 1:
         return None
@@ -89,7 +103,12 @@ def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[st
     row = latest[0]
     candidate = now.get(text_of.get(row["candidate_id"], "")) if row["candidate_id"] else None
     flags = _flags_on(connection, row["flags"] or {}, now)
-    return {**row, "candidate_id": candidate, "flags": flags}
+    evidence = [
+        {**one, "candidate": now[text_of[one["candidate"]]]}
+        for one in row["evidence"] or ()
+        if text_of.get(one["candidate"]) in now
+    ]
+    return {**row, "candidate_id": candidate, "flags": flags, "evidence": evidence or None}
 
 
 def carry(store: Store, connection: Connection, review_id: str, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,6 +145,30 @@ def carry(store: Store, connection: Connection, review_id: str, found: Mapping[s
         insert_rows(connection, [(Decision, row), event("system", "decision.carried", review.id, detail)])
         append(store, connection, "system", "decision.carried", review.id, detail)
     return row
+
+
+def settle_by_audit(connection: Connection, audit: ReviewRow) -> None:
+    """Take a question out of the queue that was just answered on the audit of its item's earlier record. The item
+    begins a new attempt, which takes that answer over. What somebody has in hand, or a pilot asks, stays."""
+    asked = (
+        reviews.c.item_id == audit.item_id,
+        reviews.c.content_hash == audit.content_hash,
+        reviews.c.attempt > audit.attempt,
+        reviews.c.kind == "interrupt",
+        reviews.c.state == "waiting",
+        reviews.c.leased.is_(False),
+        reviews.c.rule != "pilot",
+    )
+    review_id = connection.execute(select(reviews.c.id).where(*asked).limit(1)).scalar_one_or_none()
+    if audit.kind != AUDIT or review_id is None:
+        return
+    withdrawn = {"state": "withdrawn", "resolved_at": clock.now()}
+    connection.execute(update(reviews).where(reviews.c.id == review_id).values(**withdrawn))
+    insert_rows(connection, [event("system", "withdrawn", review_id, {"why": "answered on an audit"})])
+    next_attempt(connection, audit.item_id)
+    connection.execute(
+        update(items).where(items.c.id == audit.item_id).values(state="queued", finished_at=None)
+    )
 
 
 def count_carried(connection: Connection, run_id: str) -> int:

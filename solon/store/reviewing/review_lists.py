@@ -147,17 +147,21 @@ def _read_cursor(cursor: str) -> tuple[float, str]:
         ) from None
 
 
+OWN_PROMPT = 600
+"""Characters of a request that stand in the list of one's own answers."""
+
+
 def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST) -> list[dict[str, Any]]:
     """A person's last answers that stand, the newest first.
 
-    Each has decision, review, choice, decided_at, prompt, kind (decided or vote) and undoable.
+    Each has decision, review, choice, candidate, decided_at, prompt, kind (decided or vote) and undoable.
     A vote has no decision: under `decision` stands the id of its assignment.
     """
     answers = [*_own_decisions(connection, actor, limit), *_own_votes(connection, actor, limit)]
     answers.sort(key=lambda answer: (answer["decided_at"], answer["decision"]), reverse=True)
     for position, answer in enumerate(answers[:limit]):
         body = answer.pop("body")
-        answer["prompt"] = (json.loads(body).get("prompt") or "")[:160] if body else "(forgotten)"
+        answer["prompt"] = (json.loads(body).get("prompt") or "")[:OWN_PROMPT] if body else "(forgotten)"
         answer["undoable"] = position < UNDO_LAST
     return answers[:limit]
 
@@ -181,7 +185,8 @@ def _own_votes(connection: Connection, actor: str, limit: int) -> list[dict[str,
     )
     found = [dict(row) for row in connection.execute(query).mappings()]
     for row in found:
-        row |= {"choice": (row.pop("answer") or {}).get("choice", ""), "kind": "vote"}
+        said = row.pop("answer") or {}
+        row |= {"choice": said.get("choice", ""), "candidate": said.get("candidate"), "kind": "vote"}
     return found
 
 
@@ -191,6 +196,7 @@ def _own_decisions(connection: Connection, actor: str, limit: int) -> list[dict[
             decisions.c.id.label("decision"),
             decisions.c.review_id.label("review"),
             decisions.c.choice,
+            decisions.c.candidate_id.label("candidate"),
             decisions.c.decided_at,
             texts.c.body,
         )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, NotPending
 from solon.questions import question_of
-from solon.responses import NOT_ANSWERS, Response
+from solon.responses import NOT_ANSWERS, Response, kept_evidence
 from solon.store.database import clock
 from solon.store.database.audit_log import append
 from solon.store.database.events import event
@@ -287,6 +287,7 @@ def decision_rows(
         "flags": {candidate: list(flags) for candidate, flags in response.flags.items()},
         "scores": dict(response.scores) or None,
         "strength": response.strength,
+        "evidence": kept_evidence(response) or None,
         "label": response.label,
         "response_schema": review.response_schema,
         "content_hash": review.content_hash,

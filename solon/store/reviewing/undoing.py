@@ -17,10 +17,11 @@ from solon.store.reviewing.answering import refuse_forgotten
 from solon.store.reviewing.disagreements import note_disagreement
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.proposals import withdraw_proposals
 from solon.store.reviewing.queue import lease_review
 from solon.store.reviewing.review_rows import VOTES, NotThere, ReviewRow, find_review
 from solon.store.runs.items import next_attempt
-from solon.store.tables import assignments, decisions, items, outbox, precedents, reviews
+from solon.store.tables import assignments, decisions, items, outbox, precedents, proposals, reviews
 
 UNDO_LAST = 10
 
@@ -86,6 +87,7 @@ def withdraw_decision(
         .where(assignments.c.decision_id.in_(undone), assignments.c.state == "decided")
         .values(state="undone")
     )
+    withdraw_proposals(connection, proposals.c.decision_id.in_(undone))
     append(store, connection, actor, "decision.undone", row["review_id"], detail)
     insert_rows(connection, [event(actor, "decision.undone", row["review_id"], detail)])
     note_disagreement(store, connection, find_review(connection, row["review_id"]))

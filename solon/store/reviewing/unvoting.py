@@ -1,4 +1,5 @@
-"""Taking a vote back, as a decision is taken back: the question is open again, first for whoever voted.
+"""Taking back whatever a person answered: a decision, a vote, or that they set a question aside. The question is open
+again, first for them.
 
 What votes had decided falls with any of them. The votes of others stand and count again, in a new attempt of the item
 too, where a record had been made.
@@ -17,12 +18,14 @@ from solon.store.database.audit_log import append
 from solon.store.database.events import event
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
-from solon.store.reviewing.answering import refuse_forgotten
-from solon.store.reviewing.drafts import Lease
+from solon.store.reviewing.answering import ASIDE, refuse_forgotten
+from solon.store.reviewing.drafts import Lease, find_lease, write_draft
 from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.proposals import withdraw_proposals
 from solon.store.reviewing.queue import lease_review
+from solon.store.reviewing.reading import text_bodies
 from solon.store.reviewing.review_lists import list_own_answers
-from solon.store.reviewing.review_rows import VOTES, ReviewRow, fell_with, find_review
+from solon.store.reviewing.review_rows import PERSONAL, VOTES, ReviewRow, fell_with, find_review
 from solon.store.reviewing.undoing import (
     UNDO_LAST,
     BeingApplied,
@@ -33,7 +36,7 @@ from solon.store.reviewing.undoing import (
     withdraw_decision,
 )
 from solon.store.reviewing.voting import asked_now, tally
-from solon.store.tables import assignments, decisions, items, reviews
+from solon.store.tables import assignments, decisions, items, proposals, reviews
 
 
 def take_back(
@@ -43,21 +46,54 @@ def take_back(
     answer_id: str,
     reviewers: ReviewersConfig | None = None,
 ) -> tuple[Lease | None, ReviewRow]:
-    """Take an answer back: a decision by its id, a vote by its assignment's. Returns and raises as `undo` does."""
+    """Take an answer back: a decision by its id or its assignment's; a vote, or that a question was skipped, declined
+    or handed to a lead, by its assignment's. Returns and raises as `undo` does."""
     query = select(assignments).where(
         assignments.c.id == answer_id,
         assignments.c.actor == expert.actor,
-        assignments.c.state.in_(("vote", "undone")),
-        assignments.c.decision_id.is_(None),
+        assignments.c.state.in_(("vote", "undone", "decided", *ASIDE.values())),
     )
     vote = connection.execute(query).mappings().first()
-    if vote is None:
-        return undo(store, connection, expert, answer_id)
+    if vote is None or vote["decision_id"] is not None:
+        return undo(store, connection, expert, answer_id if vote is None else vote["decision_id"])
     if vote["state"] == "undone":
-        raise NotPending("this vote was taken back already", next_step="ask for the next review")
+        raise NotPending("this answer was taken back already", next_step="ask for the next review")
+    if vote["state"] in ASIDE.values():
+        return _take_up_again(store, connection, expert, dict(vote), reviewers or ReviewersConfig())
     if answer_id not in {answer["decision"] for answer in list_own_answers(connection, expert.actor)}:
         raise NotPending(f"only your last {UNDO_LAST} answers can be taken back", next_step="ask a lead")
     return _take_vote_back(store, connection, expert, dict(vote), reviewers or ReviewersConfig())
+
+
+def _take_up_again(
+    store: Store,
+    connection: Connection,
+    expert: ExpertRow,
+    aside: Mapping[str, Any],
+    reviewers: ReviewersConfig,
+) -> tuple[Lease, ReviewRow]:
+    """A question that was skipped, declined or handed to a lead in the same hands again, with what was written."""
+    review = find_review(connection, aside["review_id"])
+    refuse_forgotten(connection, review.item_id)
+    made_for_them = review.kind in PERSONAL and review.state == "withdrawn"
+    if review.state != "waiting" and not made_for_them:
+        raise NotPending(
+            "this question was answered or withdrawn by now", next_step="ask for the next review"
+        )
+    if made_for_them:
+        again = {"state": "waiting", "resolved_at": None}
+        connection.execute(update(reviews).where(reviews.c.id == review.id).values(**again))
+    _mark(store, connection, expert, aside, None)
+    if aside["state"] == "escalated":
+        _hand_back_from_leads(connection, review, reviewers)
+    lease, review = lease_review(connection, expert, review.id, reviewers=reviewers)
+    if lease.draft_id is None and aside["state"] != "skipped":
+        choice = next(name for name, state in ASIDE.items() if state == aside["state"])
+        why = text_bodies(connection, [(aside["answer"] or {}).get("rationale")])
+        draft = {"choice": choice, "reason": aside["reason"], "rationale": next(iter(why.values()), None)}
+        write_draft(connection, lease.id, review.id, {name: said for name, said in draft.items() if said})
+        lease = find_lease(connection, lease.id)
+    return lease, review
 
 
 def _take_vote_back(
@@ -126,9 +162,13 @@ def _mark(
     connection.execute(
         update(assignments).where(assignments.c.id == vote["id"]).values(state="undone", reason=reason)
     )
-    told = {"vote": vote["id"]}
-    insert_rows(connection, [event(expert.actor, "vote.undone", vote["review_id"], told)])
-    append(store, connection, expert.actor, "vote.undone", vote["review_id"], told)
+    withdraw_proposals(
+        connection, proposals.c.review_id == vote["review_id"], proposals.c.actor == expert.actor
+    )
+    kind = "vote" if vote["state"] == "vote" else "aside"
+    told = {kind: vote["id"]}
+    insert_rows(connection, [event(expert.actor, f"{kind}.undone", vote["review_id"], told)])
+    append(store, connection, expert.actor, f"{kind}.undone", vote["review_id"], told)
 
 
 def _hand_back_from_leads(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig) -> None:
@@ -150,6 +190,12 @@ def _lease_again(
     if now.leased or now.escalated:
         return None, now
     return lease_review(connection, expert, review.id)
+
+
+def is_replayed(connection: Connection, item_id: str) -> bool:
+    """Whether an item is on its way to where an answer on it was taken back."""
+    state = connection.execute(select(items.c.state).where(items.c.id == item_id)).scalar_one()
+    return state in ("queued", "running")
 
 
 def replayed(connection: Connection, answer_id: str, actor: str) -> str | None:

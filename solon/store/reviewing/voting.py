@@ -22,7 +22,7 @@ from solon.consensus.panel import judge_item
 from solon.consensus.traits import UNKNOWN
 from solon.consensus.trust import Belief
 from solon.questions import CHANGED, MARKED, NEITHER, question_of
-from solon.responses import Response, fields_of
+from solon.responses import MOST_EVIDENCE, Response, fields_of, kept_evidence
 from solon.store.database.audit_log import append
 from solon.store.database.events import event
 from solon.store.database.store import Store
@@ -55,6 +55,7 @@ class Vote:
         outcome: the answer as an outcome of its question, tie or neither.
         reliability: probability that an answer of this person is right.
         flags: candidate of the present attempt -> what the person flagged it as.
+        evidence: the words of such candidates that the person points to, see `solon.responses.kept_evidence`.
     """
 
     assignment_id: str
@@ -62,6 +63,7 @@ class Vote:
     outcome: str
     reliability: float
     flags: dict[str, tuple[str, ...]]
+    evidence: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def kept_answer(store: Store, connection: Connection, review_id: str, response: 
         "flags": {candidate: list(flags) for candidate, flags in response.flags.items()},
         "scores": dict(response.scores),
         "strength": response.strength,
+        "evidence": kept_evidence(response),
     }
 
 
@@ -307,6 +310,7 @@ def _called_now(connection: Connection, rows: Sequence[Any], review: ReviewRow) 
     """candidate of any attempt -> the one of this attempt with the same text."""
     named = {(row.answer or {}).get("candidate") for row in rows}
     named |= {name for row in rows for name in (row.answer or {}).get("flags") or {}}
+    named |= {told["candidate"] for row in rows for told in (row.answer or {}).get("evidence") or ()}
     if named <= {None, *review.candidates}:
         return {}
     text_of = text_ids(connection, [*(name for name in named if name), *review.candidates])
@@ -340,6 +344,10 @@ def _vote(
         NEITHER if alone or outcome is None else outcome,
         reliability,
         {called.get(name, name): tuple(flags) for name, flags in (said.get("flags") or {}).items()},
+        tuple(
+            {**told, "candidate": called.get(told["candidate"], told["candidate"])}
+            for told in said.get("evidence") or ()
+        ),
     )
 
 
@@ -376,6 +384,7 @@ def _decide(store: Store, connection: Connection, review: ReviewRow, counted: Ta
     values: dict[str, Any] = {
         **question_of(review.response_schema).answer(counted.best, review.candidates),
         "flags": _flags(counted.votes),
+        "evidence": [told for vote in counted.votes for told in vote.evidence][:MOST_EVIDENCE],
         **_form_of(connection, review, counted),
     }
     response = read_answer(connection, review, values)

@@ -115,7 +115,7 @@ class Proposal(SQLModel, table=True):
         decision_id: the decision of that answer, None where it did not decide.
         actor: who proposes it.
         text_id: text of the principle.
-        state: open, taken or declined.
+        state: open, taken, declined, or withdrawn with its answer.
         created_at: when it was proposed, epoch seconds.
         amendment_id: the draft that a lead took it into, None otherwise.
         reason_id: text in which a lead says why not, None otherwise.

@@ -170,6 +170,7 @@ class Decision(SQLModel, table=True):
         flags: candidate id -> list of flags, e.g. unsafe.
         scores: criterion -> score, None without.
         strength: how clear the preference is, 1 to 3; None where it was not asked.
+        evidence: words that the answer points to, each with candidate, start, end and flag; None without.
         label: the label chosen, in recipes of labels; None otherwise.
         response_schema: form of the answer.
         content_hash: names the question: the same request with the same candidates.
@@ -204,6 +205,7 @@ class Decision(SQLModel, table=True):
     flags: Any = json_column()
     scores: Any = json_column()
     strength: int | None = None
+    evidence: Any = json_column()
     label: str | None = None
     response_schema: str
     content_hash: str = Field(index=True, max_length=64)

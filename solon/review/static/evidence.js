@@ -1,0 +1,69 @@
+// The words of an answer that a flag is about, or that decided: marked in its exact text, as spans are. It is fetched where
+// somebody marks some.
+import { marker } from "./marks.js";
+
+const KINDS = ["unsafe", "factually wrong", "outdated", "personal data", "reason"];
+const wordOf = (flag) => (flag || "reason").replaceAll("_", " ");
+const flagOf = (word) => (word === "reason" ? null : word.replaceAll(" ", "_"));
+
+function made(tag, facts, ...parts) {
+  const one = Object.assign(document.createElement(tag), facts);
+  one.append(...parts);
+  return one;
+}
+
+// What stands in an answer's place while its words are marked.
+function place(close) {
+  const kinds = made("p", { className: "kinds" }), root = made("div", { className: "marking" });
+  KINDS.forEach((kind, i) => {
+    const button = made("button", { type: "button", className: `span k${i + 1}` }, made("kbd", { textContent: i + 1 }), ` ${kind}`);
+    button.dataset.kind = kind;
+    kinds.append(button, " ");
+  });
+  const apart = made("span", { className: "apart" });
+  for (const [what, key, told] of [["remove", "Delete", "Take away"], ["undo", "z", "Undo a mark"]]) {
+    const button = made("button", { type: "button", className: "quiet" }, made("kbd", { textContent: key }), ` ${told}`);
+    button.dataset.marks = what;
+    apart.append(button);
+  }
+  apart.append(made("button", { type: "button", className: "quiet", onclick: close }, made("kbd", { textContent: "Esc" }), " Done"));
+  kinds.append(apart);
+  const text = made("div", { className: "marked text", tabIndex: 0, dir: "auto" });
+  text.setAttribute("role", "application");
+  text.setAttribute("aria-label", "Text to mark; select words with Shift and the arrow keys, then press the digit of a flag, or of reason");
+  const said = made("p", { className: "marked-said visually-hidden" });
+  said.setAttribute("role", "status");
+  root.dataset.overlap = "yes";
+  root.append(kinds, text, made("p", { className: "hint", textContent: "Select words with the mouse, or with Shift and the arrow keys (Ctrl: by word); then say what they show." }), said, made("ul", { className: "marks visually-hidden" }));
+  return root;
+}
+
+// Opens the marking of an answer: of `wanted`, else of the one after that which is open. What is marked stands in
+// `view.evidence`, and `changed` is called after each change.
+export function mark(view, wanted, changed, listen) {
+  const sections = [...view.root.querySelectorAll(".candidate[data-candidate]")];
+  const next = (sections.findIndex((one) => one.querySelector(".marking")) + 1) % sections.length;
+  closeMarking(view);
+  for (const flags of view.root.querySelectorAll(".flags")) flags.open = false;
+  const section = wanted || sections[next], id = section.dataset.candidate, own = view.item.candidates.find((one) => one.id === id);
+  const close = () => { closeMarking(view); view.root.focus({ preventScroll: true }); };
+  const root = place(close);
+  section.classList.add("being-marked");
+  section.append(root);
+  const kept = (view.evidence ||= []);
+  const one = marker(section, own.text, kept.filter((told) => told.candidate === id).map(({ start, end, flag }) => ({ start, end, label: wordOf(flag) })), () => {
+    const told = one.spans().map(({ start, end, label }) => ({ candidate: id, start, end, flag: flagOf(label) }));
+    view.evidence = [...view.evidence.filter((other) => other.candidate !== id), ...told];
+    for (const { flag } of told) if (flag) section.querySelector(`[name=flag][value="${flag}"]`).checked = true;
+    changed();
+  }, false);
+  listen(one, root, close);
+  root.querySelector(".marked").focus({ preventScroll: true });
+}
+
+function closeMarking(view) {
+  for (const section of view.root.querySelectorAll(".being-marked")) {
+    section.classList.remove("being-marked");
+    section.querySelector(".marking").remove();
+  }
+}

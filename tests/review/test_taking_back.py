@@ -1,0 +1,178 @@
+"""What is taken back with an answer, and who is told that they can take the question up again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the review server needs fastapi")
+
+from test_adjudication import give
+
+from solon.errors import InvalidDecision
+from solon.project import Project
+from solon.store.reviewing import queue
+from solon.store.reviewing.drafts import read_draft
+from solon.store.reviewing.proposals import list_proposals, set_proposal
+from solon.store.reviewing.review_rows import LeaseLost, find_review
+from solon.store.reviewing.unvoting import take_back
+
+RULE = "Name the dose, with its unit."
+
+
+async def post(http: Any, path: str, **body: Any) -> Any:
+    return (await http.post(f"/api/v1/{path}", json=body)).json()
+
+
+def answered(item: dict[str, Any], choice: str, **more: Any) -> dict[str, Any]:
+    return {"token": item["token"], "answer": {"choice": choice, **more}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "more", "role"),
+    [
+        ("skip", {}, "expert"),
+        ("decline", {"reason": "not_my_field"}, "expert"),
+        ("escalate", {"rationale": "The dose is for a lead."}, "expert"),
+        ("skip", {}, "worker"),
+    ],
+)
+def test_what_was_set_aside_is_taken_up_again(
+    project: Project, person: Any, serving: Any, client: Any, choice: str, more: dict[str, Any], role: str
+) -> None:
+    """It is the same person's at once, with what they wrote, and no longer a lead's."""
+    _, token = person("Ada", role=role)
+
+    async def go() -> Any:
+        async with serving(project) as app, client(app, token) as http:
+            item = (await post(http, "next"))["item"]
+            taken = await post(http, f"reviews/{item['review']}/decision", **answered(item, choice, **more))
+            assert taken["decision"] is None
+            back = await post(http, f"decisions/{taken['assignment']}/undo")
+            twice = await http.post(f"/api/v1/decisions/{taken['assignment']}/undo")
+            return item, back, twice
+
+    item, back, twice = asyncio.run(go())
+    assert back["item"]["review"] == item["review"]
+    assert "yours again" in back["message"]
+    assert "others may answer it" in back["message"]
+    assert back["item"]["draft"] == (None if choice == "skip" else {"choice": choice, **more})
+    assert (twice.status_code, "taken back already" in twice.text) == (409, True)
+    with project.store.connect() as connection:
+        review = find_review(connection, item["review"])
+    assert (review.escalated, review.leased) == (False, True)
+
+
+def test_what_somebody_else_has_taken_up_stays_theirs(project: Project, person: Any) -> None:
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    with project.store.transaction() as connection:
+        taken = queue.lease_next(connection, ada)
+        assert taken is not None
+        lease, review = taken
+    project.decide(review.id, "skip", expert=token_of(project, "Ada"))
+    with project.store.transaction() as connection:
+        queue.lease_review(connection, bo, review.id)
+    with project.store.transaction() as connection, pytest.raises(LeaseLost):
+        take_back(project.store, connection, ada, lease.id)
+    with project.store.connect() as connection:
+        assert find_review(connection, review.id).leased
+
+
+def token_of(project: Project, name: str) -> str:
+    from solon.store.reviewing.experts import rotate_token
+
+    return rotate_token(project.store, name, by="local:test")[1]
+
+
+@pytest.mark.parametrize("role", ["expert", "worker"])
+def test_a_proposal_goes_and_comes_with_its_answer(project: Project, person: Any, role: str) -> None:
+    """Taken back, no lead can take it up; it stands in the draft, and given again it is open again."""
+    ada, lea = person("Ada", role=role)[0], person("Lea", role="lead")[0]
+    with project.store.connect() as connection:
+        review_id = next(iter(project.reviews())).id
+    done, _ = give(project, ada, review_id, 0, proposal=RULE)
+    with project.store.connect() as connection:
+        (proposal,) = list_proposals(connection)
+    with project.store.transaction() as connection:
+        lease, _ = take_back(project.store, connection, ada, done.decision_id or done.assignment_id)
+        assert lease is not None
+        draft = read_draft(connection, lease)
+        assert list_proposals(connection) == []
+        assert [one.state for one in list_proposals(connection, None, actor=ada.actor)] == ["withdrawn"]
+        with pytest.raises(InvalidDecision, match="taken it back"):
+            set_proposal(project.store, connection, proposal.id, "taken", lea.actor)
+    assert draft is not None
+    assert draft["proposal"] == RULE
+    give(project, ada, review_id, 1, proposal=RULE)
+    with project.store.connect() as connection:
+        assert [(one.id, one.state) for one in list_proposals(connection)] == [(proposal.id, "open")]
+
+
+def test_a_proposal_that_a_lead_has_closed_stays_closed(project: Project, person: Any) -> None:
+    ada, lea = person("Ada")[0], person("Lea", role="lead")[0]
+    done, _ = give(project, ada, next(iter(project.reviews())).id, 0, proposal=RULE)
+    with project.store.transaction() as connection:
+        (proposal,) = list_proposals(connection)
+        set_proposal(
+            project.store, connection, proposal.id, "declined", lea.actor, reason="It is one already."
+        )
+    with project.store.transaction() as connection:
+        take_back(project.store, connection, ada, str(done.decision_id))
+        assert [one.state for one in list_proposals(connection, None)] == ["declined"]
+
+
+def test_a_lead_is_told_whose_it_is_again(project: Project, person: Any, serving: Any, client: Any) -> None:
+    ada, token = person("Ada")[0], person("Lea", role="lead")[1]
+    done, _ = give(project, ada, next(iter(project.reviews())).id, 0)
+
+    async def go() -> Any:
+        async with serving(project) as app, client(app, token) as http:
+            return await post(http, f"decisions/{done.decision_id}/undo")
+
+    told = asyncio.run(go())
+    assert (told["item"], told["message"]) == (
+        None,
+        "Taken back. Its author is asked first; after a day, others may answer it.",
+    )
+
+
+def test_own_answers_say_which_was_preferred(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    """By the number under which it was seen, with the request drawn."""
+    from solon.review.auth import COOKIE
+
+    _, token = person("Ada")
+
+    async def go() -> Any:
+        async with serving(project) as app, client(app, token) as http, client(app) as page:
+            item = (await post(http, "next"))["item"]
+            second = item["candidates"][1]["id"]
+            given = answered(item, "prefer", candidate=second, rationale="so")
+            await post(http, f"reviews/{item['review']}/decision", **given)
+            entered = await page.post("/login", data={"token": token})
+            page.cookies.set(COOKIE, entered.cookies[COOKIE])
+            listed = (await http.get("/api/v1/me/answers")).json()
+            return second, listed, (await page.get("/page/answers")).text
+
+    second, (one,), page = asyncio.run(go())
+    assert (one["choice"], one["candidate"], one["place"]) == ("prefer", second, 2)
+    assert "<b>prefer answer 2</b>" in page
+    assert f'data-answer="{one["decision"]}"' in page
+
+
+def test_known_questions_are_not_told_by_the_message(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    """Whoever votes is told the same of every answer."""
+    _, token = person("Ann", role="worker")
+
+    async def go() -> Any:
+        async with serving(project) as app, client(app, token) as http:
+            item = (await post(http, "next"))["item"]
+            given = answered(item, "tie", rationale="so")
+            return await post(http, f"reviews/{item['review']}/decision", **given)
+
+    assert asyncio.run(go())["message"] == "Saved as a vote: together with others' it decides."
