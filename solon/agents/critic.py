@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 
 from solon.agents import plugged
 from solon.agents.calls import Ask
@@ -97,6 +98,25 @@ async def critique(
     if not isinstance(parsed, Findings):
         return Critique((), outcome, abstained=outcome.outcome)
     return Critique(_checked(case, [*noticed, *parsed.findings], answer), outcome)
+
+
+def narrow(case: Case, most: int, *, round: int, ordinal: int, turn: int) -> Case:
+    """The case under `most` of its principles, drawn for one critique; the whole of them where 0 are asked for.
+
+    The turns of one candidate go through all principles before one comes again.
+
+    Args:
+        most: how many principles.
+        round: how often the item was redrafted before.
+        ordinal: the candidate's place among those of the round.
+        turn: how often the candidate was revised before.
+    """
+    whole = case.constitution.ordered()
+    if not 0 < most < len(whole):
+        return case
+    drawn = Random(case.draw("principles", round, ordinal)).sample(whole, len(whole))
+    chosen = [drawn[(turn * most + place) % len(whole)] for place in range(most)]
+    return replace(case, constitution=case.constitution.model_copy(update={"principles": chosen}))
 
 
 def _checked(case: Case, findings: Iterable[Finding], answer: str) -> tuple[Finding, ...]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.drafts import Draft, problem_of
 from solon.agents.echoes import ECHO, cut
-from solon.agents.outputs import InstructionDraft
+from solon.agents.outputs import Finding, InstructionDraft
 from solon.agents.tasks import given_input
+from solon.law.documents import Principle
 from solon.prompts.library import Rendered
+from solon.store.records.principles import contrast_seat
 from solon.store.runs.journal import Outcome
 
 
@@ -92,6 +97,84 @@ async def revise(case: Case, index: int, *, round: int, answer: str, findings: s
     )
     outcome = await case.caller.call(_ask(case, "revise", index, round, model, rendered))
     return _finish(case, model, outcome, cut(outcome.text, rendered, field="answer|draft"))
+
+
+async def contrast(
+    case: Case, index: int, principle: Principle, *, breaks: bool, round: int, guidance: str
+) -> Draft:
+    """An answer that follows a principle, or one that breaks it. Models take turns, both answers have the first
+    temperature.
+
+    Args:
+        index: the answer's place among those of the round.
+        guidance: what an expert asked for in this redraft; empty without.
+    """
+    model = _model(case, index)
+    rendered = case.prompts["generator.contrast"].render(
+        case.mark,
+        principle=f"[{principle.id}] {principle.text}",
+        side="breaks" if breaks else "follows",
+        prompt=case.prompt,
+        input=case.input,
+        guidance=guidance,
+    )
+    ask = _ask(case, contrast_seat(principle.id, breaks=breaks), 0, round, model, rendered)
+    outcome = await case.caller.call(ask)
+    return _finish(case, model, outcome, cut(outcome.text, rendered))
+
+
+async def edit(case: Case, index: int, *, round: int, answer: str, findings: str) -> Draft:
+    """An answer in which only the words that a critic quoted are others: each passage is written anew by a call of its
+    own, and put in its place by code.
+
+    Args:
+        index: the answer's place among those of the round; the models take turns by it.
+        findings: the critic's findings as JSON, see `Critique.as_json`. Those that quote nothing of the answer, or
+            words that another one quoted before, change nothing.
+    """
+    config = case.config.generator
+    model = config.models[index % len(config.models)]
+    places = _places(answer, [Finding.model_validate(one) for one in json.loads(findings)])
+    passages = await asyncio.gather(*(_rewrite(case, index, round, answer, found) for _, found in places))
+    text, problem = answer, "" if any(one.ok for one in passages) else "unquoted"
+    for (start, found), written in reversed([*zip(places, passages, strict=True)]):
+        if written.ok:
+            text = text[:start] + written.text + text[start + len(found.quote) :]
+        elif problem:
+            problem = written.problem
+    last = passages[-1].outcome if passages else None
+    return Draft(text, last, case.caller.voter(model), problem=problem)
+
+
+async def _rewrite(case: Case, index: int, round: int, answer: str, found: Finding) -> Draft:
+    """The words that stand in place of those that a finding quotes."""
+    config = case.config.generator
+    model = config.models[index % len(config.models)]
+    rendered = case.prompts["generator.edit"].render(
+        case.mark,
+        constitution=case.principles,
+        prompt=case.prompt,
+        input=case.input,
+        answer=answer,
+        passage=found.quote,
+        finding=f"({found.severity}) [{found.principle or 'general'}] {found.suggestion}",
+    )
+    outcome = await case.caller.call(_ask(case, "edit", index, round, model, rendered))
+    return _finish(case, model, outcome, cut(outcome.text, rendered, field="passage"))
+
+
+def _places(answer: str, findings: list[Finding]) -> list[tuple[int, Finding]]:
+    """Where each finding's words begin in an answer, in the order of the text; none twice. White space around them is
+    no part of them."""
+    quoted = [one.model_copy(update={"quote": one.quote.strip()}) for one in findings if one.quote.strip()]
+    places = sorted(
+        ((answer.find(one.quote), one) for one in quoted if one.quote in answer), key=lambda p: p[0]
+    )
+    found: list[tuple[int, Finding]] = []
+    for start, one in places:
+        if not found or start >= found[-1][0] + len(found[-1][1].quote):
+            found.append((start, one))
+    return found
 
 
 def _spell_examples(case: Case) -> str:

@@ -22,10 +22,14 @@ class Finding(BaseModel):
     """What would be better."""
 
 
+MOST_FINDINGS = 3
+"""Findings of one critique at most."""
+
+
 class Findings(BaseModel):
     """A critic's answer, the worst finding first."""
 
-    findings: list[Finding] = Field(max_length=3)
+    findings: list[Finding] = Field(max_length=MOST_FINDINGS)
 
 
 _SIDE = re.compile(
@@ -124,7 +128,9 @@ def findings_schema(principles: tuple[str, ...]) -> type[Findings]:
     """The schema of a critic's answer in which a principle can only be one of these, where a server enforces
     it."""
     finding = create_model("Finding", __base__=Finding, principle=(_one_of(principles), ...))
-    return create_model("Findings", __base__=Findings, findings=(list[finding], Field(max_length=3)))
+    return create_model(
+        "Findings", __base__=Findings, findings=(list[finding], Field(max_length=MOST_FINDINGS))
+    )
 
 
 @lru_cache(maxsize=64)

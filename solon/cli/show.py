@@ -73,6 +73,8 @@ def draw(found: dict[str, Any]) -> Tree:
     if record and record["shares"]:
         shares = ", ".join(f"{outcome} {share:.2f}" for outcome, share in record["shares"].items())
         tree.add(clean(f"shares: {shares}"))
+    if record and record["principles"]:
+        tree.add(clean(f"made by the principles: {', '.join(record['principles'])}"))
     seed = tree.add(clean(f"seed {found['seed'].get('external_id', '')}"))
     seed.add(shorten(found["seed"]["prompt"], _TEXT))
     law = tree.add("law")

@@ -272,14 +272,17 @@ class Config(Section):
 
     def effective(self) -> dict[str, Any]:
         """Return what shapes runs as plain values, as it is stored with a run: without review, mail and single sign-on,
-        and without those of the `NEWER` sections that are as they come.
+        and without those of the `NEWER` sections that are as they come; of `preference` only the keys that are not.
 
         It never holds a secret.
         """
         left_out = {"review", "mail", "sso"} | {
             name for name in NEWER if getattr(self, name) == Config.model_fields[name].get_default()
         }
-        return without_secrets(self.model_dump(mode="json", by_alias=True, exclude=left_out))
+        plain = self.model_dump(mode="json", by_alias=True, exclude=left_out)
+        if "preference" in plain:
+            plain["preference"] = self.preference.model_dump(mode="json", exclude_defaults=True)
+        return without_secrets(plain)
 
     def everything(self) -> dict[str, Any]:
         """Return the whole configuration as plain values, as `effective` but with review, mail and single sign-on."""

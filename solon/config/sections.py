@@ -125,7 +125,9 @@ class GeneratorConfig(Section):
     """Who drafts: one draft per entry of temperatures x personas x models, until n are planned."""
 
     models: tuple[str, ...] = Field(("default",), description="names in [models], taken in turn")
-    n: int = Field(2, ge=2, le=16, description="candidates per item")
+    n: int = Field(
+        2, ge=1, le=16, description="candidates per item; 1 where a draft is paired with its revision"
+    )
     temperatures: tuple[Annotated[float, Field(ge=0, le=2)], ...] = Field(
         (0.7, 1.0), description="taken in turn, so that candidates differ"
     )
@@ -429,11 +431,43 @@ class ReviewersConfig(Section):
 class PreferenceConfig(Section):
     """The `preference` recipe."""
 
-    pairing: Literal["best-second", "best-worst", "sweet", "draft-revision", "contrast"] = Field(
-        "best-second",
-        description="which two candidates become a pair: best-second, best-worst or sweet by their scores; "
-        "draft-revision: a draft and its revision; contrast: the first drafted, made to be better, and the last",
+    pairing: Literal["best-second", "best-worst", "sweet", "draft-revision", "revision-draft", "contrast"] = (
+        Field(
+            "best-second",
+            description="which two candidates become a pair: best-second, best-worst or sweet by their scores; "
+            "draft-revision: a draft and its revision; revision-draft: a draft's last revision, made to be better, and "
+            "the draft; contrast: the first drafted, made to be better, and the last",
+        )
     )
+    turns: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="of revision-draft: critiques of a draft at most, each followed by a revision, until one finds "
+        "nothing",
+    )
+    principles: int = Field(
+        0,
+        ge=0,
+        le=60,
+        description="of revision-draft: so many principles of the constitution are drawn for each critique; 0: all "
+        "count",
+    )
+    edits: bool = Field(
+        False,
+        description="of revision-draft: a revision replaces only the words that the critic quoted, each by a call of "
+        "its own",
+    )
+
+    @model_validator(mode="after")
+    def _revises(self) -> PreferenceConfig:
+        for name in ("turns", "principles", "edits"):
+            value = getattr(self, name)
+            if value != type(self).model_fields[name].default and self.pairing != "revision-draft":
+                raise ValueError(
+                    f'{name} = {value} is of pairing = "revision-draft", and this is {self.pairing!r}'
+                )
+        return self
 
 
 class InstructionConfig(Section):

@@ -249,13 +249,14 @@ def explain_os_error(path: Path, error: OSError) -> SolonError:
 
 
 _NUMBERS = ("margin", "confidence", "soft_label")
+_SCORES = ("score_chosen", "score_rejected", "score_margin")
 
 
 def _schema(arrow: Any, columns: Sequence[str]) -> Any:
     text, number = arrow.string(), arrow.float64()
     turns = arrow.list_(arrow.struct([("role", text), ("content", text)]))
     kinds = {
-        **dict.fromkeys((*_NUMBERS, "weight"), number),
+        **dict.fromkeys((*_NUMBERS, "weight", *_SCORES), number),
         "messages": turns,
         "shares": arrow.list_(arrow.struct([("label", text), ("share", number)])),
         "provisional": arrow.bool_(),

@@ -85,9 +85,14 @@ def read_record(row: Row) -> Pieces:
         yield replace(one, seed=seed, metadata=metadata, said=said, record=str(row.get("id") or ""))
 
 
+_NUMBERS = (
+    "margin", "confidence", "soft_label", "weight", "score_chosen", "score_rejected", "score_margin",
+)  # fmt: skip
+
+
 def _value_of(name: str, value: Any) -> Any:
     """A value of a record as lines of JSON have it; tables know text only."""
-    if isinstance(value, str) and name in ("margin", "confidence", "soft_label", "weight"):
+    if isinstance(value, str) and name in _NUMBERS:
         return number_of(value)
     return value.lower() == "true" if isinstance(value, str) and name == "provisional" else value
 

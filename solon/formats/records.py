@@ -60,7 +60,9 @@ class ExportRow:
             `rejected` -> model, source, scores and other facts; empty for texts that were drafted.
         fields: what the form of a label recipe said beside the label.
         lineage: ids of calls, prompt versions, models, constitution, rubric and consensus versions, decision
-            id, pseudonymous actor.
+            id, pseudonymous actor; `principles`: by which the texts were made, where a revision, or an answer that
+            follows or breaks one, is among them; `scores`: of a pair whose texts the panel scored before, `chosen` and
+            `rejected` -> `score` (mean by the rubric's weights) and `scores` by criterion.
         metadata: further columns of the seed.
     """
 
@@ -110,6 +112,26 @@ class ExportRow:
     def weight(self) -> float | None:
         """How far to trust the label, in [0, 1]: 1 where a person decided, else the panel's confidence."""
         return 1.0 if self.route == "decided" else self.confidence
+
+    @property
+    def score_chosen(self) -> float | None:
+        """The panel's mean score of the chosen text on the rubric; None where it did not score it."""
+        return self._score("chosen")
+
+    @property
+    def score_rejected(self) -> float | None:
+        """The same of the rejected text."""
+        return self._score("rejected")
+
+    @property
+    def score_margin(self) -> float | None:
+        """By how much the chosen text was scored higher than the rejected one; None where one was not scored."""
+        chosen, rejected = self.score_chosen, self.score_rejected
+        return None if chosen is None or rejected is None else chosen - rejected
+
+    def _score(self, side: str) -> float | None:
+        found = (self.lineage.get("scores") or {}).get(side)
+        return None if found is None else float(found["score"])
 
     @property
     def annotator(self) -> str | None:

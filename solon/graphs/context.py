@@ -182,8 +182,7 @@ class ItemContext:
         if scores is None:
             scored = pairing.scored and len(candidates) > size
             scores = self._stored_scores(candidates) if scored else {}
-        rows = map(self.candidate, candidates)
-        ranked = [Contender(row.id, scores.get(row.id), row.parent_id) for row in rows]
+        ranked = [Contender(name, scores.get(name), self._revised(name)) for name in candidates]
         shown = pick(pairing, ranked, tried, size, guarded=self.case.config.privacy.guarded)
         return shown if len(shown) == size else []
 
@@ -200,6 +199,10 @@ class ItemContext:
         """Whether all of these candidates are given texts, or revisions that stand beside such. A given text stays as
         it is: it may be refused, but nothing is drafted in its place."""
         return all(self._origin(candidate).kind == "given" for candidate in candidates)
+
+    def _revised(self, candidate_id: str) -> str | None:
+        row, origin = self.candidate(candidate_id), self._origin(candidate_id)
+        return row.parent_id if origin is row else origin.id
 
     def _origin(self, candidate_id: str) -> CandidateRow:
         """What a candidate is a revision of; else the candidate itself."""

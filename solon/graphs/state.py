@@ -27,7 +27,8 @@ class ItemState(TypedDict, total=False):
         review: id of the review that is open.
         reviews: how many reviews of the item there were.
         decision: the expert's answer, as resumed.
-        mend: candidate id -> id of the findings text that its revision shall mend.
+        mend: candidate id -> id of the findings text that its revision shall mend; once they were revised, of those
+            that got no revision, why.
         findings: id of the text with the findings of a round in which every candidate was poor.
         guidance: id of the text that an expert gave for the redraft.
         prefer_actor: the expert to whom the redraft goes back.

@@ -130,6 +130,7 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
     Raises:
         ConfigError: the recipe's maker does not say how many drafts it wants.
     """
+    from solon.agents.outputs import MOST_FINDINGS
     from solon.recipes.makers import count_drafts
 
     writer, steps = config.generator, recipe.step_names
@@ -137,8 +138,10 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
     own = len(writer.models) + len(writer.python)
     # Functions make no calls; what they wrote is revised by a model all the same.
     written = sum(turn % own < len(writer.models) for turn in range(drafts))
-    criticised = 0 if config.critic.python or "critique" not in steps else drafts
-    revised = drafts if writer.revise and writer.models and "revise" in steps else 0
+    pairing = recipe.pairing_under(config)
+    criticised = 0 if config.critic.python or "critique" not in steps else drafts * pairing.turns
+    revisions = drafts * pairing.turns * (MOST_FINDINGS if pairing.edits else 1)
+    revised = revisions if writer.revise and writer.models and "revise" in steps else 0
     by_tier = [
         (judge.tier, 0 if judge.python else judge.samples * recipe.question.orders)
         for judge in (config.judges if recipe.has_seats else ())

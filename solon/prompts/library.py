@@ -340,6 +340,8 @@ ABOUT_LABELS = frozenset({"judge.label"})
 OF_POOLS = frozenset({"generator.pool"})
 OF_RULES = frozenset({"judge.rule"})
 OF_SPANS = frozenset({"generator.spans"})
+OF_EDITS = frozenset({"generator.edit"})
+OF_CONTRASTS = frozenset({"generator.contrast"})
 OF_NO_RUN = frozenset({"legislator.rules", "answer.check"})
 """Asked beside runs alone: a change of it concerns none of them."""
 
@@ -404,7 +406,16 @@ class PromptLibrary:
             p.name: {"version": p.version, "sha": p.sha, "source": p.source, "marks": p.marks} for p in self
         }
 
-    def for_recipe(self, *, labels: bool, pool: bool, rules: bool, spans: bool = False) -> PromptLibrary:
+    def for_recipe(
+        self,
+        *,
+        labels: bool,
+        pool: bool,
+        rules: bool,
+        spans: bool = False,
+        edits: bool = False,
+        contrasts: bool = False,
+    ) -> PromptLibrary:
         """The library as a recipe is pinned to it. Recipes to which a template is nothing are not concerned where it
         changes.
 
@@ -413,8 +424,17 @@ class PromptLibrary:
             pool: with those that show examples out of a pool.
             rules: with the one that asks the question of a rule.
             spans: with the one that asks for spans.
+            edits: with the one that asks for single passages in place of others.
+            contrasts: with the one that asks for answers that follow a principle, and that break it.
         """
-        wanted = ((labels, ABOUT_LABELS), (pool, OF_POOLS), (rules, OF_RULES), (spans, OF_SPANS))
+        wanted = (
+            (labels, ABOUT_LABELS),
+            (pool, OF_POOLS),
+            (rules, OF_RULES),
+            (spans, OF_SPANS),
+            (edits, OF_EDITS),
+            (contrasts, OF_CONTRASTS),
+        )
         left = OF_NO_RUN.union(*(names for holds, names in wanted if not holds))
         library = PromptLibrary.__new__(PromptLibrary)
         library._prompts = {name: p for name, p in self._prompts.items() if name not in left}

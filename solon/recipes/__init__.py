@@ -4,14 +4,14 @@ that no part sees them.
     from solon.recipes import Answer, Pair, Recipe
     MINE = Recipe("mine", record="preference", maker=Answer(), question=Pair())
 
-A recipe is found by its name, see `solon.recipes.registry`: five are shipped, others come from `[recipes.NAME]` of the
+A recipe is found by its name, see `solon.recipes.registry`: six are shipped, others come from `[recipes.NAME]` of the
 configuration, from installed packages (entry points of the group `solon.recipes`) or from `Project(recipes=[...])`.
 """
 
 from solon.agents.drafts import Draft
 from solon.agents.judge import Verdict
 from solon.agents.outputs import Finding
-from solon.recipes.makers import Answer, Given, Instruct, Maker, Mark
+from solon.recipes.makers import Answer, Contrasted, Given, Instruct, Maker, Mark
 from solon.recipes.pairings import (
     BestSecond,
     BestWorst,
@@ -19,6 +19,7 @@ from solon.recipes.pairings import (
     Contrast,
     DraftRevision,
     Pairing,
+    RevisionDraft,
     Sweet,
 )
 from solon.recipes.questions import Accept, Choice, Pair, Question, Spans
@@ -37,6 +38,7 @@ __all__ = [
     "Confirmed",
     "Contender",
     "Contrast",
+    "Contrasted",
     "Documents",
     "Draft",
     "DraftRevision",
@@ -52,6 +54,7 @@ __all__ = [
     "Recipe",
     "Redraft",
     "Reject",
+    "RevisionDraft",
     "Seeds",
     "Source",
     "Spans",

@@ -167,6 +167,37 @@ class Answer(Maker):
 
 
 @dataclass(frozen=True)
+class Contrasted(Maker):
+    """Two answers to the seed's request: the first is asked to follow a principle of the constitution, the second to
+    break it. The principle is drawn for the item, and another one when it is drafted again.
+
+    Source: Yang et al. 2023, "RLCD: Reinforcement Learning from Contrastive Distillation".
+    """
+
+    def count(self, config: Config) -> int:
+        """Two.
+
+        Raises:
+            ConfigError: functions are to draft.
+        """
+        if config.generator.python:
+            raise ConfigError(
+                f"[generator] python = {list(config.generator.python)}: functions draft answers, and none of them can "
+                "be told to follow a principle or to break it",
+                next_step="leave it out, or run the recipe preference",
+            )
+        return 2
+
+    async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        """The answer that follows the principle, then the one that breaks it."""
+        principles = case.constitution.ordered()
+        principle = principles[(case.draw("contrast") + round) % len(principles)]
+        return await generator.contrast(
+            case, index, principle, breaks=index > 0, round=round, guidance=guidance
+        )
+
+
+@dataclass(frozen=True)
 class Instruct(Maker):
     """A new instruction with its response, related to the seed."""
 

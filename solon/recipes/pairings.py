@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ class Contender:
     Attributes:
         id: its id.
         score: its mean score on the rubric by the first tier of the panel; None where it has none.
-        parent: id of the text that it is a revision of; None of any other candidate.
+        parent: id of the text that it is a revision of, however often that was revised; None of any other candidate.
     """
 
     id: str
@@ -38,11 +38,20 @@ class Pairing:
             a draft, and given texts are not revised.
         presumes: of those shown the first was made to be the better one. Where the panel finds otherwise, a person is
             asked.
+        mends_fatal: a draft that cannot be used at all is revised like any other. Else, where all are so, the item is
+            drafted again.
+        turns: critiques of a text at most, each followed by a revision, until one finds nothing.
+        principles: so many of the constitution's are drawn for each critique; 0: all of them count.
+        edits: a revision replaces only the words that the critic quoted, each by a call of its own.
     """
 
     scored: bool = True
     beside: bool = False
     presumes: bool = False
+    mends_fatal: bool = False
+    turns: int = 1
+    principles: int = 0
+    edits: bool = False
 
     def under(self, config: Config) -> Pairing:
         """The pairing under this configuration: itself, unless that says which one it is."""
@@ -70,7 +79,10 @@ class BestSecond(Pairing):
 
 @dataclass(frozen=True)
 class BestWorst(Pairing):
-    """The best and the worst, then the second best and the second worst."""
+    """The best and the worst, then the second best and the second worst.
+
+    Source: Pace et al. 2024, "West-of-N: Synthetic Preferences for Self-Improving Reward Models".
+    """
 
     def shown(self, ranked: Sequence[Contender], tried: int, size: int) -> list[str]:
         """Two candidates, as many places from the top as from the bottom."""
@@ -119,6 +131,24 @@ class DraftRevision(Pairing):
 
 
 @dataclass(frozen=True)
+class RevisionDraft(DraftRevision):
+    """The last revision of a text, made to be the better one, and the text itself. The panel checks it.
+
+    Source: Bai et al. 2022, "Constitutional AI: Harmlessness from AI Feedback", section 3.
+    """
+
+    presumes: bool = True
+    mends_fatal: bool = True
+    turns: int = 1
+    principles: int = 0
+    edits: bool = False
+
+    def shown(self, ranked: Sequence[Contender], tried: int, size: int) -> list[str]:
+        """A text's last revision and the text, in the order in which the texts were made."""
+        return super().shown(ranked, tried, size)[::-1]
+
+
+@dataclass(frozen=True)
 class Contrast(BestWorst):
     """The first and the last as they were made: whoever makes them begins with what shall be best. The panel checks
     it.
@@ -135,6 +165,7 @@ PAIRINGS: Mapping[str, Pairing] = {
     "best-worst": BestWorst(),
     "sweet": Sweet(),
     "draft-revision": DraftRevision(),
+    "revision-draft": RevisionDraft(),
     "contrast": Contrast(),
 }
 """The pairings by the names that a configuration gives them."""
@@ -142,11 +173,14 @@ PAIRINGS: Mapping[str, Pairing] = {
 
 @dataclass(frozen=True)
 class Configured(Pairing):
-    """The pairing that `[preference] pairing` names."""
+    """The pairing that `[preference] pairing` names, with the settings beside it."""
 
     def under(self, config: Config) -> Pairing:
         """The pairing of that name."""
-        return PAIRINGS[config.preference.pairing]
+        named, said = PAIRINGS[config.preference.pairing], config.preference
+        if not isinstance(named, RevisionDraft):
+            return named
+        return replace(named, turns=said.turns, principles=said.principles, edits=said.edits)
 
 
 def pick(pairing: Pairing, ranked: Sequence[Contender], tried: int, size: int, *, guarded: bool) -> list[str]:

@@ -254,6 +254,9 @@ class Recipe:
         """
         pairing, writer = self.pairing.under(config), config.generator
         self._check_pairing(pairing)
+        alone = isinstance(self.maker, Answer) and writer.n < 2 and not pairing.beside
+        if alone and isinstance(self.question, Pair):
+            self._refuse("one candidate alone has nothing to be compared with", "set generator.n = 2 or more")
         if pairing.beside and not (writer.revise and writer.models):
             self._refuse(
                 f"the pairing {type(pairing).__name__} needs revisions, and no model revises",

@@ -32,6 +32,7 @@ GROUP = "solon.recipes"
 """The entry-point group in which installed packages offer recipes."""
 SHIPPED = {
     "preference": "preference",
+    "preference-contrast": "contrast",
     "instruction": "instruction",
     "label": "label",
     "label-panel": "label",

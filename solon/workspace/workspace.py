@@ -403,7 +403,7 @@ class Workspace:
         from solon.lawmaking.drafting import pin_law
         from solon.prompts.library import PromptLibrary
         from solon.questions import ACCEPT, check_told_apart
-        from solon.recipes.makers import count_drafts
+        from solon.recipes.makers import Contrasted, count_drafts
         from solon.recipes.registry import read_settings
         from solon.store.runs.runs import pin_versions
 
@@ -412,7 +412,7 @@ class Workspace:
         # What cannot be asked or is set wrongly shows before anything is stored.
         question = recipe.question.asked(config)
         check_told_apart(question.outcomes)
-        recipe.pairing_under(config)
+        pairing = recipe.pairing_under(config)
         if recipe.has_panel:
             check_voters(config, question, recipe.name)
         read_settings(recipe, config)
@@ -424,6 +424,8 @@ class Workspace:
             pool=bool(recipe.source.batch),
             rules=recipe.has_panel and any(rule.prompt for rule in config.rules),
             spans=recipe.record == "spans",
+            edits=pairing.edits,
+            contrasts=isinstance(recipe.maker, Contrasted),
         )
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:

@@ -106,7 +106,9 @@ def test_a_missing_configuration_file_and_a_wrong_option(solon: Cli, five_seeds:
     assert solon("run", "preference").code == 2
     assert solon("run", "preference", "--seeds", five_seeds, "--limit", "0").code == 2
     assert solon("nonsense").code == 2
-    solon("run", "poetry", "--seeds", five_seeds).fails(2, "'poetry'", "preference, instruction")
+    solon("run", "poetry", "--seeds", five_seeds).fails(
+        2, "'poetry'", "preference, preference-contrast, instruction"
+    )
 
 
 def test_json_of_a_failure_is_the_last_line_too(solon: Cli, five_seeds: Path) -> None:

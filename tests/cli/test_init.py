@@ -142,7 +142,7 @@ def test_nothing_is_written_over(solon: Cli, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (("other",), ("preset 'other'", "preference, instruction, label, label-adjudicate")),
+        (("other",), ("preset 'other'", "preference, preference-scored, preference-constitutional")),
         (("--field", "other"), ("field 'other'", "general, medical, law, education, code")),
         (("--privacy", "other"), ("privacy 'other'", "synthetic, deidentified, personal")),
         (("--model", "gpt"), ("--model", "'gpt' names no provider", "openai:gpt")),

@@ -16,7 +16,10 @@ import pytest
 from sqlalchemy import update
 
 from solon import Project
+from solon.agents import critic, generator
+from solon.agents.case import Case
 from solon.agents.models.scripted import Scripted, ScriptedChat
+from solon.agents.outputs import Finding
 from solon.config import parse_config
 from solon.config.sections import PreferenceConfig, RoutingConfig
 from solon.consensus.panel import Consensus
@@ -37,6 +40,7 @@ from solon.recipes import (
     Pair,
     Pairing,
     Recipe,
+    RevisionDraft,
     Sweet,
 )
 from solon.recipes.pairings import PAIRINGS, pick
@@ -77,6 +81,7 @@ def all_shown(pairing: Pairing, contenders: list[Contender]) -> list[str]:
         (Contrast(), ranked(None, None, None, None), ["c0-c3", "c1-c2"]),
         (DraftRevision(), ranked(*[None] * 5, parents={"c1": "c0", "c3": "c2"}), ["c0-c1", "c2-c3"]),
         (DraftRevision(), ranked(None, None, parents={"c0": "of another attempt"}), []),
+        (RevisionDraft(), ranked(*[None] * 4, parents={"c1": "c0", "c3": "c2"}), ["c1-c0", "c3-c2"]),
     ],
 )
 def test_the_pairs_of_known_scores(pairing: Pairing, contenders: list[Contender], pairs: list[str]) -> None:
@@ -101,7 +106,12 @@ def test_a_store_made_before_there_was_a_choice_goes_on() -> None:
     assert graph_version(PREFERENCE)[0] == "325b98f8c178357a"
     assert other.fingerprint() != before.fingerprint()
     assert making_of(other.effective()) != making_of(before.effective()), "a certificate of other pairs"
-    assert other.effective()["preference"] == {"pairing": "sweet"}
+    assert other.effective()["preference"] == {"pairing": "sweet"}, (
+        "keys that came later are not stored as they come"
+    )
+    revised = parse_config({"preference": {"pairing": "revision-draft", "turns": 3}})
+    assert revised.effective()["preference"] == {"pairing": "revision-draft", "turns": 3}
+    assert parse_config(revised.effective()).fingerprint() == revised.fingerprint() != other.fingerprint()
 
 
 @pytest.mark.parametrize(
@@ -130,6 +140,20 @@ def test_drafts_that_nobody_revises_have_no_revision_to_stand_beside(generator: 
     config = parse_config({"preference": {"pairing": "draft-revision"}, "generator": generator})
     with pytest.raises(ConfigError, match="no model revises"):
         PREFERENCE.pairing_under(config)
+
+
+@pytest.mark.parametrize("said", [{"turns": 2}, {"principles": 1}, {"edits": True}])
+def test_what_revises_in_turns_is_of_one_pairing(said: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"is of pairing = \"revision-draft\", and this is 'sweet'"):
+        parse_config({"preference": {"pairing": "sweet", **said}})
+
+
+def test_one_draft_will_do_where_its_revision_stands_beside_it() -> None:
+    one = {"generator": {"n": 1}, "preference": {"pairing": "revision-draft"}}
+    assert PREFERENCE.pairing_under(parse_config(one)).beside
+    with pytest.raises(ConfigError, match="nothing to be compared with") as refused:
+        PREFERENCE.pairing_under(parse_config({"generator": {"n": 1}}))
+    assert "generator.n" in refused.value.next_step
 
 
 @dataclass(frozen=True)
@@ -253,9 +277,10 @@ def test_without_a_revision_there_is_no_pair_and_the_item_says_so(make_desk: Mak
     desk = make_desk(answer=panel({}, lambda a, b: True), preference={"pairing": "draft-revision"})
     summary = desk.project.run("preference", ["Why is the sky blue?"])
     assert (summary.rejected, summary.failed) == (1, 0)
-    assert desk.rows("Item")[0]["reason"] == "the pairing finds no candidates to show among 2"
+    reason = "the pairing finds no candidates to show among 2: no revision (2 without findings)"
+    assert desk.rows("Item")[0]["reason"] == reason
     (told,) = failure_reasons(desk.project.store, summary.run_id)
-    assert (told.state, told.reason) == ("rejected", "the pairing finds no candidates to show among 2")
+    assert (told.state, told.reason) == ("rejected", reason)
 
 
 @pytest.mark.parametrize("given", [1, 2])
@@ -288,6 +313,129 @@ def test_a_revision_stands_beside_a_given_text_which_stays(tmp_path: Path, given
             given,
             "both_bad",
         )
+
+
+# In turns -------------------------------------------------------------------------------------------------------
+
+
+def reviser(worst: list[str], mend: Callable[[str], str] = "{} again".format) -> Any:
+    """A fake: the critic finds these severities in turn, then none; `mend` writes a revision from its draft."""
+    left = list(worst)
+
+    def answer(question: Any) -> Any:
+        if question.role == "generator":
+            draft = question.block("draft")
+            return mend(draft) if draft else "one draft"
+        if question.role == "critic":
+            return {"findings": [_finding(question, left.pop(0))] if left else []}
+        return None
+
+    return answer
+
+
+def revise_in_turns(make_desk: Make, answer: Any, **said: Any) -> Any:
+    preference = {"pairing": "revision-draft", "turns": 3, **said}
+    desk = make_desk(answer=answer, routing={"policy": "always"}, generator={"n": 1}, preference=preference)
+    desk.summary = desk.project.run("preference", ["Why is the sky blue?"])
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("worst", "revision", "critiques"),
+    [
+        (["minor"], "one draft again", 2),
+        (["minor", "fatal"], "one draft again again", 3),
+        (["fatal"] * 9, "one draft again again again", 3),
+    ],
+)
+def test_a_draft_is_revised_until_a_critic_finds_nothing_or_the_turns_are_spent(
+    make_desk: Make, worst: list[str], revision: str, critiques: int
+) -> None:
+    desk = revise_in_turns(make_desk, reviser(worst))
+    (review,) = desk.project.reviews()
+    assert texts_of_pair(review) == [revision, "one draft"]
+    assert desk.count("Critique") == critiques
+    rows = {row["text"]: row for row in desk.project.trace(review.id)["candidates"]}
+    assert rows[revision]["parent_id"] == rows[revision.removesuffix(" again")]["id"], (
+        "each revises the last one"
+    )
+    assert [row["round"] for row in rows.values()] == [0] * len(rows), "nothing was drafted again"
+
+
+@pytest.mark.parametrize(
+    ("mend", "why"),
+    [(str, "unchanged"), (lambda _draft: "", "empty"), (lambda _draft: " one draft ", "unchanged")],
+)
+def test_a_revision_that_changes_nothing_makes_no_pair_and_is_counted(
+    make_desk: Make, mend: Callable[[str], str], why: str
+) -> None:
+    desk = revise_in_turns(make_desk, reviser(["major"] * 3, mend))
+    (told,) = failure_reasons(desk.project.store, desk.summary.run_id)
+    assert (told.state, told.count) == ("rejected", 1)
+    assert told.reason == f"the pairing finds no candidates to show among 1: no revision (1 {why})"
+
+
+def test_an_earlier_revision_stays_where_a_later_one_changes_nothing(make_desk: Make) -> None:
+    desk = revise_in_turns(make_desk, reviser(["major"] * 3, lambda _draft: "the same each time"))
+    (review,) = desk.project.reviews()
+    assert texts_of_pair(review) == ["the same each time", "one draft"]
+
+
+def test_each_critique_draws_principles_and_none_comes_again_before_all_were_had(make_desk: Make) -> None:
+    desk = revise_in_turns(make_desk, reviser(["minor"] * 9), turns=5, principles=2)
+    drawn = [row["principles"] for row in desk.rows("Critique")]
+    assert len(drawn) == 5
+    assert len({name for names in drawn for name in names}) == 5, "the fake cites the first of each two"
+    (review,) = desk.project.reviews()
+    desk.project.decide(review, "prefer", review.candidates[0])
+    desk.project.resume()
+    (record,) = desk.project.records()
+    assert record.lineage["principles"] == sorted(name for names in drawn for name in names)
+
+
+@pytest.mark.parametrize("most", [0, 10, 60])
+def test_no_more_principles_are_drawn_than_there_are(most: int) -> None:
+    case = Case.open({"models": {"default": {"model": "scripted:default"}}}, prompt="Why?")
+    assert len(case.constitution.principles) == 10
+    assert critic.narrow(case, most, round=0, ordinal=0, turn=7) is case
+
+
+def test_edits_replace_only_the_words_that_a_critic_quoted(make_desk: Make) -> None:
+    quotes = ["blue", "blue whale", "nowhere in it", "very big"]
+
+    def answer(question: Any) -> Any:
+        if question.role == "generator":
+            passage = question.block("passage")
+            return {None: "The blue whale is very big.", "blue": "grey", "very big": "30 metres long"}[
+                passage
+            ]
+        if question.role == "critic" and "grey" not in question.prompt:
+            found = [{**_finding(question, "minor"), "quote": quote} for quote in quotes]
+            return {"findings": [found[0], found[2], found[3]]}
+        return {"findings": []} if question.role == "critic" else None
+
+    desk = revise_in_turns(make_desk, answer, edits=True)
+    (review,) = desk.project.reviews()
+    assert texts_of_pair(review) == ["The grey whale is 30 metres long.", "The blue whale is very big."]
+    seats = [call["seat"] for call in desk.project.trace(review.id)["calls"]]
+    assert seats.count("edit") == 2, "what is quoted from nowhere is not asked about"
+
+
+def test_edits_of_findings_that_quote_nothing_make_no_pair(make_desk: Make) -> None:
+    desk = revise_in_turns(make_desk, reviser(["major"]), edits=True)
+    (told,) = failure_reasons(desk.project.store, desk.summary.run_id)
+    assert told.reason.endswith("no revision (1 unquoted)")
+
+
+def test_words_that_two_findings_quote_are_edited_once() -> None:
+    found = [
+        Finding(principle="", quote=quote, severity="minor", suggestion="")
+        for quote in ("c d", "", " a b c ", "b", "e")
+    ]
+    assert [(start, one.quote) for start, one in generator._places("a b c d e", found)] == [
+        (0, "a b c"),
+        (8, "e"),
+    ]
 
 
 # What was presumed ------------------------------------------------------------------------------------------------

@@ -329,6 +329,8 @@ def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> Non
     whole, without = PromptLibrary(), PromptLibrary().for_recipe(labels=False, pool=False, rules=False)
     assert {p.name for p in whole} - {p.name for p in without} == {
         "answer.check",
+        "generator.contrast",
+        "generator.edit",
         "generator.pool",
         "generator.spans",
         "judge.label",

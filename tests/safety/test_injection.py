@@ -55,7 +55,7 @@ def prompts_of(tmp_path: Path) -> Iterator[Any]:
     projects: list[Project] = []
 
     def run(
-        attack: str, said: str = "", policy: str = "always"
+        attack: str, said: str = "", policy: str = "always", recipe: str = "preference", **config: Any
     ) -> tuple[Project, list[tuple[str, str]], Any]:
         said = said or attack
         sent: list[tuple[str, str]] = []
@@ -68,7 +68,7 @@ def prompts_of(tmp_path: Path) -> Iterator[Any]:
                 return f"{said} ({question.seed}){echoed}"
             if question.schema_name.startswith("Findings"):
                 finding = {
-                    "quote": said[:100],
+                    "quote": said[: min(100, len(said) // 2)],
                     "severity": "major",
                     "suggestion": said[:150] + echoed[:40],
                 }
@@ -84,12 +84,13 @@ def prompts_of(tmp_path: Path) -> Iterator[Any]:
             config={
                 "models": {"default": {"model": "scripted:split"}},
                 "routing": {"policy": policy, "audit_share": 0},
+                **config,
             },
             models={"default": chat},
         )
         projects.append(project)
         seed = {"id": "hostile", "prompt": attack, "input": attack, "reference": attack}
-        summary = project.run("preference", [seed])
+        summary = project.run(recipe, [seed])
         return project, sent, summary
 
     yield run
@@ -125,9 +126,25 @@ def test_hostile_texts_are_material_and_nothing_else(prompts_of: Any, tmp_path: 
     check_round_trip(attack, said, project, tmp_path / "out.jsonl")
 
 
-def check_prompts(attack: str, sent: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("name", ["fake_end", "jinja", "marker_shape"])
+@pytest.mark.parametrize(
+    ("recipe", "config"),
+    [
+        ("preference", {"preference": {"pairing": "revision-draft", "edits": True, "principles": 1}}),
+        ("preference-contrast", {}),
+    ],
+)
+def test_hostile_texts_in_edits_and_contrasts(
+    prompts_of: Any, recipe: str, config: dict[str, Any], name: str
+) -> None:
+    _, sent, summary = prompts_of(ATTACKS[name], recipe=recipe, **config)
+    assert (summary.items, summary.failed) == (1, 0)
+    check_prompts(ATTACKS[name], sent, least=6)
+
+
+def check_prompts(attack: str, sent: list[tuple[str, str]], least: int = 9) -> None:
     """Every foreign text stands between the markers of its prompt, as it is; nothing of it was run as a template."""
-    assert len(sent) >= 9
+    assert len(sent) >= least
     fragments = [attack.strip()[:200], *[line for line in attack.strip().split("\n") if len(line) > 12]]
     for system, user in sent:
         (mark,) = re.findall(r"^\[request ([0-9a-f]+)\]$", user, re.MULTILINE)[:1]
@@ -166,9 +183,20 @@ def test_a_model_that_repeats_the_mark_cannot_close_its_block() -> None:
 
 
 def test_no_template_leaves_a_foreign_text_bare() -> None:
-    """Every variable but the law's, the persona, the closed verdict, the recipe's labels and kinds, and what a rule
-    asks is fenced everywhere."""
-    trusted = {"constitution", "rubric", "persona", "verdict", "labels", "kinds", "question", "mark"}
+    """Every variable is fenced everywhere but the law's, the persona, closed words (a verdict, a side), the
+    recipe's labels and kinds, and what a rule asks."""
+    trusted = {
+        "constitution",
+        "principle",
+        "side",
+        "rubric",
+        "persona",
+        "verdict",
+        "labels",
+        "kinds",
+        "question",
+        "mark",
+    }
     for prompt in PromptLibrary():
         for name in set(prompt.variables) - trusted:
             uses = re.findall(rf"{{{{\s*{name}\b[^}}]*}}}}", prompt.source)

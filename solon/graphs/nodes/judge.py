@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     shown = context.show(live, tried, round=round_, scores=scores)
     if not shown:
         await context.commit()
-        reason = f"{UNJUDGED[2]} among {len(live)}"
+        reason = f"{UNJUDGED[2]} among {len(live)}{_tell_unrevised(context, state)}"
         return {"candidates": live, "next": "end", "outcome": "rejected", "reason": reason}
     if elsewhere:
         verdicts = await _ask(context.voters_elsewhere, *_put(context, shown, round_, tried))
@@ -51,6 +52,16 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         "resolved": None,
         "next": "on",
     }
+
+
+def _tell_unrevised(context: ItemContext, state: ItemState) -> str:
+    """Where the pairing shows revisions and there are none: why not, counted."""
+    if not context.pairing_in(state["round"]).beside:
+        return ""
+    counts = Counter(state.get("mend", {}).values())
+    if without := len(state["candidates"]) - counts.total():
+        counts["without findings"] = without
+    return f": no revision ({', '.join(f'{n} {why}' for why, n in sorted(counts.items()))})"
 
 
 async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int, pair: int) -> list[Verdict]:

@@ -48,16 +48,18 @@ class Assumed:
         room = float(config.generator.max_tokens or self._room(config.generator.models))
         again = config.routing.max_redrafts
         rounds = Range(1.0, 1.0 + 0.1 * again, 1.0 + again)
+        turns = float(self.recipe.pairing_under(config).turns)
         roles: list[tuple[str, Range, float, float]] = []
         authors = [*config.generator.models, *("" for _ in config.generator.python)]
         for model in config.generator.models if drafts else ():
             share = drafts / len(authors)
             revises = config.generator.revise and "revise" in steps
-            revised = drafts / len(config.generator.models) if revises else 0.0
+            revised = turns * drafts / len(config.generator.models) if revises else 0.0
             roles.append((model, rounds.times(share), 0.0, room))
             roles.append((model, Range(0.0, revised * 0.3, revised * rounds.high), 1.5, room))
         if "critique" in steps and not config.critic.python:
-            roles.append((config.critic.model, rounds.times(drafts), 1.0, config.critic.max_tokens))
+            criticised = multiply(rounds, Range(1.0, (1 + turns) / 2, turns)).times(drafts)
+            roles.append((config.critic.model, criticised, 1.0, config.critic.max_tokens))
         ranked = rounds.times(count_scored(self.recipe, config, drafts))
         for seat in config.judges if self.recipe.has_seats else ():
             if not seat.python:

@@ -27,16 +27,12 @@ class _Scored:
         return self.row.prompt_text_id, self.row.input_text_id
 
     def rated(self, rubric: Rubric) -> Completion:
-        by_criterion: dict[str, list[float]] = {}
-        for scores in self.scores:
-            for name, score in scores.items():
-                by_criterion.setdefault(name, []).append(score)
         return Completion(
             id=self.row.id,
             model=plain_model(self.row.author),
             text=self.row.body,
-            score=fmean(rubric.mean(scores) for scores in self.scores),
-            scores={name: fmean(scores) for name, scores in by_criterion.items()},
+            score=_mean(self.scores, rubric),
+            scores=_by_criterion(self.scores),
         )
 
 
@@ -49,10 +45,7 @@ def completions_of(
     record.
     """
     of_item = _candidates(connection, {row["item_id"] for row in chunk})
-    query = select(rubrics.c.id, rubrics.c.document).where(
-        rubrics.c.id.in_({row["rubric_id"] for row in chunk})
-    )
-    by_id = {row.id: Rubric.model_validate(row.document) for row in connection.execute(query)}
+    by_id = _rubrics(connection, {row["rubric_id"] for row in chunk})
     found = {}
     for row in chunk:
         made = of_item.get(row["item_id"], [])
@@ -65,6 +58,47 @@ def completions_of(
         }
         found[row["id"]] = tuple(of_text.values())
     return found
+
+
+def scores_of_pairs(
+    connection: Connection, chunk: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """record -> `chosen` and `rejected` -> what the panel scored that text: `score`, the mean by the weights of the
+    record's rubric, and `scores`, criterion -> mean over the judges. Only of pairs with a text that was scored."""
+    pairs = [row for row in chunk if row["chosen_id"] and row["rejected_id"]]
+    names = [row[side] for row in pairs for side in ("chosen_id", "rejected_id")]
+    scores = scores_on(connection, names, verdicts)
+    scored = [row for row in pairs if row["chosen_id"] in scores or row["rejected_id"] in scores]
+    by_id = _rubrics(connection, {row["rubric_id"] for row in scored})
+    return {
+        row["id"]: {
+            side: {
+                "score": _mean(scores[name], by_id[row["rubric_id"]]),
+                "scores": _by_criterion(scores[name]),
+            }
+            for side in ("chosen", "rejected")
+            if (name := row[f"{side}_id"]) in scores
+        }
+        for row in scored
+    }
+
+
+def _rubrics(connection: Connection, ids: Collection[str]) -> dict[str, Rubric]:
+    query = select(rubrics.c.id, rubrics.c.document).where(rubrics.c.id.in_(ids))
+    rows = connection.execute(query) if ids else ()
+    return {row.id: Rubric.model_validate(row.document) for row in rows}
+
+
+def _mean(scores: Sequence[Mapping[str, float]], rubric: Rubric) -> float:
+    return fmean(rubric.mean(one) for one in scores)
+
+
+def _by_criterion(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for one in scores:
+        for name, score in one.items():
+            found.setdefault(name, []).append(score)
+    return {name: fmean(given) for name, given in found.items()}
 
 
 def _candidates(connection: Connection, item_ids: Collection[str]) -> dict[str, list[_Scored]]:

@@ -28,7 +28,8 @@ from solon.responses import read_fields
 from solon.spans import count_readings, read_spans, text_of
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
-from solon.store.records.completions import completions_of
+from solon.store.records.completions import completions_of, scores_of_pairs
+from solon.store.records.principles import principles_of
 from solon.store.reviewing.disagreements import contested_shares, open_disputes, text_ids
 from solon.store.runs.items import FORGOTTEN
 from solon.store.runs.row_keys import WHITE, WIDTH, conversation_of, pair_key
@@ -390,6 +391,7 @@ def rows_of(
     flags, evidence, actors = _flags(connection, item_ids)
     call_ids = _calls(connection, item_ids)
     found_faults = _faults(connection, answers)
+    made_by, scores = principles_of(connection, answers), scores_of_pairs(connection, chunk)
     forms = {**_forms(connection, chunk), **_marked(connection, chunk, answers)}
     divided = contested_shares(connection, item_ids)
     contested = _contested(connection, chunk, divided)
@@ -404,6 +406,8 @@ def rows_of(
         messages = conversation_of(task)
         flagged = flags.get(row["item_id"], {})
         actor = actors.get(row["decision_id"])
+        sides = [row[f"{side}_id"] for side in ("chosen", "rejected")]
+        principles = sorted({name for side in sides for name in made_by.get(side, ())})
         yield make(
             **({"completions": completions[row["id"]]} if scored else {}),
             id=row["id"],
@@ -447,6 +451,8 @@ def rows_of(
                 "chosen": row["chosen_id"],
                 "rejected": row["rejected_id"],
                 **{name: row[f"{name}_id"] for name in PINNED},
+                **({"principles": principles} if principles else {}),
+                **({"scores": scores[row["id"]]} if row["id"] in scores else {}),
                 "tier": row["tier"],
                 "decision": row["decision_id"],
                 "decided_by": keyed_hash(store.key, "actor", actor) if actor else None,

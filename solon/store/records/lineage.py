@@ -11,6 +11,7 @@ from solon.errors import UsageError
 from solon.store import tables
 from solon.store.database.ids import begins
 from solon.store.database.store import Store
+from solon.store.records.principles import principles_of
 from solon.store.reviewing.reading import quote_evidence, set_aside_rows
 from solon.store.runs.runs import PREVIEW
 from solon.store.runs.verdicts import panel_votes, shortlist_scores
@@ -203,7 +204,10 @@ def _record(connection: Connection, item_id: str, record_id: str | None) -> dict
         query.where(table.c.id == record_id) if record_id else query.where(table.c.superseded_at.is_(None))
     )
     row = connection.execute(query).mappings().first()
-    return dict(row) if row is not None else None
+    if row is None:
+        return None
+    made_by = principles_of(connection, [row[side] for side in ("chosen_id", "rejected_id") if row[side]])
+    return {**row, "principles": sorted({name for found in made_by.values() for name in found})}
 
 
 def _seed(seed: Any, bodies: _Texts) -> dict[str, Any]:
