@@ -98,7 +98,7 @@ site: $(VENV)/.dev ## build the documentation as a site into site/; a broken lin
 report-pictures: $(VENV)/.dev ## make docs/images/report-*.png again, of recorded judges and people (needs SOLON_DATA and Chromium)
 	SOLON_DATA="$(SOLON_DATA)" $(BIN)/python docs/report_pictures.py
 
-page-pictures: $(VENV)/.dev ## make the pictures of the five main pages in docs/images again (needs Chromium)
+page-pictures: $(VENV)/.dev ## make the pictures of the main pages in docs/images again (needs Chromium)
 	PYTHONPATH=.:tests/review $(BIN)/python docs/page_pictures.py
 
 lock: ## resolve the dependencies anew (needs uv)

@@ -21,6 +21,7 @@ from solon import Project
 IMAGES = Path(__file__).parent / "images"
 PAGES = {
     "item": ("expert", "/"),
+    "overview": ("lead", "/lead"),
     "adjudication": ("lead", "/lead/adjudications/{case}"),
     "queue": ("lead", "/lead/queue"),
     "runs": ("lead", "/lead/runs"),
@@ -98,7 +99,7 @@ def take_pictures(caller: Caller, case: str) -> None:
             page.goto(f"{caller.address}/login")
             page.fill("#token", caller.tokens[role])
             page.keyboard.press("Enter")
-            page.wait_for_selector(".item")
+            page.wait_for_selector("header.top")
             page.goto(caller.address + path.format(case=case))
             page.wait_for_selector(".item" if path == "/" else "h1")
             picture = Image.open(io.BytesIO(page.screenshot()))

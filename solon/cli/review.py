@@ -87,7 +87,7 @@ def list_reviews(
         table.add_row(review.id, review.recipe, *kind, shorten(review.prompt, 50), *why)
     console().print(table)
     if state == DISPUTED:
-        say("a lead who gave none of the answers settles them: solon review serve, page Adjudication")
+        say("a lead who gave none of the answers settles them: solon review serve, page Disagreements")
     else:
         say(f"look at one: solon review show {found[0].id}")
 

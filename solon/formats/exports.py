@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,16 @@ from solon.formats.facts import NOT_STATED, Facts
 from solon.formats.records import ExportRow
 from solon.formats.splits import Split, split_of
 
-__all__ = ["EXTRA_COLUMNS", "FORMATS", "ExportFile", "ExportSummary", "export", "find_format", "split_of"]
+__all__ = [
+    "EXTRA_COLUMNS",
+    "FORMATS",
+    "ExportFile",
+    "ExportSummary",
+    "export",
+    "find_format",
+    "first_rows",
+    "split_of",
+]
 
 FORMATS: Mapping[str, Format] = {
     form.name: form
@@ -183,6 +193,32 @@ def export(
     )
     _write_manifest(summary, form, options, dict(about or {}))
     return summary
+
+
+def first_rows(
+    rows: Iterable[ExportRow],
+    *,
+    format: str,
+    certified_only: bool = False,
+    wanted: int = 5,
+    at_most: int = 1000,
+) -> list[dict[str, Any]]:
+    """Return the first rows that an export of these records would write, as they stand in its file.
+
+    Args:
+        format: name of the format, see `FORMATS`.
+        certified_only: leave out provisional records.
+        wanted: how many rows.
+        at_most: after so many records no further one is read.
+    """
+    form, found = find_format(format), []
+    for row in islice(rows, at_most):
+        if certified_only and row.provisional:
+            continue
+        found += [piece for piece in form.pieces(row) if isinstance(piece, dict)]
+        if len(found) >= wanted:
+            break
+    return found[:wanted]
 
 
 @dataclass(frozen=True, slots=True)

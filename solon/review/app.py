@@ -17,6 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from solon import __version__
+from solon.eval.report.promise_picture import picture_style
 from solon.review.auth import TheRoom
 from solon.review.description import TAGS, DescribedApi, gives
 from solon.review.problems import add_handlers, problem
@@ -154,6 +155,11 @@ def _add_script(app: FastAPI) -> None:
         """The review page's script; an open page of an older server gets the one there is."""
         kept = {"Cache-Control": "public, max-age=31536000, immutable"} if digest in script()[0] else None
         return Response(script()[1], media_type="text/javascript", headers=kept)
+
+    @app.get("/static/promise.css", include_in_schema=False)
+    def promise_style() -> Response:
+        """The style of the picture of what is promised, which the report has too."""
+        return Response(picture_style(), media_type="text/css")
 
 
 def _add_health(app: FastAPI) -> None:

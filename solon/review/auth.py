@@ -127,6 +127,11 @@ def set_cookie(room: Room, response: Response, secret: str) -> None:
     )
 
 
+def first_page_of(expert: ExpertRow) -> str:
+    """Return the path of the page that a person sees after logging in: their next review, or where all stands."""
+    return "/lead" if expert.may("lead") else "/"
+
+
 async def form_fields(request: Request) -> dict[str, str]:
     """Return the fields of a form, the first value of each.
 

@@ -18,7 +18,9 @@ from solon.review.schemas.queue import EvidenceOut, ShownCandidate, ShownPrincip
 from solon.review.state import Room
 from solon.store.database.audit_log import append
 from solon.store.reviewing.adjudicating import (
+    NO_FILTERS,
     Case,
+    CaseFilters,
     adjudicate,
     cases_of,
     find_case,
@@ -43,17 +45,25 @@ if TYPE_CHECKING:
     from solon.store.database.engine import Connection
 
 
-def case_lines(connection: Connection, expert: ExpertRow, state: str | None) -> list[CaseLine]:
-    """Return the list of disagreements in a state (None: in any), the oldest first; `expert` is who reads it."""
+def case_lines(
+    connection: Connection, expert: ExpertRow, state: str | None, filters: CaseFilters = NO_FILTERS
+) -> list[CaseLine]:
+    """Return the list of disagreements in a state (None: in any) that fit the filters, the oldest first.
+
+    Args:
+        expert: who reads it.
+    """
     lines = []
-    for case in list_cases(connection, state):
+    for case in list_cases(connection, state, filters):
         _, content = seed_content(connection, case.item_id)
         lines.append(
             CaseLine(
                 id=case.id,
+                item=case.item_id,
                 state=case.state,
                 answers=len(case.given),
                 yours=case.number(expert.actor) is not None,
+                recipe=case.review.recipe,
                 prompt=(content.get("prompt") or FORGOTTEN)[:300],
                 created_at=case.created_at,
                 decided_at=case.decided_at,

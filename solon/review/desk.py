@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import NotPending
-from solon.formats.exports import ENDINGS, find_format
+from solon.formats.exports import ENDINGS, find_format, first_rows
 from solon.review.auth import Caller
 from solon.review.lawmaking import propose_rule
 from solon.review.reviewer import write
@@ -14,6 +15,7 @@ from solon.review.schemas.desk import BulkIn, BulkOut, ExportIn, TakeUpIn
 from solon.review.state import Room
 from solon.store.database.audit_log import append
 from solon.store.lawmaking.amendments import AmendmentRow
+from solon.store.records.exporting import export_rows
 from solon.store.reviewing.bulk import BulkCount, bulk_decide, count_bulk, count_too_few
 from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.jobs import JobRow, add_job, find_job
@@ -128,6 +130,26 @@ async def begin_job(room: Room, caller: Caller, given: ExportIn) -> JobRow:
     job = await write(room, add)
     room.jobs.wake()
     return job
+
+
+async def preview_export(room: Room, caller: Caller, given: ExportIn) -> list[dict[str, Any]]:
+    """Return the first rows that an export would write, and note in the audit log that they were read.
+
+    Raises:
+        UsageError: as of `begin_job`.
+    """
+    rows = await asyncio.to_thread(_first_rows, room, given)
+    detail = {"format": given.format}
+    await write(room, lambda c: append(room.store, c, caller.expert.actor, "export.previewed", "", detail))
+    return rows
+
+
+def _first_rows(room: Room, given: ExportIn) -> list[dict[str, Any]]:
+    which = find_wanted(room.store, run_id=given.run, recipe=given.recipe, all_runs=given.all_runs)
+    scored = find_format(given.format).scored
+    _, rows = export_rows(room.store, **which, rejected=True, scored=scored)
+    with closing(rows):
+        return first_rows(rows, format=given.format, certified_only=given.certified_only)
 
 
 def too_few_people(room: Room, connection: Connection) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Templates of the pages: autoescaped, with dates and hostile texts as filters."""
+"""Templates of the pages: autoescaped, with times and hostile texts as filters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from solon import __version__
+from solon.eval.report.marking import mark_code
 from solon.review import markdown
 from solon.review.auth import Caller, csrf_token
 from solon.review.characters import name_hidden
+from solon.review.plain_words import REASONS, link_subject, spell_code
 from solon.review.scripts import script
 from solon.review.state import Room
 from solon.spans import spell_spans
+from solon.store.records.lead_work import count_lead_work
 
 
 @lru_cache(maxsize=1)
@@ -31,19 +34,25 @@ def environment() -> Environment:
     )
     templates.filters["markdown"] = lambda text: Markup(markdown.render(str(text)))
     templates.filters["source"] = lambda text: Markup(markdown.render_source(str(text)))
-    templates.filters["date"] = _date
+    templates.filters["date"] = _time
     templates.filters["percent"] = lambda share: "-" if share is None else f"{100 * share:.0f}%"
     templates.filters["spelled"] = spell_spans
     templates.filters["visible"] = lambda text: name_hidden(str(text))
+    templates.filters["code"] = mark_code
+    templates.filters["plain"] = spell_code
+    templates.globals["reasons"] = REASONS
+    templates.globals["link_subject"] = link_subject
     templates.globals["version"] = __version__
     templates.globals["script"] = script()[0]
     return templates
 
 
-def _date(seconds: float | None) -> str:
+def _time(seconds: float | None) -> Markup:
+    """A time for people: in UTC, which `times.js` turns into that of the reader."""
     if seconds is None:
-        return "-"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+        return Markup("-")
+    at = datetime.fromtimestamp(seconds, UTC)
+    return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}">{:%Y-%m-%d %H:%M} UTC</time>').format(at, at)
 
 
 def render(name: str, **values: Any) -> str:
@@ -52,5 +61,11 @@ def render(name: str, **values: Any) -> str:
 
 
 def page(room: Room, caller: Caller, name: str, **values: Any) -> HTMLResponse:
-    """Return a whole page for someone who is logged in: a template, filled in with values."""
-    return HTMLResponse(render(name, expert=caller.expert, csrf=csrf_token(room, caller.session), **values))
+    """Return a whole page for someone who is logged in: a template, filled in with values. Leads see beside the names
+    of their pages how much waits there."""
+    waits = None
+    if caller.expert.may("lead"):
+        with room.store.connect() as connection:
+            waits = count_lead_work(connection, caller.expert.actor)
+    common = {"expert": caller.expert, "csrf": csrf_token(room, caller.session), "waits": waits}
+    return HTMLResponse(render(name, **common, **values))

@@ -13,6 +13,7 @@ from solon.config.sections import ReviewersConfig
 from solon.errors import ConfigError
 from solon.law.documents import Constitution, Rubric
 from solon.reading import read_text
+from solon.review.kept import Kept
 from solon.review.sso import Sso, sso_of
 from solon.review.webhooks import Herald, Hooks, hooks_of
 from solon.store.database.audit_log import sealing_key
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from solon.review.similar import Similar
     from solon.review.worker import Worker
     from solon.store.database.engine import Connection
+
+
+KEEP_SECONDS = 60.0
+"""What is promised, and what is left for each person, is read again after so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,7 @@ class Room:
         checker: asks a model about answers before they are sent.
         similar: finds decided items that resemble one.
         sso: the identity provider; None where there is no single sign-on.
+        slow_figures: what the first page of leads shows and what takes longer to read.
     """
 
     project: Project
@@ -137,6 +143,7 @@ class Room:
     checker: Checker
     similar: Similar
     sso: Sso | None
+    slow_figures: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS))
     _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
 
     @property

@@ -87,7 +87,7 @@ def test_from_a_decision_to_law_in_force(court: Court, address: str, look: Any) 
             page.goto(f"{address}/login")
             page.fill("#token", token)
             page.keyboard.press("Enter")
-            page.wait_for_url(f"{address}/")
+            page.wait_for_selector("header.top")
             return page
 
         page = enter(ada)

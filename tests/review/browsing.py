@@ -45,6 +45,9 @@ def log_in(browser: Any, server: Server, token: str, *, clock: bool = False, **c
     page.goto(server.address)
     page.fill("#token", token)
     page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: not url.endswith("/login"))
+    if page.url.endswith("/lead"):  # the first page of leads
+        page.goto(server.address)
     page.wait_for_selector(".item")
     for _ in range(200):  # the one on screen, and the one after it
         if len(fetched) >= 2:

@@ -20,6 +20,7 @@ from solon.review import app
 
 pytestmark = BROWSER_MARKS
 LEAD_PAGES = (
+    "",
     "queue?why=1",
     "bulk",
     "proposals",

@@ -373,7 +373,7 @@ def test_a_disagreement_is_settled_and_answered_to(
                 review_id=row.id, channel="page", times={}, answers=2,
             )  # fmt: skip
     page = log_in(browser, server, lead)
-    page.click("text=Adjudication")
+    page.click("nav >> text=Disagreements")
     shot(page, "adjudications")
     page.click("td a")
     text = str(page.text_content("main"))
@@ -384,7 +384,8 @@ def test_a_disagreement_is_settled_and_answered_to(
     page.select_option("#principle", index=1)
     shot(page, "adjudication", full_page=True)
     page.click("button:has-text('Settle')")
-    page.wait_for_selector("text=Outcome")
+    page.click("[role=status] a")
+    page.wait_for_selector("h2:has-text('Outcome')")
     assert "Dr Ada Lind" in str(page.text_content("main"))
     page = log_in(browser, server, token, viewport=PHONE)
     page.goto(f"{server.address}/outcomes")

@@ -21,6 +21,7 @@ from solon.store.reviewing.reviews import decide
 
 pytestmark = BROWSER_MARKS
 ROUTING = {"policy": "pilot", "pilot": 12, "pilot_share": 0.5, "alpha": 0.4, "audit_share": 0.0}
+SMALL = {"width": 1280, "height": 720}
 MODELS = {"default": {"model": "scripted:default"}}
 
 
@@ -57,11 +58,15 @@ def test_the_lead_and_the_report_are_shown_the_same(promised: Project, browser: 
     server = Server(promised, work=False)
     server.start()
     try:
-        page = browser.new_context(viewport=PHONE, color_scheme="dark").new_page()
+        page = browser.new_context(viewport=SMALL).new_page()
         page.goto(server.address)
         page.fill("#token", token)
         page.keyboard.press("Enter")
         page.wait_for_selector("header.top")
+        shot(page, "overview")
+        assert page.get_attribute("figure.promise svg", "aria-label") == " ".join(found.lines())
+        page.set_viewport_size(PHONE)
+        page.emulate_media(color_scheme="dark")
         page.goto(f"{server.address}/lead/runs")
         shot(page, "promise-phone", full_page=True)
         seen = page.inner_text("figure.promise")

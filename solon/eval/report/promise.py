@@ -6,7 +6,6 @@ One reading for the lead's page, the report and the command line, so that all sa
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -16,13 +15,13 @@ from solon.display.text import shorten
 from solon.eval.replay.opinions import counted
 from solon.eval.result import Figure, nothing, rate
 from solon.eval.suites.agreement import measure_experts
-from solon.eval.suites.audit import audit_run
+from solon.eval.suites.audit import DECIDED, measure_audited
 from solon.learning.strata import strata_in, tell_strata
 from solon.learning.suspension import read_suspension
 from solon.learning.withdrawn import WITHDRAWN
-from solon.store.records import counts, evaluation
+from solon.store.records import evaluation
 from solon.store.reviewing import drawn_questions
-from solon.store.runs import certificates, pilot, runs
+from solon.store.runs import certificates, items, pilot, runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,7 +190,7 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
     wanted = certificates.wanted_by(connection, run)
     last = _newest(connection, run)
     in_force = certificates.certificate_of(connection, run)
-    answers = counted(evaluation.answers(connection, [run.id]))
+    answers = counted(evaluation.answers(connection, [run.id], telling=True))
     drawn, answered = _sample(connection, run, {answer.item_id for answer in answers})
     state = _state(last, in_force, drawn)
     why, returns = _way_back(run, state, last, drawn - answered)
@@ -208,7 +207,7 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
         target=str(read_target(promised.target if promised else wanted.target)),
         shown=_shown(last),
         experts=measure_experts(answers).experts_agree,
-        audits=audit_run(connection, run).agreement,
+        audits=measure_audited(connection, run, answers),
         items=_items(connection, run),
         covers=float(in_force.figures.get("coverage") or 0.0) if in_force else 0.0,
         drawn=drawn,
@@ -250,9 +249,9 @@ def _sample(connection: Connection, run: RunRow, answered: set[str]) -> tuple[in
     """Questions that were drawn at random among all items so far, and those of them whose item has an answer that
     counts."""
     proper = {item for item, _ in pilot.pilot_in_order(connection, run.id)}
-    questions = drawn_questions.drawn_questions(connection, run.id)
-    asked = [one.item_id for one in questions if not one.pilot or one.item_id in proper]
-    drawn = max(len(asked), pilot.count_pilot(connection, run.id))
+    questions = drawn_questions.drawn_items(connection, run.id)
+    asked = [item for item, of_pilot in questions.items() if not of_pilot or item in proper]
+    drawn = max(len(asked), len(proper))
     return drawn, sum(item in answered for item in asked)
 
 
@@ -296,19 +295,11 @@ def _way_back(run: RunRow, state: str, last: CertificateRow | None, missing: int
 
 def _items(connection: Connection, run: RunRow) -> dict[str, int]:
     """How many of the run's items are in each of `PARTS`."""
-    states = counts.count_by(connection, [run.id], "state")
-    records = evaluation.accepted(connection, [run.id])
-    parts = Counter(_part(row) for row in records)
-    parts["rejected"] = states.get("rejected", 0)
-    parts["not done yet"] = max(sum(states.values()) - sum(parts.values()), 0)
-    return {name: parts[name] for name in PARTS}
-
-
-def _part(row: evaluation.Accepted) -> str:
-    if row.route == "decided":
-        return "answered by people"
-    certified = row.certificate_id is not None and not row.provisional
-    return "under the promise" if certified else "accepted without a promise"
+    states = items.count_states(connection, run.id)
+    people, covered, rest = evaluation.count_accepted(connection, run.id, DECIDED)
+    rejected = states["rejected"]
+    left = max(sum(states.values()) - people - covered - rest - rejected, 0)
+    return dict(zip(PARTS, (covered, people, rest, rejected, left), strict=True))
 
 
 def read_promises(connection: Connection, of: Sequence[RunRow]) -> tuple[RunPromise, ...]:

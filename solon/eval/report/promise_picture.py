@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from solon.eval.report.drawing import draw_line, draw_text
@@ -91,9 +92,18 @@ def _percent(n: int, total: int) -> str:
     )
 
 
-def render_promise(promise: RunPromise) -> Markup:
-    """Return the picture with its words as an HTML figure, every text of it escaped."""
+def picture_style() -> str:
+    """Return the style sheet of the picture. The page sets its colours: ink, soft, line, accent and bad."""
+    return (Path(__file__).parent / "promise.css").read_text(encoding="utf-8")
+
+
+def render_promise(promise: RunPromise, *, folded: bool = False) -> Markup:
+    """Return the picture with its words as an HTML figure, every text of it escaped.
+
+    Args:
+        folded: the words stand behind a line that opens them.
+    """
     from markupsafe import Markup
 
-    picture = Markup(draw_promise(promise))
-    return Markup(load_templates().get_template("promise.html").render(promise=promise, picture=picture))
+    values = {"promise": promise, "picture": Markup(draw_promise(promise)), "folded": folded}
+    return Markup(load_templates().get_template("promise.html").render(**values))

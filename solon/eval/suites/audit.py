@@ -172,6 +172,11 @@ def audit_run(connection: Connection, run: RunRow) -> RunAudit:
     )
 
 
+def measure_audited(connection: Connection, run: RunRow, blind: Sequence[Answer]) -> Figure:
+    """Return the agreement on accepted records of a run that were audited, from its counted answers."""
+    return _share(_with_records(connection, run, blind))
+
+
 def _sharpen(connection: Connection, run: RunRow, audited: list[tuple[Answer, Choice]]) -> SharpRate:
     """Agreement on records in force, of which audits are a random part, with their confidence as control variate."""
     of_panel = (row for row in evaluation.accepted(connection, [run.id]) if row.route != DECIDED)
@@ -205,9 +210,16 @@ def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, C
     Where the promise's target takes several people, these are the audits that all of them have answered, and
     of their answers one that most gave; without such, one that differs from the record.
     """
+    blind = counted(evaluation.answers(connection, [run.id], kind="audit"))
+    return _with_records(connection, run, blind)
+
+
+def _with_records(
+    connection: Connection, run: RunRow, blind: Sequence[Answer]
+) -> list[tuple[Answer, Choice]]:
     target = read_target(runs.config_payload(connection, run.config_id)["routing"].get("target", "single"))
     answers_to: dict[tuple[str, int], list[Answer]] = {}
-    for answer in counted(evaluation.answers(connection, [run.id])):
+    for answer in blind:
         if answer.kind == "audit":
             answers_to.setdefault((answer.item_id, answer.attempt), []).append(answer)
     records = evaluation.records_of(connection, answers_to)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+import asyncio
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
@@ -22,24 +23,55 @@ from solon.review.cases import (
 )
 from solon.review.description import refusals
 from solon.review.rendering import page
+from solon.review.reviewer import note_shown
 from solon.review.routes.queue import AnId
 from solon.review.schemas.cases import CaseLine, CaseOut, MyOutcome, ReplyIn, RulingIn
 from solon.review.state import Room
 from solon.review.statistics import statistics
-from solon.store.reviewing.adjudicating import CONTESTED
+from solon.store.reviewing.adjudicating import CONTESTED, CaseFilters, find_case, next_case
+from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.proposals import list_proposals
+from solon.store.runs.runs import recipes_of_runs
 
 router = APIRouter(prefix="/api/v1", tags=["adjudication"])
 mine = APIRouter(prefix="/api/v1", tags=["my queue"])
 page_router = APIRouter(include_in_schema=False)
 State = Literal["open", "decided", "contested", "withdrawn", "all"]
+Short = Annotated[str, Query(max_length=200)]
+Settled = Annotated[str, Query(max_length=64, pattern=r"^\w*$")]
+
+
+def read_filters(
+    text: Short = "", recipe: Short = "", reason: Short = "", reviewer: Short = ""
+) -> CaseFilters:
+    """Return the filters of a list of disagreements as they stand in an address; `reviewer` is a person's id."""
+    given = {"text": text, "recipe": recipe, "reason": reason}
+    named: dict[str, str | None] = {name: value.strip() or None for name, value in given.items()}
+    return CaseFilters(**named, reviewer=f"expert:{reviewer.strip()}" if reviewer.strip() else None)
+
+
+NAMES = tuple(CaseFilters.__dataclass_fields__)
+Filtered = Annotated[CaseFilters, Depends(read_filters)]
 
 
 @router.get("/adjudications")
-def list_adjudications(room: TheRoom, caller: Lead, state: State = "open") -> list[CaseLine]:
-    """Questions to which reviewers gave different answers, the oldest first."""
-    with room.store.connect() as connection:
-        return case_lines(connection, caller.expert, None if state == "all" else state)
+async def list_adjudications(
+    room: TheRoom, caller: Lead, filters: Filtered, state: State = "open"
+) -> list[CaseLine]:
+    """Questions to which reviewers gave different answers, the oldest first. A filter by reviewer finds settled ones
+    only; one by reason tells something of the panel, which is recorded."""
+    return await _listed(room, caller, state, filters)
+
+
+async def _listed(room: Room, caller: Caller, state: str, filters: CaseFilters) -> list[CaseLine]:
+    def read() -> list[CaseLine]:
+        with room.store.connect() as connection:
+            return case_lines(connection, caller.expert, None if state == "all" else state, filters)
+
+    lines = await asyncio.to_thread(read)
+    if filters.reason is not None:
+        await note_shown(room, caller, [{"item_id": line.item} for line in lines], why=True)
+    return lines
 
 
 @router.get("/adjudications/{case_id}")
@@ -68,54 +100,63 @@ async def reply_to_outcome(room: TheRoom, caller: AnyExpert, case_id: AnId, give
 
 
 @page_router.get("/lead/adjudications")
-def cases_page(room: TheRoom, caller: Lead, state: State = "open") -> HTMLResponse:
-    """The page that lists disagreements in a state."""
+async def cases_page(
+    request: Request,
+    room: TheRoom,
+    caller: Lead,
+    filters: Filtered,
+    state: State = "open",
+    settled: Settled = "",
+) -> HTMLResponse:
+    """The page that lists disagreements in a state; `settled` is the one that was settled just now."""
+    cases = await _listed(room, caller, state, filters)
     with room.store.connect() as connection:
-        cases = case_lines(connection, caller.expert, None if state == "all" else state)
-    return page(room, caller, "lead_cases.html", cases=cases, state=state)
+        about: dict[str, Any] = {
+            "first": next_case(connection, caller.expert.actor, filters),
+            "recipes": recipes_of_runs(connection),
+            "people": list_experts(connection),
+            "asked": {name: request.query_params.get(name, "") for name in NAMES},
+            "kept": _address(request),
+            "settled": settled,
+        }
+    return page(room, caller, "lead_cases.html", cases=cases, state=state, **about)
 
 
 @page_router.get("/lead/adjudications/{case_id}")
 async def case_page(
-    room: TheRoom, caller: Lead, case_id: AnId, problem: Annotated[str, Query(max_length=300)] = ""
+    request: Request, room: TheRoom, caller: Lead, case_id: AnId, filters: Filtered, settled: Settled = ""
 ) -> HTMLResponse:
-    """The page of one case, with the form that settles it."""
+    """The page of one case, with the form that settles it; `settled` is the one that was settled just now."""
+    return await _case(request, room, caller, case_id, filters, settled=settled)
+
+
+async def _case(
+    request: Request, room: Room, caller: Caller, case_id: str, filters: CaseFilters, **about: Any
+) -> HTMLResponse:
     case = await open_case(room, caller, case_id)
-    yours = any(line.yours for line in _lines(room, caller) if line.id == case_id)
-    return _case_page(room, caller, case, yours=yours, problem=problem)
-
-
-def _case_page(
-    room: Room,
-    caller: Caller,
-    case: CaseOut,
-    *,
-    yours: bool = False,
-    problem: str = "",
-    given: Mapping[str, str] | None = None,
-) -> HTMLResponse:
-    """The page of a case, its form filled in as `given`."""
-    agreed = agreed_fields(case)
-    return page(
-        room,
-        caller,
-        "lead_case.html",
-        case=case,
-        yours=yours,
-        problem=problem,
-        given=given or {},
-        agreed=agreed,
-    )
-
-
-def _lines(room: Room, caller: Caller) -> list[CaseLine]:
+    if filters.reason is not None:  # that it was found by it tells something of the panel
+        await note_shown(room, caller, [{"item_id": case.item}], why=True)
     with room.store.connect() as connection:
-        return case_lines(connection, caller.expert, "open")
+        here = find_case(connection, case_id)
+        following = next_case(connection, caller.expert.actor, filters, here)
+    values = {"problem": "", "given": {}, "settled": "", "agreed": agreed_fields(case), **about}
+    yours = here.number(caller.expert.actor) is not None
+    values |= {"yours": yours, "following": following, "kept": _address(request)}
+    return page(room, caller, "lead_case.html", case=case, **values)
+
+
+def _address(request: Request, **more: str) -> str:
+    """The filters of a request as the query of another address, with what else shall stand there."""
+    given = {
+        name: value for name, value in request.query_params.items() if name in (*NAMES, "state") and value
+    }
+    return urlencode(given | more)
 
 
 @page_router.post("/lead/adjudications/{case_id}")
-async def settle_page(request: Request, room: TheRoom, case_id: AnId) -> Response:
-    """Settle a case as the form says, and show it; what cannot be taken is shown with the form as it was."""
+async def settle_page(request: Request, room: TheRoom, case_id: AnId, filters: Filtered) -> Response:
+    """Settle a case as the form says, and go on to the next one; what cannot be taken is shown with the form as it
+    was."""
     caller, form = await read_form(request, room, "lead")
     choice, _, candidate = form.get("choice", "").partition(":")
     try:
@@ -130,9 +171,12 @@ async def settle_page(request: Request, room: TheRoom, case_id: AnId) -> Respons
         await settle(room, caller, case_id, ruling)
     except (ReviewError, ValidationError) as error:
         told = error.cause if isinstance(error, ReviewError) else "the sentence is too long"
-        case = await open_case(room, caller, case_id)
-        return _case_page(room, caller, case, problem=told, given=form)
-    return RedirectResponse(f"/lead/adjudications/{case_id}", 303)
+        return await _case(request, room, caller, case_id, filters, problem=told, given=form)
+    with room.store.connect() as connection:
+        settled = find_case(connection, case_id)
+        following = next_case(connection, caller.expert.actor, filters, settled)
+    place = f"/{following}" if following else ""
+    return RedirectResponse(f"/lead/adjudications{place}?{_address(request, settled=case_id)}", 303)
 
 
 @page_router.get("/outcomes")

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
+from solon.display.text import shorten
 from solon.errors import InvalidDecision, ReviewError, UsageError
 from solon.formats.exports import FORMATS
 from solon.review.auth import Caller, Lead, TheRoom, read_form
 from solon.review.desk import begin_job as queue_export
-from solon.review.desk import bulk_filters, count_fitting, decide_fitting, draft_proposal, read_proposals
+from solon.review.desk import (
+    bulk_filters,
+    count_fitting,
+    decide_fitting,
+    draft_proposal,
+    preview_export,
+    read_proposals,
+)
 from solon.review.rendering import page
 from solon.review.reviewer import note_shown, write
 from solon.review.routes.desk import job_out
@@ -31,6 +41,9 @@ router = APIRouter(include_in_schema=False)
 State = Literal["open", "taken", "declined"]
 SAMPLE = 10
 """Reviews that the page shows before it asks to confirm."""
+PREVIEW_TEXT = 300
+"""Characters of each text of a row that the preview of an export shows."""
+EMPTY: Mapping[str, str] = {}
 
 
 @router.get("/lead/proposals")
@@ -155,7 +168,14 @@ def exports_page(room: TheRoom, caller: Lead) -> HTMLResponse:
     return _exports(room, caller)
 
 
-def _exports(room: Room, caller: Caller, problem: str = "") -> HTMLResponse:
+def _exports(
+    room: Room,
+    caller: Caller,
+    problem: str = "",
+    *,
+    asked: Mapping[str, str] = EMPTY,
+    preview: list[dict[str, Any]] | None = None,
+) -> HTMLResponse:
     with room.store.connect() as connection:
         rows = list_jobs(connection, "export")
         runs = all_runs(connection)
@@ -166,16 +186,29 @@ def _exports(room: Room, caller: Caller, problem: str = "") -> HTMLResponse:
         files = job.result.files if job.result is not None else []
         there = [room.jobs.file(row, place) is not None for place in range(len(files))]
         jobs.append({"job": job, "by": names.get(row.actor, row.actor), "there": there})
-    made = page(
-        room, caller, "lead_exports.html", jobs=jobs, runs=runs, formats=sorted(FORMATS), problem=problem
-    )
+    values = {"jobs": jobs, "runs": runs, "formats": sorted(FORMATS), "problem": problem}
+    shown = None if preview is None else [_shown(row) for row in preview]
+    made = page(room, caller, "lead_exports.html", asked=asked, preview=shown, **values)
     made.status_code = 422 if problem else 200
     return made
 
 
+def _shown(row: dict[str, Any]) -> str:
+    return json.dumps(_shortened(row), indent=2, ensure_ascii=False)
+
+
+def _shortened(value: Any) -> Any:
+    """A row as a preview shows it: of long texts the beginning."""
+    if isinstance(value, dict):
+        return {name: _shortened(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_shortened(part) for part in value]
+    return shorten(value, PREVIEW_TEXT) if isinstance(value, str) else value
+
+
 @router.post("/lead/exports")
 async def begin_page(request: Request, room: TheRoom) -> Response:
-    """Begin an export."""
+    """Begin an export, or show the first rows that it would write."""
     caller, form = await read_form(request, room, "lead")
     try:
         given = ExportIn(
@@ -185,7 +218,10 @@ async def begin_page(request: Request, room: TheRoom) -> Response:
             recipe=form.get("recipe") or None,
             certified_only=form.get("certified_only") == "yes",
         )
+        if form.get("step") == "preview":
+            rows = await preview_export(room, caller, given)
+            return await asyncio.to_thread(_exports, room, caller, asked=form, preview=rows)
         await queue_export(room, caller, given)
     except (ReviewError, UsageError, ValidationError) as error:
-        return await asyncio.to_thread(_exports, room, caller, _told(error))
+        return await asyncio.to_thread(_exports, room, caller, _told(error), asked=form)
     return RedirectResponse("/lead/exports", 303)

@@ -1,8 +1,9 @@
-"""Pages for leads: queue, one item's lineage, agreement and reviewers, runs, constitution, audit log."""
+"""Pages for leads: the first one, queue, one item's lineage, agreement and reviewers, runs, constitution, audit log."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -14,17 +15,26 @@ from solon.eval.report.promise import find_promised, read_promise
 from solon.eval.report.promise_picture import render_promise
 from solon.review.auth import AnyExpert, Lead, TheRoom
 from solon.review.desk import too_few_people
+from solon.review.first_page import read_first_page
 from solon.review.rendering import page
 from solon.review.reviewer import note_shown
 from solon.review.routes.leads import diff_law, list_law, list_page, read_lineage
 from solon.review.routes.queue import AnId
 from solon.review.statistics import run_statistics, statistics
-from solon.store.database.audit_log import list_entries
+from solon.store.database.audit_log import list_actions, list_entries
 from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.review_lists import Filters
 
 router = APIRouter(prefix="/lead", include_in_schema=False)
 Short = Annotated[str, Query(max_length=200)]
+LOG_ROWS = 100
+
+
+@router.get("")
+async def first(room: TheRoom, caller: Lead) -> HTMLResponse:
+    """The first page: how far the work is, how good, who waits for what, and what to do next."""
+    found = await asyncio.to_thread(read_first_page, room, caller.expert)
+    return page(room, caller, "lead_first.html", found=found)
 
 
 @router.get("/queue")
@@ -123,10 +133,39 @@ def constitution(room: TheRoom, caller: AnyExpert, old: Short = "", new: Short =
 
 @router.get("/log")
 def log(
-    room: TheRoom, caller: Lead, before: Annotated[int | None, Query(ge=1, le=2**53)] = None
+    room: TheRoom,
+    caller: Lead,
+    actor: Short = "",
+    action: Short = "",
+    subject: Short = "",
+    since: Short = "",
+    until: Short = "",
+    before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
 ) -> HTMLResponse:
-    """The page of the audit log, the newest entries first; `before` is the entry at which the page before ended."""
+    """The page of the audit log, the newest entries first; filters stand in the address. `before` is the entry at which
+    the page before ended."""
+    asked = {"actor": actor, "action": action, "subject": subject, "since": since, "until": until}
+    wanted: dict[str, Any] = {name: asked[name].strip() or None for name in ("actor", "action", "subject")}
+    wanted |= {"since": _day(since, "since"), "until": _day(until, "until", ends=True)}
     with room.store.connect() as connection:
-        rows = list_entries(connection, before=before, limit=100)
-        names = {expert.actor: expert.name for expert in list_experts(connection)}
-    return page(room, caller, "lead_log.html", rows=rows, names=names)
+        rows = list_entries(connection, before=before, limit=LOG_ROWS, **wanted)
+        people = list_experts(connection)
+        actions = list_actions(connection)
+    older = urlencode({**asked, "before": rows[-1]["seq"]}) if len(rows) == LOG_ROWS else ""
+    names = {expert.actor: expert.name for expert in people}
+    return page(
+        room, caller, "lead_log.html", rows=rows, names=names, asked=asked, actions=actions, older=older
+    )
+
+
+def _day(words: str, name: str, *, ends: bool = False) -> float | None:
+    """The begin of a day of UTC, or its end, in epoch seconds; None without one. What is no day is refused by name."""
+    if not words.strip():
+        return None
+    try:
+        day = datetime.strptime(words.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise InvalidDecision(
+            f"{name}: {words[:20]!r} is no day", next_step="write e.g. 2026-11-29"
+        ) from None
+    return day.timestamp() + 24 * 3600 * ends

@@ -19,6 +19,7 @@ from solon.review.auth import (
     NotLoggedIn,
     TheRoom,
     check_csrf,
+    first_page_of,
     form_fields,
     session_caller,
     set_cookie,
@@ -80,7 +81,7 @@ async def log_in(request: Request, room: TheRoom) -> Response:
         )
         return HTMLResponse(render("login.html", link="", problem=told, sso=_sso(room)), 401)
     secret = await write(room, lambda c: begin_session(room.store, c, expert))
-    response = RedirectResponse("/", 303)
+    response = RedirectResponse(first_page_of(expert), 303)
     set_cookie(room, response, secret)
     return response
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from solon.review.auth import TheRoom, set_cookie
+from solon.review.auth import TheRoom, first_page_of, set_cookie
 from solon.review.rendering import render
 from solon.review.reviewer import write
 from solon.review.sso import COOKIE, SECONDS, SsoFailed
@@ -51,7 +51,7 @@ async def back(request: Request, room: TheRoom, state: Part = "", code: Part = "
         return _refused(room, error)
     secret = await write(room, lambda c: begin_session(room.store, c, expert))
     await write(room, lambda c: append(room.store, c, expert.actor, "sso.used", expert.id))
-    response = RedirectResponse("/", 303)
+    response = RedirectResponse(first_page_of(expert), 303)
     response.delete_cookie(COOKIE, path="/sso")
     set_cookie(room, response, secret)
     return response

@@ -74,18 +74,22 @@ class CaseLine(Wire, json_schema_extra=example(examples.CASE_LINE)):
 
     Attributes:
         id: its id.
+        item: id of the item.
         state: where it stands.
         answers: how many answers it has.
         yours: the caller gave one of them.
+        recipe: recipe of its run.
         prompt: the request, as it is shown.
         created_at: when it was made, in epoch seconds.
         decided_at: when it was settled, in epoch seconds; null while it is open.
     """
 
     id: Id
+    item: Id
     state: Literal["open", "decided", "contested", "withdrawn"]
     answers: int
     yours: bool
+    recipe: str
     prompt: str
     created_at: float
     decided_at: float | None

@@ -296,9 +296,11 @@ TOO_FEW: JsonDict = {"specialty": "pharmacology", "lang": "de", "reviews": 7, "p
 
 CASE_LINE: JsonDict = {
     "id": CASE_ID,
+    "item": "190721d4a0ae32d5e850e982",
     "state": "open",
     "answers": 2,
     "yours": False,
+    "recipe": "preference",
     "prompt": PROMPT,
     "created_at": 1767262900.0,
     "decided_at": None,

@@ -160,18 +160,39 @@ def list_entries(
     actor: str | None = None,
     subject: str | None = None,
     action: str | None = None,
+    since: float | None = None,
+    until: float | None = None,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
-    """Entries, the newest first; `before` continues after the lowest `seq` seen."""
+    """Entries, the newest first; `before` continues after the lowest `seq` seen.
+
+    Args:
+        since: only entries of this time and later, in epoch seconds.
+        until: only entries before this time.
+    """
     query = select(entries).order_by(desc(entries.c.seq)).limit(limit)
     for column, wanted in (("actor", actor), ("subject", subject), ("action", action)):
         if wanted is not None:
             query = query.where(entries.c[column] == wanted)
+    if since is not None:
+        query = query.where(entries.c.at >= since)
+    if until is not None:
+        query = query.where(entries.c.at < until)
     if before is not None:
         query = query.where(
             entries.c.seq < literal(before, BigInteger())
         )  # it may be beyond the column's own range
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def list_actions(connection: Connection, among: int = 10_000) -> list[str]:
+    """What was done of late, such as `item.read`, in the order of the alphabet.
+
+    Args:
+        among: so many of the newest entries are looked at.
+    """
+    newest = select(entries.c.action).order_by(desc(entries.c.seq)).limit(among).subquery()
+    return sorted(connection.execute(select(newest.c.action).distinct()).scalars())
 
 
 def has_read(connection: Connection, actor: str, action: str, subject: str) -> bool:

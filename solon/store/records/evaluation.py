@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, and_, case, func, or_, select, union
 
 from solon.consensus.panel import SILENT, Vote
 from solon.questions import Question, question_of
@@ -101,8 +101,16 @@ class Answer:
         return self.question.outcome_of(self.choice, self.candidate_id, self.shown)
 
 
-def answers(connection: Connection, run_ids: Sequence[str]) -> list[Answer]:
-    """Every answer that was not taken back, second opinions included, repeats not, the oldest first."""
+def answers(
+    connection: Connection, run_ids: Sequence[str], *, telling: bool = False, kind: str = ""
+) -> list[Answer]:
+    """Every answer that was not taken back, second opinions included, repeats not, the oldest first.
+
+    Args:
+        telling: only those about items that were drawn at random, or that several people may have been asked about:
+            what is said of a promise rests on no others, and of a large run they are few.
+        kind: only those to reviews of this kind; empty: of any.
+    """
     facts = (
         reviews.c.id.label("review_id"),
         reviews.c.item_id,
@@ -114,17 +122,33 @@ def answers(connection: Connection, run_ids: Sequence[str]) -> list[Answer]:
         seeds.c.specialty,
         seeds.c.lang,
     )
+    among: list[ColumnElement[bool]] = []
+    if telling:
+        among.append(reviews.c.item_id.in_(_telling_items(run_ids)))
+    if kind:
+        among.append(reviews.c.kind == kind)
     decided = (
         _of_runs(select(*facts, decisions).join(reviews, reviews.c.id == decisions.c.review_id), run_ids)
-        .where(decisions.c.undone_at.is_(None), reviews.c.kind != REPEAT)
+        .where(decisions.c.undone_at.is_(None), reviews.c.kind != REPEAT, *among)
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
     given_answers = [_decision(dict(row)) for row in connection.execute(decided).mappings()]
     later = _of_runs(
         select(*facts, assignments).join(reviews, reviews.c.id == assignments.c.review_id), run_ids
-    ).where(assignments.c.state == "second")
+    ).where(assignments.c.state == "second", *among)
     given_answers += [_second(dict(row)) for row in connection.execute(later).mappings()]
     return sorted(given_answers, key=lambda answer: (answer.at, answer.id))
+
+
+def _telling_items(run_ids: Sequence[str]) -> CompoundSelect[Any]:
+    """Ids of the items that were drawn at random, or that several people may have been asked about."""
+    drawn = or_(reviews.c.kind != "interrupt", items.c.pilot, reviews.c.inclusion < 1.0)
+    asked = select(reviews.c.item_id).where(reviews.c.run_id.in_(run_ids))
+    seconds = asked.join(assignments, assignments.c.review_id == reviews.c.id)
+    return union(
+        asked.join(items, items.c.id == reviews.c.item_id).where(drawn),
+        seconds.where(assignments.c.state == "second"),
+    )
 
 
 def _of_runs(query: Select[Any], run_ids: Sequence[str]) -> Select[Any]:
@@ -230,10 +254,11 @@ def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dic
     An audit speaks of the record that it was drawn for.
     """
     keys = set(wanted)
+    names = ("item_id", "attempt", "chosen_id", "label", "route", "certificate_id", "provisional", "tier")
+    columns = [records.c[name] for name in names]
     choices: dict[tuple[str, int], Choice] = {}
     for part in _chunks(sorted({item_id for item_id, _ in keys})):
-        query = select(records).where(records.c.item_id.in_(part))
-        for row in connection.execute(query):
+        for row in connection.execute(select(*columns).where(records.c.item_id.in_(part))):
             if (row.item_id, row.attempt) in keys:
                 choices[row.item_id, row.attempt] = Choice(
                     row.chosen_id, row.label, row.route, row.certificate_id, bool(row.provisional), row.tier
@@ -486,6 +511,23 @@ def accepted(connection: Connection, run_ids: Sequence[str]) -> list[Accepted]:
         Accepted(**{**row, "provisional": bool(row["provisional"]), "stale": bool(row["stale"])})
         for row in connection.execute(query).mappings()
     ]
+
+
+def count_accepted(connection: Connection, run_id: str, person: str) -> tuple[int, int, int]:
+    """How many records in force of a run people gave, a certificate covers, and neither.
+
+    Args:
+        person: the route of what people gave.
+    """
+    covered = and_(records.c.certificate_id.is_not(None), records.c.provisional.is_(False))
+    part = case((records.c.route == person, 0), (covered, 1), else_=2).label("part")
+    query = (
+        select(part, func.count())
+        .where(records.c.run_id == run_id, records.c.superseded_at.is_(None))
+        .group_by(part)
+    )
+    counts = {int(row[0]): int(row[1]) for row in connection.execute(query)}
+    return counts.get(0, 0), counts.get(1, 0), counts.get(2, 0)
 
 
 @dataclass(frozen=True, slots=True)

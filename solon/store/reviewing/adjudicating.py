@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, desc, exists, or_, select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.questions import CHANGED, LABELLED, MARKED, PAIR, STANDS, question_of
@@ -21,11 +21,12 @@ from solon.store.reviewing.citations import check_cited, read_answer
 from solon.store.reviewing.disagreements import GivenAnswer, given_answers, outcome_of, soft_shares, text_ids
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.reading import form_in
+from solon.store.reviewing.review_lists import has_reason, has_text
 from solon.store.reviewing.review_rows import NotThere, ReviewRow, find_review
 from solon.store.reviewing.reviews import decision_rows
 from solon.store.reviewing.undoing import BeingApplied, start_over, take_from_outbox
 from solon.store.tables import adjudication_replies as replies
-from solon.store.tables import adjudications, assignments, decisions, items, precedents, reviews
+from solon.store.tables import adjudications, assignments, decisions, items, precedents, reviews, seeds, texts
 from solon.store.tables.disputes import Reply
 
 CONTESTED = "contested"
@@ -115,12 +116,83 @@ def find_case(connection: Connection, case_id: str) -> Case:
     return Case(**values, review=find_review(connection, row["review_id"]), given=listed)
 
 
-def list_cases(connection: Connection, state: str | None = "open", *, limit: int = 100) -> list[Case]:
-    """Disagreements in a state (None: in any), the oldest first."""
-    query = select(adjudications.c.id).order_by(adjudications.c.created_at, adjudications.c.id).limit(limit)
+@dataclass(frozen=True, slots=True)
+class CaseFilters:
+    """What a list of disagreements is narrowed to besides their state; None is no condition.
+
+    Attributes:
+        text: stands somewhere in the seed's text, in upper or lower case.
+        recipe: name of the recipe.
+        reason: code of one of the reasons why the question came to people.
+        reviewer: who gave one of the answers. While a question is open nobody is told that, so that only settled ones
+            are found by it.
+    """
+
+    text: str | None = None
+    recipe: str | None = None
+    reason: str | None = None
+    reviewer: str | None = None
+
+
+NO_FILTERS = CaseFilters()
+
+
+def list_cases(
+    connection: Connection,
+    state: str | None = "open",
+    filters: CaseFilters = NO_FILTERS,
+    *,
+    limit: int = 100,
+) -> list[Case]:
+    """Disagreements in a state (None: in any) that fit the filters, the oldest first."""
+    query = _cases(state, filters).order_by(*_BY_AGE).limit(limit)
+    return [find_case(connection, case_id) for case_id in connection.execute(query).scalars()]
+
+
+def next_case(
+    connection: Connection, actor: str, filters: CaseFilters, after: Case | None = None
+) -> str | None:
+    """Return the id of the open case that a lead may settle next: the oldest after this one, else the oldest of all;
+    None where no other is left."""
+    query = _cases("open", replace(filters, reviewer=None)).where(~answered_by(actor))
+    if after is not None:
+        at, name = _BY_AGE
+        later = or_(at > after.created_at, and_(at == after.created_at, name > after.id))
+        query = query.where(name != after.id).order_by(desc(later))
+    found = connection.execute(query.order_by(*_BY_AGE).limit(1)).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+_BY_AGE = (adjudications.c.created_at, adjudications.c.id)
+
+
+def _cases(state: str | None, filters: CaseFilters) -> Select[Any]:
+    query = select(adjudications.c.id).join(reviews, reviews.c.id == adjudications.c.review_id)
     if state is not None:
         query = query.where(adjudications.c.state == state)
-    return [find_case(connection, case_id) for case_id in connection.execute(query).scalars()]
+    if filters.recipe is not None:
+        query = query.where(reviews.c.recipe == filters.recipe)
+    if filters.reason is not None:
+        query = query.where(has_reason(filters.reason))
+    if filters.text is not None:
+        query = query.join(items, items.c.id == adjudications.c.item_id)
+        query = query.join(seeds, seeds.c.id == items.c.seed_id).join(texts, texts.c.id == seeds.c.text_id)
+        query = query.where(has_text(filters.text))
+    if filters.reviewer is not None:
+        query = query.where(answered_by(filters.reviewer), adjudications.c.decided_at.is_not(None))
+    return query
+
+
+def answered_by(actor: str) -> ColumnElement[bool]:
+    """The condition on a disagreement that one of its answers is this person's, who then may not settle it."""
+    asked = reviews.alias("asked")
+    return exists().where(
+        asked.c.content_hash == adjudications.c.content_hash,
+        asked.c.item_id == adjudications.c.item_id,
+        assignments.c.review_id == asked.c.id,
+        assignments.c.actor == actor,
+        assignments.c.state.in_(("decided", "second")),
+    )
 
 
 def cases_of(connection: Connection, actor: str, *, limit: int = 50) -> list[Case]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
 from solon.questions import Question, question_of
 from solon.store.reviewing.overlaps import DOUBT
@@ -60,14 +60,7 @@ def drawn_questions(connection: Connection, run_id: str) -> list[DrawnQuestion]:
         )
         .join(items, items.c.id == reviews.c.item_id)
         .join(seeds, seeds.c.id == items.c.seed_id)
-        .where(
-            reviews.c.run_id == run_id,
-            reviews.c.kind == "interrupt",
-            reviews.c.state.in_(("waiting", "decided")) | (items.c.attempt > reviews.c.attempt),
-            or_(items.c.pilot, (reviews.c.rule == "budget") & (reviews.c.inclusion < 1.0)),
-            items.c.carried.is_(None),
-            items.c.state != FORGOTTEN,
-        )
+        .where(*_drawn(run_id))
         .order_by(
             case((items.c.pilot, items.c.random_seed), else_=0),
             reviews.c.priority,
@@ -93,6 +86,24 @@ def drawn_questions(connection: Connection, run_id: str) -> list[DrawnQuestion]:
         )
         for row in rows.values()
     ]
+
+
+def drawn_items(connection: Connection, run_id: str) -> dict[str, bool]:
+    """The item of each of the `drawn_questions` -> whether it belongs to the pilot."""
+    query = select(reviews.c.item_id, items.c.pilot).join(items, items.c.id == reviews.c.item_id)
+    return {row.item_id: bool(row.pilot) for row in connection.execute(query.where(*_drawn(run_id)))}
+
+
+def _drawn(run_id: str) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on a review, and the item joined to it, under which the question was drawn at random."""
+    return (
+        reviews.c.run_id == run_id,
+        reviews.c.kind == "interrupt",
+        reviews.c.state.in_(("waiting", "decided")) | (items.c.attempt > reviews.c.attempt),
+        or_(items.c.pilot, (reviews.c.rule == "budget") & (reviews.c.inclusion < 1.0)),
+        items.c.carried.is_(None),
+        items.c.state != FORGOTTEN,
+    )
 
 
 def _asked(connection: Connection, run_id: str) -> dict[tuple[str, int], int]:

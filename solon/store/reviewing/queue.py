@@ -554,3 +554,13 @@ def count_in_hand(connection: Connection, actor: str) -> tuple[int, int]:
     )
     counts = {bool(leased): int(n) for leased, n in connection.execute(query)}
     return counts.get(True, 0), counts.get(False, 0)
+
+
+def reviews_in_hand(connection: Connection) -> dict[str, tuple[int, float]]:
+    """How many reviews each person has in hand, and since when (epoch seconds) the oldest of them, by actor."""
+    query = (
+        select(assignments.c.actor, func.count(), func.min(assignments.c.opened_at))
+        .where(assignments.c.state == "leased")
+        .group_by(assignments.c.actor)
+    )
+    return {row[0]: (int(row[1]), float(row[2])) for row in connection.execute(query)}

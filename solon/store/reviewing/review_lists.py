@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, and_, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, exists, func, or_, select
 
 from solon.errors import InvalidDecision
 from solon.store.database import clock
@@ -118,15 +118,24 @@ def _conditions(filters: Filters) -> list[Any]:
     if filters.max_margin is not None:
         found.append(reviews.c.margin <= filters.max_margin)
     if filters.reason is not None:
-        code = json.dumps(filters.reason)
-        found.append(cast(reviews.c.reasons, String).contains(f'"code": {code}', autoescape=True))
+        found.append(has_reason(filters.reason))
     if filters.judge is not None:
         found.append(
             exists().where(panel_votes.c.item_id == reviews.c.item_id, panel_votes.c.judge == filters.judge)
         )
     if filters.text is not None:
-        found.append(func.lower(texts.c.body).contains(filters.text.lower(), autoescape=True))
+        found.append(has_text(filters.text))
     return found
+
+
+def has_reason(code: str) -> ColumnElement[bool]:
+    """The condition on a review that one of its reasons has this code."""
+    return cast(reviews.c.reasons, String).contains(f'"code": {json.dumps(code)}', autoescape=True)
+
+
+def has_text(words: str) -> ColumnElement[bool]:
+    """The condition on a seed's text that these words stand in it, in upper or lower case."""
+    return func.lower(texts.c.body).contains(words.lower(), autoescape=True)
 
 
 def _listed(row: dict[str, Any]) -> dict[str, Any]:

@@ -282,6 +282,12 @@ def looks(connection: Connection, scope: str) -> list[CertificateRow]:
     return [CertificateRow(**row) for row in connection.execute(query).mappings()]
 
 
+def changes(connection: Connection) -> tuple[Any, ...]:
+    """What is another whenever a look was taken or a certificate was suspended, of whatever scope."""
+    newest = (func.count(), func.max(certificates.c.created_at), func.max(certificates.c.suspended_at))
+    return tuple(connection.execute(select(*newest)).one())
+
+
 def certificate_in_force(
     connection: Connection, scope: str, source: str, promise: Promise
 ) -> CertificateRow | None:

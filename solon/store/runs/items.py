@@ -470,6 +470,15 @@ def count_states(connection: Connection, run_id: str) -> dict[str, int]:
     return counts
 
 
+def count_states_by_run(connection: Connection) -> dict[str, dict[str, int]]:
+    """How many items of each run are in each state, by id of the run; states without an item are left out."""
+    query = select(items.c.run_id, items.c.state, func.count()).group_by(items.c.run_id, items.c.state)
+    counts: dict[str, dict[str, int]] = {}
+    for run_id, state, n in connection.execute(query):
+        counts.setdefault(run_id, {})[state] = int(n)
+    return counts
+
+
 def count_replayed(connection: Connection, run_id: str) -> int:
     """How many queued items of a run have been judged before and are routed anew."""
     query = select(func.count()).where(

@@ -1,0 +1,132 @@
+"""A lead's first page: how far, how good, who waits for what and what to do next; and that it stays fast."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the review server needs fastapi")
+
+from sqlalchemy import delete, update
+from test_adjudication import first_review, give, other_review
+from test_plans import listening, plan
+
+from benchmarks.review_fill import fill
+from solon.project import Project
+from solon.review.app import create_app
+from solon.review.first_page import FirstPage, PersonLoad, RunProgress, read_first_page
+from solon.review.state import Options
+from solon.store.database import clock
+from solon.store.records.evaluation import answers
+from solon.store.records.lead_work import LeadWork, count_lead_work
+from solon.store.reviewing.proposals import keep_proposal
+from solon.store.tables import items, reviews
+
+NOTHING = LeadWork(cases=0, own_cases=0, escalated=0, proposals=0, drafts=0)
+QUEUE = {"free": 0, "leased": 0, "escalated": 0, "opening": 0, "held": 0, "to_apply": 0, "worker": ""}
+
+
+def page_of(**more: Any) -> FirstPage:
+    values: dict[str, Any] = {
+        "runs": [], "more_runs": 0, "promise": None, "picture": None, "read_at": 0.0, "people": [], "few": [],
+        "waits": NOTHING, "first_case": None, "queue": QUEUE, "works": True,
+    }  # fmt: skip
+    return FirstPage(**{**values, **more})
+
+
+def test_steps_are_ranked_from_what_is_broken_to_what_is_done() -> None:
+    assert page_of().steps == []
+    busy = page_of(
+        runs=[RunProgress("r", "preference", done=3, waiting=2, failed=1, left=0)],
+        people=[PersonLoad("Ada", "expert", "proven", 4, 2, clock.now() - 2 * 24 * 3600)],
+        few=[{"reviews": 5, "people": 0}, {"reviews": 7, "people": 1}],
+        waits=LeadWork(cases=2, own_cases=0, escalated=1, proposals=3, drafts=1),
+        first_case="c1",
+        queue={**QUEUE, "free": 9, "to_apply": 4, "worker": "the disk is full"},
+    )
+    assert [(step.words, step.link) for step in busy.steps] == [
+        ("4 decisions have not reached their items.", "/lead/runs"),
+        ("Settle 2 questions that reviewers answered differently.", "/lead/adjudications/c1"),
+        ("Answer 1 review handed to leads.", "/"),
+        ("Vote on 1 draft of new rules.", "/lead/amendments"),
+        ("Look at 3 principles that reviewers proposed.", "/lead/proposals"),
+        ("Find someone for 5 reviews that nobody here can answer.", "/lead/queue"),
+        ("Ask Ada about 2 reviews in hand for more than a day.", "/lead/queue"),
+        ("Have reviewers answer 9 reviews.", "#who"),
+        ("1 item has no result.", "/lead/runs"),
+    ]
+    assert "the disk is full" in busy.steps[0].why
+    done = page_of(runs=[RunProgress("r", "preference", done=3, waiting=0, failed=0, left=0)])
+    assert [step.link for step in done.steps] == ["/lead/exports"]
+
+
+def test_who_waits_for_what(project: Project, person: Any, serving: Any, client: Any) -> None:
+    """A disagreement, a proposal, a review handed over: each is counted for whoever can do something about it."""
+    ada, bo, lea = person("Ada")[0], person("Bo")[0], person("Lea", role="lead")
+    also = person("Dr Ek", role="lead")[0]
+    _, review = give(project, ada, first_review(project), 0)
+    give(project, bo, other_review(project, review), 1)
+    _, second = give(project, also, first_review(project), 0)
+    give(project, bo, other_review(project, second), 1)
+    with project.store.transaction() as connection:
+        keep_proposal(project.store, connection, review, None, ada.actor, "Names the dose.")
+        connection.execute(
+            update(reviews).where(reviews.c.id == first_review(project)).values(escalated=True)
+        )
+        assert count_lead_work(connection, lea[0].actor) == LeadWork(2, 0, 1, 1, 0)
+        assert count_lead_work(connection, also.actor) == LeadWork(1, 1, 1, 1, 0)
+
+    async def go() -> None:
+        async with serving(project) as app, client(app, lea[1]) as http:
+            told = (await http.get("/lead")).text
+            for words in (
+                "<b>2</b> disagreements", "<b>1</b> proposed principle<", "of 12 items are done",
+                "no questions were drawn at random", "Settle 2 questions", "Have reviewers answer",
+            ):  # fmt: skip
+                assert words in told, words
+            nav = told[told.index("<nav") : told.index("</nav>")]
+            assert nav.count("waiting for you") == 3  # disagreements, proposals, and reviews for a lead
+        async with client(app, person("Cy")[1]) as http:
+            assert (await http.get("/lead")).status_code == 403
+
+    asyncio.run(go())
+
+
+def test_what_is_said_of_a_promise_needs_few_answers(project: Project, person: Any) -> None:
+    """Answers to questions that were drawn or put to several people are read; the others say nothing of it."""
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    _, twice = give(project, ada, first_review(project), 0)
+    give(project, bo, other_review(project, twice), 1)
+    _, drawn = give(project, ada, first_review(project), 0)
+    _, alone = give(project, ada, first_review(project), 0)
+    with project.store.transaction() as connection:
+        once = (drawn.content_hash, alone.content_hash)
+        overlaps = (reviews.c.kind == "overlap") & reviews.c.content_hash.in_(once)
+        connection.execute(delete(reviews).where(overlaps))
+        connection.execute(update(items).where(items.c.id == drawn.item_id).values(pilot=True))
+        told = [answers(connection, [drawn.run_id], telling=telling) for telling in (False, True)]
+    everything, telling = ([answer.item_id for answer in found] for found in told)
+    assert everything == [twice.item_id, twice.item_id, drawn.item_id, alone.item_id]
+    assert telling == everything[:3]
+
+
+@pytest.mark.sqlite("its query plans")
+def test_the_first_page_reads_no_table_through(project: Project, person: Any) -> None:
+    """What takes longer is kept; of what is asked each time, only indexes are read where it grows with the items."""
+    fill(project, 300, decided=300)
+    lea = person("Lea", role="lead")[0]
+    room = create_app(project, Options(work=False)).state.room
+    with listening(project) as heard:
+        page = read_first_page(room, lea)
+    with listening(project) as again:
+        assert read_first_page(room, lea).promise is page.promise
+    assert page.runs[0].total == 612
+    assert page.promise is not None
+    for statement, one in again.items():
+        told = plan(project, statement, one.given)
+        scans = [step for step in told if step.startswith("SCAN") and "COVERING INDEX" not in step]
+        large = ("items", "reviews", "records", "decisions", "assignments", "texts")
+        assert not [step for step in scans if step.split()[1] in large], (told, statement)
+    assert len(again) < len(heard) - 10
