@@ -1,6 +1,6 @@
 """How far experts agree with each other, and so how far any panel could agree with one of them.
 
-Imports the standard library and errors only.
+Imports the standard library, `binomial` and errors only.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from solon.consensus.binomial import clopper_pearson
 from solon.errors import ConfigError
 
 
@@ -20,7 +21,8 @@ class Ceiling:
 
     Attributes:
         agreement: share of the pairs of answers to one item that agree; None where no item has two answers.
-        interval: its 95% bootstrap interval over items.
+        interval: its 95% interval: exact where every item has two answers, or all items agree alike; else by bootstrap
+            over items.
         pairs: number of pairs of answers.
         items: number of items with two answers or more.
         single: best possible agreement of a panel with a single expert, see ``best_agreement``.
@@ -83,15 +85,31 @@ def measure_ceiling(
     if not rows:
         return Ceiling(None, (0.0, 1.0), 0, 0, None, (0.0, 1.0))
     same, total = sum(r[0] for r in rows), sum(r[1] for r in rows)
-    rng = random.Random(seed)
-    rates = []
-    for _ in range(draws):
-        drawn = rng.choices(rows, k=len(rows))
-        rates.append(sum(r[0] for r in drawn) / sum(r[1] for r in drawn))
-    rates.sort()
-    low, high = rates[int(0.025 * draws)], rates[min(draws - 1, int(0.975 * draws))]
+    low, high = _interval(rows, draws, seed)
     rate = same / total
     return Ceiling(
         rate, (low, high), total, len(rows), best_agreement(rate, outcomes),
         (best_agreement(low, outcomes), best_agreement(high, outcomes)),
     )  # fmt: skip
+
+
+def _interval(rows: Sequence[tuple[int, int]], draws: int, seed: int) -> tuple[float, float]:
+    """The 95% interval of a share, from how many of the pairs of each item agree, and how many there are.
+
+    Items are independent, their pairs are not. Where all agree, or none do, a bootstrap would be certain whatever the
+    number of items.
+    """
+    n = len(rows)
+    if all(pairs == 1 for _, pairs in rows):
+        return clopper_pearson(sum(same for same, _ in rows), n)
+    if all(same == pairs for same, pairs in rows):
+        return clopper_pearson(n, n)
+    if not any(same for same, _ in rows):
+        return clopper_pearson(0, n)
+    rng = random.Random(seed)
+    rates = []
+    for _ in range(draws):
+        drawn = rng.choices(rows, k=n)
+        rates.append(sum(same for same, _ in drawn) / sum(pairs for _, pairs in drawn))
+    rates.sort()
+    return rates[int(0.025 * draws)], rates[min(draws - 1, int(0.975 * draws))]

@@ -320,6 +320,16 @@ def test_the_ceiling_follows_from_agreement() -> None:
     assert measure_ceiling([]).single is None
 
 
+def test_few_experts_of_one_mind_are_not_sure_of_it() -> None:
+    for answers in (["A", "A"], ["A", "A", "A"]):
+        found = measure_ceiling([answers] * 5)
+        assert found.agreement == 1.0
+        assert found.interval == (pytest.approx(0.478, abs=0.001), 1.0)
+    assert measure_ceiling([["A", "B"]] * 5).interval == (0.0, pytest.approx(0.522, abs=0.001))
+    mixed = measure_ceiling([["A", "A"]] * 9 + [["A", "B"]])
+    assert mixed.interval == (pytest.approx(0.555, abs=0.001), pytest.approx(0.9975, abs=0.001))
+
+
 @given(st.floats(0.5, 1.0), st.integers(2, 5))
 def test_ceiling_inverts_the_agreement_of_symmetric_experts(r: float, k: int) -> None:
     agreement = r * r + (1 - r) ** 2 / (k - 1)
