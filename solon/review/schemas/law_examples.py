@@ -264,6 +264,7 @@ LINEAGE: JsonDict = {
         "superseded_at": None,
         "stale_at": None,
         "created_at": 1767262312.0,
+        "principles": [],
     },
     "item": {
         "id": ITEM,

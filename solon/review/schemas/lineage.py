@@ -38,6 +38,7 @@ class RecordRow(Wire):
         decision_id: id of the decision it rests on; null for none.
         superseded_at: since when a newer record stands, in epoch seconds; null where none does.
         created_at: when it was made, in epoch seconds.
+        principles: ids of the principles that the texts were made by; empty where by none.
     """
 
     id: Id
@@ -73,6 +74,7 @@ class RecordRow(Wire):
     superseded_at: float | None
     stale_at: float | None = Field(description="since when the law it was accepted under is replaced")
     created_at: float
+    principles: list[str]
 
 
 class ExampleRow(Wire):
