@@ -3,10 +3,10 @@
     python -m benchmarks.evidence --model gguf:/path/model.gguf --store evidence.db -o evidence.json
 
 Pairs of PandaLM's test set (SOLON_DATA, default ../shared/data), drawn once, are judged in both orders by one seat. The
-expert of every review is the majority of the three recorded people. What is told: how many reviews the people
-answered, what the certificate says, how many records it covers and how many of those agree with the people, and the
-same of the release. Agreement is measured on every record, which a project of one's own cannot do. A run that was
-broken off goes on where it was: the store keeps the calls.
+expert of every review is the majority of the three recorded people. What is told: how often the panel agrees with
+them on the pilot, what the certificate says, how many records it covers and how many of those agree with the people,
+the panel's agreement on everything that people answered, and the release with its promise. A project of one's own
+cannot measure what it did not ask. A run that was broken off goes on where it was: the store keeps the calls.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import json
 import os
 import random
-import time
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,9 +25,12 @@ from solon.consensus.binomial import clopper_pearson
 from solon.eval.releases.promises import PromiseRefused
 from solon.formats.records import ExportRow
 from solon.store.records.exporting import export_rows
+from solon.store.records.releasing import find_release
 from solon.store.reviewing.experts import ExpertRow, add_expert
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
+from solon.store.runs import certificates
+from solon.store.runs.runs import find_run
 
 DATA = Path(os.environ.get("SOLON_DATA", "../shared/data"))
 SEED = 29
@@ -43,8 +46,8 @@ def silent(answer: str) -> list[dict[str, str]]:
 
 def draw_pairs(number: int) -> list[dict[str, Any]]:
     """Rows whose two answers are texts and differ, and of which most people say the same; drawn once."""
-    lines = (DATA / "pandalm.jsonl").open(encoding="utf-8")
-    rows = [json.loads(line) for line in lines]
+    with (DATA / "pandalm.jsonl").open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
     usable = [row for row in rows if row["gold"] and _differ(row["response_a"], row["response_b"])]
     apart = {_texts(row["prompt"], row["response_a"], row["response_b"]): row for row in usable}
     return random.Random(SEED).sample(list(apart.values()), min(number, len(apart)))
@@ -91,27 +94,30 @@ class Evidence:
 
     def run(self, folder: Path) -> dict[str, Any]:
         with self.project() as project:
-            begun = time.monotonic()
             run = project.run("preference", seeds_of(self._rows))
-            judged = time.monotonic() - begun
             people = [one for one in project.experts.list() if one.name == "People"]
             expert = (
                 people[0] if people else add_expert(project.store, "People", role="expert", by="trial")[0]
             )
-            pilot = self._answer(project, expert, rule="pilot")
-            learned = project.learn(run.run_id)
+            self._answer(project, expert, rule="pilot")
+            project.learn(run.run_id)
             project.resume(run.run_id)
-            found = {"look": learned.certificate, "why": learned.why, **self._agreement(project)}
-            rest = self._answer(project, expert)
+            self._answer(project, expert)
             project.resume(run.run_id)
+            agreement: Any = project.evaluate("agreement")
+            records = [row for row in export_rows(project.store)[1] if row.has_pair]
+            by_panel = [row for row in records if row.route != "decided"]
+            with project.store.connect() as connection:
+                looks = certificates.looks(connection, find_run(connection, run.run_id).scope)
             return {
                 "pairs": len(self._rows),
-                "seconds_of_judging": round(judged, 1),
-                "pilot_answered": pilot,
-                "certificate": found,
-                "answered_besides": rest,
-                "minutes_saved": round((len(self._rows) - pilot - rest) * MINUTES),
-                "at_the_end": self._agreement(project),
+                "items": run.items,
+                "pilot": agreement.random.model_dump(),
+                "look": looks[-1].figures if looks else None,
+                "certified": self._rate(by_panel),
+                "minutes_saved": round(len(by_panel) * MINUTES),
+                "panel_on_what_people_answered": agreement.panel_expert.model_dump(),
+                "all_records": self._rate(records),
                 "release": self._release(project, expert, folder),
             }
 
@@ -132,12 +138,6 @@ class Evidence:
             decide(project.store, review.id, answer, actor=expert.actor, channel="api", counts=True)
         return len(asked)
 
-    def _agreement(self, project: Project) -> dict[str, Any]:
-        """How many records there are, how many nobody was asked about, and how many of each agree with the people."""
-        found = [row for row in export_rows(project.store)[1] if row.has_pair]
-        by_panel = [row for row in found if row.route != "decided"]
-        return {"all": self._rate(found), "by_the_panel": self._rate(by_panel)}
-
     def _rate(self, found: list[ExportRow]) -> dict[str, Any]:
         hits, n = sum(row.chosen == self._better[row.seed_id] for row in found), len(found)
         low, high = clopper_pearson(hits, n) if n else (0.0, 1.0)
@@ -151,16 +151,19 @@ class Evidence:
     def _release(self, project: Project, expert: ExpertRow, folder: Path) -> dict[str, Any]:
         """Promise what can be promised of the records, by as many answers as that takes."""
         promise, answered = 1 - self._alpha, 0
+        with project.store.connect() as connection:
+            free = (name for n in count(1) if not find_release(connection, name := f"trial-{n}"))
+            name = next(free)
         while True:
             try:
-                made = project.releases.create("trial", folder / "trial", promise=promise)
+                made = project.releases.create(name, folder / name, promise=promise)
             except PromiseRefused as refused:
                 return {"promise": promise, "answered": answered, "refused": str(refused)}
             if made["promise"].get("state") != "asked":
                 break
             answered += self._answer(project, expert)
-        checked = project.releases.verify(folder / "trial")
-        return {"answered": answered, "promise": made["promise"], "verified": checked.ok}
+        checked = project.releases.verify(folder / name)
+        return {"answered": answered, "promise": made["promise"], "verified": checked.passed}
 
 
 def _better(row: dict[str, Any]) -> str | None:
