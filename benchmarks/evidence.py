@@ -1,12 +1,15 @@
 """A whole project on recorded people and a real model: pilot, certificate, release with its promise, and what was true.
 
-    python -m benchmarks.evidence --model gguf:/path/model.gguf --store evidence.db -o evidence.json
+    python -m benchmarks.evidence --model gguf:/path/model.gguf --store sqlite:///evidence.db -o evidence.json
+    python -m benchmarks.evidence --recorded --pairs 880
 
-Pairs of PandaLM's test set (SOLON_DATA, default ../shared/data), drawn once, are judged in both orders by one seat. The
-expert of every review is the majority of the three recorded people. What is told: how often the panel agrees with
-them on the pilot, what the certificate says, how many records it covers and how many of those agree with the people,
-the panel's agreement on everything that people answered, and the release with its promise. A project of one's own
-cannot measure what it did not ask. A run that was broken off goes on where it was: the store keeps the calls.
+Pairs of PandaLM's test set (SOLON_DATA, default ../shared/data), drawn once, are judged in both orders by one seat; or
+(`--recorded`) the verdicts of the two judges that the set records are brought along, and no model is asked. The expert
+of every review is the majority of the three recorded people. What is told: how often the panel agrees with them on the
+pilot, what the certificate says, how many records it covers and how many of those agree with the people, the panel's
+agreement on everything that people answered, and the release with its promise. A project of one's own cannot measure
+what it did not ask. Where a refusal names a number of questions that would do, they are asked. A run that was broken
+off goes on where it was: the store keeps the calls.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ from solon.store.runs.runs import find_run
 
 DATA = Path(os.environ.get("SOLON_DATA", "../shared/data"))
 SEED = 29
+NOBODY = "scripted:default"
+"""Of a run whose verdicts are all brought along: it is never asked."""
 MINUTES = 1.0
 """Of an expert's time for one review: assumed, not measured."""
 
@@ -59,15 +64,25 @@ def _differ(a: Any, b: Any) -> bool:
     )
 
 
-def seeds_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def seeds_of(rows: list[dict[str, Any]], *, recorded: bool = False) -> list[dict[str, Any]]:
+    """The pairs as seeds, with the recorded judges' verdicts where they are wanted."""
     return [
         {
             "id": row["id"],
             "prompt": row["prompt"],
             **({"input": row["input"]} if row["input"] else {}),
             "responses": [{"text": row["response_a"]}, {"text": row["response_b"]}],
+            **({"verdicts": _verdicts(row)} if recorded else {}),
         }
         for row in rows
+    ]
+
+
+def _verdicts(row: dict[str, Any]) -> list[dict[str, Any]]:
+    said = {"A": "A", "B": "B", "tie": "tie"}
+    return [
+        {"judge": name, "verdict": said.get(given["verdict"], "abstain"), "order": given["order"]}
+        for name, given in row["judges"].items()
     ]
 
 
@@ -75,8 +90,10 @@ class Evidence:
     """The project, the people who answer it, and what is true of every pair."""
 
     def __init__(self, store: str, model: str, alpha: float, rows: list[dict[str, Any]]) -> None:
+        """`model`: empty, where the recorded judges' verdicts are brought along."""
         self._store, self._alpha, self._rows = store, alpha, rows
-        self._model = {"model": model, "context": 4096, "temperature": 0.0}
+        self._recorded = not model
+        self._model = {"model": model, "context": 4096, "temperature": 0.0} if model else {"model": NOBODY}
         self._better = {row["id"]: _better(row) for row in rows}
         self._by_texts = {
             _texts(row["prompt"], row["response_a"], row["response_b"]): row["id"] for row in rows
@@ -94,14 +111,12 @@ class Evidence:
 
     def run(self, folder: Path) -> dict[str, Any]:
         with self.project() as project:
-            run = project.run("preference", seeds_of(self._rows))
+            run = project.run("preference", seeds_of(self._rows, recorded=self._recorded))
             people = [one for one in project.experts.list() if one.name == "People"]
             expert = (
                 people[0] if people else add_expert(project.store, "People", role="expert", by="trial")[0]
             )
-            self._answer(project, expert, rule="pilot")
-            project.learn(run.run_id)
-            project.resume(run.run_id)
+            self._certify(project, expert, run.run_id)
             self._answer(project, expert)
             project.resume(run.run_id)
             agreement: Any = project.evaluate("agreement")
@@ -120,6 +135,17 @@ class Evidence:
                 "all_records": self._rate(records),
                 "release": self._release(project, expert, folder),
             }
+
+    def _certify(self, project: Project, expert: ExpertRow, run_id: str) -> None:
+        """Answer the pilot, and what a refusal says would do."""
+        while True:
+            self._answer(project, expert, rule="pilot")
+            look = project.learn(run_id).certificate
+            project.resume(run_id)
+            if look is None or look["status"] == "granted" or "--more" not in look["why"]:
+                return
+            project.extend_pilot(run_id)
+            project.resume(run_id)
 
     def _answer(self, project: Project, expert: ExpertRow, rule: str | None = None) -> int:
         """Answer what waits as the people did; returns how many."""
@@ -180,7 +206,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", required=True, help="provider:model, e.g. gguf:/path/model.gguf")
+    judges = parser.add_mutually_exclusive_group(required=True)
+    judges.add_argument("--model", default="", help="provider:model, e.g. gguf:/path/model.gguf")
+    judges.add_argument("--recorded", action="store_true", help="the recorded judges in place of a model")
     parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--alpha", type=float, default=0.2)
     parser.add_argument("--store", help="keep the store here, and go on with it; default: a temporary one")
