@@ -7,7 +7,7 @@ the planned sizes, taken or not).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from solon.consensus.certify import TestPlan, plan_test
 
@@ -33,9 +33,15 @@ class Look:
     size: int
     delta: float
 
-    def test(self, alpha: float, share: float = 1.0) -> TestPlan:
-        """How its sample is tested, where a promise is about this share of the questions."""
-        return plan_test(round(self.size * share), alpha, self.delta)
+    def test(self, alpha: float, share: float = 1.0, together: float = 0.0) -> TestPlan:
+        """How its sample is tested.
+
+        Args:
+            share: of the questions that a promise is about.
+            together: share of those that have the same, highest score: they are tested together or not at all.
+        """
+        plan = plan_test(round(self.size * share), alpha, self.delta)
+        return plan if plan.start is None else replace(plan, start=max(plan.start, round(plan.n * together)))
 
 
 def plan_look(first: int, number: int, delta: float, *, idle: int = 0) -> Look:
@@ -63,13 +69,13 @@ def size_reaching(first: int, size: int) -> int:
 
 def look_needed(
     first: int, after: Look, alpha: float, delta: float, top: float, rest: float, most: int, *, share: float = 1.0,
-    idle: int = 0,
+    together: float = 0.0, idle: int = 0,
 ) -> Look | None:  # fmt: skip
     """Return the first planned look after another that certifies with probability ``POWER``; None where none of up to
     ``most`` questions does.
 
     Args:
-        share: of the questions that a promise is about.
+        share, together: as of `Look.test`.
         top: agreement on the most confident decisions.
         rest: on the others.
     """
@@ -77,6 +83,6 @@ def look_needed(
         look = plan_look(first, number, delta, idle=idle)
         if look.size > most:
             return None
-        if look.test(alpha, share).chance(top, rest) >= POWER:
+        if look.test(alpha, share, together).chance(top, rest) >= POWER:
             return look
     return None

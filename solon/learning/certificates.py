@@ -132,7 +132,11 @@ def certify_sample(
         )
         one = _at_confidence(certificate, confidences)
         relied = looking.relied_on(own, certificate.threshold, ours)
-        counted = {"tested": int(promised.sum()), "agreed_in_all": float(own.agreed[promised].sum())}
+        counted = {
+            "tested": int(promised.sum()),
+            "agreed_in_all": float(own.agreed[promised].sum()),
+            "together": 0 if own.cuts is None else int((own.score[promised] >= own.cuts.max()).sum()),
+        }
         shown = {**one, **counted, "sample": n, "relied_on": [relied]}
         if not config.routing.strata:
             return shown

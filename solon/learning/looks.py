@@ -191,16 +191,18 @@ class Looking:
         items = count_items(connection, self.run.id)
         first = drawn_at_first(connection, self.run.id, self.routing, grows=is_interactive(self.run))
         (top, rest), share = _rates(result), result["tested"] / max(len(sample.decisions), 1)
+        together = result["together"] / max(result["tested"], 1)
         idle = self.idle + (not result["tests"])
         needed = look_needed(
-            first, sample.look, self.routing.alpha, self.delta, top, rest, items, share=share, idle=idle
-        )
+            first, sample.look, self.routing.alpha, self.delta, top, rest, items,
+            share=share, together=together, idle=idle,
+        )  # fmt: skip
         if needed is None:
             return (
                 f"at that rate no look within the {items} items of this run is likely to certify: a better panel, more "
                 "items, or a larger alpha in the next run"
             )
-        chance = needed.test(self.routing.alpha, share).chance(top, rest)
+        chance = needed.test(self.routing.alpha, share, together).chance(top, rest)
         told = (
             f"if panel and experts go on agreeing so often, the look at {needed.size} questions certifies with "
             f"probability {chance:.2f}"

@@ -241,6 +241,23 @@ def test_the_number_that_a_refusal_names_would_do(rate: float) -> None:
     assert look_needed(120, plan_look(120, 0, 0.1), 0.1, 0.1, rate, rate, 200) is None
 
 
+def test_the_number_that_a_refusal_names_knows_of_decisions_that_no_cut_parts() -> None:
+    planned = (60, plan_look(60, 0, 0.1), 0.2, 0.1, 0.9, 0.5, 100_000)
+    parted, needed = look_needed(*planned), look_needed(*planned, together=0.7)
+    assert needed is not None
+    assert parted is None or parted.size > needed.size
+    rng, granted = np.random.default_rng(12), 0
+    for _ in range(100):
+        sure = rng.random(needed.size) < 0.7
+        agreed = rng.random(needed.size) < np.where(sure, 0.9, 0.5)
+        found = certify(
+            np.where(sure, 0.6, 0.1), agreed.astype(float), alpha=0.2, delta=needed.delta,
+            cuts=np.array([0.0, 0.5]),
+        )  # fmt: skip
+        granted += found.granted
+    assert granted >= 75
+
+
 def test_what_can_be_expected_of_so_many_answers() -> None:
     assert strictest(5, 0.1) is None
     sixty = strictest(60, 0.1)
