@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from solon.law.documents import Constitution, Rubric, load_constitution, load_ru
 from solon.prompts.library import Prompt, PromptLibrary, Rendered
 from solon.store.database.ids import hash_id, new_id
 from solon.store.runs.examples import Example
-from solon.store.runs.journal import Outcome
+from solon.store.runs.journal import DRAWS, CallKey, Outcome
 from solon.tracing import OFF
 
 Role = Literal["generator", "critic", "judge", "resolver"]
@@ -46,7 +47,9 @@ class Case:
             author can know it.
         random_seed: root of the seeds of all calls of the item.
         settings: of the recipe, as its own model read them from `[recipes.NAME]`; None where it has none.
+        record: the latest record of an earlier item of the same seed, where the recipe's source evolves requests.
         examples: tasks that are there already, where the recipe's source draws such; for whoever drafts alone.
+        covered: attribute -> value -> how many records there are of it, where the recipe's source evolves requests.
         place: the round, and the number of the draft (or of the seat) within it, that `ask` asks for.
         answered: the calls that `ask` made here, each with the name of who answered.
     """
@@ -63,6 +66,8 @@ class Case:
     random_seed: int
     settings: Any = None
     examples: tuple[Example, ...] = ()
+    record: Example | None = None
+    covered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     place: tuple[int, int] = (0, 0)
     answered: list[tuple[Outcome, str]] = field(default_factory=list, compare=False, repr=False)
 
@@ -75,6 +80,39 @@ class Case:
         """A seed for one call, the same whenever the item is replayed."""
         text = ":".join(str(part) for part in (self.random_seed, *parts))
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") & 0x7FFFFFFF
+
+    @property
+    def origin(self) -> Example:
+        """What a maker goes on from: the latest record of the seed where the source evolves requests, else the seed."""
+        return self.record or Example(self.prompt, self.input)
+
+    def keep(self, name: str, choose: Callable[[], Any], *, given: str = "") -> Any:
+        """What was chosen, as a plain value that JSON can hold. It is journalled: an item that is made again gets the
+        same, whatever the choice would be by then.
+
+        Args:
+            name: tells apart several choices for the same draft.
+            choose: is called where nothing was chosen before.
+            given: what the choice depends on in the recipe's settings; where it is another, it is chosen anew.
+        """
+        round, index = self.place
+        key = CallKey(
+            role=DRAWS,
+            seat=name,
+            sample=index,
+            round=round,
+            model="code",
+            parameters={},
+            template="code",
+            prompt=given,
+            schema="",
+        )
+        journal = self.caller.journal
+        found = journal.find(key)
+        if found is None:
+            found = Outcome.of_code(journal.call_id(key), json.dumps(choose(), ensure_ascii=False))
+            journal.write(key, found)
+        return json.loads(found.text)
 
     @classmethod
     def open(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 
 from solon.agents import plugged
 from solon.agents.calls import Ask
@@ -67,7 +68,46 @@ async def write_instruction(
         findings=findings,
         **examples,
     )
-    ask = _ask(case, "instruction", index, round, model, rendered, schema=InstructionDraft)
+    return await _write_task(case, "instruction", index, round, model, rendered)
+
+
+async def evolve(
+    case: Case,
+    index: int = 0,
+    *,
+    operation: str,
+    person: str = "",
+    attributes: Mapping[str, str] | None = None,
+    round: int = 0,
+    guidance: str = "",
+    findings: str = "",
+) -> Draft:
+    """A new instruction made out of the case's origin, with its response; what is not named here is as of `draft`.
+    Functions are never asked.
+
+    Args:
+        operation: what the new instruction does, in words of ours.
+        person: who asks it; empty: nobody in particular.
+        attributes: name -> value that it shall have.
+    """
+    model = _model(case, index)
+    rendered = case.prompts["generator.evolve"].render(
+        case.mark,
+        constitution=case.principles,
+        operation=operation,
+        prompt=case.origin.prompt,
+        input=case.origin.input,
+        person=person,
+        attributes="\n".join(f"{name}: {value}" for name, value in (attributes or {}).items()),
+        examples=_spell_examples(case),
+        guidance=guidance,
+        findings=findings,
+    )
+    return await _write_task(case, "evolve", index, round, model, rendered)
+
+
+async def _write_task(case: Case, what: str, index: int, round: int, model: str, rendered: Rendered) -> Draft:
+    ask = _ask(case, what, index, round, model, rendered, schema=InstructionDraft)
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, InstructionDraft):
         return Draft("", outcome, case.caller.voter(model), problem=outcome.outcome)

@@ -15,7 +15,7 @@ import yaml
 from solon.formats import span_formats
 from solon.formats.contract import Format
 from solon.formats.exports import ExportSummary
-from solon.formats.facts import NOT_STATED, OLDER_SHARES, OTHERS
+from solon.formats.facts import NOT_STATED, OLDER_SHARES, OTHERS, spell_collapse
 
 SIZES = (
     (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
@@ -43,6 +43,7 @@ def write_card(
     licence: str = "",
     limits: Sequence[str] = (),
     promise: Mapping[str, Any] | None = None,
+    made: Sequence[str] = (),
 ) -> str:
     """Return the dataset card as Markdown; paths of `summary.files` are relative to it.
 
@@ -52,6 +53,7 @@ def write_card(
         licence: of the set as a whole; empty: the seeds' own, where they all state the same.
         limits: what the set does not know, one sentence each.
         promise: what is promised of the set, as the manifest of a release holds it; None where nothing is.
+        made: what is told of its making beyond what was counted, one sentence each.
     """
     head = yaml.safe_dump(
         front_matter(summary, form, name=name, licence=licence), sort_keys=False, allow_unicode=True
@@ -65,7 +67,7 @@ def write_card(
         f"Licence: {_plain(licence or common_value(facts['licences']) or 'not stated')}.\n",
         *(["## What is promised\n", _promise(promise)] if promise is not None else []),
         "## How it was made\n",
-        _how(facts, summary.runs),
+        _how(facts, summary.runs) + "".join(f"- {_plain(line)}\n" for line in made),
         "## What is in it\n",
         _table(facts, ("languages", "licences", "sources", "consents", "routes", "models")),
         "## What was left out\n",
@@ -160,6 +162,16 @@ def _how(facts: Mapping[str, Any], runs: Mapping[str, int]) -> str:
             f"- With the probability of every label (`shares`), as panel and votes have it: {facts['weighed']}. "
             f"Of records that a person decided, {OLDER_SHARES}."
         )
+    if facts.get("shown"):
+        lines.append(
+            f"- Tasks by generation (1: made of a seed, each further one of a task before): "
+            f"{_list(facts['generations'])}. Of the {facts['shown']} texts that they were made of and shown "
+            f"{facts['shown_seeds']} are seeds."
+        )
+    lines += [
+        f"- Warning: {_plain(one)}."
+        for one in spell_collapse(facts.get("shown_seeds", 0), facts.get("shown", 0))
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -28,6 +28,9 @@ Kind = Literal[
     "json",
 ]
 """Of a cell. turn: {role, content}; said: {from, value}; share: {label, share}; in the plural a list of them."""
+LEAST_OF_PEOPLE = 0.1
+"""Share of people's texts below which data of models is warned of: with so many, what collapse costs stays small
+(Shumailov et al. 2024, doi 10.1038/s41586-024-07566-y, figure 1)."""
 KEPT = 50
 """Values that a count keeps; beyond them it says how many rows had another one."""
 VERSIONS = {
@@ -58,6 +61,8 @@ class Facts:
         provisional: those that were accepted while no certificate was in force.
         decided: those that a person decided.
         weighed: those with a share for each label.
+        shown: texts that the drafts of tasks were made of and shown.
+        shown_seeds: seeds among these.
         annotators: pseudonyms of the people who decided.
         counts: what was counted (languages, licences, sources, ...) -> value -> records.
         remarks: what was remarked -> of how many records, and the ids of the first ones' seeds.
@@ -68,6 +73,8 @@ class Facts:
     provisional: int = 0
     decided: int = 0
     weighed: int = 0
+    shown: int = 0
+    shown_seeds: int = 0
     annotators: set[str] = field(default_factory=set)
     counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COUNTED})
     remarks: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
@@ -88,6 +95,10 @@ class Facts:
         self._count("recipes", [row.recipe])
         self._count("routes", [row.route])
         self._count("models", row.lineage.get("models") or ())
+        if descent := row.lineage.get("descent"):
+            self._count("generations", [str(descent["generation"])])
+            self.shown += descent["seeds"] + descent["records"]
+            self.shown_seeds += descent["seeds"]
         for name, version in VERSIONS.items():
             self._count(name, [row.lineage.get(version) or NOT_STATED])
 
@@ -103,7 +114,7 @@ class Facts:
                 self.columns[name] = kind_of(value)
 
     def _count(self, name: str, values: Iterable[str]) -> None:
-        counter = self.counts[name]
+        counter = self.counts.setdefault(name, Counter())
         for value in values:
             counter[value if value in counter or len(counter) < KEPT else OTHERS] += 1
 
@@ -115,6 +126,7 @@ class Facts:
             "decided": self.decided,
             "weighed": self.weighed,
             "annotators": len(self.annotators),
+            **({"shown": self.shown, "shown_seeds": self.shown_seeds} if self.shown else {}),
             **{
                 name: dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0])))
                 for name, counter in sorted(self.counts.items())
@@ -143,6 +155,7 @@ def spell_cautions(facts: Mapping[str, Any]) -> list[str]:
             f"scripted models took part ({', '.join(scripted)}): "
             "their answers come from rules or files, not from a model"
         )
+    cautions += spell_collapse(facts.get("shown_seeds", 0), facts.get("shown", 0))
     if facts.get("decided") and "shares" in facts.get("columns", ()):
         cautions.append(
             f"{facts['decided']} of {facts['records']} records were decided by a person: {OLDER_SHARES}"
@@ -151,6 +164,16 @@ def spell_cautions(facts: Mapping[str, Any]) -> list[str]:
         named = ", ".join(found["first"]) + (", ..." if found["records"] > len(found["first"]) else "")
         cautions.append(f"{found['records']} of {facts['records']} records {REMARKS[about]} (seeds {named})")
     return cautions
+
+
+def spell_collapse(seeds: int, shown: int) -> list[str]:
+    """Return the warning that too few of the texts that tasks were made of are people's; nothing where enough are."""
+    if seeds >= LEAST_OF_PEOPLE * shown:
+        return []
+    return [
+        f"{seeds} of the {shown} texts that tasks were made of and shown are seeds, the others are models' own: "
+        "whoever trains on such data loses what is rare (model collapse, Shumailov et al. 2024)"
+    ]
 
 
 def kind_of(value: Any) -> Kind | None:

@@ -33,11 +33,13 @@ class About:
         licence: of the set as a whole (an SPDX identifier); default: the seeds' own, where they all state the
             same.
         limits: what it does not know, one sentence each.
+        made: what is told of its making beyond what was counted, one sentence each.
     """
 
     name: str = ""
     licence: str = ""
     limits: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
 
 
 def export_folder(
@@ -72,7 +74,9 @@ def export_folder(
         files = tuple(replace(one, path=f"{DATA}/{Path(one.path).name}") for one in written.files)
         placed_inside = replace(written, files=files, manifest=manifest.name)
         named = replace(about_set, name=about_set.name or target.name)
-        card = write_card(placed_inside, form, name=named.name, licence=named.licence, limits=named.limits)
+        card = write_card(
+            placed_inside, form, name=named.name, licence=named.licence, limits=named.limits, made=named.made
+        )
         write_text_at_once(scratch / CARD, [card])
         croissant = write_croissant(
             placed_inside, form, name=named.name, licence=named.licence, limits=named.limits

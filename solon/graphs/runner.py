@@ -95,7 +95,7 @@ class Runner:
         self.store, self.run, self.config, self.pool, self.meter = store, run, config, pool, meter
         self.me = ""
         self.recipe = recipe
-        self._batch = recipe.source.batch * recipe.source.expand
+        self._batch = recipe.source.at_once
         self.progress = Progress(meter)
         self._on_progress, self._watcher = on_progress, Observer("on_progress")
         self.learned: int | None = (

@@ -95,6 +95,14 @@ PRESETS = {
             "trl-sft",
         ),
         Preset(
+            "instruction-evolve",
+            "instruction-evolve",
+            "instructions evolved from the seeds by operators, generation after generation, with their answers",
+            "together",
+            "trl-sft",
+            paper="Xu et al. 2023, Evol-Instruct (arXiv 2304.12244); Wang et al. 2023, Self-Instruct (2212.10560)",
+        ),
+        Preset(
             "label",
             "label",
             "texts with a label that people gave (classifiers, guards)",

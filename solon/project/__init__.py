@@ -806,7 +806,9 @@ class Project(Workspace):
             SolonError: the file could not be written, or a record holds a text of a benchmark. What was there before is
                 unchanged.
         """
+        from solon.eval.material import gather
         from solon.eval.releases.benchmark import make_gate
+        from solon.eval.suites import generations
         from solon.formats.exports import export, find_format
         from solon.formats.folder import About, export_folder
         from solon.store.privacy.forgetting import mark_export
@@ -833,7 +835,8 @@ class Project(Workspace):
             "about": {**about, "clean_of": gate.describe()} if gate is not None else about,
         }
         if folder:
-            options["about_set"] = About(licence=licence)
+            made = generations.evaluate(gather(self.store, run_id or ())).spell()
+            options["about_set"] = About(licence=licence, made=made)
         scored = find_format(format).scored
         left_out, rows = export_rows(self.store, **which, rejected=as_of is None, scored=scored)
         write = export_folder if folder else export

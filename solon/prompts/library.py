@@ -342,6 +342,7 @@ OF_RULES = frozenset({"judge.rule"})
 OF_SPANS = frozenset({"generator.spans"})
 OF_EDITS = frozenset({"generator.edit"})
 OF_CONTRASTS = frozenset({"generator.contrast"})
+OF_EVOLVING = frozenset({"generator.evolve"})
 OF_NO_RUN = frozenset({"legislator.rules", "answer.check"})
 """Asked beside runs alone: a change of it concerns none of them."""
 
@@ -415,6 +416,7 @@ class PromptLibrary:
         spans: bool = False,
         edits: bool = False,
         contrasts: bool = False,
+        evolves: bool = False,
     ) -> PromptLibrary:
         """The library as a recipe is pinned to it. Recipes to which a template is nothing are not concerned where it
         changes.
@@ -426,6 +428,7 @@ class PromptLibrary:
             spans: with the one that asks for spans.
             edits: with the one that asks for single passages in place of others.
             contrasts: with the one that asks for answers that follow a principle, and that break it.
+            evolves: with the one that evolves a request.
         """
         wanted = (
             (labels, ABOUT_LABELS),
@@ -434,6 +437,7 @@ class PromptLibrary:
             (spans, OF_SPANS),
             (edits, OF_EDITS),
             (contrasts, OF_CONTRASTS),
+            (evolves, OF_EVOLVING),
         )
         left = OF_NO_RUN.union(*(names for holds, names in wanted if not holds))
         library = PromptLibrary.__new__(PromptLibrary)

@@ -4,13 +4,14 @@ that no part sees them.
     from solon.recipes import Answer, Pair, Recipe
     MINE = Recipe("mine", record="preference", maker=Answer(), question=Pair())
 
-A recipe is found by its name, see `solon.recipes.registry`: six are shipped, others come from `[recipes.NAME]` of the
+A recipe is found by its name, see `solon.recipes.registry`: seven are shipped, others come from `[recipes.NAME]` of the
 configuration, from installed packages (entry points of the group `solon.recipes`) or from `Project(recipes=[...])`.
 """
 
 from solon.agents.drafts import Draft
 from solon.agents.judge import Verdict
 from solon.agents.outputs import Finding
+from solon.recipes.evolving import Evolve, EvolveSettings
 from solon.recipes.makers import Answer, Contrasted, Given, Instruct, Maker, Mark
 from solon.recipes.pairings import (
     BestSecond,
@@ -24,7 +25,7 @@ from solon.recipes.pairings import (
 )
 from solon.recipes.questions import Accept, Choice, Pair, Question, Spans
 from solon.recipes.recipe import STEPS, Recipe
-from solon.recipes.sources import Confirmed, Documents, Pool, Seeds, Source
+from solon.recipes.sources import Confirmed, Documents, Generations, Pool, Seeds, Source
 from solon.recipes.steps import Ask, Redraft, Reject, Step, StepItem
 
 __all__ = [
@@ -42,7 +43,10 @@ __all__ = [
     "Documents",
     "Draft",
     "DraftRevision",
+    "Evolve",
+    "EvolveSettings",
     "Finding",
+    "Generations",
     "Given",
     "Instruct",
     "Maker",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from solon.agents import generator, marker
 from solon.agents.drafts import Draft
@@ -201,6 +201,7 @@ class Contrasted(Maker):
 class Instruct(Maker):
     """A new instruction with its response, related to the seed."""
 
+    template: ClassVar[str] = "generator.instruction"
     unique: bool = True
 
     def count(self, config: Config) -> int:
@@ -215,16 +216,22 @@ class Instruct(Maker):
 
     def refuse(self, case: Case, draft: Draft) -> str:
         """`dangling_reference` or `template_echo` where the new task does not stand by itself."""
-        template = _template(case)
+        template = self._source(case)
         if not template:
             return ""
         return why_unfit(draft.prompt, draft.input, template=template, principles=case.constitution.ids())
 
     def notice(self, case: Case, answer: str, *, own_task: bool) -> list[Finding]:
         """An answer that declines the task with which it was written, or speaks of being a model."""
-        words = find_refusal(answer) if own_task and _template(case) else ""
+        words = find_refusal(answer) if own_task and self._source(case) else ""
         told = "Do what the task asks, without declining it and without speaking of being a model."
         return [Finding(principle=STANDS, quote=words, severity="major", suggestion=told)] if words else []
+
+    def _source(self, case: Case) -> str:
+        """The source of the template that tasks are drafted by; empty where it asks for no input. Items that are pinned
+        to such a one are replayed as they were drafted: nothing of them is refused."""
+        source = case.prompts[self.template].source
+        return source if '"input"' in source else ""
 
 
 @dataclass(frozen=True)
@@ -257,10 +264,3 @@ class Mark(Maker):
         spans = case.config.spans
         readings = [(read_spans(text) or (), weight) for text, weight in zip(drafts, weights, strict=True)]
         return write_spans(merge_spans(readings, support=spans.support, overlap=spans.overlap))
-
-
-def _template(case: Case) -> str:
-    """The source of the template that tasks are drafted by; empty where it asks for no input. Items that are pinned to
-    such a one are replayed as they were drafted: nothing of them is refused."""
-    source = case.prompts["generator.instruction"].source
-    return source if '"input"' in source else ""

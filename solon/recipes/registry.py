@@ -34,6 +34,7 @@ SHIPPED = {
     "preference": "preference",
     "preference-contrast": "contrast",
     "instruction": "instruction",
+    "instruction-evolve": "evolve",
     "label": "label",
     "label-panel": "label",
     "label-spans": "spans",

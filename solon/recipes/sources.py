@@ -32,12 +32,20 @@ class Source:
         batch: how many seeds are worked on at once, before the next so many begin; what these may be shown is drawn for
             them. 0: all of them, and nothing is drawn.
         recalls: an item is shown what people decided on before, as `recall` chooses it when the item begins.
+        evolves: a further item of a seed goes on from the latest record of the one before (`case.origin`). The first
+            items of all seeds of a batch are worked on before the second ones, and so on.
     """
 
     most_given: int | None = None
     expand: int = 1
     batch: int = 0
     recalls: bool = False
+    evolves: bool = False
+
+    @property
+    def at_once(self) -> int:
+        """How many items are worked on before the next so many begin; 0: all of them."""
+        return self.batch if self.evolves else self.batch * self.expand
 
     def seeds(self, row: SeedRow) -> Iterable[SeedRow]:
         """The seeds that a row of the file stands for, each under an id that no other has: the row itself."""
@@ -148,11 +156,37 @@ class Pool(Source):
 
     def draw(self, case: Case, accepted: Sequence[Named], start: Sequence[Named]) -> Sequence[Named]:
         """So many records at random, and where there are fewer, seeds."""
+        return self._fill(case, (accepted, self.examples), (start, self.examples))
+
+    def _fill(self, case: Case, *pools: tuple[Sequence[Named], int]) -> list[Named]:
+        """At random out of each pool until there are so many."""
         drawn: list[Named] = []
-        for pool in (accepted, start):
-            wanted = min(self.examples - len(drawn), len(pool))
+        for pool, last in pools:
+            wanted = min(last - len(drawn), len(pool))
             drawn += random.Random(case.draw("examples", len(drawn))).sample(pool, wanted)
         return drawn
+
+
+@dataclass(frozen=True)
+class Generations(Pool):
+    """A pool in which each further item of a seed goes on from the latest record of the seed's items before: a seed is
+    made into a task, this one into another, and so on.
+
+    Attributes:
+        of_start: so many of the examples are seeds, however many records there are, so that models do not learn from
+            models alone; Wang et al. show six of eight.
+        expand: how many generations there are, where each item of a seed is accepted.
+        evolves: as of every source.
+    """
+
+    of_start: int = 2
+    most_given: int | None = 0
+    expand: int = 3
+    evolves: bool = True
+
+    def draw(self, case: Case, accepted: Sequence[Named], start: Sequence[Named]) -> Sequence[Named]:
+        """So many seeds at random, and records; where there are too few of these, more seeds."""
+        return self._fill(case, (accepted, self.examples - self.of_start), (start, self.examples))
 
 
 @dataclass(frozen=True)
@@ -271,11 +305,14 @@ def problem_of(source: Source) -> tuple[str, str] | None:
     """What is wrong with the numbers of a source, and what would be right; None where nothing is."""
     name, numbers = type(source).__name__, {"expand": 1, "batch": 0}
     numbers |= {"examples": 1, "batch": 1} if isinstance(source, Pool) else {}
+    numbers |= {"of_start": 0} if isinstance(source, Generations) else {}
     numbers |= {"size": 1, "overlap": 0} if isinstance(source, Documents) else {}
     for key, least in numbers.items():
         value = getattr(source, key)
         if type(value) is not int or value < least:
             return f"{name}({key}={value!r:.40})", f"a whole number, {least} or more"
+    if isinstance(source, Generations) and source.of_start > source.examples:
+        return f"{name}(of_start={source.of_start})", "at most as many as `examples`"
     if isinstance(source, Documents) and source.overlap * 2 > source.size:
         return f"{name}(overlap={source.overlap}) repeats most of a passage", "at most half of `size`"
     if isinstance(source, Pool):

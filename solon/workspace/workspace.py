@@ -403,6 +403,7 @@ class Workspace:
         from solon.lawmaking.drafting import pin_law
         from solon.prompts.library import PromptLibrary
         from solon.questions import ACCEPT, check_told_apart
+        from solon.recipes.evolving import Evolve
         from solon.recipes.makers import Contrasted, count_drafts
         from solon.recipes.registry import read_settings
         from solon.store.runs.runs import pin_versions
@@ -426,6 +427,7 @@ class Workspace:
             spans=recipe.record == "spans",
             edits=pairing.edits,
             contrasts=isinstance(recipe.maker, Contrasted),
+            evolves=isinstance(recipe.maker, Evolve),
         )
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:
@@ -450,7 +452,9 @@ class Workspace:
         from solon.store.runs import runs
         from solon.store.runs.pilot import draw_pilot
 
-        runs.add_items(self.store, run, pins, rows, expand=self.recipe(run.recipe).source.expand)
+        source = self.recipe(run.recipe).source
+        layer = source.batch if source.evolves else 0
+        runs.add_items(self.store, run, pins, rows, expand=source.expand, layer=layer)
         if bad:
             write_bad_rows(self.bad_rows_file(run.id), bad)
         with self.store.transaction() as connection:

@@ -331,6 +331,7 @@ def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> Non
         "answer.check",
         "generator.contrast",
         "generator.edit",
+        "generator.evolve",
         "generator.pool",
         "generator.spans",
         "judge.label",

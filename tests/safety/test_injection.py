@@ -183,12 +183,14 @@ def test_a_model_that_repeats_the_mark_cannot_close_its_block() -> None:
 
 
 def test_no_template_leaves_a_foreign_text_bare() -> None:
-    """Every variable is fenced everywhere but the law's, the persona, closed words (a verdict, a side), the
+    """Every variable is fenced everywhere but the law's, the persona, closed words (a verdict, a side, an
+    operation), the
     recipe's labels and kinds, and what a rule asks."""
     trusted = {
         "constitution",
         "principle",
         "side",
+        "operation",
         "rubric",
         "persona",
         "verdict",
@@ -201,6 +203,18 @@ def test_no_template_leaves_a_foreign_text_bare() -> None:
         for name in set(prompt.variables) - trusted:
             uses = re.findall(rf"{{{{\s*{name}\b[^}}]*}}}}", prompt.source)
             assert all("fence(" in use and "mark" in use for use in uses), f"{prompt.name}: {name}"
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_hostile_tasks_people_and_attributes_of_evolved_requests(name: str) -> None:
+    hostile = ("prompt", "input", "person", "attributes", "examples", "guidance", "findings")
+    texts = dict.fromkeys(hostile, ATTACKS[name])
+    rendered = PromptLibrary()["generator.evolve"].render(
+        "secret", constitution="[a] Be true.", operation="asks more", **texts
+    )
+    bare = outside(rendered.system, rendered.mark) + outside(rendered.user, rendered.mark)
+    assert ATTACKS[name].strip()[:200] not in bare
+    assert len(rendered.fenced) == len(hostile)
 
 
 @pytest.mark.parametrize(

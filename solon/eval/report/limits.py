@@ -25,6 +25,7 @@ def find_limits(
     money: float | None,
     with_texts: bool,
     *,
+    collapsing: Sequence[str] = (),
     drifting: Sequence[str] = (),
     stale: int = 0,
     standing_back: int = 0,
@@ -37,6 +38,7 @@ def find_limits(
         provisional: run -> records that were accepted while no certificate was in force.
         money: what the runs cost; None where a price is not known.
         with_texts: whether the report holds texts.
+        collapsing: what speaks for model collapse.
         drifting: where agreement fell over the weeks, and why that is said.
         stale: records whose law was amended since, and that were not judged again.
         standing_back: records of other runs over the same rows.
@@ -45,6 +47,7 @@ def find_limits(
     sentences = [
         *_of_audits(audited, counted, provisional),
         *(f"Agreement fell {where}." for where in drifting),
+        *(f"Model collapse: {why}." for why in collapsing),
     ]
     if stale:
         sentences.append(

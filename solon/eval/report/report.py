@@ -25,7 +25,7 @@ from solon.eval.report.run_part import RunPart, read_run
 from solon.eval.report.standing import Standing, read_standing
 from solon.eval.result import Figure, rate
 from solon.eval.rules import Rules, list_rules
-from solon.eval.suites import agreement, audit, confusions, drift, judges, quality, spans, tiers
+from solon.eval.suites import agreement, audit, confusions, drift, generations, judges, quality, spans, tiers
 from solon.formats.records import plain_model
 from solon.store.database import audit_log, clock
 from solon.store.database.ids import keyed_hash
@@ -202,6 +202,7 @@ class Report(_Part):
         agreement: of panel and experts, and of experts with each other.
         judges: each judge against the experts.
         rules: what each rule covers, and how often experts agree with it.
+        generations: tasks by generation; none where no recipe draws from a pool.
         spans: how far marked spans agree; its n is 0 where none were asked about.
         tiers: who gave the records, what that cost, and how often experts agree.
         confusions: what judges, and people whose answers are votes, confuse with what.
@@ -233,6 +234,7 @@ class Report(_Part):
     agreement: agreement.Agreement
     judges: judges.Judges
     rules: Rules
+    generations: generations.Generations
     spans: spans.Spans
     tiers: tiers.Tiers
     confusions: confusions.Confusions
@@ -305,6 +307,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
     audited = audit.evaluate(material)
     judged = judges.evaluate(material)
     read = quality.evaluate(material)
+    evolved = generations.evaluate(material)
     headline = _headline(
         material, parts, audited, agreed, decisions, len(accepted), rows, unapplied, learnable
     )
@@ -324,6 +327,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         agreement=agreed,
         judges=judged,
         rules=list_rules(material, lambda actor: pseudonym(store, actor)),
+        generations=evolved,
         spans=spans.evaluate(material),
         tiers=tiers.evaluate(material),
         confusions=_without_names(store, confusions.evaluate(material, by_name=False)),
@@ -345,6 +349,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
             {part.id: part.provisional for part in parts},
             costs.money,
             with_texts,
+            collapsing=evolved.warnings,
             drifting=drift.evaluate(material).alarms,
             stale=sum(row.stale for row in accepted),
             standing_back=len(of_all_runs) - len(accepted),

@@ -121,13 +121,13 @@ def evaluate(material: Material) -> Diversity:
 
 
 def _from_seeds(material: Material, rows: Sequence[ExportRow], embedder: Embedder) -> Figure:
-    """Of records whose prompt is not their seed's own: the instruction recipe writes new ones."""
+    """Of records whose prompt is not their seed's own: recipes of instructions write new ones."""
     with material.store.connect() as connection:
         asked = evaluation.seed_prompts(connection, sorted({row.lineage["item"] for row in rows}))
     pairs = [
         (row.prompt, seed)
         for row in rows
-        if row.recipe == "instruction"
+        if (row.recipe == "instruction" or "descent" in row.lineage)
         and (seed := asked.get(row.lineage["item"])) is not None
         and seed != row.prompt
     ]
@@ -174,8 +174,8 @@ def measure_variety(texts: Sequence[str], seed: int = 0) -> Variety:
     joined = "\n".join(texts).encode("utf-8", "replace")
     return Variety(
         texts=len(texts),
-        distinct_1=_resample(words, lambda part: measure_distinct(part, 1), seed),
-        distinct_2=_resample(words, lambda part: measure_distinct(part, 2), seed),
+        distinct_1=resample_halves(words, lambda part: measure_distinct(part, 1), seed),
+        distinct_2=resample_halves(words, lambda part: measure_distinct(part, 2), seed),
         self_bleu=measure_self_bleu(words, seed),
         compression=len(joined) / len(zlib.compress(joined, 9)) if joined else None,
         same_opening=mean(shared, seed),
@@ -194,10 +194,11 @@ def _ngrams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
 
 
-def _resample(
+def resample_halves(
     words: Sequence[Sequence[str]], figure: Callable[[Sequence[Sequence[str]]], float | None], seed: int
 ) -> Figure:
-    """Interval by halves drawn without replacement: a bootstrap would repeat texts, and repeat their n-grams."""
+    """Return a figure of texts with its interval by halves drawn without replacement: a bootstrap would repeat texts,
+    and repeat their n-grams."""
     value = figure(words)
     if value is None or len(words) < 4:
         return nothing("fewer than four texts", len(words)) if value is None else _alone(value, len(words))

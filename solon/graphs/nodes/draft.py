@@ -8,6 +8,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from solon.agents.case import Case
 from solon.agents.drafts import Draft
 from solon.errors import CUT, BadOutput
 from solon.graphs.context import ItemContext
@@ -35,7 +36,7 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
             for index in range(len(given_ids), len(given_ids) + missing)
         )
     )
-    usable, problems = await _add_drafts(context, drafts, round_, given_ids)
+    usable, problems = await _add_drafts(context, case, drafts, round_, given_ids)
     if maker.merges and missing and usable:
         usable = [_merge(context, usable, round_)]
     await context.commit()
@@ -88,7 +89,7 @@ def _carried(context: ItemContext, ordinal: int, candidate_id: str) -> str:
 
 
 async def _add_drafts(
-    context: ItemContext, drafts: list[Draft], round_: int, given: list[str]
+    context: ItemContext, case: Case, drafts: list[Draft], round_: int, given: list[str]
 ) -> tuple[list[str], dict[str, int]]:
     """Store every draft; the usable ones are whole, and where they are not merged differ from each other."""
     usable, alone = list(given), not context.recipe.maker.merges
@@ -99,7 +100,7 @@ async def _add_drafts(
             "identical" if alone and not written.prompt and written.text in seen else ""
         )
         candidate_id = context.row_id("draft", f"{round_}.{ordinal}")
-        problem = problem or await _refuse(context, candidate_id, written)
+        problem = problem or await _refuse(context, case, candidate_id, written)
         if problem:
             problems[problem] = problems.get(problem, 0) + 1
         if not written.text:
@@ -128,15 +129,15 @@ def _merge(context: ItemContext, drafts: list[str], round_: int) -> str:
     return context.add_candidate("merge", 0, round=round_, kind="merged", text=merged, author="merge")
 
 
-async def _refuse(context: ItemContext, candidate_id: str, draft: Draft) -> str:
+async def _refuse(context: ItemContext, case: Case, candidate_id: str, draft: Draft) -> str:
     """Why a usable draft may not become a candidate: what its maker has against it, or `duplicate` where its request
     nearly repeats the seed's or one that is there already; empty where it may."""
     maker = context.recipe.maker
-    unfit = reason_against(maker, context.case, draft)
+    unfit = reason_against(maker, case, draft)
     if unfit or not maker.unique:
         return unfit
-    threshold = context.case.config.instruction.similarity
-    if similarity(signature(draft.prompt), signature(context.case.prompt)) >= threshold:
+    threshold = case.config.instruction.similarity
+    if similarity(signature(draft.prompt), signature(case.prompt)) >= threshold:
         return "duplicate"
     repeats = await context.store.writer.run(
         lambda connection: register(

@@ -88,7 +88,7 @@ async def _consult(
     found = journal.find(key)
     if found is None:
         item = StepItem(context.item.id, round_, case.at(round_, 0), seen)
-        found = _outcome(journal.call_id(key), await take_step(step, item))
+        found = Outcome.of_code(journal.call_id(key), await take_step(step, item))
         journal.write(key, found)
     return read_word(found.text)
 
@@ -114,20 +114,6 @@ def _key(step: Step, seen: dict[str, Any], round_: int) -> CallKey:
         template="python",
         prompt=json.dumps(plain, ensure_ascii=False, sort_keys=True, default=str),
         schema="",
-    )
-
-
-def _outcome(call_id: str, text: str) -> Outcome:
-    return Outcome(
-        call_id,
-        text,
-        outcome="ok",
-        error="",
-        input_tokens=0,
-        output_tokens=0,
-        attempts=0,
-        seconds=0.0,
-        cost=0.0,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -29,9 +29,11 @@ from solon.spans import count_readings, read_spans, text_of
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
 from solon.store.records.completions import completions_of, scores_of_pairs
+from solon.store.records.generations import descents, drawn_for
 from solon.store.records.principles import principles_of
 from solon.store.reviewing.disagreements import contested_shares, open_disputes, text_ids
 from solon.store.runs.items import FORGOTTEN
+from solon.store.runs.journal import DRAWS
 from solon.store.runs.row_keys import WHITE, WIDTH, conversation_of, pair_key
 from solon.store.tables import calls, candidates, critiques, decisions, items, records, seeds, texts
 
@@ -392,6 +394,7 @@ def rows_of(
     call_ids = _calls(connection, item_ids)
     found_faults = _faults(connection, answers)
     made_by, scores = principles_of(connection, answers), scores_of_pairs(connection, chunk)
+    descended, drawn = descents(connection, item_ids), drawn_for(connection, answers)
     forms = {**_forms(connection, chunk), **_marked(connection, chunk, answers)}
     divided = contested_shares(connection, item_ids)
     contested = _contested(connection, chunk, divided)
@@ -453,6 +456,12 @@ def rows_of(
                 **{name: row[f"{name}_id"] for name in PINNED},
                 **({"principles": principles} if principles else {}),
                 **({"scores": scores[row["id"]]} if row["id"] in scores else {}),
+                **(
+                    {"descent": asdict(descended[row["item_id"]])}
+                    if chosen and chosen[1] and row["item_id"] in descended
+                    else {}
+                ),
+                **({"drawn": drawn[row["chosen_id"]]} if row["chosen_id"] in drawn else {}),
                 "tier": row["tier"],
                 "decision": row["decision_id"],
                 "decided_by": keyed_hash(store.key, "actor", actor) if actor else None,
@@ -671,7 +680,7 @@ def _calls(connection: Connection, item_ids: list[str]) -> dict[str, dict[str, A
     found: dict[str, dict[str, Any]] = {}
     query = (
         select(calls.c.id, calls.c.item_id, calls.c.template, calls.c.model)
-        .where(calls.c.item_id.in_(item_ids))
+        .where(calls.c.item_id.in_(item_ids), calls.c.role != DRAWS)
         .order_by(calls.c.item_id, calls.c.id)
     )
     for row in connection.execute(query):

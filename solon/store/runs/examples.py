@@ -24,6 +24,10 @@ class ExampleId:
     seed_id: str
     record_id: str | None = None
 
+    def is_record_of(self, seed_id: str) -> bool:
+        """Whether it is a record of that seed."""
+        return self.record_id is not None and self.seed_id == seed_id
+
 
 @dataclass(frozen=True, slots=True)
 class Example:

@@ -20,6 +20,8 @@ from solon.store.tables import calls as _calls
 from solon.store.tables import texts
 from solon.store.tables.runs import Call
 
+DRAWS = "draw"
+"""The role of what was drawn for an item and is kept like a call; no model is asked."""
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -114,6 +116,11 @@ class Outcome:
     estimated: bool = False
     cached: bool = False
     parsed: Any = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of_code(cls, call_id: str, text: str) -> Outcome:
+        """What code answered; `attempts` 0 keeps it out of the numbers of calls."""
+        return cls(call_id, text, input_tokens=0, output_tokens=0, attempts=0, cost=0.0)
 
     @property
     def ok(self) -> bool:

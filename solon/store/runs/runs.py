@@ -213,7 +213,13 @@ def create_run(
 
 
 def add_items(
-    store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, SeedRow]], *, expand: int = 1
+    store: Store,
+    run: RunRow,
+    pins: Pins,
+    rows: Iterable[tuple[int, SeedRow]],
+    *,
+    expand: int = 1,
+    layer: int = 0,
 ) -> int:
     """Add seeds and their queued items in chunks; returns how many seeds were read. Adding them again changes
     nothing.
@@ -223,6 +229,8 @@ def add_items(
     Args:
         rows: place of a seed among the seeds, from 0, and the seed.
         expand: how many items each seed is.
+        layer: of so many seeds all first items come before all second ones, and so on; 0: those of a seed follow each
+            other.
     """
     seen, left, keys = 0, iter(rows), RowKeys(store.key)
     while chunk := list(islice(left, CHUNK)):
@@ -238,7 +246,8 @@ def add_items(
                 if marks.refuse(seed, name[0]):
                     continue
                 for number, key in enumerate(row_keys):
-                    position = place * expand + number
+                    block, within = divmod(place, layer) if layer else (place, 0)
+                    position = (block * expand + number) * (layer or 1) + within
                     new_rows += seed_and_item(store, run, pins, position, seed, name, key, number)
             insert_rows(connection, new_rows)
     return seen
