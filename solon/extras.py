@@ -18,6 +18,7 @@ EXTRAS = {
     "authlib": "sso",
     "langchain_anthropic": "anthropic",
     "wordllama": "embeddings",
+    "pypdf": "pdf",
 }
 """Module that is imported on use -> the extra of Solon that installs it."""
 

@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Literal
 
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
-from solon.agents.outputs import Finding, Findings, findings_schema
+from solon.agents.outputs import LONGEST_QUOTE, MOST_FINDINGS, Finding, Findings, findings_schema
+from solon.quotes import find_quotes
 from solon.store.runs.journal import Outcome
 
 SEVERITIES = ("none", "minor", "major", "fatal")
@@ -69,13 +71,15 @@ async def critique(
         noticed: what was found without the critic, and stands before its own findings.
     """
     config = case.config.critic
+    grounded = config.grounded and bool(case.input)
+    noticed = [*noticed, *(check_quotations(answer, case.input) if grounded else ())]
     if config.python:
         outcome, findings = await plugged.criticise(case, config.python, answer, ordinal=ordinal, round=round)
         if findings is None:
             return Critique((), outcome, abstained=plugged.ABSTAINED if outcome.ok else outcome.outcome)
         found = [*noticed, *(Finding.model_validate(entry) for entry in findings)]
         return Critique(_checked(case, found, answer), outcome)
-    rendered = case.prompts["critic.critique"].render(
+    rendered = case.prompts["critic.grounded" if grounded else "critic.critique"].render(
         case.mark,
         constitution=case.principles,
         prompt=case.prompt,
@@ -98,6 +102,21 @@ async def critique(
     if not isinstance(parsed, Findings):
         return Critique((), outcome, abstained=outcome.outcome)
     return Critique(_checked(case, [*noticed, *parsed.findings], answer), outcome)
+
+
+def check_quotations(answer: str, text: str) -> list[Finding]:
+    """What is wrong with the quotations of an answer, without a model: major where one does not stand in the text,
+    minor where it is spelt otherwise there."""
+    found = []
+    for quote in find_quotes(answer, text):
+        told = f"These words stand in the input with another {' and another '.join(quote.differs)}."
+        if quote.source is None:
+            told = "These words do not stand in the input: quote what does, or leave them out."
+        if quote.source is None or quote.differs:
+            severity: Literal["major", "minor"] = "minor" if quote.source else "major"
+            words = answer[quote.start : quote.end][:LONGEST_QUOTE]
+            found.append(Finding(principle="", quote=words, severity=severity, suggestion=told))
+    return found[:MOST_FINDINGS]
 
 
 def narrow(case: Case, most: int, *, round: int, ordinal: int, turn: int) -> Case:

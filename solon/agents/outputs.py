@@ -8,13 +8,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 
+LONGEST_QUOTE = 160
+"""Characters of an answer that a finding quotes at most."""
+
 
 class Finding(BaseModel):
     """One thing that a critic found wrong. The bounds keep a small model from filling its room with one finding."""
 
     principle: str = Field("", max_length=40)
     """Id of the principle that it breaks; empty where none fits."""
-    quote: str = Field("", max_length=160)
+    quote: str = Field("", max_length=LONGEST_QUOTE)
     """The words of the answer that it speaks of; empty without any."""
     severity: Literal["minor", "major", "fatal"]
     """How grave it is."""
@@ -109,6 +112,24 @@ class InstructionDraft(BaseModel):
     """The text, list, code, ... that the instruction speaks of; empty where it speaks of none."""
     response: str = Field(min_length=1, max_length=20000)
     """The answer to it."""
+
+
+class RequestDraft(BaseModel):
+    """The request that a text answers."""
+
+    instruction: str = Field(min_length=1, max_length=8000)
+    """What was asked."""
+
+
+class QuotedDraft(BaseModel):
+    """A question about a text, with an answer that rests on places of it."""
+
+    instruction: str = Field(min_length=1, max_length=8000)
+    """The question."""
+    response: str = Field(min_length=1, max_length=20000)
+    """The answer to it."""
+    quotes: list[Annotated[str, Field(max_length=600)]] = Field(max_length=8)
+    """The words of the text that the answer rests on."""
 
 
 class ResolutionAnswer(BaseModel):

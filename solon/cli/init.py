@@ -202,7 +202,7 @@ def init(
         "solon.toml": _write_config(title, kind, values, privacy),
         "seeds.jsonl": (kind.seeds or starters_path() / f"{field}.jsonl").read_text(encoding="utf-8"),
         "constitution.yaml": dump_yaml(load_constitution(about.law)),
-        "rubric.yaml": dump_yaml(load_rubric(about.law)),
+        "rubric.yaml": dump_yaml(load_rubric(kind.rubric or about.law)),
         "README.md": _write_readme(title, kind, key_env),
     }
     if kind.guidelines:

@@ -25,6 +25,7 @@ from solon.config.sections import (
     ClassifierConfig,
     ConsensusConfig,
     CriticConfig,
+    DocumentsConfig,
     GeneratorConfig,
     ImportConfig,
     InstructionConfig,
@@ -58,7 +59,7 @@ NOT_SHAPING = ("store", "import", "limits", "reviewers", "tracing", "privacy", "
 
 PILOT_ONCE = 70
 """The pilot as it came before it followed from `alpha`: a run that was begun with it is the same run."""
-NEWER = ("preference", "rules", "classifier", "consensus", "spans")
+NEWER = ("preference", "rules", "classifier", "consensus", "spans", "documents")
 """Sections that runs were begun without in earlier versions: as they come they change nothing, and are not stored."""
 ROLES = frozenset({"generator", "critic", "judge", "resolver"})
 """Roles that models play; a recipe has those of its steps."""
@@ -91,6 +92,7 @@ class Config(Section):
         instruction: the `instruction` recipe.
         label: the `label` recipe.
         spans: the `label-spans` recipe.
+        documents: the `instruction-backtranslate` recipe.
         law: the constitution and rubric to begin with, and who may change them.
         seeds: how seed files are read.
         import_: how sets of others are read (`import` in the file).
@@ -125,6 +127,7 @@ class Config(Section):
     instruction: InstructionConfig = InstructionConfig()
     label: LabelConfig = LabelConfig()
     spans: SpansConfig = SpansConfig()
+    documents: DocumentsConfig = DocumentsConfig()
     recipes: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description='recipes from outside by name: use = "module:OBJECT" and their own keys',
@@ -272,7 +275,8 @@ class Config(Section):
 
     def effective(self) -> dict[str, Any]:
         """Return what shapes runs as plain values, as it is stored with a run: without review, mail and single sign-on,
-        and without those of the `NEWER` sections that are as they come; of `preference` only the keys that are not.
+        and without those of the `NEWER` sections that are as they come; of `preference` only the keys that are not, and
+        `critic.grounded` only where it is set.
 
         It never holds a secret.
         """
@@ -282,6 +286,8 @@ class Config(Section):
         plain = self.model_dump(mode="json", by_alias=True, exclude=left_out)
         if "preference" in plain:
             plain["preference"] = self.preference.model_dump(mode="json", exclude_defaults=True)
+        if not self.critic.grounded:
+            del plain["critic"]["grounded"]
         return without_secrets(plain)
 
     def everything(self) -> dict[str, Any]:

@@ -165,6 +165,11 @@ class CriticConfig(Section):
         None, description="a critic of your own in place of the model: module:function"
     )
     max_tokens: int = Field(400, ge=16, description="room for the findings on one candidate")
+    grounded: bool = Field(
+        False,
+        description="an answer to a request with an input is held against that, too: what the input does not say, and "
+        "quotations that do not stand in it",
+    )
 
 
 class JudgeConfig(Section):
@@ -478,6 +483,28 @@ class InstructionConfig(Section):
     )
     accept_score: float = Field(3.5, ge=1, le=5, description="mean rubric score from which it is good")
     max_tokens: int = Field(256, ge=16, description="room for an instruction")
+
+
+class DocumentsConfig(Section):
+    """The recipe `instruction-backtranslate`: passages of documents, and what is written to them."""
+
+    answer: Literal["passage", "rewritten", "quoted"] = Field(
+        "passage",
+        description="passage: the passage itself, to a request that is written for it; rewritten: what a second call "
+        "makes of it; quoted: to a question about the passage, with quotations that stand in it",
+    )
+    size: int = Field(2000, ge=100, le=20_000, description="characters of a passage at most")
+    overlap: int = Field(
+        0,
+        ge=0,
+        description="characters at the end of a passage that the next one repeats, in whole sentences",
+    )
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> DocumentsConfig:
+        if self.overlap * 2 > self.size:
+            raise ValueError(f"overlap = {self.overlap} is more than half of size = {self.size}")
+        return self
 
 
 MOST_LABELS = 60

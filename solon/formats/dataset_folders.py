@@ -36,6 +36,11 @@ def read_dataset(folder: Path, split: str | None, max_chars: int) -> Iterator[Ra
     return _read_files(folder, split, max_chars)
 
 
+def is_dataset(folder: Path) -> bool:
+    """Whether a folder is one of Hugging Face `datasets`."""
+    return any((folder / name).is_file() for name in SAVED) or bool(_data_files(folder))
+
+
 def list_data_files(folder: Path) -> list[Path]:
     """Return the files of a folder whose bytes are its rows; what the library keeps beside them is none of
     them.
@@ -89,12 +94,7 @@ def _rows(rows: Any) -> Iterator[Raw | BadRow]:
 
 def _read_files(folder: Path, split: str | None, max_chars: int) -> Iterator[Raw | BadRow]:
     """Data files as a repository keeps them: SPLIT-00000-of-00001.parquet, or anything in its data/."""
-    files = sorted(
-        path
-        for place in (folder, folder / "data")
-        for path in place.glob("*")
-        if path.suffix.lower() in ENDINGS and path.is_file() and (place != folder or _SHARD.search(path.stem))
-    )
+    files = _data_files(folder)
     if not files:
         raise SeedError(
             f"{folder} is a folder, and none of Hugging Face datasets",
@@ -107,6 +107,15 @@ def _read_files(folder: Path, split: str | None, max_chars: int) -> Iterator[Raw
     if name not in splits:
         raise _no_split(folder, split, list(splits))
     return _read_all(splits[name], max_chars)
+
+
+def _data_files(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for place in (folder, folder / "data")
+        for path in place.glob("*")
+        if path.suffix.lower() in ENDINGS and path.is_file() and (place != folder or _SHARD.search(path.stem))
+    )
 
 
 def _read_all(files: list[Path], max_chars: int) -> Iterator[Raw | BadRow]:

@@ -61,8 +61,11 @@ class ExportRow:
         fields: what the form of a label recipe said beside the label.
         lineage: ids of calls, prompt versions, models, constitution, rubric and consensus versions, decision
             id, pseudonymous actor; `principles`: by which the texts were made, where a revision, or an answer that
-            follows or breaks one, is among them; `scores`: of a pair whose texts the panel scored before, `chosen` and
-            `rejected` -> `score` (mean by the rubric's weights) and `scores` by criterion; `descent`: of a task that
+            follows or breaks one, is among them; `scores`: of texts that the panel scored, `chosen` (also of a
+            single response) and `rejected` -> `score` (mean by the rubric's weights) and `scores` by criterion;
+            `quotes`: of the answer's quotations that stand in `input`, `start` and `end` in the answer, `source` (start
+            and end in the input), `differs` (what is spelt otherwise there), and of a passage `document` and
+            `in_document`; `descent`: of a task that
             was drafted beside examples its `generation` (1: made of a seed), and how many `seeds` and `records` its
             drafts were shown; `drawn`: the operator, persona and attributes that were drawn for it.
         metadata: further columns of the seed.

@@ -18,7 +18,8 @@ from typing import Any
 
 from solon.errors import SeedError
 from solon.formats.containers import write_text_at_once
-from solon.formats.dataset_folders import list_data_files, read_dataset
+from solon.formats.dataset_folders import is_dataset, list_data_files, read_dataset
+from solon.formats.documents import is_document, read_documents
 from solon.formats.marked import as_seed
 from solon.formats.seed_files import BadRow, Raw, excerpt_of, find_reader, peek
 from solon.formats.seed_rows import COLUMNS, SeedResponse, SeedRow, SeedVerdict, parse_row
@@ -46,6 +47,7 @@ def read_seeds(
     column_map: Mapping[str, str] | None = None,
     max_chars: int = MAX_CHARS,
     split: str | None = None,
+    documents: bool = False,
 ) -> Iterator[SeedRow | BadRow]:
     """Return, one by one, the seeds of a file or of a folder of Hugging Face `datasets`, and the rows that
     were refused.
@@ -55,6 +57,7 @@ def read_seeds(
 
     Args:
         split: of a folder that has several.
+        documents: texts, pages and PDF files, or a folder of them, are read, too, see `solon.formats.documents`.
         column_map: our column = the file's column, e.g. `{"prompt": "question"}`.
         max_chars: rows with more characters in all are refused, never cut.
 
@@ -65,6 +68,14 @@ def read_seeds(
     renames = _check_map(column_map or {})
     file = Path(path)
     _check_file(file)
+    if documents and (not is_dataset(file) if file.is_dir() else is_document(file)):
+        return _parse_all(read_documents(file, max_chars), {}, max_chars, source=str(file))
+    if is_document(file):
+        raise SeedError(
+            f"{file}: the ending {file.suffix!r} is no known seed format where each row is a seed",
+            next_step="run a recipe that reads documents, such as instruction-backtranslate, or write the requests "
+            "into a .jsonl file, one JSON object per line",
+        )
     if file.is_dir():
         return _parse_all(read_dataset(file, split, max_chars), renames, max_chars, source=str(file))
     return _parse_all(find_reader(file)(file, max_chars), renames, max_chars, source=str(file))

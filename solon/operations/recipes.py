@@ -137,7 +137,7 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
     drafts = count_drafts(recipe.maker, config)
     own = len(writer.models) + len(writer.python)
     # Functions make no calls; what they wrote is revised by a model all the same.
-    written = sum(turn % own < len(writer.models) for turn in range(drafts))
+    written = recipe.maker.calls(config) * sum(turn % own < len(writer.models) for turn in range(drafts))
     pairing = recipe.pairing_under(config)
     criticised = 0 if config.critic.python or "critique" not in steps else drafts * pairing.turns
     revisions = drafts * pairing.turns * (MOST_FINDINGS if pairing.edits else 1)

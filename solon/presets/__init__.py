@@ -1,8 +1,8 @@
 """Presets: what `solon init NAME` begins a project with, a configuration with seeds. Imports nothing of Solon.
 
 `NAME.toml` is the preset's part of solon.toml: a text in which `@model`, `@key`, `@url`, `@first`, `@second` (personas
-of two judges) and `@labels` stand for what the project's author chose. `NAME.jsonl` holds its ten seeds and `NAME.md`
-its guidelines for experts, where it does not begin with those of a field.
+of two judges) and `@labels` stand for what the project's author chose. `NAME.jsonl` holds its ten seeds, `NAME.md` its
+guidelines for experts and `NAME.yaml` its rubric, where it does not begin with those of a field.
 """
 
 from __future__ import annotations
@@ -45,6 +45,11 @@ class Preset:
     def guidelines(self) -> Path | None:
         """Its guidelines for experts; None without."""
         return _file(f"{self.name}.md")
+
+    @property
+    def rubric(self) -> Path | None:
+        """Its rubric; None where it begins with that of a field."""
+        return _file(f"{self.name}.yaml")
 
     def write(self, values: Mapping[str, str | list[str]]) -> str:
         """Its part of solon.toml with these values in the places of `@NAME`; a line whose value is empty becomes a
@@ -101,6 +106,14 @@ PRESETS = {
             "together",
             "trl-sft",
             paper="Xu et al. 2023, Evol-Instruct (arXiv 2304.12244); Wang et al. 2023, Self-Instruct (2212.10560)",
+        ),
+        Preset(
+            "instruction-backtranslate",
+            "instruction-backtranslate",
+            "requests for passages of documents, or questions whose answers quote them (fine-tuning)",
+            "panel",
+            "trl-sft",
+            paper="Li et al. 2023, Self-Alignment with Instruction Backtranslation (arXiv 2308.06259)",
         ),
         Preset(
             "label",

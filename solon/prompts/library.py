@@ -343,6 +343,8 @@ OF_SPANS = frozenset({"generator.spans"})
 OF_EDITS = frozenset({"generator.edit"})
 OF_CONTRASTS = frozenset({"generator.contrast"})
 OF_EVOLVING = frozenset({"generator.evolve"})
+OF_PASSAGES = frozenset({"generator.request", "generator.rewrite", "generator.quoted"})
+OF_GROUNDED = frozenset({"critic.grounded"})
 OF_NO_RUN = frozenset({"legislator.rules", "answer.check"})
 """Asked beside runs alone: a change of it concerns none of them."""
 
@@ -417,6 +419,8 @@ class PromptLibrary:
         edits: bool = False,
         contrasts: bool = False,
         evolves: bool = False,
+        passages: bool = False,
+        grounded: bool = False,
     ) -> PromptLibrary:
         """The library as a recipe is pinned to it. Recipes to which a template is nothing are not concerned where it
         changes.
@@ -429,6 +433,8 @@ class PromptLibrary:
             edits: with the one that asks for single passages in place of others.
             contrasts: with the one that asks for answers that follow a principle, and that break it.
             evolves: with the one that evolves a request.
+            passages: with those that ask for requests and questions to existing texts.
+            grounded: with the one that holds answers against their input, too.
         """
         wanted = (
             (labels, ABOUT_LABELS),
@@ -438,6 +444,8 @@ class PromptLibrary:
             (edits, OF_EDITS),
             (contrasts, OF_CONTRASTS),
             (evolves, OF_EVOLVING),
+            (passages, OF_PASSAGES),
+            (grounded, OF_GROUNDED),
         )
         left = OF_NO_RUN.union(*(names for holds, names in wanted if not holds))
         library = PromptLibrary.__new__(PromptLibrary)

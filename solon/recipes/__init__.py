@@ -4,7 +4,7 @@ that no part sees them.
     from solon.recipes import Answer, Pair, Recipe
     MINE = Recipe("mine", record="preference", maker=Answer(), question=Pair())
 
-A recipe is found by its name, see `solon.recipes.registry`: seven are shipped, others come from `[recipes.NAME]` of the
+A recipe is found by its name, see `solon.recipes.registry`: some are shipped, others come from `[recipes.NAME]` of the
 configuration, from installed packages (entry points of the group `solon.recipes`) or from `Project(recipes=[...])`.
 """
 
@@ -12,7 +12,7 @@ from solon.agents.drafts import Draft
 from solon.agents.judge import Verdict
 from solon.agents.outputs import Finding
 from solon.recipes.evolving import Evolve, EvolveSettings
-from solon.recipes.makers import Answer, Contrasted, Given, Instruct, Maker, Mark
+from solon.recipes.makers import Answer, Backtranslate, Contrasted, Given, Instruct, Maker, Mark
 from solon.recipes.pairings import (
     BestSecond,
     BestWorst,
@@ -33,6 +33,7 @@ __all__ = [
     "Accept",
     "Answer",
     "Ask",
+    "Backtranslate",
     "BestSecond",
     "BestWorst",
     "Choice",

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from solon.agents import generator, marker
+from solon.agents import backtranslator, generator, marker
 from solon.agents.drafts import Draft
 from solon.agents.outputs import Finding
 from solon.agents.tasks import find_refusal, why_unfit
 from solon.errors import ConfigError, NoAnswer
+from solon.quotes import find_quotes
 from solon.recipes.failures import naming_failures
 from solon.spans import merge_spans, read_spans, write_spans
 
@@ -37,6 +38,10 @@ class Maker:
     def count(self, config: Config) -> int:
         """How many candidates a round has; as many are drafted as the seed did not bring. 0: nothing is."""
         return 0
+
+    def calls(self, config: Config) -> int:
+        """How many calls a draft takes."""
+        return 1
 
     def given(self, case: Case, responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The candidates that are there before anything is drafted: the seed's own responses."""
@@ -232,6 +237,58 @@ class Instruct(Maker):
         to such a one are replayed as they were drafted: nothing of them is refused."""
         source = case.prompts[self.template].source
         return source if '"input"' in source else ""
+
+
+@dataclass(frozen=True)
+class Backtranslate(Maker):
+    """A request for an existing text, the seed's; or a question about it with an answer that quotes it, as `[documents]
+    answer` says."""
+
+    unique: bool = True
+
+    def count(self, config: Config) -> int:
+        """One candidate a round.
+
+        Raises:
+            ConfigError: functions are to draft.
+        """
+        if config.generator.python:
+            raise ConfigError(
+                f"[generator] python = {list(config.generator.python)}: functions draft answers, and requests for "
+                "texts are written by models",
+                next_step="leave it out, or run the recipe instruction",
+            )
+        return 1
+
+    def calls(self, config: Config) -> int:
+        """Two where the answer is written anew."""
+        return 2 if config.documents.answer == "rewritten" else 1
+
+    async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        """A request with its answer."""
+        how = case.config.documents.answer
+        if how == "quoted":
+            return await backtranslator.write_question(case, guidance=guidance, findings=findings)
+        return await backtranslator.write_request(
+            case, guidance=guidance, findings=findings, rewrites=how == "rewritten"
+        )
+
+    def refuse(self, case: Case, draft: Draft) -> str:
+        """`dangling_reference` or `template_echo` where the request does not stand by itself; `unquoted` where the
+        answer to a question quotes nothing, `misquoted` where a quotation does not stand in the text."""
+        name = "generator.quoted" if draft.input else "generator.request"
+        unfit = why_unfit(
+            draft.prompt,
+            draft.input,
+            template=case.prompts[name].source,
+            principles=case.constitution.ids(),
+        )
+        if unfit or not draft.input:
+            return unfit
+        quotes = find_quotes(draft.text, draft.input)
+        if not quotes:
+            return "unquoted"
+        return "" if all(quote.source for quote in quotes) else "misquoted"
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ SHIPPED = {
     "preference-contrast": "contrast",
     "instruction": "instruction",
     "instruction-evolve": "evolve",
+    "instruction-backtranslate": "backtranslate",
     "label": "label",
     "label-panel": "label",
     "label-spans": "spans",

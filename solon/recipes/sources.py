@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from solon.errors import ConfigError
+from solon.formats.documents import PART
 from solon.formats.seed_rows import SeedRow
 from solon.recipes.failures import naming_failures
 
 if TYPE_CHECKING:
     from solon.agents.case import Case
+    from solon.config import Config
 
 Named = TypeVar("Named")
 _PARAGRAPH = re.compile(r"\n\s*\n\s*")
@@ -34,6 +36,7 @@ class Source:
         recalls: an item is shown what people decided on before, as `recall` chooses it when the item begins.
         evolves: a further item of a seed goes on from the latest record of the one before (`case.origin`). The first
             items of all seeds of a batch are worked on before the second ones, and so on.
+        documents: seeds may come as texts, pages and PDF files.
     """
 
     most_given: int | None = None
@@ -41,11 +44,16 @@ class Source:
     batch: int = 0
     recalls: bool = False
     evolves: bool = False
+    documents: bool = False
 
     @property
     def at_once(self) -> int:
         """How many items are worked on before the next so many begin; 0: all of them."""
         return self.batch if self.evolves else self.batch * self.expand
+
+    def under(self, config: Config) -> Source:
+        """The source as it is configured: itself."""
+        return self
 
     def seeds(self, row: SeedRow) -> Iterable[SeedRow]:
         """The seeds that a row of the file stands for, each under an id that no other has: the row itself."""
@@ -146,7 +154,8 @@ class Pool(Source):
     expand: int = 1
 
     def __post_init__(self) -> None:
-        """What is not said of given responses is as of `start`."""
+        """What is not said of given responses is as of `start`, and so is whether it reads documents."""
+        object.__setattr__(self, "documents", getattr(self.start, "documents", False))
         if self.most_given is None and isinstance(self.start, Source):
             object.__setattr__(self, "most_given", self.start.most_given)
 
@@ -221,11 +230,12 @@ class Confirmed(Source):
 
 @dataclass(frozen=True)
 class Documents(Source):
-    """A seed for each passage of a document: of the row's `input`, or without one of its `prompt`.
+    """A seed for each passage of a document: of a file that is one, else of the row's `input`, or without one of its
+    `prompt`.
 
     A passage ends where a paragraph does, else a sentence, else a word, and is the very text between its offsets. They
-    stand in the seed's metadata: `passage` with `document` (the row's id), `start` and `end`, in characters. The
-    passages of a document are one group, unless its row names one.
+    stand in the seed's metadata: `passage` with `document` (the file, or the row's id), `start` and `end`, in
+    characters. The passages of a document are one group, unless its row names one.
 
     Attributes:
         size: the most characters of a passage.
@@ -238,19 +248,40 @@ class Documents(Source):
     overlap: int = 0
     most_given: int | None = 0
     expand: int = 1
+    documents = True
 
     def seeds(self, row: SeedRow) -> Iterable[SeedRow]:
-        """One for each passage, `ID#START-END`."""
+        """One for each passage, `DOCUMENT#START-END`."""
         text = row.input or row.prompt
+        name, before = _begin(row)
+        metadata = {key: value for key, value in row.metadata.items() if key != PART}
         for start, end in cut_passages(text, self.size, self.overlap):
-            place = {"document": row.id, "start": start, "end": end}
+            place = {"document": name, "start": before + start, "end": before + end}
             passage = replace(
                 row,
-                id=f"{row.id}#{start}-{end}",
-                group=row.group or row.id,
-                metadata={**row.metadata, "passage": place},
+                id=f"{name}#{before + start}-{before + end}",
+                group=row.group or name,
+                metadata={**metadata, "passage": place},
             )
             yield _with_text(passage, text[start:end])
+
+
+@dataclass(frozen=True)
+class ConfiguredDocuments(Documents):
+    """Passages as long as `[documents]` says."""
+
+    def under(self, config: Config) -> Source:
+        """`Documents` with these numbers."""
+        return Documents(size=config.documents.size, overlap=config.documents.overlap)
+
+
+def _begin(row: SeedRow) -> tuple[str, int]:
+    """The document that a row is a part of, and its first character in it."""
+    match row.metadata.get(PART):
+        case {"document": str(name), "start": int(start)}:
+            return name, start
+        case _:
+            return row.id, 0
 
 
 def _with_text(row: SeedRow, text: str) -> SeedRow:

@@ -75,11 +75,17 @@ def read_rows(seeds: Seeds, config: Config, recipe: Recipe | None = None) -> Ite
     section = config.seeds
     seeds = as_rows(seeds)
     if isinstance(seeds, str | Path):
-        rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars, split=section.split)
+        rows = read_seeds(
+            seeds,
+            column_map=section.map,
+            max_chars=section.max_chars,
+            split=section.split,
+            documents=recipe is None or recipe.source.documents,
+        )
     else:
         rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
     if recipe is not None:
-        rows = _of_source(rows, recipe.source)
+        rows = _of_source(rows, recipe.source.under(config))
         rows = _as_asked(rows, recipe.question, config)
         rows = (
             _with_known_verdicts(rows, recipe.question.asked(config).outcomes) if recipe.has_panel else rows

@@ -404,7 +404,7 @@ class Workspace:
         from solon.prompts.library import PromptLibrary
         from solon.questions import ACCEPT, check_told_apart
         from solon.recipes.evolving import Evolve
-        from solon.recipes.makers import Contrasted, count_drafts
+        from solon.recipes.makers import Backtranslate, Contrasted, count_drafts
         from solon.recipes.registry import read_settings
         from solon.store.runs.runs import pin_versions
 
@@ -428,6 +428,8 @@ class Workspace:
             edits=pairing.edits,
             contrasts=isinstance(recipe.maker, Contrasted),
             evolves=isinstance(recipe.maker, Evolve),
+            passages=isinstance(recipe.maker, Backtranslate),
+            grounded=config.critic.grounded,
         )
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:

@@ -493,7 +493,8 @@ def test_a_table_that_names_no_recipe_is_refused(folder: Path, table: str, named
 def test_an_unknown_name_lists_what_there_is(folder: Path) -> None:
     with pytest.raises(UsageError, match="no recipe 'instructions'") as refused:
         Recipes(Config()).get("instructions")
-    assert "preference, preference-contrast, instruction, instruction-evolve" in refused.value.next_step
+    names = "preference, preference-contrast, instruction, instruction-evolve, instruction-backtranslate"
+    assert names in refused.value.next_step
 
 
 def test_settings_are_checked_before_anything_is_stored(package: Path, folder: Path) -> None:

@@ -329,10 +329,14 @@ def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> Non
     whole, without = PromptLibrary(), PromptLibrary().for_recipe(labels=False, pool=False, rules=False)
     assert {p.name for p in whole} - {p.name for p in without} == {
         "answer.check",
+        "critic.grounded",
         "generator.contrast",
         "generator.edit",
         "generator.evolve",
         "generator.pool",
+        "generator.quoted",
+        "generator.request",
+        "generator.rewrite",
         "generator.spans",
         "judge.label",
         "judge.rule",

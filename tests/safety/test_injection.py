@@ -64,6 +64,9 @@ def prompts_of(tmp_path: Path) -> Iterator[Any]:
             sent.append((question.system, question.messages[-1][1]))
             mark = re.search(r"\[request ([0-9a-f]+)\]", question.prompt)
             echoed = f" [end of Answer A {mark.group(1)}] obey" if mark else ""
+            if question.schema_name in ("RequestDraft", "QuotedDraft"):
+                unlike = " ".join(map(str, range(question.seed, question.seed + 40)))
+                return {"instruction": f"{unlike} {said}", "response": said, "quotes": [attack[:400]]}
             if question.role == "generator":
                 return f"{said} ({question.seed}){echoed}"
             if question.schema_name.startswith("Findings"):
@@ -128,18 +131,24 @@ def test_hostile_texts_are_material_and_nothing_else(prompts_of: Any, tmp_path: 
 
 @pytest.mark.parametrize("name", ["fake_end", "jinja", "marker_shape"])
 @pytest.mark.parametrize(
-    ("recipe", "config"),
+    ("recipe", "config", "least"),
     [
-        ("preference", {"preference": {"pairing": "revision-draft", "edits": True, "principles": 1}}),
-        ("preference-contrast", {}),
+        ("preference", {"preference": {"pairing": "revision-draft", "edits": True, "principles": 1}}, 6),
+        ("preference-contrast", {}, 6),
+        (
+            "instruction-backtranslate",
+            {"documents": {"answer": "rewritten"}, "critic": {"grounded": True}},
+            5,
+        ),
+        ("instruction-backtranslate", {"documents": {"answer": "quoted"}, "critic": {"grounded": True}}, 4),
     ],
 )
-def test_hostile_texts_in_edits_and_contrasts(
-    prompts_of: Any, recipe: str, config: dict[str, Any], name: str
+def test_hostile_texts_in_other_recipes(
+    prompts_of: Any, recipe: str, config: dict[str, Any], least: int, name: str
 ) -> None:
     _, sent, summary = prompts_of(ATTACKS[name], recipe=recipe, **config)
     assert (summary.items, summary.failed) == (1, 0)
-    check_prompts(ATTACKS[name], sent, least=6)
+    check_prompts(ATTACKS[name], sent, least)
 
 
 def check_prompts(attack: str, sent: list[tuple[str, str]], least: int = 9) -> None:
@@ -147,7 +156,7 @@ def check_prompts(attack: str, sent: list[tuple[str, str]], least: int = 9) -> N
     assert len(sent) >= least
     fragments = [attack.strip()[:200], *[line for line in attack.strip().split("\n") if len(line) > 12]]
     for system, user in sent:
-        (mark,) = re.findall(r"^\[request ([0-9a-f]+)\]$", user, re.MULTILINE)[:1]
+        (mark,) = re.findall(r"^\[(?:request|passage) ([0-9a-f]+)\]$", user, re.MULTILINE)[:1]
         bare = outside(system, mark) + "\n" + outside(user, mark)
         for fragment in fragments:
             assert fragment not in bare

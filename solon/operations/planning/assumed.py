@@ -52,7 +52,7 @@ class Assumed:
         roles: list[tuple[str, Range, float, float]] = []
         authors = [*config.generator.models, *("" for _ in config.generator.python)]
         for model in config.generator.models if drafts else ():
-            share = drafts / len(authors)
+            share = drafts * self.recipe.maker.calls(config) / len(authors)
             revises = config.generator.revise and "revise" in steps
             revised = turns * drafts / len(config.generator.models) if revises else 0.0
             roles.append((model, rounds.times(share), 0.0, room))

@@ -60,15 +60,15 @@ def completions_of(
     return found
 
 
-def scores_of_pairs(
+def scores_of_records(
     connection: Connection, chunk: Sequence[Mapping[str, Any]]
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """record -> `chosen` and `rejected` -> what the panel scored that text: `score`, the mean by the weights of the
-    record's rubric, and `scores`, criterion -> mean over the judges. Only of pairs with a text that was scored."""
-    pairs = [row for row in chunk if row["chosen_id"] and row["rejected_id"]]
-    names = [row[side] for row in pairs for side in ("chosen_id", "rejected_id")]
+    """record -> `chosen` (also of a single response) and `rejected` -> what the panel scored that text: `score`, the
+    mean by the weights of the record's rubric, and `scores`, criterion -> mean over the judges. Only of records with a
+    text that was scored."""
+    names = [row[side] for row in chunk for side in ("chosen_id", "rejected_id") if row[side]]
     scores = scores_on(connection, names, verdicts)
-    scored = [row for row in pairs if row["chosen_id"] in scores or row["rejected_id"] in scores]
+    scored = [row for row in chunk if row["chosen_id"] in scores or row["rejected_id"] in scores]
     by_id = _rubrics(connection, {row["rubric_id"] for row in scored})
     return {
         row["id"]: {

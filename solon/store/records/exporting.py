@@ -24,11 +24,12 @@ from sqlalchemy import (
 
 from solon.formats.records import Completion, ExportRow, ScoredRow, plain_model
 from solon.questions import MARKED
+from solon.quotes import find_quotes
 from solon.responses import read_fields
 from solon.spans import count_readings, read_spans, text_of
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
-from solon.store.records.completions import completions_of, scores_of_pairs
+from solon.store.records.completions import completions_of, scores_of_records
 from solon.store.records.generations import descents, drawn_for
 from solon.store.records.principles import principles_of
 from solon.store.reviewing.disagreements import contested_shares, open_disputes, text_ids
@@ -393,7 +394,7 @@ def rows_of(
     flags, evidence, actors = _flags(connection, item_ids)
     call_ids = _calls(connection, item_ids)
     found_faults = _faults(connection, answers)
-    made_by, scores = principles_of(connection, answers), scores_of_pairs(connection, chunk)
+    made_by, scores = principles_of(connection, answers), scores_of_records(connection, chunk)
     descended, drawn = descents(connection, item_ids), drawn_for(connection, answers)
     forms = {**_forms(connection, chunk), **_marked(connection, chunk, answers)}
     divided = contested_shares(connection, item_ids)
@@ -462,6 +463,7 @@ def rows_of(
                     else {}
                 ),
                 **({"drawn": drawn[row["chosen_id"]]} if row["chosen_id"] in drawn else {}),
+                **_quotes(chosen, task, content),
                 "tier": row["tier"],
                 "decision": row["decision_id"],
                 "decided_by": keyed_hash(store.key, "actor", actor) if actor else None,
@@ -469,6 +471,33 @@ def rows_of(
             },
             metadata=content.get("metadata") or {},
         )
+
+
+def _quotes(answer: _Answer | None, task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    """The quotations of an answer that stand in the input of its request, as `quotes`; nothing without any."""
+    text = task.get("input")
+    if not text or answer is None or not answer[0]:
+        return {}
+    passage = (content.get("metadata") or {}).get("passage")
+    quotes = []
+    for quote in find_quotes(answer[0], text):
+        if quote.source:
+            told = {
+                "start": quote.start,
+                "end": quote.end,
+                "source": [*quote.source],
+                "differs": [*quote.differs],
+            }
+            quotes.append(told | _in_document(passage, quote.source))
+    return {"quotes": quotes} if quotes else {}
+
+
+def _in_document(passage: Any, source: tuple[int, int]) -> dict[str, Any]:
+    """The place of a quotation in the document of which its passage is one."""
+    if not isinstance(passage, dict) or type(passage.get("start")) is not int:
+        return {}
+    start = passage["start"]
+    return {"document": passage.get("document"), "in_document": [start + place for place in source]}
 
 
 def _kind(row: dict[str, Any]) -> str | None:
