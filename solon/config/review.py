@@ -47,6 +47,9 @@ class ReviewConfig(_Section):
     onboarding: bool = Field(
         False, description="new experts begin with guidelines, practice and calibration before they decide"
     )
+    language: str = Field(
+        "en", description="language of the pages: en, or a TOML file with their texts in another one"
+    )
     guidelines: str = Field(
         "", description="Markdown file that new experts acknowledge, with the constitution"
     )

@@ -87,8 +87,9 @@ def spell_suggestion(room: Room, review: ReviewRow, expert: ExpertRow, outcome: 
     """Return an outcome in the words of the page: of a pair, by the place at which this person sees the answer."""
     if outcome and question_of(review.response_schema) == PAIR:
         shown = review.candidates[PAIR.outcomes.index(outcome)]
-        return f"Answer {shown_order(room, review, expert).index(shown) + 1}"
-    return (outcome or "").replace("_", " ")
+        place = shown_order(room, review, expert).index(shown) + 1
+        return room.language.gettext("Answer %(place)s") % {"place": place}
+    return room.language.word(outcome or "")
 
 
 def shown_reference(room: Room, review: ReviewRow, content: Mapping[str, Any]) -> str:

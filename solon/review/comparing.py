@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from solon.review.characters import show_hidden, show_marks
+from solon.review.language import IN_ENGLISH, Language
 from solon.review.markdown import render_blocks
 
 MAX_CELLS = 300_000_000
@@ -46,22 +47,27 @@ class Comparison:
     changes: int
     coarse: bool = False
 
-    @property
-    def told(self) -> str:
-        """What to say of them in a sentence."""
-        share = f"{int(100 * self.same)}% of their words are the same"
+    def tell(self, say: Language = IN_ENGLISH) -> str:
+        """Return what to say of them in a sentence."""
         if self.coarse:
-            return "These answers are too long to compare every word: some passages are marked as a whole."
-        if not self.changes:
-            return (
-                "The words are the same."
-                if self.left == self.right
-                else "The words are the same; their form differs."
+            return say.gettext(
+                "These answers are too long to compare every word: some passages are marked as a whole."
             )
-        places = f"{self.changes} place{'s' if self.changes != 1 else ''}"
+        if not self.changes:
+            if self.left == self.right:
+                return say.gettext("The words are the same.")
+            return say.gettext("The words are the same; their form differs.")
         if self.same < MOSTLY_DIFFERENT:
-            return f"These answers are mostly different: {share}. Read them side by side."
-        return f"They differ in {places}; {share}."
+            told = say.gettext(
+                "These answers are mostly different: %(share)s%% of their words are the same. Read them side by side."
+            )
+        else:
+            told = say.ngettext(
+                "They differ in %(n)s place; %(share)s%% of their words are the same.",
+                "They differ in %(n)s places; %(share)s%% of their words are the same.",
+                self.changes,
+            )
+        return told % {"n": self.changes, "share": int(100 * self.same)}
 
 
 def compare(left: str, right: str) -> Comparison:

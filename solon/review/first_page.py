@@ -11,6 +11,7 @@ from markupsafe import Markup
 from solon.eval.report.promise import RunPromise, find_promised, read_promise
 from solon.eval.report.promise_picture import render_promise
 from solon.review.desk import too_few_people
+from solon.review.language import Language
 from solon.review.state import Room
 from solon.store.database import clock
 from solon.store.records.lead_work import LeadWork, count_lead_work
@@ -129,92 +130,151 @@ class FirstPage:
     queue: Mapping[str, Any]
     works: bool
 
-    @property
-    def steps(self) -> list[Step]:
-        """What to do next, the most urgent first."""
+    def steps(self, say: Language) -> list[Step]:
+        """Return what to do next in a language, the most urgent first."""
         return [
-            *_repairs(self.queue, works=self.works),
-            *_suspended(self.promise),
-            *_for_the_lead(self.waits, self.first_case),
-            *_for_people(self.queue, self.people, self.few),
-            *_towards_a_promise(self.promise, asked=bool(self.queue["free"])),
-            *_after_all(self.runs, self.queue),
+            *_repairs(say, self.queue, works=self.works),
+            *_suspended(say, self.promise),
+            *_for_the_lead(say, self.waits, self.first_case),
+            *_for_people(say, self.queue, self.people, self.few),
+            *_towards_a_promise(say, self.promise, asked=bool(self.queue["free"])),
+            *_after_all(say, self.runs, self.queue),
         ]
 
 
-def _repairs(queue: Mapping[str, Any], *, works: bool) -> list[Step]:
+def _repairs(say: Language, queue: Mapping[str, Any], *, works: bool) -> list[Step]:
     """Answers that reach no item."""
     n = queue["to_apply"]
     if not n or (works and not queue["worker"]):
         return []
-    why = queue["worker"] or "this server was started with --no-work; `solon worker` brings them there"
-    words = _count(n, "decision has not reached its item.", "decisions have not reached their items.")
+    why = queue["worker"] or say.gettext(
+        "this server was started with --no-work; `solon worker` brings them there"
+    )
+    told = say.ngettext(
+        "%(n)s decision has not reached its item.", "%(n)s decisions have not reached their items.", n
+    )
+    words = _fill(told, n)
     return [Step(words, "/lead/runs", why)]
 
 
-def _suspended(promise: RunPromise | None) -> list[Step]:
+def _suspended(say: Language, promise: RunPromise | None) -> list[Step]:
     if promise is None or promise.state != "suspended":
         return []
-    return [
-        Step("The promise is suspended.", "#good", f"{promise.why}. It is brought back by {promise.returns}")
-    ]
+    why = say.gettext("%(why)s. It is brought back by %(returns)s")
+    words = say.gettext("The promise is suspended.")
+    return [Step(words, "#good", why % {"why": promise.why, "returns": promise.returns})]
 
 
-def _for_the_lead(waits: LeadWork, first_case: str | None) -> list[Step]:
+def _for_the_lead(say: Language, waits: LeadWork, first_case: str | None) -> list[Step]:
     steps = []
     if first_case is not None:
-        words = f"Settle {_count(waits.cases, 'question', 'questions')} that reviewers answered differently."
+        told = say.ngettext(
+            "Settle %(n)s question that reviewers answered differently.",
+            "Settle %(n)s questions that reviewers answered differently.",
+            waits.cases,
+        )
+        words = _fill(told, waits.cases)
         steps.append(Step(words, f"/lead/adjudications/{first_case}"))
     if waits.escalated:
-        words = f"Answer {_count(waits.escalated, 'review', 'reviews')} handed to leads."
-        steps.append(Step(words, "/", "You are given them before others."))
+        told = say.ngettext(
+            "Answer %(n)s review handed to leads.",
+            "Answer %(n)s reviews handed to leads.",
+            waits.escalated,
+        )
+        words = _fill(told, waits.escalated)
+        steps.append(Step(words, "/", say.gettext("You are given them before others.")))
     if waits.drafts:
-        words = f"Vote on {_count(waits.drafts, 'draft', 'drafts')} of new rules."
-        steps.append(Step(words, "/lead/amendments", "A draft is measured before it is voted on."))
+        told = say.ngettext(
+            "Vote on %(n)s draft of new rules.",
+            "Vote on %(n)s drafts of new rules.",
+            waits.drafts,
+        )
+        words = _fill(told, waits.drafts)
+        steps.append(
+            Step(words, "/lead/amendments", say.gettext("A draft is measured before it is voted on."))
+        )
     if waits.proposals:
-        words = f"Look at {_count(waits.proposals, 'principle', 'principles')} that reviewers proposed."
+        told = say.ngettext(
+            "Look at %(n)s principle that reviewers proposed.",
+            "Look at %(n)s principles that reviewers proposed.",
+            waits.proposals,
+        )
+        words = _fill(told, waits.proposals)
         steps.append(Step(words, "/lead/proposals"))
     return steps
 
 
 def _for_people(
-    queue: Mapping[str, Any], people: Sequence[PersonLoad], few: Sequence[Mapping[str, Any]]
+    say: Language,
+    queue: Mapping[str, Any],
+    people: Sequence[PersonLoad],
+    few: Sequence[Mapping[str, Any]],
 ) -> list[Step]:
     steps = []
     if lacking := sum(one["reviews"] for one in few if not one["people"]):
-        words = f"Find someone for {_count(lacking, 'review', 'reviews')} that nobody here can answer."
-        steps.append(Step(words, "/lead/queue", "`solon expert add` adds a person, or a field to one."))
+        told = say.ngettext(
+            "Find someone for %(n)s review that nobody here can answer.",
+            "Find someone for %(n)s reviews that nobody here can answer.",
+            lacking,
+        )
+        words = _fill(told, lacking)
+        steps.append(
+            Step(words, "/lead/queue", say.gettext("`solon expert add` adds a person, or a field to one."))
+        )
     for one in people:
         if one.since is not None and one.since < clock.now() - DAY:
-            words = f"Ask {one.name} about {_count(one.in_hand, 'review', 'reviews')} in hand for more than a day."
-            steps.append(Step(words, "/lead/queue", "They go back to the queue when that page is closed."))
+            told = say.ngettext(
+                "Ask %(name)s about %(n)s review in hand for more than a day.",
+                "Ask %(name)s about %(n)s reviews in hand for more than a day.",
+                one.in_hand,
+            )
+            words = _fill(told, one.in_hand, name=one.name)
+            steps.append(
+                Step(words, "/lead/queue", say.gettext("They go back to the queue when that page is closed."))
+            )
     if queue["free"]:
-        words = f"Have reviewers answer {_count(queue['free'], 'review', 'reviews')}."
-        steps.append(Step(words, "#who", "`solon review notify` writes to those for whom something waits."))
+        told = say.ngettext(
+            "Have reviewers answer %(n)s review.",
+            "Have reviewers answer %(n)s reviews.",
+            queue["free"],
+        )
+        words = _fill(told, queue["free"])
+        steps.append(
+            Step(
+                words, "#who", say.gettext("`solon review notify` writes to those for whom something waits.")
+            )
+        )
     return steps
 
 
-def _towards_a_promise(promise: RunPromise | None, *, asked: bool) -> list[Step]:
+def _towards_a_promise(say: Language, promise: RunPromise | None, *, asked: bool) -> list[Step]:
     """What brings a promise into force, where that is not just that what waits is answered."""
     if promise is None or promise.state not in ("refused", "not tested", "none") or not promise.returns:
         return []
     if asked and promise.drawn > promise.answered:
         return []
-    return [Step("Nothing is promised of these records yet.", "#good", f"What it takes: {promise.returns}")]
+    words, why = (
+        say.gettext("Nothing is promised of these records yet."),
+        say.gettext("What it takes: %(returns)s"),
+    )
+    return [Step(words, "#good", why % {"returns": promise.returns})]
 
 
-def _after_all(runs: Sequence[RunProgress], queue: Mapping[str, Any]) -> list[Step]:
+def _after_all(say: Language, runs: Sequence[RunProgress], queue: Mapping[str, Any]) -> list[Step]:
     steps = []
     if failed := sum(run.failed for run in runs):
-        words = f"{_count(failed, 'item has', 'items have')} no result."
-        steps.append(Step(words, "/lead/runs", "`solon status` says why, and `solon resume` tries again."))
+        told = say.ngettext("%(n)s item has no result.", "%(n)s items have no result.", failed)
+        words = _fill(told, failed)
+        steps.append(
+            Step(words, "/lead/runs", say.gettext("`solon status` says why, and `solon resume` tries again."))
+        )
     if runs and not queue["free"] and any(run.done for run in runs):
-        steps.append(Step("Take the records out.", "/lead/exports"))
+        steps.append(Step(say.gettext("Take the records out."), "/lead/exports"))
     return steps
 
 
-def _count(n: int, one: str, many: str) -> str:
-    return f"{n:,} {one if n == 1 else many}"
+def _fill(told: str, n: int, **more: str) -> str:
+    return told % {"n": f"{n:,}", **more}
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,3 +80,29 @@ def link_subject(action: str, subject: str) -> str:
     """Return the path of the page that shows what an entry of the log is about; empty where none does."""
     path = SUBJECTS.get(action.partition(".")[0], "") if subject else ""
     return path.format(subject)
+
+
+_WORDS = (
+    "accept; reject; tie; both bad; edit; redraft; prefer; skip; decline; escalate; none; changed; stands; "
+    "contested; go on; stop; drafts; plan; unsafe; factually wrong; outdated; personal data; reason; not my "
+    "field; needs context; broken; minor; major; fatal; abstained; prefers; accepts; maintains; open; taken; "
+    "declined; withdrawn; decided; accepted; rejected; failed; parked; queued; done; running; waiting; erased; "
+    "finished; stopped; interrupted; vote; second; skipped; escalated; released; expired; worker; expert; "
+    "lead; admin; guidelines; practice; calibration; proven; green; red; for; against; drafted; measured; "
+    "ratified; in force; draft; superseded; constitution; rubric; rules; global; added; retired; split; text; "
+    "priority; name; seen; held out; fresh; critics; judges; resolver; experts; generator; critic; judge; "
+    "revision; given; ok; replayed; audit; overlap; golden; repeat; doubt; sample; interrupt; waiting for "
+    "people; not done yet; page; api; cli; below; above; at the level; cannot tell; cannot tell yet; meets it; "
+    "does not meet it; cannot tell: near the wanted level; This did not work; item read; review decided; "
+    "review created; review voted; draft saved; decision carried; constitution ratified; amendment drafted; "
+    "amendment measured; amendment vote; worker stopped; similar read; settings changed; run recipe adopted; "
+    "review released; review read; review revealed; review explained; review checked; queue read; proposals "
+    "read; privacy held; privacy forgotten; principle proposed; principle taken; principle declined; principle "
+    "withdrawn; pilot strata; pilot drawn; known retired; known imported; item repaired; guidelines read; "
+    "guidelines acknowledged; export written; export read; export previewed; export asked; expert trust; "
+    "expert stage; expert rotated; expert revoked; expert added; diff read; decision overruled; certificate "
+    "suspended; constitution in force; rubric in force; rules in force; run begun; run ask again; there is no "
+    "such page"
+)
+WORDS = tuple(_WORDS.split("; "))
+"""Codes that are words already, as the pages show them: a language has them, too."""

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending, SolonError, StoreError, UsageError
 from solon.review.auth import NotAllowed, NotLoggedIn, form_fields
 from solon.review.rendering import render
+from solon.review.state import get_room
 from solon.store.reviewing.review_rows import LeaseLost, NotThere
 
 STATUS: tuple[tuple[type[SolonError], int, str], ...] = (
@@ -56,10 +57,13 @@ async def problem_page(request: Request, status: int, cause: str, next_step: str
         with suppress(SolonError):
             fields = await form_fields(request)
             written = [text for name, text in fields.items() if name != "csrf" and " " in text.strip()]
-    heading = HEADINGS.get(status, "This did not work")
-    told = [words[:1].upper() + words[1:].rstrip(".") + "." for words in (cause, next_step) if words]
+    room = get_room(request)
+    heading = room.language.gettext(HEADINGS.get(status, "This did not work"))
+    said = [room.language.gettext(words) for words in (cause, next_step) if words]
+    told = [words[:1].upper() + words[1:].rstrip(".") + "." for words in said]
     return HTMLResponse(
-        render("problem.html", heading=heading, told=told, written=written, status=status), status
+        render(room, "problem.html", heading=heading, told=told, written=written, status=status),
+        status,
     )
 
 

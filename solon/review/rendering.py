@@ -15,6 +15,7 @@ from solon.eval.report.marking import mark_code
 from solon.review import markdown
 from solon.review.auth import Caller, csrf_token
 from solon.review.characters import name_hidden
+from solon.review.language import ENGLISH, read_language
 from solon.review.plain_words import REASONS, link_subject, spell_code
 from solon.review.scripts import script
 from solon.review.state import Room
@@ -22,16 +23,19 @@ from solon.spans import spell_spans
 from solon.store.records.lead_work import count_lead_work
 
 
-@lru_cache(maxsize=1)
-def environment() -> Environment:
-    """Return the templates of the pages, loaded once, with their filters."""
+@lru_cache(maxsize=16)
+def environment(language: str = ENGLISH) -> Environment:
+    """Return the templates of the pages in a language (a name for `read_language`), loaded once, with their filters."""
+    said = read_language(language)
     templates = Environment(
         loader=PackageLoader("solon.review", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    templates.install_gettext_callables(said.gettext, said.ngettext, newstyle=False)  # type: ignore[attr-defined]
     templates.filters["markdown"] = lambda text: Markup(markdown.render(str(text)))
     templates.filters["source"] = lambda text: Markup(markdown.render_source(str(text)))
     templates.filters["date"] = _time
@@ -39,7 +43,9 @@ def environment() -> Environment:
     templates.filters["spelled"] = spell_spans
     templates.filters["visible"] = lambda text: name_hidden(str(text))
     templates.filters["code"] = mark_code
-    templates.filters["plain"] = spell_code
+    templates.filters["plain"] = lambda code: said.gettext(spell_code(code))
+    templates.filters["word"] = said.word
+    templates.globals["language"] = said
     templates.globals["reasons"] = REASONS
     templates.globals["link_subject"] = link_subject
     templates.globals["version"] = __version__
@@ -55,9 +61,9 @@ def _time(seconds: float | None) -> Markup:
     return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}">{:%Y-%m-%d %H:%M} UTC</time>').format(at, at)
 
 
-def render(name: str, **values: Any) -> str:
-    """Return a template, filled in with values, as text."""
-    return environment().get_template(name).render(**values)
+def render(room: Room, name: str, **values: Any) -> str:
+    """Return a template, filled in with values, as text in the language of the server."""
+    return environment(room.options.language).get_template(name).render(**values)
 
 
 def page(room: Room, caller: Caller, name: str, **values: Any) -> HTMLResponse:
@@ -68,4 +74,4 @@ def page(room: Room, caller: Caller, name: str, **values: Any) -> HTMLResponse:
         with room.store.connect() as connection:
             waits = count_lead_work(connection, caller.expert.actor)
     common = {"expert": caller.expert, "csrf": csrf_token(room, caller.session), "waits": waits}
-    return HTMLResponse(render(name, **common, **values))
+    return HTMLResponse(render(room, name, **common, **values))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from solon.errors import ReviewError
 from solon.review.auth import Caller
 from solon.review.blind import show_blind, shown_order, spell_suggestion
+from solon.review.language import Language
 from solon.review.schemas.queue import (
     BlindItem,
     DecisionIn,
@@ -54,11 +55,14 @@ TOLD = {
     "skipped": "Skipped: it goes to someone else.",
     "declined": "Declined: it goes to someone else.",
     "escalated": "Handed to a lead.",
+    "vote_of_learner": "Saved as a vote: together with others' it decides.",
+    "open_again": "Taken back. It is yours again; if you leave it for half an hour, others may answer it.",
+    "in_a_moment": "Taken back. In a moment it comes back to you first; after a day, others may answer it.",
+    "after_replay": "Taken back. Once a worker has replayed it (this server has none), it comes back to you first; "
+    "after a day, others may answer it.",
 }
-
-
-VOTE = "Saved as a vote: together with others' it decides."
-"""What whoever is not proven is told of every answer: of known questions too, or these would be known by it."""
+"""What is said of an answer, by what became of it. Whoever is not proven is told `vote_of_learner` of every answer: of
+known questions too, or these would be known by it."""
 
 
 async def write(room: Room, function: Callable[[Connection], T]) -> T:
@@ -101,9 +105,9 @@ async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOu
     if item is not None:
         return NextOut(item=item)
     if expert.stage == "guidelines":
-        return NextOut(item=None, empty="guidelines", message="Read the guidelines first.")
+        return _empty("guidelines", room.language.gettext("Read the guidelines first."))
     if expert.stage != "proven":
-        return NextOut(item=None, empty="onboarding", message="Send what you have open; then it goes on.")
+        return _empty("onboarding", room.language.gettext("Send what you have open; then it goes on."))
     return await asyncio.to_thread(_why_empty, room, expert.actor)
 
 
@@ -132,35 +136,34 @@ def _shown(room: Room, connection: Connection, lease: Lease, review: ReviewRow, 
 
 
 def _why_empty(room: Room, actor: str) -> NextOut:
-    counts = room.live.counts(fresh=True)
+    say, counts = room.language, room.live.counts(fresh=True)
     with room.store.connect() as connection:
         panel = judging(connection)
         leased, escalated = count_in_hand(connection, actor)
     if counts["free"]:
-        n = counts["free"]
-        waits = f"{n} reviews wait" if n != 1 else "One review waits"
-        told = (
-            f"{waits}, but not for you: in other fields or languages, for other people, or set aside by you. "
+        waits = say.ngettext(
+            "One review waits, but not for you: in other fields or languages, for other people, or set aside by you.",
+            "%(n)s reviews wait, but not for you: in other fields or languages, for other people, or set aside by you.",
+            counts["free"],
         )
-        told += "What you skipped comes back an hour later."
-        return _empty("nothing_for_you", told)
+        later = say.gettext("What you skipped comes back an hour later.")
+        return _empty("nothing_for_you", f"{waits % {'n': counts['free']}} {later}")
     if panel.working or (counts["opening"] and room.worker is not None):
-        told = "The panel is still at work; new reviews appear here by themselves."
+        told = say.gettext("The panel is still at work; new reviews appear here by themselves.")
         return _empty("being_judged", told, panel.until)
     if panel.stopped or counts["opening"]:
-        return _empty("stopped", "The run was stopped; whoever runs it can continue it.")
+        return _empty("stopped", say.gettext("The run was stopped; whoever runs it can continue it."))
     if leased or escalated:
-        parts = [f"others have {leased} open"] if leased else []
-        parts += [f"{escalated} wait for a lead"] if escalated else []
-        return _empty(
-            "in_hand", f"Nothing is free: {', '.join(parts)}. What comes back appears here by itself."
-        )
+        parts = [say.gettext("others have %(n)s open") % {"n": leased}] if leased else []
+        parts += [say.gettext("%(n)s wait for a lead") % {"n": escalated}] if escalated else []
+        told = say.gettext("Nothing is free: %(why)s. What comes back appears here by itself.")
+        return _empty("in_hand", told % {"why": ", ".join(parts)})
     if counts["held"]:
-        rest = (
-            "are held back under a budget until all are judged; those worth most appear here by themselves."
+        told = say.gettext(
+            "%(n)s are held back under a budget until all are judged; those worth most appear here by themselves."
         )
-        return _empty("held", f"{counts['held']} {rest}")
-    return _empty("all_done", "All done: nothing waits.")
+        return _empty("held", told % {"n": counts["held"]})
+    return _empty("all_done", say.gettext("All done: nothing waits."))
 
 
 def own_answers(room: Room, caller: Caller) -> list[MyAnswer]:
@@ -237,7 +240,7 @@ async def take_answer(
 
     taken = await write(room, answer)
     votes = taken.kind in ("decided", "vote") and not caller.expert.believed(room.reviewers).final
-    told = VOTE if votes else TOLD[taken.kind]
+    told = room.language.gettext(TOLD["vote_of_learner" if votes else taken.kind])
     if room.options.suggestion != "hidden" and taken.kind == "decided":
         told += await asyncio.to_thread(_after, room, caller, taken.review_id)
     if not taken.replayed:
@@ -262,7 +265,8 @@ def _after(room: Room, caller: Caller, review_id: str) -> str:
         review = find_review(connection, review_id)
     if not may_carry(review):
         return ""
-    return f" The panel had found: {spell_suggestion(room, review, caller.expert, review.best)}."
+    found = spell_suggestion(room, review, caller.expert, review.best)
+    return " " + room.language.gettext("The panel had found: %(found)s.") % {"found": found}
 
 
 async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
@@ -271,10 +275,10 @@ async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
     def back(connection: Connection) -> tuple[BlindItem | None, str | None]:
         lease, review = take_answer_back(room.store, connection, caller.expert, decision_id, room.reviewers)
         if lease is not None:
-            return _shown(room, connection, lease, review, caller), OPEN_AGAIN
-        return None, _who_is_next(connection, review, caller.expert)
+            return _shown(room, connection, lease, review, caller), say.gettext(TOLD["open_again"])
+        return None, _who_is_next(say, connection, review, caller.expert)
 
-    until = time.monotonic() + REPLAY_SECONDS
+    until, say = time.monotonic() + REPLAY_SECONDS, room.language
     while True:
         try:
             item, message = await write(room, back)
@@ -284,32 +288,28 @@ async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
                 raise
             await asyncio.sleep(0.1)
     if message is None and room.worker is None:
-        message = f"Taken back. Once a worker has replayed it (this server has none), {FIRST_YOURS}."
+        message = say.gettext(TOLD["after_replay"])
     elif message is None and room.worker is not None:
         room.worker.wake(begun=True)
         item = await _wait_for_replay(room, caller, decision_id)
-        message = OPEN_AGAIN if item is not None else f"Taken back. In a moment {FIRST_YOURS}."
+        message = say.gettext(TOLD["open_again" if item is not None else "in_a_moment"])
     return UndoOut(decision=decision_id, item=item, message=str(message))
 
 
-OPEN_AGAIN = "Taken back. It is yours again; if you leave it for half an hour, others may answer it."
-FIRST_YOURS = "it comes back to you first; after a day, others may answer it"
-
-
-def _who_is_next(connection: Connection, review: ReviewRow, expert: ExpertRow) -> str | None:
+def _who_is_next(say: Language, connection: Connection, review: ReviewRow, expert: ExpertRow) -> str | None:
     """Who can take a question up of which an answer was taken back; None where it first has to be replayed, and then
     comes back to its author."""
     if is_replayed(connection, review.item_id):
         return None
     if review.state != "waiting":
-        return "Taken back. Others have decided this question, so it is not asked again."
+        return say.gettext("Taken back. Others have decided this question, so it is not asked again.")
     if review.escalated:
-        return "Taken back. The question waits for a lead."
+        return say.gettext("Taken back. The question waits for a lead.")
     if review.leased:
-        return "Taken back. Somebody else has the question open and may answer it."
+        return say.gettext("Taken back. Somebody else has the question open and may answer it.")
     if review.prefer_actor not in (None, expert.actor):
-        return "Taken back. Its author is asked first; after a day, others may answer it."
-    return "Taken back. Anyone may answer it now."
+        return say.gettext("Taken back. Its author is asked first; after a day, others may answer it.")
+    return say.gettext("Taken back. Anyone may answer it now.")
 
 
 async def _wait_for_replay(room: Room, caller: Caller, decision_id: str) -> BlindItem | None:

@@ -14,6 +14,7 @@ from solon.errors import ConfigError
 from solon.law.documents import Constitution, Rubric
 from solon.reading import read_text
 from solon.review.kept import Kept
+from solon.review.language import ENGLISH, Language, read_language
 from solon.review.sso import Sso, sso_of
 from solon.review.webhooks import Herald, Hooks, hooks_of
 from solon.store.database.audit_log import sealing_key
@@ -55,6 +56,7 @@ class Options:
         onboarding: new experts begin with the guidelines.
         guidelines: their text, as Markdown.
         poll_seconds: seconds between two looks for decisions made elsewhere (the command line, another server).
+        language: a language that is shipped, or a TOML file with the texts of the pages.
         hooks: the webhooks that are told of events; None where there are none.
         address: public address of the server, for single sign-on; empty: as the browser calls it.
     """
@@ -71,6 +73,7 @@ class Options:
     mix: Mix = field(default_factory=Mix)
     onboarding: bool = False
     guidelines: str = ""
+    language: str = ENGLISH
     hooks: Hooks | None = None
     address: str = ""
 
@@ -79,12 +82,14 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
     """Return the options that the configuration gives, with `more`, which the command line gives.
 
     Raises:
-        ConfigError: the file of the guidelines cannot be read, or webhooks lack a secret or an allowed address.
+        ConfigError: the file of the guidelines or of the language cannot be read, or webhooks lack a secret or an
+            allowed address.
     """
     text = ""
     if config.guidelines:
         advice = "give a Markdown file in UTF-8 as `[review] guidelines`"
         text = read_text(Path(config.guidelines), raises=ConfigError, next_step=advice)
+    read_language(config.language)
     mix = Mix(
         golden_share=config.golden_share,
         golden_days=config.golden_days,
@@ -103,6 +108,7 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
         mix=mix,
         onboarding=config.onboarding,
         guidelines=text,
+        language=config.language,
         hooks=hooks_of(config),
         address=config.address,
         **more,
@@ -150,6 +156,11 @@ class Room:
     def store(self) -> Any:
         """The project's store."""
         return self.project.store
+
+    @property
+    def language(self) -> Language:
+        """The language of the pages."""
+        return read_language(self.options.language)
 
     @property
     def reviewers(self) -> ReviewersConfig:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from solon.consensus.binomial import clopper_pearson
-from solon.learning.people import SIGNS, check_people
+from solon.learning.people import SIGNS, PersonCheck, check_people
+from solon.review.language import Language
 from solon.review.schemas.queue import (
     PeopleTest,
     PersonTest,
@@ -45,11 +46,11 @@ def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statist
         figures.agreement = _interval(agreed, compared)
         figures.repeated = _repeated(connection)
         wanted = room.reviewers.wanted
-        figures.test = _told(check_people(connection, room.store.key, wanted))
+        figures.test = _told(check_people(connection, room.store.key, wanted), room.language)
     return figures
 
 
-def _told(found: PeopleCheck) -> PeopleTest:
+def _told(found: PeopleCheck, say: Language) -> PeopleTest:
     people = [
         PersonTest(
             id=one.id,
@@ -58,13 +59,13 @@ def _told(found: PeopleCheck) -> PeopleTest:
             right=one.level.right,
             interval=[round(bound, 3) for bound in one.level.interval],
             p=round(one.level.p, 4),
-            verdict=one.verdict,
+            verdict=_verdict(one, say),
             power_better=round(one.level.power[0], 3),
             power_worse=round(one.level.power[1], 3),
             signs=[
                 SignOut(
                     kind=kind,
-                    told=SIGNS[kind],
+                    told=say.gettext(SIGNS[kind]),
                     n=sign.n,
                     count=sign.count,
                     p=round(sign.p, 4),
@@ -82,6 +83,12 @@ def _told(found: PeopleCheck) -> PeopleTest:
         tested=found.tested,
         people=people,
     )
+
+
+def _verdict(one: PersonCheck, say: Language) -> str:
+    if one.level.verdict == "unknown" and one.level.more:
+        return say.gettext("cannot tell yet: %(n)s more") % {"n": one.level.more}
+    return say.gettext(one.verdict)
 
 
 def _repeated(connection: Connection) -> list[SelfAgreement]:

@@ -19,7 +19,7 @@ from solon.agents.models.scripted import ScriptedChat
 from solon.cli.show import draw
 from solon.errors import ConfigError, ModelUnavailable
 from solon.learning.evidence import is_drawn_at_random
-from solon.review.rendering import render
+from solon.review.rendering import environment
 from solon.review.schemas.queue import BlindItem
 from solon.store.learning.evidence import blind_answers, counted_decisions
 from solon.store.records.lineage import trace
@@ -228,12 +228,16 @@ async def test_what_is_refused(labelling: Labelling, serving: Any, client: Any) 
     async with serving(labelling.project) as app, client(app, token) as http:
         item = (await http.post("/api/v1/next")).json()["item"]
         assert not item["may_check"]
-        assert "Check my answer" not in render("_item.html", item=BlindItem(**item))
+        assert "Check my answer" not in environment().get_template("_item.html").render(
+            item=BlindItem(**item)
+        )
         assert (await check(http, item, "card")).status_code == 404, "it is off by default"
     async with serving(labelling.project, check="reader") as app:
         async with client(app, token) as http:
             item = (await http.post("/api/v1/next")).json()["item"]
-            assert "Check my answer" in render("_item.html", item=BlindItem(**item))
+            assert "Check my answer" in environment().get_template("_item.html").render(
+                item=BlindItem(**item)
+            )
             assert (await check(http, item, "skip")).status_code == 422
             assert (await check(http, item, "cart")).status_code == 422
             for _ in range(MOST):

@@ -17,6 +17,7 @@ from benchmarks.review_fill import fill
 from solon.project import Project
 from solon.review.app import create_app
 from solon.review.first_page import FirstPage, PersonLoad, RunProgress, read_first_page
+from solon.review.language import IN_ENGLISH
 from solon.review.state import Options
 from solon.store.database import clock
 from solon.store.records.evaluation import answers
@@ -37,7 +38,7 @@ def page_of(**more: Any) -> FirstPage:
 
 
 def test_steps_are_ranked_from_what_is_broken_to_what_is_done() -> None:
-    assert page_of().steps == []
+    assert page_of().steps(IN_ENGLISH) == []
     busy = page_of(
         runs=[RunProgress("r", "preference", done=3, waiting=2, failed=1, left=0)],
         people=[PersonLoad("Ada", "expert", "proven", 4, 2, clock.now() - 2 * 24 * 3600)],
@@ -46,7 +47,7 @@ def test_steps_are_ranked_from_what_is_broken_to_what_is_done() -> None:
         first_case="c1",
         queue={**QUEUE, "free": 9, "to_apply": 4, "worker": "the disk is full"},
     )
-    assert [(step.words, step.link) for step in busy.steps] == [
+    assert [(step.words, step.link) for step in busy.steps(IN_ENGLISH)] == [
         ("4 decisions have not reached their items.", "/lead/runs"),
         ("Settle 2 questions that reviewers answered differently.", "/lead/adjudications/c1"),
         ("Answer 1 review handed to leads.", "/"),
@@ -57,9 +58,9 @@ def test_steps_are_ranked_from_what_is_broken_to_what_is_done() -> None:
         ("Have reviewers answer 9 reviews.", "#who"),
         ("1 item has no result.", "/lead/runs"),
     ]
-    assert "the disk is full" in busy.steps[0].why
+    assert "the disk is full" in busy.steps(IN_ENGLISH)[0].why
     done = page_of(runs=[RunProgress("r", "preference", done=3, waiting=0, failed=0, left=0)])
-    assert [step.link for step in done.steps] == ["/lead/exports"]
+    assert [step.link for step in done.steps(IN_ENGLISH)] == ["/lead/exports"]
 
 
 def test_who_waits_for_what(project: Project, person: Any, serving: Any, client: Any) -> None:

@@ -128,11 +128,11 @@ class TestComparing:
             assert bare == render(text), "marks only are added"
 
     def test_what_is_said_of_them(self) -> None:
-        assert compare("a b c", "a b c").told == "The words are the same."
-        assert compare("**a** b", "a b").told == "The words are the same; their form differs."
-        assert "mostly different" in compare("one two three four five", "six seven eight nine five").told
+        assert compare("a b c", "a b c").tell() == "The words are the same."
+        assert compare("**a** b", "a b").tell() == "The words are the same; their form differs."
+        assert "mostly different" in compare("one two three four five", "six seven eight nine five").tell()
         assert (
-            compare("a b c d e", "a b x d e").told
+            compare("a b c d e", "a b x d e").tell()
             == "They differ in 1 place; 80% of their words are the same."
         )
 
@@ -150,7 +150,7 @@ class TestComparing:
         monkeypatch.setattr("solon.review.comparing.MAX_CELLS", 50)
         found = compare(LONG, "x " + LONG.replace("word3 ", "other "))
         assert found.coarse
-        assert "too long" in found.told
+        assert "too long" in found.tell()
         assert shown(found.left) == shown(render(LONG))
 
     @settings(max_examples=150, deadline=None)
@@ -206,7 +206,7 @@ def test_a_star_between_digits_or_letters_is_shown() -> None:
 def test_items_of_a_list_have_the_numbers_that_were_written() -> None:
     shown = render("3. third\n4. fourth\n7. seventh\n   1. a\n   1. b\n8. eighth")
     assert re.findall(r'<li dir="ltr"(?: value="(\d+)")?>', shown) == ["", "", "7", "", "1", ""]
-    told = compare("1. a\n2. b", "1. a\n7. b").told
+    told = compare("1. a\n2. b", "1. a\n7. b").tell()
     assert told == "The words are the same; their form differs."
 
 

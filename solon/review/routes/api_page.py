@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from solon.review.rendering import render
+from solon.review.rendering import environment
 
 router = APIRouter(include_in_schema=False)
 
@@ -18,7 +18,8 @@ def api_page(request: Request) -> HTMLResponse:
     """The page of the API, open to everybody, as its description is."""
     described = request.app.openapi()
     groups = [(tag, list_operations(described, tag["name"])) for tag in described["tags"]]
-    return HTMLResponse(render("api.html", about=described["info"]["description"], groups=groups))
+    page = environment().get_template("api.html")  # in English, as the description is
+    return HTMLResponse(page.render(about=described["info"]["description"], groups=groups))
 
 
 def list_operations(described: dict[str, Any], tag: str) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ async def login_page(
     """The login page. A link is spent by its button, not by opening the page: mail scanners open links too."""
     if not link and await session_caller(request, room) is not None:
         return RedirectResponse("/", 303)
-    return HTMLResponse(render("login.html", link=link, problem="", sso=_sso(room)))
+    return HTMLResponse(render(room, "login.html", link=link, problem="", sso=_sso(room)))
 
 
 @router.post("/login")
@@ -79,7 +79,7 @@ async def log_in(request: Request, room: TheRoom) -> Response:
             if link
             else "This token is not known. Copy the whole of it, from solon_ on, or ask for a new one."
         )
-        return HTMLResponse(render("login.html", link="", problem=told, sso=_sso(room)), 401)
+        return HTMLResponse(render(room, "login.html", link="", problem=told, sso=_sso(room)), 401)
     secret = await write(room, lambda c: begin_session(room.store, c, expert))
     response = RedirectResponse(first_page_of(expert), 303)
     set_cookie(room, response, secret)
@@ -136,21 +136,21 @@ async def fresh_csrf(room: TheRoom, caller: AnyExpert) -> dict[str, str]:
     return {"csrf": csrf_token(room, caller.session), "expert": caller.expert.id}
 
 
-def item_html(item: BlindItem) -> str:
+def item_html(room: Room, item: BlindItem) -> str:
     """Return a review before its answer as the HTML of the page."""
-    return render("_item.html", item=item)
+    return render(room, "_item.html", item=item)
 
 
-def _with_html(given: NextOut) -> dict[str, Any]:
+def _with_html(room: Room, given: NextOut) -> dict[str, Any]:
     plain = given.model_dump()
-    plain["html"] = item_html(given.item) if given.item is not None else ""
+    plain["html"] = item_html(room, given.item) if given.item is not None else ""
     return plain
 
 
 @router.post("/page/next")
 async def page_next(room: TheRoom, caller: AnyExpert, asked: NextIn) -> dict[str, Any]:
     """Lease the next review, as the API's `next` does, with the item's HTML."""
-    return await asyncio.to_thread(_with_html, await hand_out(room, caller, asked.exclude))
+    return await asyncio.to_thread(_with_html, room, await hand_out(room, caller, asked.exclude))
 
 
 @router.post("/page/decide/{review_id}")
@@ -165,14 +165,14 @@ async def page_decide(room: TheRoom, caller: AnyExpert, review_id: AnId, given: 
 async def page_undo(room: TheRoom, caller: AnyExpert, decision_id: AnId) -> dict[str, Any]:
     """Take an answer back, as the API's undo does, with the HTML of the item where it is open again."""
     back = await take_back(room, caller, decision_id)
-    return {**back.model_dump(), "html": item_html(back.item) if back.item is not None else ""}
+    return {**back.model_dump(), "html": item_html(room, back.item) if back.item is not None else ""}
 
 
 @router.get("/page/answers")
 async def page_answers(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
     """The caller's last ten answers, with the requests drawn as on the page."""
     answers = await asyncio.to_thread(own_answers, room, caller)
-    return HTMLResponse(await asyncio.to_thread(render, "_mine.html", answers=answers))
+    return HTMLResponse(await asyncio.to_thread(render, room, "_mine.html", answers=answers))
 
 
 @router.post("/page/preview")
@@ -198,7 +198,7 @@ def _diff(room: Room, caller: Caller, assignment_id: str) -> str:
     with room.store.connect() as connection:
         texts = _texts_shown(room, connection, caller, assignment_id)
     compared = compare(texts[0][1], texts[1][1]) if len(texts) == 2 else None
-    return render("_diff.html", compared=compared)
+    return render(room, "_diff.html", compared=compared)
 
 
 @router.get("/page/source/{assignment_id}")
@@ -215,7 +215,7 @@ def _source(room: Room, caller: Caller, assignment_id: str) -> str:
     texts = {"prompt": item.prompt, "input": item.input, "asks": item.asks, "reference": item.reference}
     texts |= {f"turn:{n}": turn.content for n, turn in enumerate(item.turns)}
     texts |= {f"candidate:{n}": one.text for n, one in enumerate(item.candidates)}
-    return render("_source.html", texts={name: text for name, text in texts.items() if text})
+    return render(room, "_source.html", texts={name: text for name, text in texts.items() if text})
 
 
 def _texts_shown(
@@ -242,4 +242,4 @@ def _explained(room: Room, caller: Caller, assignment_id: str, told: Explanation
         own = [found for found in told.findings if found.candidate == name]
         quotes = [(found.quote, f"{found.principle}: {found.severity}") for found in own]
         marked.append(mark_quotes(text[:20_000], quotes))
-    return render("_explanation.html", told=told, marked=marked)
+    return render(room, "_explanation.html", told=told, marked=marked)

@@ -60,4 +60,4 @@ async def back(request: Request, room: TheRoom, state: Part = "", code: Part = "
 def _refused(room: TheRoom, error: SsoFailed) -> Response:
     told = f"{error.cause[0].upper()}{error.cause[1:]}."
     sso = room.sso.name if room.sso is not None else ""
-    return HTMLResponse(render("login.html", link="", problem=told, sso=sso), 401)
+    return HTMLResponse(render(room, "login.html", link="", problem=told, sso=sso), 401)

@@ -21,8 +21,9 @@ function choose(number) {
 const send = () => { if (form && !form.dataset.sent) form.requestSubmit(); };
 form?.addEventListener("submit", () => { form.dataset.sent = "yes"; });
 
+const on = document.dir === "rtl" ? -1 : 1;   // the way that ArrowRight goes
 const ACTIONS = {
-  j: () => show(1), ArrowRight: () => show(1), k: () => show(-1), ArrowLeft: () => show(-1),
+  j: () => show(1), ArrowRight: () => show(on), k: () => show(-1), ArrowLeft: () => show(-on),
   n: () => document.querySelector("#next-case")?.click(), w: () => form?.querySelector("#reason").focus(), Enter: send,
 };
 

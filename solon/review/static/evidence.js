@@ -1,10 +1,11 @@
 // The words of an answer that a flag is about, or that decided: marked in its exact text, as spans are. It is fetched where
 // somebody marks some.
 import { marker } from "./marks.js";
+import { t } from "./texts.js";
 
-const KINDS = ["unsafe", "factually wrong", "outdated", "personal data", "reason"];
-const wordOf = (flag) => (flag || "reason").replaceAll("_", " ");
-const flagOf = (word) => (word === "reason" ? null : word.replaceAll(" ", "_"));
+const KINDS = { unsafe: t("unsafe"), factually_wrong: t("factually wrong"), outdated: t("outdated"), personal_data: t("personal data"), reason: t("reason") };
+const wordOf = (flag) => KINDS[flag || "reason"];
+const flagOf = (word) => Object.keys(KINDS).find((flag) => flag !== "reason" && KINDS[flag] === word) || null;
 
 function made(tag, facts, ...parts) {
   const one = Object.assign(document.createElement(tag), facts);
@@ -15,26 +16,26 @@ function made(tag, facts, ...parts) {
 // What stands in an answer's place while its words are marked.
 function place(close) {
   const kinds = made("p", { className: "kinds" }), root = made("div", { className: "marking" });
-  KINDS.forEach((kind, i) => {
+  Object.values(KINDS).forEach((kind, i) => {
     const button = made("button", { type: "button", className: `span k${i + 1}` }, made("kbd", { textContent: i + 1 }), ` ${kind}`);
     button.dataset.kind = kind;
     kinds.append(button, " ");
   });
   const apart = made("span", { className: "apart" });
-  for (const [what, key, told] of [["remove", "Delete", "Take away"], ["undo", "z", "Undo a mark"]]) {
+  for (const [what, key, told] of [["remove", "Delete", t("Take away")], ["undo", "z", t("Undo a mark")]]) {
     const button = made("button", { type: "button", className: "quiet" }, made("kbd", { textContent: key }), ` ${told}`);
     button.dataset.marks = what;
     apart.append(button);
   }
-  apart.append(made("button", { type: "button", className: "quiet", onclick: close }, made("kbd", { textContent: "Esc" }), " Done"));
+  apart.append(made("button", { type: "button", className: "quiet", onclick: close }, made("kbd", { textContent: "Esc" }), ` ${t("Done")}`));
   kinds.append(apart);
   const text = made("div", { className: "marked text", tabIndex: 0, dir: "auto" });
   text.setAttribute("role", "application");
-  text.setAttribute("aria-label", "Text to mark; select words with Shift and the arrow keys, then press the digit of a flag, or of reason");
+  text.setAttribute("aria-label", t("Text to mark; select words with Shift and the arrow keys, then press the digit of a flag, or of reason"));
   const said = made("p", { className: "marked-said visually-hidden" });
   said.setAttribute("role", "status");
   root.dataset.overlap = "yes";
-  root.append(kinds, text, made("p", { className: "hint", textContent: "Select words with the mouse, or with Shift and the arrow keys (Ctrl: by word); then say what they show." }), said, made("ul", { className: "marks visually-hidden" }));
+  root.append(kinds, text, made("p", { className: "hint", textContent: t("Select words with the mouse, or with Shift and the arrow keys (Ctrl: by word); then say what they show.") }), said, made("ul", { className: "marks visually-hidden" }));
   return root;
 }
 

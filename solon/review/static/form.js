@@ -1,5 +1,6 @@
 // The answer's form: what is chosen and typed, as the API wants it, and back.
 import { call } from "./net.js";
+import { t } from "./texts.js";
 
 const all = (view, selector) => [...view.root.querySelectorAll(selector)];
 const one = (view, selector) => view.root.querySelector(selector);
@@ -21,7 +22,8 @@ export function pick(view, choice, candidate, quietly = false) {
   if (choice === "edit") prepareEdit(view);
   const name = all(view, ".choice[aria-pressed=true]")[0]?.cloneNode(true);
   name?.querySelectorAll("kbd").forEach((key) => key.remove());
-  one(view, ".chosen").textContent = name ? name.textContent.trim() + (choice === "escalate" && view.leaning ? ", with your answer" : "") : "";
+  const told = name?.textContent.trim() || "";
+  one(view, ".chosen").textContent = choice === "escalate" && view.leaning ? t`${told}, with your answer` : told;
   const field = FIELD[choice] && one(view, `[name=${FIELD[choice]}]`);
   if (field && !quietly) field.focus();
   return true;
@@ -135,17 +137,17 @@ export function markSet(view) {
 
 export function problemOf(view, answer) {
   const wrong = (told, name) => ({ told, field: name ? one(view, `[name=${name}]`) : null });
-  if (!answer.choice) return wrong("Choose an answer first.");
-  if (answer.choice === "prefer" && !answer.candidate) return wrong("Choose which answer is better.");
-  if (answer.choice === "edit" && !(answer.text || "").trim()) return wrong("Write the answer as it should be.", "text");
-  if (answer.choice === "edit" && view.item.candidates.some((c) => c.id === answer.candidate && c.text === answer.text)) return wrong("The text is unchanged; change it, or choose another answer.", "text");
-  if (answer.choice === "redraft" && !(answer.guidance || "").trim()) return wrong("Say what the new draft shall do.", "guidance");
-  if (answer.choice === "decline" && !answer.reason) return wrong("Say why you cannot answer it.", "reason");
+  if (!answer.choice) return wrong(t("Choose an answer first."));
+  if (answer.choice === "prefer" && !answer.candidate) return wrong(t("Choose which answer is better."));
+  if (answer.choice === "edit" && !(answer.text || "").trim()) return wrong(t("Write the answer as it should be."), "text");
+  if (answer.choice === "edit" && view.item.candidates.some((c) => c.id === answer.candidate && c.text === answer.text)) return wrong(t("The text is unchanged; change it, or choose another answer."), "text");
+  if (answer.choice === "redraft" && !(answer.guidance || "").trim()) return wrong(t("Say what the new draft shall do."), "guidance");
+  if (answer.choice === "decline" && !answer.reason) return wrong(t("Say why you cannot answer it."), "reason");
   const missing = !ASIDE.includes(answer.choice) && fields(view).find((field) => view.item.fields[field.dataset.field].required && answer[field.dataset.field] === undefined);
-  if (missing) return { told: "Fill in what is marked with *.", field: missing };
+  if (missing) return { told: t("Fill in what is marked with *."), field: missing };
   const said = answer.rationale || (answer.choice === "redraft" && answer.guidance);
   const needed = answer.choice === "escalate" || view.item.rationale_for.includes(answer.choice);
-  if (needed && !said) return wrong("Say in a sentence why.", "rationale");
+  if (needed && !said) return wrong(t("Say in a sentence why."), "rationale");
   return null;
 }
 
@@ -173,10 +175,10 @@ export function nextCriterion(view, key) {
 
 // How clear it was, one step on; what it is now, in words.
 export function nextStrength(view) {
-  if (view.choice !== "prefer") return "Say first which answer is better.";
+  if (view.choice !== "prefer") return t("Say first which answer is better.");
   const steps = all(view, "[name=strength]"), next = steps.findIndex((step) => step.checked) + 1;
   steps.forEach((step, i) => { step.checked = i === next; });
-  return steps[next] ? `How clear: ${steps[next].parentNode.textContent.trim()}` : "How clear: not said";
+  return steps[next] ? t`How clear: ${steps[next].parentNode.textContent.trim()}` : t("How clear: not said");
 }
 
 // The flags of the first answer, then of the next, then of the first again: a digit meant for a flag is never an answer.

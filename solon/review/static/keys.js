@@ -1,6 +1,8 @@
 // Which key does what. Backspace is bound to nothing.
+import { t } from "./texts.js";
+const [BEFORE, AFTER] = document.dir === "rtl" ? ["ArrowRight", "ArrowLeft"] : ["ArrowLeft", "ArrowRight"];   // where the first answer stands
 export const DEFAULT_KEYS = {
-  first: ["1", "ArrowLeft"], second: ["2", "ArrowRight"], accept: ["a"], reject: ["n"], send: ["Enter"], tie: ["0", "="],
+  first: ["1", BEFORE], second: ["2", AFTER], accept: ["a"], reject: ["n"], send: ["Enter"], tie: ["0", "="],
   both_bad: ["b"], edit: ["e"], redraft: ["r"], skip: ["s"], decline: ["c"], escalate: ["x"], principle: ["p"], diff: ["d"],
   next: ["n"], source: ["o"], page: [" "], down: ["j"], up: ["k"], together: ["y"], strength: ["l"], flag: ["f"], evidence: ["m"], fields: ["i"],
   find: ["/"], undo: ["u"], why: ["w"], check: ["v"], guidelines: ["g"], help: ["?"],
@@ -10,7 +12,7 @@ export const SINGLE = ["accept", "reject"];
 
 export function keyName(action, settings) {
   const key = settings.keys[action] || DEFAULT_KEYS[action]?.[0] || "";
-  return { ArrowLeft: "←", ArrowRight: "→", " ": "Space" }[key] || key;
+  return { ArrowLeft: "←", ArrowRight: "→", " ": t("Space") }[key] || key;
 }
 
 export const same = (key) => (key.length === 1 ? key.toLowerCase() : key);

@@ -1,5 +1,6 @@
 // Spans in a text, marked with the mouse or by keyboard. Offsets count characters as the server does (code points), while
 // the browser counts UTF-16 units. The text is set as text nodes only: nothing in it is ever read as HTML.
+import { t } from "./texts.js";
 const all = (root, selector) => [...root.querySelectorAll(selector)];
 const GRAPHEMES = globalThis.Intl?.Segmenter ? new Intl.Segmenter(undefined, { granularity: "grapheme" }) : null;
 const WORDS = globalThis.Intl?.Segmenter ? new Intl.Segmenter(undefined, { granularity: "word" }) : null;
@@ -69,7 +70,7 @@ export function marker(root, text, there, changed, dashed = true) {
       const line = document.createElement("li"), words = document.createElement("bdi"), kind = document.createElement("b");
       words.textContent = quote(mark);
       kind.textContent = mark.label;
-      line.append(kind, " ", words, ` [${mark.start}, ${mark.end})`, mark.proposed ? " (proposed)" : "");
+      line.append(kind, " ", words, ` [${mark.start}, ${mark.end})`, mark.proposed ? ` (${t("proposed")})` : "");
       return line;
     }));
   }
@@ -88,7 +89,7 @@ export function marker(root, text, there, changed, dashed = true) {
       keep();
       Object.assign(chosen, { label, proposed: false });
     } else {
-      if (start === end) { tell("Select some words first: with the mouse, or with Shift and the arrow keys."); return; }
+      if (start === end) { tell(t("Select some words first: with the mouse, or with Shift and the arrow keys.")); return; }
       if (marks.some((mark) => mark.start === start && mark.end === end && mark.label === label)) return;
       keep();
       if (!overlap) marks = marks.filter((mark) => mark.end <= start || end <= mark.start);
@@ -96,7 +97,7 @@ export function marker(root, text, there, changed, dashed = true) {
       marks.push(chosen);
       [anchor, caret] = [start, end];
     }
-    tell(`Marked as ${label}: ${quote(chosen)}`);
+    tell(t`Marked as ${label}: ${quote(chosen)}`);
     touch();
   }
 
@@ -107,9 +108,9 @@ export function marker(root, text, there, changed, dashed = true) {
   }
 
   function remove() {
-    if (!chosen) { tell("No mark is selected: choose one with the arrow keys up and down, or click it."); return; }
+    if (!chosen) { tell(t("No mark is selected: choose one with the arrow keys up and down, or click it.")); return; }
     keep();
-    tell(`Mark taken away: ${quote(chosen)}`);
+    tell(t`Mark taken away: ${quote(chosen)}`);
     marks = marks.filter((mark) => mark !== chosen);
     chosen = null;
     touch();
@@ -117,10 +118,10 @@ export function marker(root, text, there, changed, dashed = true) {
 
   function undo() {
     const last = past.pop();
-    if (!last) { tell("Nothing to undo here."); return; }
+    if (!last) { tell(t("Nothing to undo here.")); return; }
     ({ marks, anchor, caret } = last);
     chosen = null;
-    tell("Undone.");
+    tell(t("Undone."));
     touch();
   }
 
@@ -138,7 +139,7 @@ export function marker(root, text, there, changed, dashed = true) {
   // A selected mark is made longer or shorter at its end.
   function stretch() {
     const others = marks.filter((mark) => mark !== chosen);
-    if (!overlap && others.some((mark) => mark.start < caret && chosen.start < mark.end)) { caret = chosen.end; tell("Marks may not overlap here."); return; }
+    if (!overlap && others.some((mark) => mark.start < caret && chosen.start < mark.end)) { caret = chosen.end; tell(t("Marks may not overlap here.")); return; }
     keep();
     Object.assign(chosen, { end: caret, proposed: false });
     anchor = chosen.start;
@@ -146,7 +147,7 @@ export function marker(root, text, there, changed, dashed = true) {
   }
 
   function next(step) {
-    if (!marks.length) { tell("There is no mark."); return; }
+    if (!marks.length) { tell(t("There is no mark.")); return; }
     const at = chosen ? marks.indexOf(chosen) + step : step > 0 ? marks.findIndex((mark) => mark.end >= caret) : marks.findLastIndex((mark) => mark.start <= caret);
     choose(marks[((at % marks.length) + marks.length) % marks.length]);
   }

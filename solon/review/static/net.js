@@ -1,7 +1,8 @@
 // Requests to our own server: one place knows cookies, CSRF and what a failure means.
+import { t } from "./texts.js";
 export class SessionEnded extends Error {}
 export class Refused extends Error {
-  constructor(problem, status) { super(problem.cause || "The server refused this."); this.told = [this.message, problem.next_step].filter(Boolean).map((words) => words[0].toUpperCase() + words.slice(1).replace(/\.$/, "") + ".").join(" "); this.code = problem.error; this.status = status; }
+  constructor(problem, status) { super(problem.cause || t("The server refused this.")); this.told = [this.message, problem.next_step].filter(Boolean).map((words) => words[0].toUpperCase() + words.slice(1).replace(/\.$/, "") + ".").join(" "); this.code = problem.error; this.status = status; }
 }
 const csrf = () => document.querySelector("meta[name=csrf]");
 

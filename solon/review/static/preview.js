@@ -1,5 +1,6 @@
 // How a text with right-to-left words will be shown, beside the field in which it is edited. A text field cannot set a dose
 // range apart from the words around it: it shows 250-500 mg as 500-250 mg.
+import { t } from "./texts.js";
 export function preview(field, draw) {
   if (field.parentNode.querySelector(".preview")) return;
   const place = document.createElement("div");
@@ -8,7 +9,7 @@ export function preview(field, draw) {
   place.dir = "auto";
   place.tabIndex = 0;
   place.setAttribute("role", "region");
-  place.setAttribute("aria-label", "The text as it will be shown");
+  place.setAttribute("aria-label", t("The text as it will be shown"));
   field.after(place);
   field.parentNode.classList.add("previewed");
   async function show() {

@@ -1,5 +1,6 @@
 // How an item is read: panes that scroll together, the diff, and the exact characters.
 import { call } from "./net.js";
+import { t } from "./texts.js";
 
 // Panes that scroll by key from where one stands, together where that is wanted. The pane under the pointer leads.
 export function scroller(panes, together) {
@@ -76,11 +77,11 @@ export function otherViews(root, together) {
     async next(path) {
       if (mode !== "diff") await see("diff", path);
       const panes = Object.values(made.diff), marks = [...root.querySelectorAll("[data-change]")], found = Math.max(0, ...marks.map((one) => one.dataset.change));
-      if (!found) return "There is no difference in words.";
+      if (!found) return t("There is no difference in words.");
       at = at % found + 1;
       for (const one of marks) one.classList.toggle("now", Number(one.dataset.change) === at);
       scrolling.show(panes.map((pane) => pane.querySelector(".now")));
-      return `Difference ${at} of ${found}`;
+      return t`Difference ${at} of ${found}`;
     },
   };
 }

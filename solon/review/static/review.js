@@ -4,6 +4,7 @@ import { HELD, actionOf, meant } from "./keys.js";
 import { readAnswer, readDraft, fillAnswer, markCriterion, pick, unpick, markSet, problemOf, nextCriterion, scoreActive, nextStrength, nextFlags, labelsOf } from "./form.js";
 import { $, $$, settings, dialog, say, openDialog, showKeys } from "./dialogs.js";
 import { otherViews } from "./reading.js";
+import { t } from "./texts.js";
 
 const box = $("#item");
 
@@ -27,7 +28,7 @@ async function fetchNext() {
 async function advance() {
   shown = null;
   if (ahead.length) { show(ahead.shift()); prefetch(); return; }
-  empty("Fetching the next review.", "fetching");
+  empty(t("Fetching the next review."), "fetching");
   if (asking) return;   // a prefetch is under way and shows what it brings
   asking = true;
   box.setAttribute("aria-busy", "true");
@@ -41,7 +42,7 @@ async function advance() {
     if (error instanceof SessionEnded) loginAgain();
     else if (shown) return;   // the next step asks again
     else if (error instanceof Refused) empty(error.message, "refused");
-    else { empty("No connection. Your answers are kept here and are sent when it is back.", "offline"); setTimeout(() => { if (!shown) advance(); }, 3000); }
+    else { empty(t("No connection. Your answers are kept here and are sent when it is back."), "offline"); setTimeout(() => { if (!shown) advance(); }, 3000); }
   } finally { asking = false; }
   if (shown) prefetch();
 }
@@ -69,7 +70,7 @@ function show(view) {
   }
   $(".problem", box).textContent = view.told || "";
   view.seen ||= otherViews(view.root, () => settings.together);
-  if (view.over) $(".answer .send", box).textContent = "Go on to the next";
+  if (view.over) $(".answer .send", box).textContent = t("Go on to the next");
   scrollTo({ top: 0 });
   if (saidOf && saidOf !== view) sayOf(null, "");
   view.root.focus({ preventScroll: true });
@@ -91,7 +92,7 @@ function showBefore(view) {
 function atWork(found) {
   if (!found.until) return found.message;
   const at = new Date(found.until * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  return `Being judged until about ${at}. ${found.message}`;
+  return t`Being judged until about ${at}. ${found.message}`;
 }
 
 function empty(message, kind) {
@@ -177,13 +178,13 @@ async function saveDraft(view) {
   try {
     view.saving = call("PUT", `/api/v1/assignments/${view.item.assignment}/draft`, { draft: readDraft(view) });
     await view.saving;
-    if (view === shown && !view.sent) say("Draft saved.");
+    if (view === shown && !view.sent) say(t("Draft saved."));
   } catch (error) {
     if (view.sent) return;
     view.dirty = true;
     if (error instanceof SessionEnded) loginAgain();
     else if (!(error instanceof Refused)) view.timer = setTimeout(() => saveDraft(view), 5000);
-    if (view === shown && !(error instanceof SessionEnded)) sayOf(view, error instanceof Refused ? error.message : "Draft not saved yet: no connection.");
+    if (view === shown && !(error instanceof SessionEnded)) sayOf(view, error instanceof Refused ? error.message : t("Draft not saved yet: no connection."));
   }
 }
 
@@ -233,7 +234,7 @@ async function flush() {
         unsent.shift();
         Object.assign(view, { over: error.status === 409 || error.status === 404, sent: false, told: error.told });
         if (!shown?.firstInput) showBefore(view);
-        else { ahead.unshift(view); say("An earlier answer was not taken; it comes back next."); }   // not under somebody's hands
+        else { ahead.unshift(view); say(t("An earlier answer was not taken; it comes back next.")); }   // not under somebody's hands
       }
       tellUnsent();
     }
@@ -275,13 +276,13 @@ async function askProgress() {
 function tellUnsent() {
   const waiting = $("#unsaved");
   waiting.hidden = !unsent.length || (flushing && unsent.length === 1 && retryIn === 1000);
-  waiting.textContent = `not saved: ${unsent.length}`;
+  waiting.textContent = t`not saved: ${unsent.length}`;
 }
 
 async function undo(decision) {
-  if (!decision) { say("Nothing to take back."); return; }
+  if (!decision) { say(t("Nothing to take back.")); return; }
   dialog.close();
-  say("Taking back.");
+  say(t("Taking back."));
   try {
     const back = await send(`/page/undo/${decision}`, {});
     last = null;
@@ -308,23 +309,23 @@ async function nextDifference() {
 
 async function together() {
   settings.together = !settings.together;
-  say(settings.together ? "Both answers scroll together." : "Each answer scrolls by itself.");
+  say(settings.together ? t("Both answers scroll together.") : t("Each answer scrolls by itself."));
   try { await call("PUT", "/api/v1/me/settings", settings); } catch (error) { failed(error); }
 }
 
 async function why() {
-  if (!last?.assignment) { say("There is no last answer yet."); return; }
-  try { openDialog("Your last answer", await call("GET", `/page/explanation/${last.assignment}`, undefined, "text")); } catch (error) { failed(error); }
+  if (!last?.assignment) { say(t("There is no last answer yet.")); return; }
+  try { openDialog(t("Your last answer"), await call("GET", `/page/explanation/${last.assignment}`, undefined, "text")); } catch (error) { failed(error); }
 }
 
 async function early() {
   if (!shown) return;
   const view = shown;
-  if (!view.revealed && !confirm("See the panel's view before answering? This is noted, and your answer to this item then counts as no blind evidence.")) return;
+  if (!view.revealed && !confirm(t("See the panel's view before answering? This is noted, and your answer to this item then counts as no blind evidence."))) return;
   try {
     await call("POST", `/api/v1/assignments/${view.item.assignment}/reveal`, {});
     view.revealed = true;
-    openDialog("The panel's view", await call("GET", `/page/explanation/${view.item.assignment}`, undefined, "text"));
+    openDialog(t("The panel's view"), await call("GET", `/page/explanation/${view.item.assignment}`, undefined, "text"));
   } catch (error) { failed(error); }
 }
 
@@ -334,10 +335,10 @@ async function check() {
   if (!view || view.over || view.checking) return;
   const place = $(".checked", view.root), answer = readAnswer(view), wrong = problemOf(view, { ...answer, rationale: answer.rationale || "not yet" });
   if (wrong) { $(".problem", box).textContent = wrong.told; wrong.field?.focus(); return; }
-  if (["skip", "decline", "escalate"].includes(answer.choice)) { say("Only an answer can be checked."); return; }
+  if (["skip", "decline", "escalate"].includes(answer.choice)) { say(t("Only an answer can be checked.")); return; }
   view.checking = true;
   place.hidden = false;
-  place.textContent = "A model reads your answer. You need not wait: send it when you like.";
+  place.textContent = t("A model reads your answer. You need not wait: send it when you like.");
   try {
     const told = await call("POST", `/api/v1/assignments/${view.item.assignment}/check`, { answer });
     if (!view.sent) place.replaceChildren(told.message, remarks(told.remarks));
@@ -347,7 +348,7 @@ async function check() {
   } finally { view.checking = false; }
 }
 
-const REMARKS = { contradiction: "Your reason and your answer", principle: "A principle", precedent: "An earlier decision", missing_reason: "A reason is missing" };
+const REMARKS = { contradiction: t("Your reason and your answer"), principle: t("A principle"), precedent: t("An earlier decision"), missing_reason: t("A reason is missing") };
 
 function remarks(found) {
   const list = document.createElement("ul");
@@ -370,7 +371,7 @@ async function openBeside(what) {
 
 async function answers() {
   try {
-    openDialog("My last ten answers", await call("GET", "/page/answers", undefined, "text"));
+    openDialog(t("My last ten answers"), await call("GET", "/page/answers", undefined, "text"));
     for (const time of $$("[data-at]", dialog)) time.textContent = new Date(time.dataset.at * 1000).toLocaleTimeString();
   } catch (error) { failed(error); }
 }
@@ -379,7 +380,7 @@ async function answers() {
 
 function failed(error) {
   if (error instanceof SessionEnded) loginAgain();
-  else say(error instanceof Refused ? error.message : "No connection; try again.");
+  else say(error instanceof Refused ? error.message : t("No connection; try again."));
 }
 
 function loginAgain() { if (!$("#again").open) { dialog.close(); $("#again").showModal(); } }
@@ -389,9 +390,9 @@ $("#again-form").addEventListener("submit", async (event) => {
   const given = $("#again-token"), problem = $("#again-problem");
   try {
     const answer = await fetch("/login", { method: "POST", body: new URLSearchParams({ token: given.value }), redirect: "manual" });
-    if (answer.status === 401) { problem.textContent = "This token is not known."; return; }
+    if (answer.status === 401) { problem.textContent = t("This token is not known."); return; }
     await goOn();
-  } catch { problem.textContent = "No connection; try again."; }
+  } catch { problem.textContent = t("No connection; try again."); }
 });
 
 // Whoever came by a link or single sign-on has no token: they log in in another tab.
@@ -399,14 +400,14 @@ async function goOn() {
   const problem = $("#again-problem");
   try {
     const fresh = await call("GET", "/page/csrf");
-    if (fresh.expert !== $("meta[name=expert]").content) { problem.textContent = "Someone else is logged in now. What is unsent here belongs to the first person."; return; }
+    if (fresh.expert !== $("meta[name=expert]").content) { problem.textContent = t("Someone else is logged in now. What is unsent here belongs to the first person."); return; }
     $("meta[name=csrf]").content = fresh.csrf;
     $("#again-token").value = problem.textContent = "";
     $("#again").close();
     flush();
     listen();
     if (shown) saveDraft(shown); else advance();
-  } catch (error) { problem.textContent = error instanceof SessionEnded ? "You are not logged in yet." : "No connection; try again."; }
+  } catch (error) { problem.textContent = error instanceof SessionEnded ? t("You are not logged in yet.") : t("No connection; try again."); }
 }
 $("#again").addEventListener("cancel", (event) => event.preventDefault());
 
@@ -424,7 +425,7 @@ function uncover() { if (!covered) return; covered = false; $("#cover").hidden =
 
 function coverWhenIdle() {
   if (covered || !settings.lock_minutes || Date.now() - idleSince <= settings.lock_minutes * 60000) return;
-  cover("Covered", "Nobody was here for a while, so the text is covered.");
+  cover(t("Covered"), t("Nobody was here for a while, so the text is covered."));
 }
 document.addEventListener("visibilitychange", coverWhenIdle);
 
@@ -438,7 +439,7 @@ setInterval(() => {
   session += 1;
   if (shown) shown.active += 1;
   $("#clock").textContent = `${Math.floor(session / 60)}:${String(session % 60).padStart(2, "0")}`;
-  if (settings.session_minutes && session === settings.session_minutes * 60) say("Time for a break: tired answers are worse answers.");
+  if (settings.session_minutes && session === settings.session_minutes * 60) say(t("Time for a break: tired answers are worse answers."));
 }, 1000);
 
 // Whoever is not there keeps nothing: the lease ends half an hour after the last of these.
@@ -457,18 +458,18 @@ const doing = {
   given: (button) => choose(button.dataset.choice),
   tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => (shown?.marker ? acceptMarks() : choose("accept")), reject: () => choose("reject"),
   edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
-  escalate: () => (box.dataset.lead ? say("You are a lead yourself: decide it, or skip it.") : choose("escalate")),
+  escalate: () => (box.dataset.lead ? say(t("You are a lead yourself: decide it, or skip it.")) : choose("escalate")),
   send: submit, check: () => $("[data-do=check]", box) && check(), why, early, together, evidence, next: nextDifference,
   diff: () => $("[data-do=diff]", box) && see("diff", diffOf(shown)), source: () => see("source", `/page/source/${shown?.item.assignment}`),
   page: (_, event) => shown?.seen.move(0, event?.shiftKey ? -1 : 1), down: () => shown?.seen.move(1, 0), up: () => shown?.seen.move(-1, 0),
   strength: () => { if (shown) { say(nextStrength(shown)); changed(shown); } }, flag: () => { if (shown) nextFlags(shown); },
   fields: () => $("[data-field], .more:not([hidden]) :is(select, input, textarea)", box)?.focus(), find: () => $(".find input", box)?.focus(), answers,
   help: () => openBeside((at) => at.help(page)), settings: () => openBeside((at) => at.openSettings(page)),
-  guidelines: () => openBeside(async (at) => openDialog("Guidelines", await at.guidelinesOf(page, shown?.item))),
+  guidelines: () => openBeside(async (at) => openDialog(t("Guidelines"), await at.guidelinesOf(page, shown?.item))),
   change: (button) => undo(button.dataset.answer),
-  undo: () => (unsent.length ? say("Your last answer is still on its way; take it back once it is saved.") : undo(last?.decision)),
+  undo: () => (unsent.length ? say(t("Your last answer is still on its way; take it back once it is saved.")) : undo(last?.decision)),
   principle: () => { const all = $(".principles", box); if (all) { all.open = true; $("input", all).focus(); } },
-  pause: () => cover("Paused", "The text is covered and the clock stands still."),
+  pause: () => cover(t("Paused"), t("The text is covered and the clock stands still.")),
   resume: uncover, close: () => dialog.close(),
 };
 

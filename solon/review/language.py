@@ -1,0 +1,125 @@
+"""The language of the pages: what they say, found by the English texts that stand in templates and scripts."""
+
+from __future__ import annotations
+
+import gettext
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from solon.errors import ConfigError
+from solon.reading import read_text
+
+FOLDER = Path(__file__).parent / "texts"
+ENGLISH = "en"
+RIGHT_TO_LEFT = frozenset({"ar", "fa", "he"})
+ADVICE = f"give `{ENGLISH}`, or a TOML file with the texts as `[review] language`"
+_TAG = re.compile(r"<[^>]*>|<")
+_NAME = re.compile(r"%\((\w+)\)s")
+
+Text = str | list[str]
+
+
+@dataclass(frozen=True)
+class Language:
+    """What the pages say in one language. What is not translated is said in English.
+
+    Attributes:
+        code: its BCP 47 tag, such as `pt-BR`.
+        pages: English text of a page -> the same in this language; a list where it depends on a number.
+        scripts: the same of what the scripts of the pages say, as far as it differs from the English.
+        form: number -> place of the text in such a list.
+    """
+
+    code: str
+    pages: Mapping[str, Text] = field(default_factory=dict)
+    scripts: Mapping[str, Text] = field(default_factory=dict)
+    form: Callable[[int], int] = field(default=lambda n: int(n != 1))
+
+    @property
+    def direction(self) -> str:
+        """The direction in which it is written: `ltr` or `rtl`."""
+        return "rtl" if self.code.partition("-")[0].lower() in RIGHT_TO_LEFT else "ltr"
+
+    def gettext(self, text: str) -> str:
+        """Return a text in this language."""
+        found = self.pages.get(text, text)
+        return found if isinstance(found, str) else found[0]
+
+    def ngettext(self, one: str, many: str, n: int) -> str:
+        """Return the form of a text that goes with a number, found by its singular."""
+        found = self.pages.get(one)
+        if not isinstance(found, list):
+            return one if n == 1 else many
+        return found[min(self.form(n), len(found) - 1)]
+
+    def word(self, code: str) -> str:
+        """Return a stored code, such as `both_bad`, in words of this language; what is no word of ours stays."""
+        return self.gettext(str(code).replace("_", " "))
+
+
+IN_ENGLISH = Language(ENGLISH)
+
+
+@lru_cache(maxsize=16)
+def read_language(name: str) -> Language:
+    """Return a language, read once.
+
+    Args:
+        name: a language that is shipped, by its code, or the path of a TOML file: `language`, `plural` (gettext's
+            formula) and the tables `pages` and `scripts`, as in `texts/en.toml`.
+
+    Raises:
+        ConfigError: there is no such file, or it is none of texts of the pages.
+    """
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{Path(name).name}.toml"
+    try:
+        found = tomllib.loads(read_text(path, raises=ConfigError, next_step=ADVICE))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: {error}", next_step=ADVICE) from None
+    code = found.get("language")
+    if not isinstance(code, str) or not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", code):
+        raise ConfigError(f"{name}: language: {code!r} is no language tag", next_step='write e.g. "pt-BR"')
+    try:
+        form = gettext.c2py(str(found.get("plural", "n != 1")))
+    except ValueError as error:
+        raise ConfigError(
+            f"{name}: plural: {error}", next_step="write a formula of gettext: n != 1"
+        ) from None
+    pages, scripts = (_checked(name, found.get(part, {})) for part in ("pages", "scripts"))
+    return Language(code, pages, {text: said for text, said in scripts.items() if text != said}, form)
+
+
+def _checked(name: str, texts: Any) -> dict[str, Text]:
+    """The texts of one table that say something, each with no other tags and names than the English has."""
+    if not isinstance(texts, dict):
+        raise ConfigError(f"{name}: pages and scripts are tables of texts", next_step=ADVICE)
+    for text, said in texts.items():
+        for one in said if isinstance(said, list) and said else [said]:
+            if not isinstance(one, str):
+                raise ConfigError(
+                    f"{name}: {text!r} is no text", next_step="write a text, or a list of forms"
+                )
+            _check_one(name, text, one)
+    return {text: said for text, said in texts.items() if said}
+
+
+def _check_one(name: str, text: str, said: str) -> None:
+    if sorted(_TAG.findall(said)) != sorted(_TAG.findall(text)) and said:
+        raise ConfigError(
+            f"{name}: {text!r}: other tags than the English has", next_step="take its tags over"
+        )
+    names = set(_NAME.findall(text))
+    if not names:
+        return
+    try:
+        said % dict.fromkeys(names, "")
+    except (KeyError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{name}: {text!r}: {said!r} cannot be filled in ({error})",
+            next_step=f"use {', '.join(f'%({one})s' for one in sorted(names))}, and %% for a percent sign",
+        ) from None

@@ -1,0 +1,326 @@
+"""The language of the pages: every text stands in one file, and another file makes another language of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsing import BROWSER_MARKS, log_in, shot
+from catalogue import (
+    FILE,
+    HEAD,
+    SAID,
+    Texts,
+    script,
+    scripts,
+    templates,
+    texts_of_pages,
+    texts_of_scripts,
+    write,
+)
+from running import Server
+
+from solon.config.review import ReviewConfig
+from solon.errors import ConfigError
+from solon.formats.exports import FORMATS
+from solon.review.language import read_language
+from solon.review.rendering import environment
+from solon.review.state import options_of
+
+SEEN = {"aria-label", "placeholder", "title", "alt", "data-name"}
+NO_TEXT = {"figure", "code", "kbd", "script", "style", "time"}
+"""What holds no words of the pages: code, keys, times, and the figure of what is promised, which is the report's."""
+VOID = {"br", "input", "link", "meta", "hr", "img", "rect", "line", "circle", "path"}
+NAMES = {"Solon", "- Solon", "SHA-256", "general 1.0.0", "p", "n"}
+"""What is the same in every language: names and symbols."""
+
+
+class Shown(HTMLParser):
+    """Collects what somebody can read in a page: texts and described parts, without what is data of a project."""
+
+    def __init__(self, data: str = "") -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._open: list[tuple[str, bool]] = []
+        self._data = data
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        about = dict(attrs)
+        if tag not in VOID:
+            self._open.append((tag, tag in NO_TEXT or bool(self._data and about.get("dir") == self._data)))
+        if not self._hidden():
+            self.texts += [value for name, value in attrs if name in SEEN and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        while any(one == tag for one, _ in self._open) and self._open.pop()[0] != tag:
+            pass
+
+    def _hidden(self) -> bool:
+        return any(hidden for _, hidden in self._open)
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden():
+            self.texts.append(data)
+
+
+def shown(html: str, data: str = "") -> list[str]:
+    found = Shown(data)
+    found.feed(html)
+    return [text.strip() for text in found.texts if re.search(r"[^\W\d_]", text)]
+
+
+def test_the_file_holds_every_text() -> None:
+    made = write(texts_of_pages(), texts_of_scripts())
+    if os.environ.get("SOLON_WRITE_TEXTS"):
+        FILE.write_text(made, encoding="utf-8")
+    assert FILE.read_text(encoding="utf-8") == made, (
+        f"SOLON_WRITE_TEXTS=1 writes it; see the head of {FILE.name}"
+    )
+
+
+def test_no_text_of_a_template_stands_outside_of_the_file() -> None:
+    assert {path.name: found for path in templates() if (found := unmarked(path))} == {}
+
+
+def unmarked(path: Path) -> list[str]:
+    """Texts of a template that are not looked up."""
+    data, literals = [], []
+    within, before = False, []
+    source = re.sub(r"\{% block body_class %\}.*?\{% endblock %\}", "", path.read_text(encoding="utf-8"))
+    for _, kind, value in environment().lex(source):
+        if kind == "name" and before[-1:] == ["block_begin"] and value in ("trans", "endtrans"):
+            within = value == "trans"
+        if kind == "data" and not within:
+            data.append(value)
+        elif kind == "string" and not re.search(r"\b(_|ngettext) \( ([^()]* , )?$", " ".join(before) + " "):
+            literals.append(value[1:-1])
+        if kind != "whitespace":
+            before.append(value if kind in ("name", "operator", "string") else kind)
+    plain = [text for text in shown(" ".join(data)) if text.strip(" ·") not in NAMES]
+    return plain + [one for one in literals if re.search(r"^[A-Z][a-z]|[a-z],? [a-z]", one)]
+
+
+NO_TEXTS = re.compile(
+    r"[\w-]*[#.\[][\w .#\[\]=-]+|[\w-]+, [][\w ,.:()=-]+|\[data-field\].*"
+    r"|(Arrow(Left|Right|Up|Down)?|Enter|Escape|Esc|Tab"
+    r"|Backspace|Delete"
+    r"|Home|End|Accept|Content(-Type| Security)|X-CSRF-Token|text boxed preview|marked text|marked-said visually-hidden"
+    r"|marks visually-hidden|not yet|server error)"
+)
+"""Literals of scripts that nobody reads: selectors, classes, names of keys and of headers."""
+
+
+def test_no_text_of_a_script_stands_outside_of_the_file() -> None:
+    assert {path.name: found for path in scripts() if (found := untold(path))} == {}
+
+
+def untold(path: Path) -> list[str]:
+    """Texts of a script that are not looked up."""
+    rest = SAID.sub('""', script(path))
+    literals = [a or b for a, b in re.findall(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`', rest)]
+    plain = [re.sub(r"\$\{[^}]*\}", "", one).strip() for one in literals]
+    said = re.compile(r"[A-Z][a-z]|[a-z]{2,},? [a-z]{2,}")
+    return [one for one in plain if said.search(one) and not NO_TEXTS.fullmatch(one)]
+
+
+def marked(said: str) -> str:
+    """A text in ⟦ ⟧, all but the values and tags in it."""
+    parts = re.split(r"(%\(\w+\)s|<[^>]*>)", said)
+    return "".join(
+        f"⟦{part}⟧" if place % 2 == 0 and part.strip() else part for place, part in enumerate(parts)
+    )
+
+
+def in_brackets(folder: Path, code: str = "en") -> Path:
+    """A language that says everything in ⟦ ⟧."""
+    found = tomllib.loads(FILE.read_text(encoding="utf-8"))
+
+    def put(texts: Texts) -> Texts:
+        return {
+            text: marked(said) if isinstance(said, str) else [marked(one) for one in said]
+            for text, said in texts.items()
+        }
+
+    path = folder / f"{code}.toml"
+    head = HEAD.replace('language = "en"', f'language = "{code}"')
+    path.write_text(write(put(found["pages"]), put(found["scripts"]), head), encoding="utf-8")
+    return path
+
+
+def outside(html: str) -> list[str]:
+    """The texts of a page that stand in no brackets and are no data."""
+    while (shorter := re.sub(r"⟦[^⟦⟧]*⟧", "", html)) != html:
+        html = shorter
+    found = [text.strip(" \n·,;:.()") for text in shown(html, data="auto")]
+    return [text for text in found if re.search(r"[^\W\d_]", text) and text not in NAMES]
+
+
+PAGES = (
+    *(
+        "outcomes",
+        "lead",
+        "lead/queue",
+        "lead/queue?why=1",
+        "lead/log",
+        "lead/runs",
+        "lead/exports",
+        "lead/reviewers",
+    ),
+    *("lead/proposals", "lead/adjudications", "lead/constitution", "lead/amendments", "lead/principles"),
+    *("lead/rules", "lead/rejudge", "lead/bulk", "nothing/here", ""),
+)
+
+
+@pytest.mark.anyio
+async def test_a_page_in_another_language_has_no_english_left(
+    project: Any, person: Any, serving: Any, client: Any, tmp_path: Path
+) -> None:
+    _, token = person("Ada", role="lead")
+    language = str(in_brackets(tmp_path))
+    html = {"Accept": "text/html"}
+    async with serving(project, language=language) as app, client(app) as http:
+        left = {"login": outside((await http.get("/login")).text)}
+        await http.post("/login", data={"token": token})
+        for name in PAGES:
+            left[name] = outside((await http.get(f"/{name}", headers=html)).text)
+    data = re.compile(
+        rf"Ada|preference|general|local:\w+|[0-9a-f]{{6}} preference|{'|'.join(FORMATS)}|[a-z]+(-[a-z]+)+"
+    )
+    left = {name: [text for text in texts if not data.fullmatch(text)] for name, texts in left.items()}
+    left = {name: sorted(set(texts)) for name, texts in left.items() if texts}
+    assert left == {}, left
+
+
+@pytest.mark.anyio
+async def test_what_an_answer_brings_has_no_english_left(
+    project: Any, person: Any, serving: Any, client: Any, tmp_path: Path
+) -> None:
+    """The item, what is seen beside it, the disagreement of two people, its page, and a rule drafted from it."""
+    tokens = [person(name, role="lead")[1] for name in ("Ada", "Ben", "Cid")]
+    html: dict[str, str] = {}
+    async with serving(project, language=str(in_brackets(tmp_path)), answers=2) as app:
+        review = ""
+        for place, token in enumerate(tokens[:2]):
+            async with client(app, token) as http:
+                found = (await http.post("/page/next", json={"exclude": []})).json()
+                item, html["item"] = found["item"], found["html"]
+                for name in ("diff", "source"):
+                    html[name] = (await http.get(f"/page/{name}/{item['assignment']}")).text
+                chosen = sorted(one["text"] for one in item["candidates"])[place]
+                candidate = next(one["id"] for one in item["candidates"] if one["text"] == chosen)
+                given = {"choice": "prefer", "candidate": candidate, "rationale": "Safer.", "strength": 2}
+                given |= {"flags": {candidate: ["unsafe"]}} if place else {}
+                sent = await http.post(
+                    f"/page/decide/{item['review']}", json={"token": item["token"], "answer": given}
+                )
+                html["said"] = sent.json()["message"]
+                html["explanation"] = (await http.get(f"/page/explanation/{item['assignment']}")).text
+                html["answers"] = (await http.get("/page/answers")).text
+                review = review or item["review"]
+        async with client(app, tokens[2]) as http:
+            cases = (await http.get("/api/v1/adjudications")).json()
+            html["case"] = (await http.get(f"/lead/adjudications/{cases[0]['id']}")).text
+            rule = {"review": review, "text": "Names the risk first.", "reason": "Both did."}
+            drafted = (await http.post("/api/v1/amendments", json=rule)).json()["id"]
+            queue = (await http.get("/api/v1/reviews", params={"status": "decided"})).json()
+            paths = ("lead/adjudications", f"lead/amendments/{drafted}", "lead/amendments")
+            for path in (
+                *paths,
+                f"law/propose/{review}",
+                f"law/split/{review}",
+                f"lead/items/{queue['reviews'][0]['item_id']}",
+            ):
+                html[path] = (await http.get(f"/{path}")).text
+    data = re.compile(
+        r"Ada|Ben|Cid|[AB]{1,2}|[ab]|scripted:split|[a-z]+\.[a-z_]+@\d|general( [\d.]+)?( → [\d.]+)?|preference"
+        r"|[a-z]+(-[a-z]+)+|[0-9a-f]{8,}"
+    )
+    left = {name: [text for text in outside(text) if not data.fullmatch(text)] for name, text in html.items()}
+    left = {name: sorted(set(texts)) for name, texts in left.items() if texts}
+    assert left == {}, left
+
+
+def test_a_language_chooses_its_forms_and_its_direction(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    said = 'language = "ar-EG"\nplural = "n==1 ? 0 : n==2 ? 1 : 2"\n[pages]\n"Saved." = "حُفظ"\n"Next" = ""\n'
+    file.write_text(
+        said + '"%(n)s person" = ["one", "two", "%(n)s of them"]\n[scripts]\n"Undone." = "Undone."\n'
+    )
+    arabic = options_of(ReviewConfig(language=str(file)))
+    told = read_language(arabic.language)
+    assert [told.gettext(text) for text in ("Saved.", "Next", "Send")] == ["حُفظ", "Next", "Send"]
+    forms = [told.ngettext("%(n)s person", "%(n)s people", n) for n in (1, 2, 7)]
+    assert (forms, told.direction, dict(told.scripts)) == (["one", "two", "%(n)s of them"], "rtl", {})
+    english = read_language("en")
+    assert [english.ngettext("%(n)s person", "%(n)s people", n) for n in (1, 7)] == [
+        "%(n)s person",
+        "%(n)s people",
+    ]
+    assert (english.direction, dict(english.scripts)) == ("ltr", {})
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("language = 3", "is no language tag"),
+        ('language = "de"\nplural = "import os"', "plural"),
+        ('language = "de"\n[pages]\n"Saved." = 3', "is no text"),
+        ('language = "de"\npages = 3', "tables of texts"),
+        ('language = "de"\n[pages]\n"Saved." = "<script>1</script>"', "other tags"),
+        ('language = "de"\n[pages]\n"%(n)s more" = "noch %(m)s"', "use %(n)s"),
+        ('language = "de"\n[pages]\n"%(n)s more" = "%(n)s noch, 5%"', "%% for a percent sign"),
+        ("language = ", "Invalid value"),
+    ],
+)
+def test_a_file_that_is_no_language_is_refused(tmp_path: Path, written: str, told: str) -> None:
+    file = tmp_path / "de.toml"
+    file.write_text(written, encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        options_of(ReviewConfig(language=str(file)))
+
+
+def test_a_language_that_there_is_not_is_refused() -> None:
+    for name in ("xx", "../../secrets", "nowhere.toml"):
+        with pytest.raises(ConfigError) as refused:
+            read_language(name)
+        assert "`[review] language`" in refused.value.next_step
+
+
+class TestInABrowser:
+    """What the scripts say, and the page from right to left."""
+
+    pytestmark = BROWSER_MARKS
+
+    def test_scripts_speak_the_language(
+        self, browser: Any, project: Any, person: Any, tmp_path: Path
+    ) -> None:
+        _, token = person("Ada")
+        server = Server(project, language=str(in_brackets(tmp_path, "ar")))
+        server.start()
+        try:
+            page = log_in(browser, server, token)
+            assert page.evaluate("[document.documentElement.lang, document.dir]") == ["ar", "rtl"]
+            page.keyboard.press("l")
+            assert page.inner_text("#said") == "⟦Say first which answer is better.⟧"
+            page.keyboard.press("ArrowRight")  # where the first answer stands
+            assert page.inner_text(".chosen").endswith("1⟦ is better⟧")
+            page.keyboard.press("x")
+            assert page.inner_text(".chosen") == "⟦To a lead⟧⟦, with your answer⟧"
+            page.keyboard.press("Escape")
+            page.keyboard.press("?")
+            page.wait_for_selector("#dialog[open]")
+            told = page.eval_on_selector_all(
+                "#dialog .keys > div", "all => all.map(one => one.firstChild.data)"
+            )
+            assert all(re.fullmatch("⟦.*⟧", one) for one in [page.inner_text("#dialog-title"), *told]), told
+            wide = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            shot(page, "right-to-left")
+            assert wide
+            assert page.problems == []
+        finally:
+            server.stop()
