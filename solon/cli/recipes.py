@@ -27,7 +27,7 @@ def recipes(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     Next: `solon init PRESET`
     """
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from solon.operations.recipes import list_recipes
     from solon.recipes.registry import Recipes
@@ -38,7 +38,8 @@ def recipes(config: ConfigOption = None, json: JsonOption = False) -> None:
         presets = [asdict(preset) for preset in PRESETS.values()]
         print_json({"recipes": [one.to_json() for one in found], "presets": presets})
         return
-    table = Table("name", "record", "outcomes", "decided by", "steps", "from", "calls", box=None)
+    name = Column("name", min_width=max(len(one.name) for one in found))  # it is typed again: never cut
+    table = Table(name, "record", "outcomes", "decided by", "steps", "from", "calls", box=None)
     for one in found:
         least, most = one.calls
         calls = str(most) if least == most else f"{least} to {most}"
@@ -54,9 +55,11 @@ def recipes(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 def _print_presets() -> None:
     """What `solon init` begins with."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("solon init", "recipe", "led by", "makes", "after", box=None)
+    name = Column("solon init", min_width=max(map(len, PRESETS)))
+    recipe = Column("recipe", min_width=max(len(preset.recipe) for preset in PRESETS.values()))
+    table = Table(name, recipe, "led by", "makes", "after", box=None)
     for preset in PRESETS.values():
         table.add_row(preset.name, preset.recipe, preset.leads, preset.makes, preset.paper)
     console().print()
