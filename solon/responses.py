@@ -353,9 +353,8 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
             raise _no_field(model, str(problem["loc"][0])) from None
         field = ".".join(str(part) for part in problem["loc"]) or "answer"
-        message = problem["msg"].removeprefix("Value error, ")
         raise InvalidDecision(
-            f"{field}: {message} (saw {str(problem.get('input'))[:80]!r})",
+            f"{field}: {_told(problem)}",
             next_step=f"choices of this review: {', '.join(choices_of(schema))}; "
             "never resuming: skip, decline, escalate",
         ) from None
@@ -383,6 +382,23 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
     return response
 
 
+def _told(problem: Mapping[str, Any]) -> str:
+    """What is wrong with a value, in words."""
+    limits, given = problem.get("ctx", {}), problem.get("input")
+    if problem["type"] == "missing":
+        return "it is missing"
+    if problem["type"] == "less_than_equal":
+        return f"{limits['le']} is the most ({given} was given)"
+    if problem["type"] == "greater_than_equal":
+        return f"{limits['ge']} is the least ({given} was given)"
+    return str(problem["msg"]).removeprefix("Value error, ") + _seen(given)
+
+
+def _seen(value: Any) -> str:
+    """A single value that was seen; nothing of a whole answer, or of a part of one."""
+    return "" if isinstance(value, (Mapping, list, tuple)) else f" (saw {str(value)[:80]!r})"
+
+
 def _flat(model: type[Response], values: Mapping[str, Any]) -> dict[str, Any]:
     """An answer whose form may stand under `fields`, with the fields of the form beside the choice."""
     nested = None if "fields" in model.model_fields else values.get("fields")
@@ -390,7 +406,7 @@ def _flat(model: type[Response], values: Mapping[str, Any]) -> dict[str, Any]:
         return dict(values)
     if not isinstance(nested, Mapping):
         raise InvalidDecision(
-            f"fields: the fields of the form by their names (saw {str(nested)[:80]!r})",
+            f"fields: the fields of the form by their names{_seen(nested)}",
             next_step="or put each beside the choice",
         )
     flat = {name: value for name, value in values.items() if name != "fields"}

@@ -97,10 +97,15 @@ def _said(side: Any) -> str:
     return "\0".join(map(_said, side)) if isinstance(side, (list, tuple)) else str(side).strip()
 
 
+def leave_out(row: ExportRow, outcome: str) -> LeftOut:
+    """Return a record's outcome as why it is left out. A tie that a lead left contested is counted as that."""
+    return LeftOut("contested" if outcome == "tie" and row.label == "contested" else outcome)
+
+
 def find_pair(row: ExportRow) -> tuple[str, str] | LeftOut:
     """Return the chosen and the rejected text, or why the record has no pair that may be learned from."""
     if row.outcome == "tie" or (row.label == "tie" and row.outcome != "label"):
-        return LeftOut("tie")
+        return leave_out(row, "tie")
     if row.outcome != "accepted":
         return LeftOut(row.outcome)
     if row.chosen is None or row.rejected is None:
@@ -117,7 +122,7 @@ def find_answer(row: ExportRow) -> str | LeftOut:
     never a flagged one.
     """
     if row.outcome != "accepted":
-        return LeftOut(row.outcome)
+        return leave_out(row, row.outcome)
     if row.answer is None:
         return LeftOut("no_response")
     if row.flags:

@@ -18,6 +18,7 @@ from solon.formats.contract import (
     find_answer,
     find_bare_prompt,
     find_pair,
+    leave_out,
 )
 from solon.formats.records import ExportRow
 
@@ -161,7 +162,7 @@ _GAP = re.compile(r"\n[^\S\n]*\n\s*")
 
 def _labelled(row: ExportRow) -> Iterator[tuple[str | LeftOut, bool]]:
     if row.outcome == "tie" or (row.label == "tie" and row.outcome != "label"):
-        yield LeftOut("tie"), False
+        yield leave_out(row, "tie"), False
         return
     if row.outcome == "rejected" and row.response is not None:
         yield (row.response if row.response.strip() else LeftOut("empty")), False

@@ -16,7 +16,7 @@ from solon.review.state import Room
 from solon.store.reviewing.answering import asks_why, needs_why
 from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow
-from solon.store.reviewing.manners import order_shown
+from solon.store.reviewing.manners import order_seen
 from solon.store.reviewing.reading import read_candidates, request_of, seed_content
 from solon.store.reviewing.review_rows import ReviewRow, what_is_asked
 from solon.store.reviewing.suggestions import suggest
@@ -32,7 +32,7 @@ def show_blind(
     item, content = seed_content(connection, review.item_id)
     constitution, rubric = room.law(connection, item["constitution_id"], item["rubric_id"])
     single = question_of(review.response_schema) == ACCEPT
-    shown = read_candidates(connection, shown_order(room, review, expert))
+    shown = read_candidates(connection, shown_order(room, connection, review, expert))
     prompt, asked_of = request_of(shown, content)
     return BlindItem(
         assignment=lease.id,
@@ -80,14 +80,16 @@ def show_suggestion(
     if not expert.believed(room.reviewers).final:
         return ""
     outcome = suggest(connection, room.store.key, lease, review, room.options.suggestion)
-    return spell_suggestion(room, review, expert, outcome)
+    return spell_suggestion(room, connection, review, expert, outcome)
 
 
-def spell_suggestion(room: Room, review: ReviewRow, expert: ExpertRow, outcome: str | None) -> str:
+def spell_suggestion(
+    room: Room, connection: Connection, review: ReviewRow, expert: ExpertRow, outcome: str | None
+) -> str:
     """Return an outcome in the words of the page: of a pair, by the place at which this person sees the answer."""
     if outcome and question_of(review.response_schema) == PAIR:
         shown = review.candidates[PAIR.outcomes.index(outcome)]
-        place = shown_order(room, review, expert).index(shown) + 1
+        place = shown_order(room, connection, review, expert).index(shown) + 1
         return room.language.gettext("Answer %(place)s") % {"place": place}
     return room.language.word(outcome or "")
 
@@ -101,6 +103,6 @@ def shown_reference(room: Room, review: ReviewRow, content: Mapping[str, Any]) -
     return str(content.get("reference") or "") if shows else ""
 
 
-def shown_order(room: Room, review: ReviewRow, expert: ExpertRow) -> list[str]:
+def shown_order(room: Room, connection: Connection, review: ReviewRow, expert: ExpertRow) -> list[str]:
     """Return the candidates' ids in an order drawn for this review and this person, the same whenever they look."""
-    return order_shown(room.store.key, review.id, expert.id, review.candidates)
+    return order_seen(connection, room.store.key, review, expert.actor)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from solon.errors import InvalidDecision
+from solon.errors import InvalidDecision, ReviewError
 from solon.questions import LABELLED, question_of
 from solon.responses import read_fields
 from solon.review.auth import Caller
@@ -184,6 +184,14 @@ def read_form_fields(case: CaseOut, form: Mapping[str, str]) -> dict[str, Any] |
     return told if case.fields else None
 
 
+def spell_problem(case: CaseOut, error: ReviewError) -> str:
+    """Return what is wrong with a ruling as a sentence, with the field of a form by its title."""
+    name, colon, told = error.cause.partition(": ")
+    title = str(case.fields[name].get("title") or name) if colon and name in case.fields else ""
+    words = f"{title}: {told}" if title else error.cause
+    return f"{words[:1].upper()}{words[1:].removesuffix('.')}."
+
+
 def agreed_fields(case: CaseOut) -> set[str]:
     """Return the fields of a question's form that all its reviewers filled in alike."""
     return {name for name in case.fields if len({repr(one.fields.get(name)) for one in case.answers}) == 1}
@@ -222,6 +230,7 @@ def my_outcomes(connection: Connection, expert: ExpertRow) -> list[MyOutcome]:
                 state=case.state,
                 prompt=content.get("prompt") or FORGOTTEN,
                 candidates=_candidates(connection, case),
+                fields=case.fields,
                 yours=own,
                 outcome=outcome,
                 may_reply=own.stance is None,

@@ -97,7 +97,7 @@ def _read(room: Room, caller: Caller, assignment_id: str, answer: Mapping[str, A
         if str(answer.get("choice", "")) in NOT_ANSWERS:
             raise InvalidDecision("choice: only an answer can be checked", next_step="send it as it is")
         response = read_answer(connection, review, answer)
-        order = shown_order(room, review, caller.expert)
+        order = shown_order(room, connection, review, caller.expert)
         texts = [one.text for one in read_candidates(connection, order)]
     given = GivenAnswer(
         texts="\n\n".join(f"Answer {n}: {text}" for n, text in enumerate(texts, 1))

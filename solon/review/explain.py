@@ -49,7 +49,7 @@ def explain_review(
     Candidates have the places at which this person saw them: 1 left, 2 right. Shown after the answer only, or before it
     where the reviewer asked, which is recorded.
     """
-    order = shown_order(room, review, expert)
+    order = shown_order(room, connection, review, expert)
     place = {name: number for number, name in enumerate(order, 1)}
     reasons = [_as_seen(reason["text"], review, place) for reason in review.reasons or ()]
     reasons = BROUGHT_BY.get(review.kind, []) or reasons

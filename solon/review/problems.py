@@ -100,4 +100,5 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if reads_pages(request):
         told = "there is no such page" if error.status_code == 404 else str(error.detail)
         return await problem_page(request, error.status_code, told, "")
-    return problem(error.status_code, "http", str(error.detail))
+    advice = "see /api/v1/openapi.json for the paths" if error.status_code in (404, 405) else ""
+    return problem(error.status_code, "http", str(error.detail), advice)

@@ -171,7 +171,7 @@ def own_answers(room: Room, caller: Caller) -> list[MyAnswer]:
     answers = []
     with room.store.connect() as connection:
         for row in list_own_answers(connection, caller.expert.actor):
-            shown = shown_order(room, find_review(connection, row["review"]), caller.expert)
+            shown = shown_order(room, connection, find_review(connection, row["review"]), caller.expert)
             named = len(shown) > 1 and row["candidate"] in shown
             place = shown.index(row["candidate"]) + 1 if named else None
             answers.append(MyAnswer(**row, place=place))
@@ -263,9 +263,9 @@ def _after(room: Room, caller: Caller, review_id: str) -> str:
     """What the panel had found, for after the answer; empty where there is nothing that may be told."""
     with room.store.connect() as connection:
         review = find_review(connection, review_id)
-    if not may_carry(review):
-        return ""
-    found = spell_suggestion(room, review, caller.expert, review.best)
+        if not may_carry(review):
+            return ""
+        found = spell_suggestion(room, connection, review, caller.expert, review.best)
     return " " + room.language.gettext("The panel had found: %(found)s.") % {"found": found}
 
 

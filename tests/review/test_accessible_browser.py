@@ -138,7 +138,7 @@ def test_the_whole_flow_without_a_mouse(browser: Any, server: Server, person: An
     page.keyboard.type(person("Dr Ada Lind")[1])
     page.keyboard.press("Enter")
     page.wait_for_selector(".item")
-    press, said = page.keyboard.press, page.locator("#last-said")
+    press, said = page.keyboard.press, page.locator("#said")
 
     def another(before: str) -> None:
         page.wait_for_function(
@@ -158,7 +158,7 @@ def test_the_whole_flow_without_a_mouse(browser: Any, server: Server, person: An
     press("s")
     press("Enter")
     another(before)
-    page.wait_for_function("() => document.querySelector('#last-said').textContent.startsWith('Skipped')")
+    page.wait_for_function("() => document.querySelector('#said').textContent.startsWith('Skipped')")
 
     before = request_text(page)
     press("f")

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from solon.cli.app import run_command
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending, UsageError
+from solon.formats.contract import LeftOut, find_answer, find_pair
 from solon.project import Project
 from solon.store.reviewing import adjudicating, queue
 from solon.store.reviewing.adjudicating import Case
@@ -263,6 +264,7 @@ def test_maintained_answers_leave_it_contested_with_a_soft_label(
     _, rows = export_rows(project.store)
     (row,) = list(rows)
     assert (row.label, row.outcome, row.soft_label) == ("contested", "tie", 0.666667)
+    assert find_pair(row) == find_answer(row) == LeftOut("contested")
 
 
 def test_split_again_is_contested(project: Project, person: Any, split: Any) -> None:
@@ -417,7 +419,7 @@ def test_a_form_is_shown_per_reviewer_and_set_by_the_lead(tmp_path: Path, servin
 
     with Project(f"sqlite:///{tmp_path}/solon.db", config={"label": {"form": "forms:Triage"}}) as project:
         project.run("label", [{"id": "t", "prompt": "A patient on warfarin has black stools."}])
-        ada, bo = (add_expert(project.store, name, by="local:test")[0] for name in ("Ada", "Bo"))
+        (ada, own), (bo, _) = (add_expert(project.store, name, by="local:test") for name in ("Ada", "Bo"))
         _, token = add_expert(project.store, "Lea", role="lead", by="local:test")
         told = {"candidate": None, "rationale": "so"}
         _, review = give(
@@ -442,7 +444,9 @@ def test_a_form_is_shown_per_reviewer_and_set_by_the_lead(tmp_path: Path, servin
                 assert found is not None
                 form = {"csrf": found[1], "choice": "this_week", "reason": "Not at once."}
                 refused = (await http.post(url, data=form)).text
-                assert "setting: Field required" in refused
+                assert 'role="alert">Where: it is missing.<' in refused
+                assert 'data-required="Where"' in refused
+                assert "{" not in refused.partition('role="alert">')[2].partition("<")[0]
                 assert "Not at once." in refused
                 answers = (await http.get(f"/api/v1/adjudications/{case.id}")).json()["answers"]
                 clinic = next(str(one["reviewer"]) for one in answers if one["fields"]["setting"] == "clinic")
@@ -452,7 +456,20 @@ def test_a_form_is_shown_per_reviewer_and_set_by_the_lead(tmp_path: Path, servin
                     "field:minutes": "90",
                     "field:urgent": "yes",
                 }
+                assert "(0 to 120)" in page
+                assert "> now</label>" in page, "a label of one's own is written as it is"
+                assert page.count("black stools") == 2, "the text is shown once, and its characters"
                 assert (await http.post(url, data=form)).status_code == 303
+                settled_page = (await http.get(url)).text.partition("<h2>Outcome</h2>")[2]
+                assert re.findall(r"<dt>(\w+)</dt>", settled_page) == ["Where", "Minutes", "Urgent"]
+                http.cookies.set(COOKIE, (await http.post("/login", data={"token": own})).cookies[COOKIE])
+                outcome = (await http.get("/outcomes")).text
+                assert re.findall(r"<dt>(Where|Minutes|Urgent|Words)", outcome) == [
+                    "Where",
+                    "Minutes",
+                    "Urgent",
+                ]
+                http.cookies.set(COOKIE, entered.cookies[COOKIE])
                 settled = (await http.get(f"/api/v1/adjudications/{case.id}")).json()
                 assert settled["outcome"]["fields"] == {
                     "setting": "clinic", "minutes": 90, "urgent": True, "passages": []

@@ -151,9 +151,7 @@ def test_lost_lease_becomes_a_second_opinion(browser: Any, server: Server, proje
     answer(theirs, "1", why="Mine came first.")
     settled(theirs, 1)
     answer(page, "2", why="Mine came late.")
-    page.wait_for_function(
-        "() => document.querySelector('#last-said').textContent.includes('second opinion')"
-    )
+    page.wait_for_function("() => document.querySelector('#said').textContent.includes('second opinion')")
     assert ada.name == "Ada"
     wait_for(lambda: (now := project.summarize()).decisions_to_apply == now.queued == 0)
     assert project.summarize().accepted == 1
@@ -323,9 +321,7 @@ def test_item_learned_away_in_the_middle_of_an_answer(
         connection.execute(gone)
     page.keyboard.type(" Truly.")
     page.keyboard.press("Control+Enter")
-    page.wait_for_function(
-        "() => document.querySelector('#last-said').textContent.includes('second opinion')"
-    )
+    page.wait_for_function("() => document.querySelector('#said').textContent.includes('second opinion')")
     with project.store.connect() as connection:
         assert connection.execute(select(table_of(Decision).c.id)).all() == []
         query = select(table_of(Assignment).c.answer).where(table_of(Assignment).c.state == "second")

@@ -267,17 +267,20 @@ def test_a_dead_receiver_is_tried_later_and_given_up(
         assert stored.due_hooks(connection) == []
 
 
+@pytest.mark.parametrize("match", ["prefer", "require"])
 def test_reviews_that_too_few_can_answer_are_listed(
-    project: Project, person: Any, serving: Any, client: Any
+    project: Project, person: Any, serving: Any, client: Any, match: str
 ) -> None:
+    """Whoever has no field is handed every field, unless fields are required."""
     _, token = person("Lea", role="lead")
     person("Doc", specialties=["medicine"])
     with project.store.transaction() as connection:
         connection.execute(update(reviews).values(specialty="medicine"))
 
     async def go() -> None:
-        async with serving(project) as app, client(app, token) as http:
-            (line,) = (await http.get("/api/v1/queue/too-few")).json()
-            assert line == {"specialty": "medicine", "lang": None, "reviews": 12, "people": 1}
+        async with serving(project, match=match) as app, client(app, token) as http:
+            found = (await http.get("/api/v1/queue/too-few")).json()
+            line = {"specialty": "medicine", "lang": None, "reviews": 12, "people": 1}
+            assert found == ([line] if match == "require" else [])
 
     asyncio.run(go())

@@ -183,7 +183,7 @@ class TestPage:
             page = log_in(browser, server, token)
             page.keyboard.press("1")
             page.keyboard.press("Enter")
-            assert page.inner_text(".problem") == "Fill in what is marked with *."
+            assert page.inner_text(".problem") == "Fill in Where."
             page.select_option("[data-field=setting]", "clinic")
             page.fill("[data-field=minutes]", "0")
             page.check("[data-field=urgent]")
@@ -243,3 +243,23 @@ def kept_form(project: Project) -> Any:
     with project.store.connect() as connection:
         body = select(texts.c.body).join(decisions, decisions.c.edit_id == texts.c.id)
         return json.loads(connection.execute(body).scalar_one())
+
+
+@pytest.mark.parametrize(
+    ("schema", "wrong", "told"),
+    [
+        ("forms:Triage", {"choice": "now"}, "setting: it is missing"),
+        (
+            "forms:Triage",
+            {"choice": "now", "setting": "ward", "minutes": 200},
+            "minutes: 120 is the most (200 was given)",
+        ),
+        ("forms:Triage", {"choice": "now", "setting": "ward", "minutes": -1}, "minutes: 0 is the least (-1 was given)"),
+        ("pair@1", {"choice": "prefer"}, "{"),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_a_sentence(schema: str, wrong: dict[str, Any], told: str) -> None:
+    """With the value that was given, and never with a whole answer as Python writes it."""
+    with pytest.raises(InvalidDecision) as refused:
+        parse_response(schema, wrong, ["c", "d"])
+    assert refused.value.cause == told or (told == "{" and told not in refused.value.cause)

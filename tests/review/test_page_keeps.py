@@ -103,7 +103,7 @@ def test_an_answer_that_is_refused_waits_for_who_is_typing(browser: Any, server:
     assert page.input_value("#rationale") == "Neither will do."
     page.focus("#rationale")
     page.keyboard.press("Control+Enter")
-    wait_for(lambda: "Saved" in page.inner_text("#last-said") and request_text(page) != first)
+    wait_for(lambda: "Saved" in page.inner_text("#said") and request_text(page) != first)
 
 
 def test_the_last_item_answered_before_the_next_was_asked_for(

@@ -45,7 +45,9 @@ def page_of(browser: Any, tmp_path: Path) -> Iterator[Any]:
         server = Server(project)
         server.start()
         opened.extend((server, project))
-        return log_in(browser, server, token), project
+        page = log_in(browser, server, token)
+        page.wait_for_selector(".marked > *")  # the keys listen from then on
+        return page, project
 
     yield open_page
     for one in opened:
@@ -107,6 +109,34 @@ def test_by_keyboard_over_emoji(page_of: Any) -> None:
     send(page)
     assert [(one["label"], one["text"]) for one in decided(project)] == [("person", "Ada"), ("place", "Oslo")]
     assert page.problems == []
+
+
+def test_a_word_is_one_press_or_one_tap(page_of: Any) -> None:
+    page, _ = page_of("Dr Ada Lind is in Oslo.", [])
+    for _ in range(2):
+        page.keyboard.press("Control+ArrowRight")
+    page.keyboard.press("Control+Shift+ArrowRight")
+    page.keyboard.press("Control+Shift+ArrowRight")
+    page.keyboard.press("Control+Shift+ArrowLeft")
+    page.keyboard.press("1")
+    assert marks(page) == ["person Lind [7, 11)"]
+    for start in (3, 18):
+        page.evaluate(TAP, start)
+    page.click("[data-kind=place]")
+    assert marks(page) == ["place Ada Lind is in Oslo [3, 22)"]
+
+
+TAP = """at => {
+  const place = document.querySelector('.marked'), walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+  let node = walker.nextNode();
+  while (at >= node.length) { at -= node.length; node = walker.nextNode(); }
+  const range = document.createRange();
+  range.setStart(node, at); range.setEnd(node, at + 1);
+  const box = range.getBoundingClientRect();
+  const where = {clientX: box.x + 2, clientY: box.y + 5, bubbles: true, pointerType: 'touch'};
+  place.dispatchEvent(new PointerEvent('pointerdown', where));
+  place.dispatchEvent(new PointerEvent('click', where));
+}"""
 
 
 def test_by_mouse_from_right_to_left(page_of: Any, look: Any) -> None:

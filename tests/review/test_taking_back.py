@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
@@ -14,10 +15,14 @@ from test_adjudication import give
 from solon.errors import InvalidDecision
 from solon.project import Project
 from solon.store.reviewing import queue
+from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.drafts import read_draft
+from solon.store.reviewing.manners import manners_of, order_seen, order_shown
 from solon.store.reviewing.proposals import list_proposals, set_proposal
 from solon.store.reviewing.review_rows import LeaseLost, find_review
-from solon.store.reviewing.unvoting import take_back
+from solon.store.reviewing.undoing import undo
+from solon.store.reviewing.unvoting import replayed, take_back
+from solon.store.tables import events
 
 RULE = "Name the dose, with its unit."
 
@@ -63,6 +68,42 @@ def test_what_was_set_aside_is_taken_up_again(
     with project.store.connect() as connection:
         review = find_review(connection, item["review"])
     assert (review.escalated, review.leased) == (False, True)
+
+
+def test_both_answers_keep_their_places(project: Project, person: Any) -> None:
+    """Asked again in a new attempt, once and again, the person sees the same sides; the places of answers that were
+    taken back before sides were kept stay as they were drawn."""
+    ada, store = person("Ada")[0], project.store
+    seen = []
+    for review in list(project.reviews())[:3]:
+        orders, asked = [], review.id
+        for _ in range(3):
+            done, row = give(project, ada, asked, 0)
+            project.resume()
+            with store.transaction() as connection:
+                orders.append(text_order(connection, store.key, row, ada.actor))
+                (manner,) = [one for one in manners_of(connection, store.key, [ada.actor])
+                             if one.question == f"{row.item_id}:{row.attempt}"]  # fmt: skip
+                assert manner.place == order_seen(connection, store.key, row, ada.actor).index(
+                    row.candidates[0]
+                )
+                undo(store, connection, ada, str(done.decision_id))
+            project.resume()
+            with store.connect() as connection:
+                asked = str(replayed(connection, str(done.decision_id), ada.actor))
+        seen.append(orders)
+    assert all(first == second == third for first, second, third in seen)
+    with store.transaction() as connection:
+        connection.execute(update(events).values(detail={}))
+        drawn = [order_seen(connection, store.key, find_review(connection, asked), ada.actor)]
+        row = find_review(connection, asked)
+    assert drawn == [order_shown(store.key, asked, ada.id, row.candidates)]
+
+
+def text_order(connection: Any, key: str, review: Any, actor: str) -> list[str]:
+    order = order_seen(connection, key, review, actor)
+    named = text_ids(connection, order)
+    return [named[name] for name in order]
 
 
 def test_what_somebody_else_has_taken_up_stays_theirs(project: Project, person: Any) -> None:

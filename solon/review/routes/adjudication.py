@@ -20,6 +20,7 @@ from solon.review.cases import (
     open_case,
     read_form_fields,
     settle,
+    spell_problem,
 )
 from solon.review.description import refusals
 from solon.review.rendering import page
@@ -159,8 +160,8 @@ async def settle_page(request: Request, room: TheRoom, case_id: AnId, filters: F
     was."""
     caller, form = await read_form(request, room, "lead")
     choice, _, candidate = form.get("choice", "").partition(":")
+    case = await open_case(room, caller, case_id)
     try:
-        case = await open_case(room, caller, case_id)
         ruling = RulingIn(
             choice=choice,
             candidate=candidate or None,
@@ -170,7 +171,7 @@ async def settle_page(request: Request, room: TheRoom, case_id: AnId, filters: F
         )
         await settle(room, caller, case_id, ruling)
     except (ReviewError, ValidationError) as error:
-        told = error.cause if isinstance(error, ReviewError) else "the sentence is too long"
+        told = spell_problem(case, error) if isinstance(error, ReviewError) else "the sentence is too long"
         return await _case(request, room, caller, case_id, filters, problem=told, given=form)
     with room.store.connect() as connection:
         settled = find_case(connection, case_id)

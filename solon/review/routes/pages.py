@@ -223,7 +223,7 @@ def _texts_shown(
 ) -> list[tuple[str, str]]:
     lease = own_lease(connection, assignment_id, caller.expert.actor)
     review = find_review(connection, lease.review_id)
-    order = shown_order(room, review, caller.expert)
+    order = shown_order(room, connection, review, caller.expert)
     return [(one.id, one.text) for one in read_candidates(connection, order)]
 
 

@@ -166,6 +166,7 @@ class MyOutcome(Wire, json_schema_extra=example(examples.MY_OUTCOME)):
         state: where it stands.
         prompt: the request, as it is shown.
         candidates: the candidates, in the order in which they are shown.
+        fields: the fields of the question's form as JSON schemas, by their names; empty where it has none.
         yours: the caller's answer.
         outcome: what a lead settled.
         may_reply: the caller has not replied yet.
@@ -175,6 +176,7 @@ class MyOutcome(Wire, json_schema_extra=example(examples.MY_OUTCOME)):
     state: Literal["decided", "contested"]
     prompt: str
     candidates: list[ShownCandidate]
+    fields: dict[str, dict[str, JsonValue]]
     yours: GivenOut
     outcome: OutcomeOut
     may_reply: bool

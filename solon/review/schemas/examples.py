@@ -352,6 +352,7 @@ MY_OUTCOME: JsonDict = {
     "state": "decided",
     "prompt": PROMPT,
     "candidates": [*CANDIDATES],
+    "fields": {},
     "yours": OTHER,
     "outcome": {
         "choice": "prefer",

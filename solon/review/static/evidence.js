@@ -35,8 +35,51 @@ function place(close) {
   const said = made("p", { className: "marked-said visually-hidden" });
   said.setAttribute("role", "status");
   root.dataset.overlap = "yes";
-  root.append(kinds, text, made("p", { className: "hint", textContent: t("Select words with the mouse, or with Shift and the arrow keys (Ctrl: by word); then say what they show.") }), said, made("ul", { className: "marks visually-hidden" }));
+  root.append(kinds, text, made("p", { className: "hint", textContent: t("Select words with the mouse, with Shift and the arrow keys (Ctrl: by word), or tap the first word and then the last; then say what they show.") }), said, made("ul", { className: "marks visually-hidden" }));
   return root;
+}
+
+const LETTERS = /[\p{L}\p{N}]/u;
+
+// The letters and digits of a text, and the place of each: its drawing adds and drops other signs only.
+function lettersOf(text) {
+  const places = [];
+  let letters = "";
+  for (let at = 0; at < text.length; at += 1) if (LETTERS.test(text[at])) { letters += text[at]; places.push(at); }
+  return { letters, places };
+}
+
+function placesOf(letters, words) {
+  const found = [];
+  for (let at = letters.indexOf(words); words && at >= 0; at = letters.indexOf(words, at + 1)) found.push(at);
+  return found;
+}
+
+// Marks words in an answer as it is read, without touching it. Where the browser cannot, or the words are not found,
+// nothing is marked.
+export function draw(view) {
+  if (!globalThis.CSS?.highlights) return;
+  const ranges = (view.evidence || []).map((told) => {
+    const own = view.item.candidates.find((one) => one.id === told.candidate), chars = own && Array.from(own.text);
+    const root = view.root.querySelector(`[data-candidate="${CSS.escape(told.candidate)}"] > .text`);
+    if (!root || !own) return null;
+    const letters = (from, to) => lettersOf(chars.slice(from, to).join("")).letters;
+    const words = letters(told.start, told.end), before = placesOf(letters(0, told.end), words).length - 1;
+    const nodes = [], walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) nodes.push(walker.currentNode);
+    const drawn = lettersOf(nodes.map((node) => node.data).join("")), at = placesOf(drawn.letters, words)[before];
+    if (at === undefined) return null;
+    const range = document.createRange(), end = drawn.places[at + words.length - 1] + 1;
+    let passed = 0;
+    for (const node of nodes) {
+      const here = (place) => place - passed;
+      if (here(drawn.places[at]) >= 0 && here(drawn.places[at]) < node.length) range.setStart(node, here(drawn.places[at]));
+      if (here(end) > 0 && here(end) <= node.length) { range.setEnd(node, here(end)); break; }
+      passed += node.length;
+    }
+    return range;
+  });
+  CSS.highlights.set("evidence", new Highlight(...ranges.filter(Boolean)));
 }
 
 // Opens the marking of an answer: of `wanted`, else of the one after that which is open. What is marked stands in
@@ -57,6 +100,7 @@ export function mark(view, wanted, changed, listen) {
     view.evidence = [...view.evidence.filter((other) => other.candidate !== id), ...told];
     for (const { flag } of told) if (flag) section.querySelector(`[name=flag][value="${flag}"]`).checked = true;
     changed();
+    draw(view);
   }, false);
   listen(one, root, close);
   root.querySelector(".marked").focus({ preventScroll: true });

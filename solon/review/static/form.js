@@ -6,6 +6,7 @@ const all = (view, selector) => [...view.root.querySelectorAll(selector)];
 const one = (view, selector) => view.root.querySelector(selector);
 const FIELD = { edit: "text", redraft: "guidance", decline: "reason", both_bad: "rationale", escalate: "rationale" };
 const ASIDE = ["skip", "decline", "escalate"];
+const TYPED = ["text", "guidance", "rationale", "reason", "proposal"];
 
 export function pick(view, choice, candidate, quietly = false) {
   const known = [...view.item.choices, ...ASIDE];
@@ -92,7 +93,7 @@ export function readAnswer(view) {
 // What is kept as a draft: the answer as it stands, and what was typed for another choice.
 export function readDraft(view) {
   const typedIn = {};
-  for (const name of ["text", "guidance", "rationale", "reason", "proposal"]) if (typed(view, name)) typedIn[name] = typed(view, name);
+  for (const name of TYPED) if (typed(view, name)) typedIn[name] = typed(view, name);
   return { ...typedIn, ...readAnswer(view) };
 }
 
@@ -113,7 +114,7 @@ function fillField(field, value) {
 }
 
 export function fillAnswer(view, answer) {
-  for (const name of ["text", "guidance", "rationale", "reason", "proposal"]) { const field = one(view, `[name=${name}]`); if (field && answer[name]) field.value = answer[name]; }
+  for (const name of TYPED) { const field = one(view, `[name=${name}]`); if (field && answer[name]) field.value = answer[name]; }
   const check = (selector) => { const field = one(view, selector); if (field) field.checked = true; };
   if (answer.choice === "edit" && answer.candidate) check(`[name=edited][value="${CSS.escape(answer.candidate)}"][type=radio]`);
   if (answer.strength) check(`[name=strength][value="${Number(answer.strength)}"]`);
@@ -133,6 +134,11 @@ export function markSet(view) {
   for (const flags of all(view, ".flags")) flags.classList.toggle("set", flags.querySelector("input:checked") !== null);
   const cited = all(view, "[name=principle]:checked").map((box) => box.value);
   one(view, ".cited").textContent = cited.length ? ": " + cited.join(", ") : "";
+  const flags = all(view, "[name=flag]:checked").length, marks = (view.evidence || []).length;
+  one(view, ".along").textContent = [
+    flags && (flags === 1 ? t("1 flag") : t`${flags} flags`), marks && (marks === 1 ? t("1 mark") : t`${marks} marks`),
+    typed(view, "proposal").trim() && t("1 proposal"),
+  ].filter(Boolean).join(", ");
 }
 
 export function problemOf(view, answer) {
@@ -143,11 +149,23 @@ export function problemOf(view, answer) {
   if (answer.choice === "edit" && view.item.candidates.some((c) => c.id === answer.candidate && c.text === answer.text)) return wrong(t("The text is unchanged; change it, or choose another answer."), "text");
   if (answer.choice === "redraft" && !(answer.guidance || "").trim()) return wrong(t("Say what the new draft shall do."), "guidance");
   if (answer.choice === "decline" && !answer.reason) return wrong(t("Say why you cannot answer it."), "reason");
-  const missing = !ASIDE.includes(answer.choice) && fields(view).find((field) => view.item.fields[field.dataset.field].required && answer[field.dataset.field] === undefined);
-  if (missing) return { told: t("Fill in what is marked with *."), field: missing };
+  const unfit = ASIDE.includes(answer.choice) ? null : problemOfFields(view, answer);
+  if (unfit) return unfit;
   const said = answer.rationale || (answer.choice === "redraft" && answer.guidance);
   const needed = answer.choice === "escalate" || view.item.rationale_for.includes(answer.choice);
   if (needed && !said) return wrong(t("Say in a sentence why."), "rationale");
+  return null;
+}
+
+// What is wrong with the first field of a form that is: it is empty, or its number is too high or too low.
+function problemOfFields(view, answer) {
+  for (const field of fields(view)) {
+    const about = view.item.fields[field.dataset.field], name = about.title || field.dataset.field, value = answer[field.dataset.field];
+    if (about.required && value === undefined) return { told: t`Fill in ${name}.`, field };
+    if (about.maximum < value) return { told: t`${name}: ${about.maximum} is the most (${value} was given).`, field };
+    if (about.minimum > value) return { told: t`${name}: ${about.minimum} is the least (${value} was given).`, field };
+    if (about.type === "integer" && value % 1) return { told: t`${name}: write a whole number.`, field };
+  }
   return null;
 }
 

@@ -15,16 +15,15 @@ function borders(text, segmenter) {
   return found;
 }
 
+// Where words begin and where they end.
 function wordBorders(text) {
-  if (!WORDS) return borders(text, null);
-  const found = new Set([0]);
+  const starts = [], ends = [];
   let at = 0;
-  for (const { segment, isWordLike } of WORDS.segment(text)) {
-    const end = at + points(segment);
-    if (isWordLike) { found.add(at); found.add(end); }
-    at = end;
+  for (const { segment, isWordLike } of WORDS ? WORDS.segment(text) : Array.from(text, (one) => ({ segment: one, isWordLike: one.trim() }))) {
+    if (isWordLike) { starts.push(at); ends.push(at + points(segment)); }
+    at += points(segment);
   }
-  return [...found.add(at)].sort((a, b) => a - b);
+  return { starts, ends };
 }
 
 const byPlace = (a, b) => a.start - b.start || a.end - b.end || (a.label < b.label ? -1 : 1);
@@ -35,6 +34,7 @@ export function marker(root, text, there, changed, dashed = true) {
   const place = root.querySelector(".marked"), list = root.querySelector(".marks"), said = root.querySelector(".marked-said");
   const kinds = all(root, "[data-kind]").map((button) => button.dataset.kind), overlap = root.querySelector(".marking").dataset.overlap === "yes";
   const chars = Array.from(text), steps = borders(text, GRAPHEMES), words = wordBorders(text), before = spell(there);
+  let touched = false, tapped = null;   // by a finger; the word that was tapped first
   let marks = there.map((mark) => ({ ...mark, proposed: dashed })), anchor = 0, caret = 0, chosen = null;
   const past = [];
 
@@ -82,6 +82,7 @@ export function marker(root, text, there, changed, dashed = true) {
   }
 
   function add(label) {
+    tapped = null;
     const [start, end] = trimmed(...range());
     if (chosen && (chosen.start !== start || chosen.end !== end)) chosen = null;
     if (chosen) {
@@ -89,7 +90,7 @@ export function marker(root, text, there, changed, dashed = true) {
       keep();
       Object.assign(chosen, { label, proposed: false });
     } else {
-      if (start === end) { tell(t("Select some words first: with the mouse, or with Shift and the arrow keys.")); return; }
+      if (start === end) { tell(t("Select some words first: with the mouse, with Shift and the arrow keys, or by tapping the first and the last.")); return; }
       if (marks.some((mark) => mark.start === start && mark.end === end && mark.label === label)) return;
       keep();
       if (!overlap) marks = marks.filter((mark) => mark.end <= start || end <= mark.start);
@@ -125,8 +126,14 @@ export function marker(root, text, there, changed, dashed = true) {
     touch();
   }
 
+  // By word to its beginning; what is selected ends with a word.
+  function wordStops(forward, extend) {
+    if (!extend || caret < anchor || (caret === anchor && !forward)) return words.starts;
+    return [...words.ends, anchor].sort((a, b) => a - b);
+  }
+
   function move(forward, byWord, extend) {
-    const stops = byWord ? words : steps;
+    const stops = byWord ? wordStops(forward, extend) : steps;
     let to = forward ? stops.find((at) => at > caret) : stops.findLast((at) => at < caret);
     if (!extend && !byWord && anchor !== caret) to = range()[forward ? 1 : 0];
     caret = to ?? (forward ? chars.length : 0);
@@ -172,7 +179,24 @@ export function marker(root, text, there, changed, dashed = true) {
     else { chosen = marks.find((mark) => mark.start === start && mark.end === end) || null; draw(); }
     place.focus({ preventScroll: true });
   }
-  place.addEventListener("mouseup", () => setTimeout(taken));
+
+  // A finger selects from the first word that it taps to the second.
+  function tap(event) {
+    const at = document.caretPositionFromPoint?.(event.clientX, event.clientY), old = at ? null : document.caretRangeFromPoint?.(event.clientX, event.clientY);
+    const node = at?.offsetNode || old?.startContainer;
+    if (!node || !place.contains(node)) return;
+    const here = placeOf(node, at ? at.offset : old.startOffset), mark = marks.findLast((one) => one.start <= here && here < one.end);
+    if (mark && !tapped) { choose(mark); return; }
+    const word = [words.starts.findLast((start) => start <= here) ?? 0, words.ends.find((end) => end >= here) ?? chars.length];
+    chosen = null;
+    [anchor, caret] = tapped ? [Math.min(tapped[0], word[0]), Math.max(tapped[1], word[1])] : word;
+    tapped = tapped ? null : word;
+    tell(tapped ? t("Tap the last word, or say at once what this one is.") : t("Selected; say what it is."));
+    draw();
+  }
+  place.addEventListener("pointerdown", (event) => { touched = event.pointerType === "touch"; });
+  place.addEventListener("click", (event) => { if (touched) tap(event); });
+  place.addEventListener("mouseup", () => { if (!touched) setTimeout(taken); });
   for (const button of all(root, "[data-kind]")) button.addEventListener("click", () => { add(button.dataset.kind); place.focus({ preventScroll: true }); });
   root.querySelector("[data-marks=remove]").addEventListener("click", remove);
   root.querySelector("[data-marks=undo]").addEventListener("click", undo);

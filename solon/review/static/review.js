@@ -68,11 +68,12 @@ function show(view) {
     if (view.item.draft) fillAnswer(view, view.item.draft);
     wire(view);
   }
-  $(".problem", box).textContent = view.told || "";
+  $(".problem", box).textContent = view.told || view.wrong || "";
   view.seen ||= otherViews(view.root, () => settings.together);
   if (view.over) $(".answer .send", box).textContent = t("Go on to the next");
   scrollTo({ top: 0 });
   if (saidOf && saidOf !== view) sayOf(null, "");
+  drawEvidence(view);
   view.root.focus({ preventScroll: true });
   idleSince = Date.now();
 }
@@ -125,6 +126,12 @@ function marking(name) {
   return import(`/static/${name}.js`);
 }
 
+// The words that were marked stay marked in the answer as it is read.
+function drawEvidence(view) {
+  globalThis.CSS?.highlights?.delete("evidence");
+  if (view.evidence?.length) marking("evidence").then((at) => { if (view === shown) at.draw(view); }).catch(failed);
+}
+
 // Keys in `root` go to its marks first.
 function listenToMarks(view, marks, root, close) {
   root.addEventListener("keydown", (event) => {
@@ -161,8 +168,10 @@ function acceptMarks() {
 }
 
 function changed(view) {
+  if (view.sent) return;   // a field that is left with its item tells of a change, too
   view.firstInput ||= Date.now() / 1000;
   markSet(view);
+  if (view.wrong && problemOf(view, readAnswer(view))?.told !== view.wrong) tellProblem(view, null);
   view.dirty = !view.over;
   clearTimeout(view.timer);
   if (!view.dirty) return;
@@ -178,7 +187,8 @@ async function saveDraft(view) {
   try {
     view.saving = call("PUT", `/api/v1/assignments/${view.item.assignment}/draft`, { draft: readDraft(view) });
     await view.saving;
-    if (view === shown && !view.sent) say(t("Draft saved."));
+    const free = saidOf === view || !$("#said").textContent;   // never over what became of an answer
+    if (view === shown && !view.sent && free) sayOf(view, t("Draft saved."));
   } catch (error) {
     if (view.sent) return;
     view.dirty = true;
@@ -195,16 +205,24 @@ function choose(choice, candidate, more = false) {
   if (!shown || !pick(shown, choice, candidate)) return;
   for (const flags of $$(".flags[open]", box)) flags.open = false;
   changed(shown);
-  $(".problem", box).textContent = "";
+  tellProblem(shown, null);
   const bare = !["both_bad", "edit", "redraft", "decline", "escalate"].includes(choice);
   if (settings.send_at_once && bare && !more && !problemOf(shown, readAnswer(shown))) submit();
+}
+
+// What is wrong with the answer, until it is put right.
+function tellProblem(view, wrong) {
+  view.wrong = wrong?.told;
+  $(".problem", view.root).textContent = view.wrong || "";
+  wrong?.field?.focus();
 }
 
 function submit() {
   if (!shown) return;
   if (shown.over) { advance(); return; }
   const view = shown, answer = readAnswer(view), wrong = problemOf(view, answer);
-  if (wrong) { $(".problem", box).textContent = wrong.told; wrong.field?.focus(); return; }
+  if (wrong) { tellProblem(view, wrong); return; }
+  if (saidOf === view) sayOf(null, "");
   clearTimeout(view.timer);
   view.dirty = false;
   view.sent = true;
@@ -249,7 +267,7 @@ function saved(taken) {
   const undoable = taken.decision || (taken.kind === "second" ? null : taken.assignment);
   last = { assignment: taken.assignment, decision: undoable };
   $("#last").hidden = false;
-  $("#last-said").textContent = taken.message;
+  sayOf(null, taken.message);
   $("[data-do=undo]").hidden = !undoable;
   $("[data-do=why]").hidden = !["decided", "second", "escalated"].includes(taken.kind);
   tellProgress(taken.progress);
@@ -267,8 +285,8 @@ function tellProgress(progress) {
 }
 
 let askedAt = Date.now();   // the page came with the first
-async function askProgress() {
-  if (Date.now() - askedAt < 10000) return;
+async function askProgress(now = false) {
+  if (!now && Date.now() - askedAt < 10000) return;
   askedAt = Date.now();
   try { tellProgress(await call("GET", "/page/progress")); } catch { /* the next change asks again */ }
 }
@@ -287,8 +305,9 @@ async function undo(decision) {
     const back = await send(`/page/undo/${decision}`, {});
     last = null;
     $("#last").hidden = true;
-    say(back.message);
     if (back.item) showBefore({ item: back.item, html: back.html });
+    sayOf(back.item ? shown : null, back.message);
+    askProgress(true);
   } catch (error) { failed(error); }
 }
 
@@ -334,7 +353,7 @@ async function check() {
   const view = shown;
   if (!view || view.over || view.checking) return;
   const place = $(".checked", view.root), answer = readAnswer(view), wrong = problemOf(view, { ...answer, rationale: answer.rationale || "not yet" });
-  if (wrong) { $(".problem", box).textContent = wrong.told; wrong.field?.focus(); return; }
+  if (wrong) { tellProblem(view, wrong); return; }
   if (["skip", "decline", "escalate"].includes(answer.choice)) { say(t("Only an answer can be checked.")); return; }
   view.checking = true;
   place.hidden = false;
@@ -468,7 +487,12 @@ const doing = {
   guidelines: () => openBeside(async (at) => openDialog(t("Guidelines"), await at.guidelinesOf(page, shown?.item))),
   change: (button) => undo(button.dataset.answer),
   undo: () => (unsent.length ? say(t("Your last answer is still on its way; take it back once it is saved.")) : undo(last?.decision)),
-  principle: () => { const all = $(".principles", box); if (all) { all.open = true; $("input", all).focus(); } },
+  principle: () => {
+    const all = $(".principles", box);
+    if (!all) return;
+    all.open = !all.open;
+    (all.open ? $("input, textarea", all) : shown.root).focus({ preventScroll: true });
+  },
   pause: () => cover(t("Paused"), t("The text is covered and the clock stands still.")),
   resume: uncover, close: () => dialog.close(),
 };
@@ -487,7 +511,8 @@ document.addEventListener("keydown", (event) => {
   if (covered || event.isComposing || $("#again").open) return;
   const field = event.target.closest("textarea, select, input:not([type=radio]):not([type=checkbox])");
   if (field) {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && box.contains(field)) { event.preventDefault(); submit(); }
+    const sends = event.ctrlKey || event.metaKey || (field.matches("select") && field.value);
+    if (event.key === "Enter" && sends && box.contains(field)) { event.preventDefault(); submit(); }
     else if (event.key === "Enter" && field.closest(".find")) { event.preventDefault(); if (shown.labels.first()) shown.root.focus({ preventScroll: true }); }
     if (event.key === "Escape" && !dialog.open) { field.blur(); shown?.root.focus({ preventScroll: true }); }
     return;
@@ -498,8 +523,8 @@ document.addEventListener("keydown", (event) => {
   if (control?.type === "radio" && event.key.startsWith("Arrow")) return;
   const key = meant(event, settings), action = actionOf(key, settings, shown?.item.candidates.length === 1);
   if (event.repeat && !HELD.includes(action) && !["ArrowUp", "ArrowDown"].includes(event.key)) return;   // a key held down answers once
-  const flags = $(".flags[open]", box);
-  if (flags && event.key === "Escape") { flags.open = false; shown.root.focus({ preventScroll: true }); return; }
+  const open = $(":is(.flags, .principles)[open]", box), flags = $(".flags[open]", box);
+  if (open && event.key === "Escape") { open.open = false; shown.root.focus({ preventScroll: true }); return; }
   if (flags && $$("input", flags)[key - 1]) { event.preventDefault(); $$("input", flags)[key - 1].click(); return; }
   if (shown?.labels.digit(key)) { event.preventDefault(); return; }
   if (shown && shown.item.criteria.length && /^[1-5]$/.test(key)) { event.preventDefault(); say(scoreActive(shown, key)); changed(shown); return; }

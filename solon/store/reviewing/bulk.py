@@ -125,12 +125,16 @@ def bulk_decide(
 
 
 def count_too_few(
-    connection: Connection, fields: Sequence[tuple[Sequence[str], Sequence[str]]], needed: int = 2
+    connection: Connection,
+    fields: Sequence[tuple[Sequence[str], Sequence[str]]],
+    needed: int = 2,
+    match: str = "prefer",
 ) -> list[dict[str, Any]]:
     """Waiting reviews by specialty and language that fewer than `needed` people can answer.
 
     Args:
         fields: specialties and languages of everyone who may answer; no languages: any.
+        match: how the queue is handed out; with `prefer`, whoever has no specialty is handed every field.
     """
     query = (
         select(reviews.c.specialty, reviews.c.lang, func.count().label("n"))
@@ -140,7 +144,7 @@ def count_too_few(
     too_few = []
     for row in connection.execute(query):
         able = sum(
-            (row.specialty is None or row.specialty in specialties)
+            (row.specialty in (None, *specialties) or (match == "prefer" and not specialties))
             and (row.lang is None or not languages or row.lang in languages)
             for specialties, languages in fields
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,18 @@ from sqlalchemy import Connection, func, select
 
 from solon.questions import PAIR, question_of
 from solon.store.database.ids import keyed_hash
-from solon.store.tables import assignments, candidates, decisions, reviews, texts
+from solon.store.reviewing.disagreements import text_ids
+from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.tables import assignments, candidates, decisions, events, reviews, texts
 
 CHUNK = 500
 NEWEST = 200
 """Answers of a person that are looked at: how they work now."""
 ON_THE_PAGE = ("page", "api")
 """Channels whose answers were given with the candidates in the order drawn for the person."""
+SAME_SIDES = "same_sides"
+"""In the event of an answer taken back: the person who sees its candidates at the same places when asked again."""
+ASKED = ("id", "item_id", "attempt", "ordinal", "content_hash", "candidates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +54,77 @@ def order_shown(key: str, review_id: str, expert_id: str, shown: Sequence[str]) 
     return sorted(shown, key=lambda name: keyed_hash(key, "side", review_id, expert_id, name))
 
 
+def order_seen(connection: Connection, key: str, review: ReviewRow, actor: str) -> list[str]:
+    """The candidates' ids in the order in which a person (`expert:ID`) sees, or saw, them; see `orders_seen`."""
+    asked = {name: getattr(review, name) for name in ASKED}
+    return orders_seen(connection, key, [{**asked, "actor": actor}])[0]
+
+
+def orders_seen(connection: Connection, key: str, asked: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The candidates' ids in the order in which each `actor` sees them, by the columns `ASKED` of a review.
+
+    Whoever took an answer back, so that a new attempt asks again, sees the places that they saw before.
+    """
+    first = _first_seen(connection, [row["item_id"] for row in asked])
+    orders = []
+    for row in asked:
+        person = row["actor"].removeprefix("expert:")
+        order = order_shown(key, row["id"], person, row["candidates"])
+        before = first.get(_question(row, row["actor"]))
+        if before is not None and before["attempt"] < row["attempt"]:
+            seen = order_shown(key, before["id"], person, before["candidates"])
+            order = _renamed(connection, seen, row["candidates"]) or order
+        orders.append(order)
+    return orders
+
+
+def _question(row: Mapping[str, Any], person: str) -> tuple[str, ...]:
+    return person, row["item_id"], str(row["ordinal"]), row["content_hash"]
+
+
+def _first_seen(connection: Connection, item_ids: Sequence[str]) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """The first review whose answer a person took back and whose places they keep, by `_question`."""
+    found: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    ids = sorted(set(item_ids))
+    for start in range(0, len(ids), CHUNK):
+        query = (
+            select(*(reviews.c[name] for name in ASKED), events.c.detail)
+            .join(events, events.c.subject == reviews.c.id)
+            .where(
+                reviews.c.item_id.in_(ids[start : start + CHUNK]),
+                events.c.kind.in_(("decision.undone", "vote.undone")),
+            )
+            .order_by(reviews.c.attempt)
+        )
+        for row in map(dict, connection.execute(query).mappings()):
+            person = (row["detail"] or {}).get(SAME_SIDES)
+            if person is not None:
+                found.setdefault(_question(row, person), row)
+    return found
+
+
+def _renamed(connection: Connection, order: Sequence[str], shown: Sequence[str]) -> list[str]:
+    """The candidates `shown` in the order of those of the same texts; empty where the texts are others."""
+    text_of = text_ids(connection, [*order, *shown])
+    now_called = {text_of[name]: name for name in shown}
+    renamed = [now_called.get(text_of[name], "") for name in order]
+    return renamed if sorted(renamed) == sorted(shown) else []
+
+
 def manners_of(connection: Connection, key: str, actors: Sequence[str]) -> list[Manner]:
     """How each of these people (`expert:ID`) gave their newest answers that stand; practice is left out."""
     kept: dict[str, list[dict[str, Any]]] = {actor: [] for actor in actors}
-    for row in sorted(_answers(connection, actors), key=lambda row: (-row["at"], row["review"])):
+    for row in sorted(_answers(connection, actors), key=lambda row: (-row["at"], row["id"])):
         if len(kept[row["actor"]]) < NEWEST:
             kept[row["actor"]].append(row)
     rows = [row for of_one in kept.values() for row in of_one]
     lengths = _lengths(connection, sorted({name for row in rows for name in row["candidates"]}))
-    return [_manner(key, row, lengths) for row in rows]
+    orders = orders_seen(connection, key, rows)
+    return [_manner(row, order, lengths) for row, order in zip(rows, orders, strict=True)]
 
 
 def _answers(connection: Connection, actors: Sequence[str]) -> Iterator[dict[str, Any]]:
-    names = ("item_id", "attempt", "candidates", "response_schema")
-    asked = (reviews.c.id.label("review"), *(reviews.c[name] for name in names))
+    asked = [reviews.c[name] for name in (*ASKED, "response_schema")]
     wanted = set(actors)
     decided = (
         select(
@@ -102,11 +164,10 @@ def _answers(connection: Connection, actors: Sequence[str]) -> Iterator[dict[str
             yield {**row, **given, "seconds": seconds, "channel": channel}
 
 
-def _manner(key: str, row: dict[str, Any], lengths: dict[str, int]) -> Manner:
+def _manner(row: dict[str, Any], order: list[str], lengths: dict[str, int]) -> Manner:
     question = question_of(row["response_schema"])
     shown, place = list(row["candidates"]), None
     if question == PAIR and row["choice"] == "prefer" and row["channel"] in ON_THE_PAGE:
-        order = order_shown(key, row["review"], row["actor"].removeprefix("expert:"), shown)
         place = order.index(row["candidate_id"]) if row["candidate_id"] in order else None
     outcome = question.outcome_of(row["choice"], row["candidate_id"], shown)
     return Manner(

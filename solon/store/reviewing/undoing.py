@@ -17,6 +17,7 @@ from solon.store.reviewing.answering import refuse_forgotten
 from solon.store.reviewing.disagreements import note_disagreement
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.manners import SAME_SIDES
 from solon.store.reviewing.proposals import withdraw_proposals
 from solon.store.reviewing.queue import lease_review
 from solon.store.reviewing.review_rows import VOTES, NotThere, ReviewRow, find_review
@@ -67,7 +68,7 @@ def withdraw_decision(
     Args:
         waits: a graph waits for it, so that later decisions on the item rest on it.
     """
-    now, detail = clock.now(), {"decision": row["id"]}
+    now, detail = clock.now(), {"decision": row["id"], SAME_SIDES: row["actor"]}
     follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
     connection.execute(
         update(decisions)

@@ -21,6 +21,7 @@ from solon.store.database.writer import insert_rows
 from solon.store.reviewing.answering import ASIDE, refuse_forgotten
 from solon.store.reviewing.drafts import Lease, find_lease, write_draft
 from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.manners import SAME_SIDES
 from solon.store.reviewing.proposals import withdraw_proposals
 from solon.store.reviewing.queue import lease_review
 from solon.store.reviewing.reading import text_bodies
@@ -166,7 +167,7 @@ def _mark(
         connection, proposals.c.review_id == vote["review_id"], proposals.c.actor == expert.actor
     )
     kind = "vote" if vote["state"] == "vote" else "aside"
-    told = {kind: vote["id"]}
+    told = {kind: vote["id"], SAME_SIDES: expert.actor}
     insert_rows(connection, [event(expert.actor, f"{kind}.undone", vote["review_id"], told)])
     append(store, connection, expert.actor, f"{kind}.undone", vote["review_id"], told)
 
