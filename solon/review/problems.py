@@ -90,6 +90,8 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     cause = f"{field}: {first['msg']}"
+    if first["type"] == "json_invalid":
+        field, cause = "body", f"the body is no JSON: {first['ctx']['error']}, at character {field}"
     if reads_pages(request):
         return await problem_page(request, 422, cause, "")
     return problem(422, "invalid", cause, "see /api/v1/openapi.json for what is expected", field=field)

@@ -108,6 +108,23 @@ def test_half_an_emoji_in_a_draft_locks_nobody_out(
     run(go())
 
 
+def test_a_body_that_is_no_json_is_told_with_its_place(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    _, token = person("Ada")
+
+    async def go() -> None:
+        async with serving(project) as app, client(app, token) as http:
+            refused = await http.post(
+                "/api/v1/next", content='{"recipe": oops}', headers={"Content-Type": "application/json"}
+            )
+            assert refused.status_code == 422
+            assert refused.json()["field"] == "body"
+            assert refused.json()["cause"] == "the body is no JSON: Expecting value, at character 11"
+
+    run(go())
+
+
 @pytest.mark.parametrize("vote", ["prefer", ["prefer"], 1])
 def test_a_vote_that_is_no_answer_is_named(
     vote: Any, project: Project, person: Any, serving: Any, client: Any
