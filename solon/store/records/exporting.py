@@ -30,7 +30,7 @@ from solon.spans import count_readings, read_spans, text_of
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
 from solon.store.records.completions import completions_of, scores_of_records
-from solon.store.records.generations import descents, drawn_for
+from solon.store.records.generations import Descent, descents, drawn_for
 from solon.store.records.principles import principles_of
 from solon.store.reviewing.disagreements import contested_shares, open_disputes, text_ids
 from solon.store.runs.items import FORGOTTEN
@@ -392,10 +392,8 @@ def rows_of(
     answers = _answers(connection, chunk)
     item_ids = [row["item_id"] for row in chunk]
     flags, evidence, actors = _flags(connection, item_ids)
-    call_ids = _calls(connection, item_ids)
+    lineages = _Lineages.read(store.key, connection, chunk, answers, actors)
     found_faults = _faults(connection, answers)
-    made_by, scores = principles_of(connection, answers), scores_of_records(connection, chunk)
-    descended, drawn = descents(connection, item_ids), drawn_for(connection, answers)
     forms = {**_forms(connection, chunk), **_marked(connection, chunk, answers)}
     divided = contested_shares(connection, item_ids)
     contested = _contested(connection, chunk, divided)
@@ -409,9 +407,6 @@ def rows_of(
         task = chosen[1] if chosen and chosen[1] else content
         messages = conversation_of(task)
         flagged = flags.get(row["item_id"], {})
-        actor = actors.get(row["decision_id"])
-        sides = [row[f"{side}_id"] for side in ("chosen", "rejected")]
-        principles = sorted({name for side in sides for name in made_by.get(side, ())})
         yield make(
             **({"completions": completions[row["id"]]} if scored else {}),
             id=row["id"],
@@ -438,39 +433,94 @@ def rows_of(
             provisional=bool(row["provisional"]),
             flags=() if row["kind"] == "reject" else tuple(flagged.get(row["chosen_id"], ())),
             flagged_candidates=tuple(sorted(flagged)),
-            faults={
-                side: found_faults[row[f"{side}_id"]]
-                for side in ("chosen", "rejected")
-                if row[f"{side}_id"] in found_faults
-            },
-            evidence={
-                side: evidence[row["item_id"]][row[f"{side}_id"]]
-                for side in ("chosen", "rejected")
-                if row[f"{side}_id"] in evidence.get(row["item_id"], {})
-            },
-            lineage={
-                "run": row["run_id"],
-                "item": row["item_id"],
-                "attempt": row["attempt"],
-                "chosen": row["chosen_id"],
-                "rejected": row["rejected_id"],
-                **{name: row[f"{name}_id"] for name in PINNED},
-                **({"principles": principles} if principles else {}),
-                **({"scores": scores[row["id"]]} if row["id"] in scores else {}),
-                **(
-                    {"descent": asdict(descended[row["item_id"]])}
-                    if chosen and chosen[1] and row["item_id"] in descended
-                    else {}
-                ),
-                **({"drawn": drawn[row["chosen_id"]]} if row["chosen_id"] in drawn else {}),
-                **_quotes(chosen, task, content),
-                "tier": row["tier"],
-                "decision": row["decision_id"],
-                "decided_by": keyed_hash(store.key, "actor", actor) if actor else None,
-                **call_ids.get(row["item_id"], {}),
-            },
+            faults=_by_side(row, found_faults),
+            evidence=_by_side(row, evidence.get(row["item_id"], {})),
+            lineage=lineages.of(row, chosen, task, content),
             metadata=content.get("metadata") or {},
         )
+
+
+def _by_side(row: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found of a record's candidates, by their sides; only of those of which something was."""
+    sides = {side: row[f"{side}_id"] for side in ("chosen", "rejected")}
+    return {side: found[name] for side, name in sides.items() if name in found}
+
+
+@dataclass(frozen=True, slots=True)
+class _Lineages:
+    """What the lineages of some records tell.
+
+    Attributes:
+        key: of the store, under which people have pseudonyms.
+        calls: item -> its calls, their templates and models.
+        actors: decision -> who made it.
+        principles: candidate -> those that it was made by.
+        scores: record -> the panel's scores of its texts.
+        descents: item -> its generation.
+        drawn: candidate -> what was drawn for it.
+    """
+
+    key: str
+    calls: Mapping[str, dict[str, Any]]
+    actors: Mapping[str, str]
+    principles: Mapping[str, list[str]]
+    scores: Mapping[str, dict[str, dict[str, Any]]]
+    descents: Mapping[str, Descent]
+    drawn: Mapping[str, dict[str, Any]]
+
+    @classmethod
+    def read(
+        cls,
+        key: str,
+        connection: Connection,
+        chunk: list[dict[str, Any]],
+        answers: Mapping[str, _Answer],
+        actors: Mapping[str, str],
+    ) -> _Lineages:
+        """Of these records, whose candidates are `answers`."""
+        item_ids = [row["item_id"] for row in chunk]
+        return cls(
+            key,
+            _calls(connection, item_ids),
+            actors,
+            principles_of(connection, answers),
+            scores_of_records(connection, chunk),
+            descents(connection, item_ids),
+            drawn_for(connection, answers),
+        )
+
+    def of(
+        self, row: Mapping[str, Any], chosen: _Answer | None, task: dict[str, Any], content: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The lineage of one record; what does not stand in it there is nothing of.
+
+        Args:
+            task: what the chosen text answers.
+            content: of the seed.
+        """
+        item, actor = row["item_id"], self.actors.get(row["decision_id"])
+        principles = {name for made in _by_side(row, self.principles).values() for name in made}
+        descent = self.descents.get(item) if chosen and chosen[1] else None
+        told = {
+            "principles": sorted(principles),
+            "scores": self.scores.get(row["id"]),
+            "descent": descent and asdict(descent),
+            "drawn": self.drawn.get(row["chosen_id"]),
+        }
+        return {
+            "run": row["run_id"],
+            "item": item,
+            "attempt": row["attempt"],
+            "chosen": row["chosen_id"],
+            "rejected": row["rejected_id"],
+            **{name: row[f"{name}_id"] for name in PINNED},
+            **{name: value for name, value in told.items() if value},
+            **_quotes(chosen, task, content),
+            "tier": row["tier"],
+            "decision": row["decision_id"],
+            "decided_by": keyed_hash(self.key, "actor", actor) if actor else None,
+            **self.calls.get(item, {}),
+        }
 
 
 def _quotes(answer: _Answer | None, task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
