@@ -15,8 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from solon.errors import SeedError
-from solon.extras import extra_of
+from solon.errors import SeedError, UsageError
 from solon.formats.seed_files import BadRow, Raw
 from solon.formats.text_files import open_text, why_not_unicode
 
@@ -48,6 +47,7 @@ def read_documents(place: Path, max_chars: int) -> Iterator[Raw | BadRow]:
 
     Raises:
         SeedError: there is no file in the folder.
+        UsageError: there is a PDF file, and pypdf is not installed.
     """
     files = [place]
     if place.is_dir():
@@ -193,7 +193,10 @@ def _read_pdf(path: Path) -> Iterator[str]:
     try:
         pypdf = importlib.import_module("pypdf")
     except ImportError:
-        raise _Refused(f'not read without pypdf; pip install "solon[{extra_of("pypdf")}]"') from None
+        raise UsageError(
+            f"{path} is a PDF file, and pypdf is not installed",
+            next_step='install the extra, pip install "solon[pdf]", or leave PDF files out',
+        ) from None
     _check_size(path)
     logging.getLogger("pypdf").addHandler(logging.NullHandler())  # what is wrong is said once, by the reason
     try:

@@ -28,6 +28,7 @@ NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "datasets": ("", ("run", "preference", "--seeds", "saved")),
     "postgres": ("", (*RUN, "--store", "postgresql://ada@localhost/solon")),
     "sso": ('[sso]\nissuer = "https://id.example.org"\nclient_id = "solon"\n', SERVE),
+    "pdf": ("", ("run", "instruction-backtranslate", "--seeds", "paper.pdf")),
     "embeddings": ('[law]\nsimilarity = "meaning"\n', RUN),
 }
 
@@ -64,6 +65,7 @@ def test_an_absent_extra_is_named_with_its_command(
     added, command = NEEDS[extra]
     (folder / "model.gguf").write_bytes(b"GGUF" + bytes(500))
     (folder / "seeds.parquet").write_bytes(b"PAR1")
+    (folder / "paper.pdf").write_bytes(b"%PDF-1.7")
     (folder / "saved").mkdir()
     (folder / "saved" / "dataset_info.json").write_text("{}")
     (folder / "saved" / "state.json").write_text("{}")

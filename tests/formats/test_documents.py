@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.errors import SeedError
+from solon.errors import SeedError, UsageError
 from solon.formats.documents import PART, _cut, read_documents
 from solon.formats.seed_files import BadRow
 from solon.formats.seeds import read_seeds
@@ -107,9 +107,9 @@ def test_pdf_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, f
 def test_pdf_files_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.pdf").write_text("one")
     monkeypatch.setitem(sys.modules, "pypdf", None)
-    (row,) = read_documents(tmp_path, 1000)
-    assert isinstance(row, BadRow)
-    assert 'pip install "solon[pdf]"' in row.reason
+    with pytest.raises(UsageError, match="pypdf is not installed") as refused:
+        list(read_documents(tmp_path, 1000))
+    assert 'pip install "solon[pdf]"' in (refused.value.next_step or "")
 
 
 def test_what_is_no_document_is_named(tmp_path: Path) -> None:
