@@ -127,10 +127,9 @@ def test_reasons_are_plain_words(votes: list[tuple[str, str, float]], told: list
     assert [reason["text"] for reason in reasons if reason["code"] != "margin"] == told
 
 
-@pytest.mark.parametrize("page", ["lead_queue.html", "lead_bulk.html"])
-def test_the_reason_that_a_lead_is_shown_as_an_example_is_one_that_the_panel_gives(page: str) -> None:
-    written = (Path(solon.review.__file__).parent / "templates" / page).read_text(encoding="utf-8")
-    (code,) = re.findall(r'name="reason"[^>]*placeholder="e\.g\. (\w+)"', written)
+def test_the_reason_that_a_lead_is_shown_as_an_example_is_one_that_the_panel_gives() -> None:
+    page = Path(solon.review.__file__).parent / "templates" / "lead_bulk.html"
+    (code,) = re.findall(r'name="reason".*placeholder="{{ _\("e\.g\. (\w+)"\) }}"', page.read_text("utf-8"))
     assert code in {reason["code"] for reason in explain(SPLIT, 0.2)}
 
 

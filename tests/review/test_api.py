@@ -161,10 +161,11 @@ def test_order_is_blind_and_stays(project: Project, person: Any, serving: Any, c
     swapped = 0
     for n in range(10):
         expert, _ = person(f"P{n}")
-        for review in waiting:
-            order = shown_order(room, review, expert)
-            assert order == shown_order(room, review, expert)
-            swapped += order != review.candidates
+        with project.store.connect() as connection:
+            for review in waiting:
+                order = shown_order(room, connection, review, expert)
+                assert order == shown_order(room, connection, review, expert)
+                swapped += order != review.candidates
     assert 0.3 < swapped / (10 * len(waiting)) < 0.7
 
 

@@ -42,7 +42,7 @@ def test_given_texts_on_page_and_wire(
                 item = (await http.post("/api/v1/next", json={})).json()["item"]
                 assert (item["answer_schema"], item["choices"]) == (schema, choices)
                 assert sorted(one["text"] for one in item["candidates"]) == sorted(responses)
-                page = item_html(BlindItem.model_validate(item))
+                page = item_html(app.state.room, BlindItem.model_validate(item))
                 assert all(f'data-choice="{choice}"' in page for choice in choices)
                 assert 'data-choice="redraft"' not in page
                 assert "Text to label" not in page

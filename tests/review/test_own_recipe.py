@@ -99,7 +99,7 @@ def test_a_request_is_asked_about_on_the_page_before_anything_is_drafted(
                 item = (await http.post("/api/v1/next", json={})).json()["item"]
                 assert (item["choices"], item["candidates"]) == (["go_on", "reject"], [])
                 assert item["asks"] == "Is “Why is the sky blue?” a question for us?"
-                assert "a question for us?" in item_html(BlindItem.model_validate(item))
+                assert "a question for us?" in item_html(app.state.room, BlindItem.model_validate(item))
                 given = {"token": item["token"], "answer": {"choice": "go_on", "rationale": "ours"}}
                 sent = await http.post(f"/api/v1/reviews/{item['review']}/decision", json=given)
                 assert sent.status_code == 200, sent.text
