@@ -144,7 +144,7 @@ async def test_the_page_shows_it_as_plain_text_and_opening_more_takes_its_weight
             sent = {"token": item["token"], "answer": answer}
             await ada.post(f"/api/v1/reviews/{item['review']}/decision", json=sent)
             item = (await ada.post("/api/v1/next")).json()["item"]
-        page = render("_item.html", item=BlindItem(**item))
+        page = render(app.state.room, "_item.html", item=BlindItem(**item))
         assert "The panel suggests" in page
         assert "<script>" not in page
         assert "&lt;script&gt;alert(1)" in page

@@ -12,7 +12,8 @@ from sqlalchemy import delete, func, select, update
 
 from solon.project import Project
 from solon.review import blind
-from solon.review.rendering import render
+from solon.review.language import ENGLISH
+from solon.review.rendering import environment
 from solon.review.schemas.queue import BlindItem, ShownCandidate
 from solon.store.reviewing import queue
 from solon.store.reviewing.answering import answer_lease
@@ -179,7 +180,7 @@ def test_a_label_gets_a_form_of_its_own() -> None:
         candidates=[ShownCandidate(id="c", text="A text.")], constitution="general 1.0.0", principles=[],
         criteria=[], rationale_wanted=False, draft=None,
     )  # fmt: skip
-    told = render("_item.html", item=item)
+    told = environment(ENGLISH).get_template("_item.html").render(item=item)
     for number, choice in enumerate(item.choices, 1):
         assert f'data-choice="{choice}" data-do="given"><kbd data-number>{number}</kbd>' in told
     assert "neither of them" in told
