@@ -146,7 +146,7 @@ def check_law(config: Config) -> Iterator[Check]:
     from solon.recipes.registry import Recipes
 
     constitution, rubric = load_constitution(config.law.constitution), load_rubric(config.law.rubric)
-    library = PromptLibrary(config.prompts_dir).for_recipe(labels=False, pool=False, rules=False)
+    library = PromptLibrary(config.prompts_dir).for_recipe()
     check_labels(Recipes(config), config)
     told = f"constitution {constitution.name} {constitution.version}, rubric {rubric.name} {rubric.version}"
     yield Check("configuration", "ok", f"{told}, prompts {library.version}")

@@ -14,7 +14,7 @@ import re
 import threading
 import traceback
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, wraps
 from importlib import resources
@@ -341,10 +341,13 @@ OF_POOLS = frozenset({"generator.pool"})
 OF_RULES = frozenset({"judge.rule"})
 OF_SPANS = frozenset({"generator.spans"})
 OF_EDITS = frozenset({"generator.edit"})
-OF_CONTRASTS = frozenset({"generator.contrast"})
-OF_EVOLVING = frozenset({"generator.evolve"})
-OF_PASSAGES = frozenset({"generator.request", "generator.rewrite", "generator.quoted"})
 OF_GROUNDED = frozenset({"critic.grounded"})
+OF_MAKERS = frozenset(
+    {"generator.contrast", "generator.evolve", "generator.request", "generator.rewrite", "generator.quoted"}
+)
+"""Of single makers, each of which names its own."""
+OF_SOME = OF_MAKERS.union(ABOUT_LABELS, OF_POOLS, OF_RULES, OF_SPANS, OF_EDITS, OF_GROUNDED)
+"""Not every recipe asks with these."""
 OF_NO_RUN = frozenset({"legislator.rules", "answer.check"})
 """Asked beside runs alone: a change of it concerns none of them."""
 
@@ -409,45 +412,14 @@ class PromptLibrary:
             p.name: {"version": p.version, "sha": p.sha, "source": p.source, "marks": p.marks} for p in self
         }
 
-    def for_recipe(
-        self,
-        *,
-        labels: bool,
-        pool: bool,
-        rules: bool,
-        spans: bool = False,
-        edits: bool = False,
-        contrasts: bool = False,
-        evolves: bool = False,
-        passages: bool = False,
-        grounded: bool = False,
-    ) -> PromptLibrary:
+    def for_recipe(self, asks: Collection[str] = ()) -> PromptLibrary:
         """The library as a recipe is pinned to it. Recipes to which a template is nothing are not concerned where it
         changes.
 
         Args:
-            labels: with the templates about labels, which a panel gives.
-            pool: with those that show examples out of a pool.
-            rules: with the one that asks the question of a rule.
-            spans: with the one that asks for spans.
-            edits: with the one that asks for single passages in place of others.
-            contrasts: with the one that asks for answers that follow a principle, and that break it.
-            evolves: with the one that evolves a request.
-            passages: with those that ask for requests and questions to existing texts.
-            grounded: with the one that holds answers against their input, too.
+            asks: names of those of `OF_SOME` that it asks with.
         """
-        wanted = (
-            (labels, ABOUT_LABELS),
-            (pool, OF_POOLS),
-            (rules, OF_RULES),
-            (spans, OF_SPANS),
-            (edits, OF_EDITS),
-            (contrasts, OF_CONTRASTS),
-            (evolves, OF_EVOLVING),
-            (passages, OF_PASSAGES),
-            (grounded, OF_GROUNDED),
-        )
-        left = OF_NO_RUN.union(*(names for holds, names in wanted if not holds))
+        left = OF_NO_RUN | (OF_SOME - frozenset(asks))
         library = PromptLibrary.__new__(PromptLibrary)
         library._prompts = {name: p for name, p in self._prompts.items() if name not in left}
         library.overlaid = self.overlaid

@@ -18,7 +18,7 @@ from solon.agents import generator
 from solon.agents.drafts import Draft
 from solon.agents.tasks import find_refusal
 from solon.errors import ConfigError
-from solon.recipes.makers import Instruct
+from solon.recipes.makers import Instruct, refuse_functions
 from solon.words import find_words
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class Evolve(Instruct):
     """
 
     template: ClassVar[str] = "generator.evolve"
+    templates: ClassVar[frozenset[str]] = frozenset({"generator.evolve"})
 
     def count(self, config: Config) -> int:
         """One candidate a round.
@@ -110,12 +111,9 @@ class Evolve(Instruct):
         Raises:
             ConfigError: functions are to draft.
         """
-        if config.generator.python:
-            raise ConfigError(
-                f"[generator] python = {list(config.generator.python)}: functions write tasks of their own, and evolve "
-                "none",
-                next_step="leave it out, or run the recipe instruction",
-            )
+        refuse_functions(
+            config, "write tasks of their own, and evolve none", "leave it out, or run the recipe instruction"
+        )
         return 1
 
     async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:

@@ -30,8 +30,10 @@ class Maker:
     Attributes:
         unique: a draft that nearly repeats the seed's request, or that of another item, is refused as a duplicate.
         merges: the drafts of a round become one candidate, by `merge`; each draft is a vote on it.
+        templates: of Solon's own, those that it asks with and no other maker does.
     """
 
+    templates: ClassVar[frozenset[str]] = frozenset()
     unique: bool = False
     merges: bool = False
 
@@ -171,6 +173,17 @@ class Answer(Maker):
         return await generator.draft(case, index, round=round, guidance=guidance, findings=findings)
 
 
+def refuse_functions(config: Config, why: str, next_step: str) -> None:
+    """Refuse `[generator] python`, for a maker that only models can be asked by.
+
+    Raises:
+        ConfigError: functions are to draft; with the reason why they cannot.
+    """
+    if config.generator.python:
+        named = list(config.generator.python)
+        raise ConfigError(f"[generator] python = {named}: functions {why}", next_step=next_step)
+
+
 @dataclass(frozen=True)
 class Contrasted(Maker):
     """Two answers to the seed's request: the first is asked to follow a principle of the constitution, the second to
@@ -179,18 +192,19 @@ class Contrasted(Maker):
     Source: Yang et al. 2023, "RLCD: Reinforcement Learning from Contrastive Distillation".
     """
 
+    templates: ClassVar[frozenset[str]] = frozenset({"generator.contrast"})
+
     def count(self, config: Config) -> int:
         """Two.
 
         Raises:
             ConfigError: functions are to draft.
         """
-        if config.generator.python:
-            raise ConfigError(
-                f"[generator] python = {list(config.generator.python)}: functions draft answers, and none of them can "
-                "be told to follow a principle or to break it",
-                next_step="leave it out, or run the recipe preference",
-            )
+        refuse_functions(
+            config,
+            "draft answers, and none of them can be told to follow a principle or to break it",
+            "leave it out, or run the recipe preference",
+        )
         return 2
 
     async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
@@ -244,6 +258,9 @@ class Backtranslate(Maker):
     """A request for an existing text, the seed's; or a question about it with an answer that quotes it, as `[documents]
     answer` says."""
 
+    templates: ClassVar[frozenset[str]] = frozenset(
+        {"generator.request", "generator.rewrite", "generator.quoted"}
+    )
     unique: bool = True
 
     def count(self, config: Config) -> int:
@@ -252,12 +269,11 @@ class Backtranslate(Maker):
         Raises:
             ConfigError: functions are to draft.
         """
-        if config.generator.python:
-            raise ConfigError(
-                f"[generator] python = {list(config.generator.python)}: functions draft answers, and requests for "
-                "texts are written by models",
-                next_step="leave it out, or run the recipe instruction",
-            )
+        refuse_functions(
+            config,
+            "draft answers, and requests for texts are written by models",
+            "leave it out, or run the recipe instruction",
+        )
         return 1
 
     def calls(self, config: Config) -> int:
@@ -304,12 +320,11 @@ class Mark(Maker):
         Raises:
             ConfigError: functions are to mark.
         """
-        if config.generator.python:
-            raise ConfigError(
-                f"[generator] python = {list(config.generator.python)}: functions draft answers, and spans are marked "
-                "by models",
-                next_step="leave it out; what a program finds can come as `spans` of a seed's row",
-            )
+        refuse_functions(
+            config,
+            "draft answers, and spans are marked by models",
+            "leave it out; what a program finds can come as `spans` of a seed's row",
+        )
         return config.spans.readings
 
     async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:

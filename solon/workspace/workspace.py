@@ -403,8 +403,7 @@ class Workspace:
         from solon.lawmaking.drafting import pin_law
         from solon.prompts.library import PromptLibrary
         from solon.questions import ACCEPT, check_told_apart
-        from solon.recipes.evolving import Evolve
-        from solon.recipes.makers import Backtranslate, Contrasted, count_drafts
+        from solon.recipes.makers import count_drafts
         from solon.recipes.registry import read_settings
         from solon.store.runs.runs import pin_versions
 
@@ -413,7 +412,7 @@ class Workspace:
         # What cannot be asked or is set wrongly shows before anything is stored.
         question = recipe.question.asked(config)
         check_told_apart(question.outcomes)
-        pairing = recipe.pairing_under(config)
+        recipe.pairing_under(config)
         if recipe.has_panel:
             check_voters(config, question, recipe.name)
         read_settings(recipe, config)
@@ -421,15 +420,7 @@ class Workspace:
         outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes
         labels = recipe.has_panel and recipe.record == "label"
         library = PromptLibrary(self.config.prompts_dir, recipe=found.templates).for_recipe(
-            labels=labels,
-            pool=bool(recipe.source.batch),
-            rules=recipe.has_panel and any(rule.prompt for rule in config.rules),
-            spans=recipe.record == "spans",
-            edits=pairing.edits,
-            contrasts=isinstance(recipe.maker, Contrasted),
-            evolves=isinstance(recipe.maker, Evolve),
-            passages=isinstance(recipe.maker, Backtranslate),
-            grounded=config.critic.grounded,
+            _asked_with(recipe, config)
         )
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:
@@ -1046,3 +1037,19 @@ class Workspace:
         _, blind, _ = self._sight(blind)
         with self.store.connect() as connection:
             return view_review(self.store, find_review(connection, review_id), blind=blind)
+
+
+def _asked_with(recipe: Recipe, config: Config) -> set[str]:
+    """The names of the templates that this recipe asks with and others do not."""
+    from solon.prompts import library as of
+
+    labels = recipe.has_panel and recipe.record == "label"
+    parts = (
+        (labels, of.ABOUT_LABELS),
+        (recipe.source.batch, of.OF_POOLS),
+        (recipe.has_panel and any(rule.prompt for rule in config.rules), of.OF_RULES),
+        (recipe.record == "spans", of.OF_SPANS),
+        (recipe.pairing_under(config).edits, of.OF_EDITS),
+        (config.critic.grounded, of.OF_GROUNDED),
+    )
+    return {*recipe.maker.templates, *(name for holds, names in parts if holds for name in names)}

@@ -326,7 +326,7 @@ def test_what_is_forgotten_is_shown_by_no_prompt(make_desk: Make, tmp_path: Path
 
 
 def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> None:
-    whole, without = PromptLibrary(), PromptLibrary().for_recipe(labels=False, pool=False, rules=False)
+    whole, without = PromptLibrary(), PromptLibrary().for_recipe()
     assert {p.name for p in whole} - {p.name for p in without} == {
         "answer.check",
         "critic.grounded",
