@@ -20,12 +20,12 @@ SEVERITIES = ("none", "minor", "major", "fatal")
 
 @dataclass(frozen=True, slots=True)
 class Critique:
-    """Findings on one candidate. A critic that gave no usable answer abstains by name.
+    """Findings on one candidate. A critic that gave no usable answer abstains by name, unless code noticed something.
 
     Attributes:
-        findings: what the critic found.
-        outcome: the call that it comes from.
-        abstained: why there are no findings to count; empty where the critic answered.
+        findings: what code noticed, then what the critic found.
+        outcome: the call that the critic's findings come from.
+        abstained: why there are no findings to count; empty where there are some, and where the critic answered.
     """
 
     findings: tuple[Finding, ...]
@@ -75,10 +75,9 @@ async def critique(
     noticed = [*noticed, *(check_quotations(answer, case.input) if grounded else ())]
     if config.python:
         outcome, findings = await plugged.criticise(case, config.python, answer, ordinal=ordinal, round=round)
-        if findings is None:
-            return Critique((), outcome, abstained=plugged.ABSTAINED if outcome.ok else outcome.outcome)
-        found = [*noticed, *(Finding.model_validate(entry) for entry in findings)]
-        return Critique(_checked(case, found, answer), outcome)
+        why = "" if findings is not None else plugged.ABSTAINED if outcome.ok else outcome.outcome
+        own = [Finding.model_validate(entry) for entry in findings or ()]
+        return _put_together(case, answer, outcome, noticed, own, why)
     rendered = case.prompts["critic.grounded" if grounded else "critic.critique"].render(
         case.mark,
         constitution=case.principles,
@@ -100,8 +99,20 @@ async def critique(
     )
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, Findings):
-        return Critique((), outcome, abstained=outcome.outcome)
-    return Critique(_checked(case, [*noticed, *parsed.findings], answer), outcome)
+        return _put_together(case, answer, outcome, noticed, (), outcome.outcome)
+    return _put_together(case, answer, outcome, noticed, parsed.findings)
+
+
+def _put_together(
+    case: Case,
+    answer: str,
+    outcome: Outcome,
+    noticed: Sequence[Finding],
+    own: Sequence[Finding],
+    abstained: str = "",
+) -> Critique:
+    found = _checked(case, [*noticed, *own], answer)
+    return Critique(found, outcome, abstained="" if found else abstained)
 
 
 def check_quotations(answer: str, text: str) -> list[Finding]:

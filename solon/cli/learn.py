@@ -100,7 +100,7 @@ def _agree_to_cost(project: Project, grown: PilotGrowth, *, yes: bool, asks: boo
     low, likely, high = minutes.spell(0)
     whence = "as answers took so far" if minutes.source == "measured" else "assumed from word counts"
     told = (
-        f"{grown.drawn} further questions for experts, up to the next planned look at {grown.size} of {grown.items} "
+        f"{grown.asked} further questions for experts, up to the next planned look at {grown.size} of {grown.items} "
         f"items: about {likely} minutes of their time ({low} to {high}, {whence})"
     )
     typer.echo(told, err=True)

@@ -10,7 +10,7 @@ from solon.errors import UsageError
 from solon.store.learning.rerouting import at_work, grow_pilot
 from solon.store.runs import certificates
 from solon.store.runs.interactive import is_interactive
-from solon.store.runs.pilot import count_items, count_pilot, drawn_at_first
+from solon.store.runs.pilot import count_items, count_pilot, count_pilot_within, drawn_at_first
 
 if TYPE_CHECKING:
     from solon.config.sections import RoutingConfig
@@ -26,12 +26,14 @@ class PilotGrowth:
     Attributes:
         run_id: the run.
         drawn: items that were added, or that will be as they come, where items are opened one by one.
+        asked: those of them that experts were not asked about for a stratum before.
         size: of the pilot from now on.
         items: of the run.
     """
 
     run_id: str
     drawn: int
+    asked: int
     size: int
     items: int
 
@@ -69,8 +71,9 @@ def grow(
                     f"all {total} items of run {run.id} are in the pilot already",
                     next_step="a larger run, or `solon release create --promise` on the records that there are",
                 )
+        known = 0 if streams else count_pilot_within(connection, run.id, size) - before
         drawn = size - before if dry_run else grow_pilot(connection, run, size, interactive=streams)
-    return PilotGrowth(run.id, drawn, size, total)
+    return PilotGrowth(run.id, drawn, drawn - known, size, total)
 
 
 def _check(connection: Connection, run: RunRow, routing: RoutingConfig) -> None:

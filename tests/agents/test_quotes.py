@@ -81,3 +81,18 @@ def test_the_critic_holds_an_answer_against_its_input(tmp_path: Path, grounded: 
 
     severities = [one.severity for one in asyncio.run(ask()).findings]
     assert severities == (["major", "fatal"] if grounded and text else [])
+
+
+@pytest.mark.parametrize("answer", ["“the mill that was never there”", "no quotation"])
+def test_what_code_noticed_counts_where_the_critic_says_nothing_usable(tmp_path: Path, answer: str) -> None:
+    (tmp_path / "rules.json").write_text(json.dumps([{"answer": "I would rather not."}]))
+    model = {"model": f"scripted:{tmp_path / 'rules.json'}"}
+
+    async def ask() -> critic.Critique:
+        config = {"critic": {"grounded": True}, "models": {"default": model}}
+        async with Case.open(config, prompt="What is it?", input=TEXT) as case:
+            return await critic.critique(case, answer)
+
+    found = asyncio.run(ask())
+    assert not found.outcome.ok
+    assert (found.worst, bool(found.abstained)) == (("major", False) if "“" in answer else ("none", True))

@@ -201,6 +201,7 @@ def test_a_pilot_grows_in_its_own_order_up_to_the_next_planned_look(
         assert json.loads(capfd.readouterr().out) | {"run_id": ""} == {
             "run_id": "",
             "drawn": 24,
+            "asked": 24,
             "size": 48,
             "items": 120,
         }

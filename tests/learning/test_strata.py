@@ -21,6 +21,7 @@ from solon.consensus.strata import fewest_of, plan_strata
 from solon.errors import ConfigError, UsageError
 from solon.eval.report.promise import read_promise
 from solon.eval.report.promise_picture import render_promise
+from solon.learning.growing import grow
 from solon.store.runs.pilot import count_pilot, draw_up_to, queued_pilot
 from solon.store.runs.runs import find_run
 
@@ -58,6 +59,12 @@ def test_the_whole_way_from_the_draw_to_the_promise_of_each_stratum(tmp_path: Pa
             run = find_run(connection)
             assert count_pilot(connection, run.id) == 16
             assert not queued_pilot(connection, run.id)
+        growth = grow(project.store, run, project.config.routing, 1, dry_run=True)
+        asked_before = [place for _, place in marked[16:] if place < growth.size]
+        assert asked_before
+        assert growth.asked == growth.drawn - len(asked_before), (
+            "who was asked for a stratum is not asked again"
+        )
         assert answer_all(project, "pilot", right=1.0) == 16 + beyond.total()
         learned = project.learn()
         assert learned.granted

@@ -97,6 +97,13 @@ def count_pilot(connection: Connection, run_id: str) -> int:
     return int(connection.execute(query.where(*_proper(connection, run_id))).scalar_one())
 
 
+def count_pilot_within(connection: Connection, run_id: str, size: int) -> int:
+    """How many of the first `size` items of the run, in the random order, were drawn, for the pilot or a stratum."""
+    first = select(items.c.id).where(items.c.run_id == run_id).order_by(items.c.random_seed, items.c.id)
+    query = select(func.count()).where(items.c.id.in_(first.limit(size)), items.c.pilot)
+    return int(connection.execute(query).scalar_one())
+
+
 def pilot_in_order(connection: Connection, run_id: str) -> list[tuple[str, str]]:
     """Id and state of every item of the pilot, in the order in which they were drawn."""
     return _in_order(connection, run_id, *_proper(connection, run_id))
