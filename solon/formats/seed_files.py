@@ -30,6 +30,8 @@ from solon.reading import why_not_json
 EXCERPT = 160
 LONGEST_CELL = 32_000_000
 """Characters that a quote may span before it counts as never closed."""
+MOST_COLUMNS = 1000
+"""Of a table. Whoever has more has turned it round, or means harm."""
 _SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=([^\w\s"]|\t)"?[,;\t]*\s*', re.IGNORECASE)
 Raw = tuple[int, Mapping[str, Any]]
@@ -323,6 +325,11 @@ def _csv_row(header: _Header, cells: list[str], consumed: list[tuple[int, str]])
 
 
 def _check_columns(path: Path, names: list[str]) -> None:
+    if len(names) > MOST_COLUMNS:
+        raise SeedError(
+            f"{path} has {len(names)} columns, and at most {MOST_COLUMNS} are read",
+            next_step="keep those that a seed needs: see docs/formats.md",
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SeedError(f"{path} has the column {twice[0]!r} twice", next_step="rename one of them")

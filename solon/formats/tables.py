@@ -7,6 +7,7 @@ These write every record that they are given, whatever its outcome. The text tha
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 from solon.formats.contract import Format, Piece, finite
 from solon.formats.records import ExportRow
 
+_FORMULA = re.compile("[\\s\u200b\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\\t\\r]")
+"""How what a spreadsheet may run begins: with a sign, a full-width one too, also after white space and what is not
+seen; or with a tab or a carriage return, at which some split the cell."""
 COLUMNS = (*(field.name for field in fields(ExportRow)), "withheld")
 
 
@@ -71,7 +75,7 @@ def flat_for_spreadsheets(row: ExportRow) -> Iterator[Piece]:
 
 def disarm(cell: Any) -> Any:
     """Return a cell that no spreadsheet takes for a formula: one that begins like one gets an apostrophe before it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def _json(value: Any) -> str:

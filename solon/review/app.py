@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.responses import Response
@@ -20,7 +20,8 @@ from solon import __version__
 from solon.eval.report.promise_picture import picture_style
 from solon.review.auth import TheRoom
 from solon.review.description import TAGS, DescribedApi, gives
-from solon.review.problems import add_handlers, problem
+from solon.review.limits import BodyLimit
+from solon.review.problems import add_handlers
 from solon.review.routes import (
     adjudication,
     api_page,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from solon.project import Project
     from solon.review.metrics import Metrics
 
-MAX_BODY = 1_500_000
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -174,39 +174,3 @@ def _add_health(app: FastAPI) -> None:
     def metrics(room: TheRoom) -> Response:
         """Prometheus: numbers only."""
         return Response(room.metrics.render(room.live.counts()), media_type="text/plain; version=0.0.4")
-
-
-class BodyLimit:
-    """Refuses request bodies over the limit, also those that do not tell their length."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
-            await self._app(scope, receive, send)
-            return
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MAX_BODY:
-            await _too_large(scope, receive, send)
-            return
-        chunks: list[Message] = []
-        size, more = 0, True
-        while more:
-            message = await receive()
-            chunks.append(message)
-            size += len(message.get("body", b""))
-            more = message["type"] == "http.request" and message.get("more_body", False)
-            if size > MAX_BODY:
-                await _too_large(scope, receive, send)
-                return
-
-        async def replay() -> Message:
-            return chunks.pop(0) if chunks else await receive()
-
-        await self._app(scope, replay, send)
-
-
-async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    answer: Any = problem(413, "too_large", f"the request is larger than {MAX_BODY} bytes", "send less")
-    await answer(scope, receive, send)

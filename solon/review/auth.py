@@ -53,20 +53,32 @@ async def get_caller(request: Request) -> Caller:
         NotAllowed: a cookie came without the page's own CSRF token.
     """
     room = get_room(request)
-    header = request.headers.get("Authorization", "")
-    if header:
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() == "bearer":
-            expert = room.tokens.remembered(token) or await asyncio.to_thread(room.tokens.check, token)
-            if expert is not None:
-                return Caller(expert)
+    caller = await _find_caller(request, room)
+    if caller is None and request.headers.get("Authorization"):
         raise NotLoggedIn("the token is wrong, was replaced or revoked", next_step="ask for a new one")
-    caller = await session_caller(request, room)
     if caller is None:
         raise NotLoggedIn("you are not logged in", next_step="log in with your link or token")
+    if not caller.session:
+        return caller
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         check_csrf(room, caller.session, request.headers.get(CSRF_HEADER, ""))
     return caller
+
+
+async def is_known(request: Request) -> bool:
+    """Tell whether a request comes from somebody who is logged in, without looking at its body."""
+    return await _find_caller(request, get_room(request)) is not None
+
+
+async def _find_caller(request: Request, room: Room) -> Caller | None:
+    header = request.headers.get("Authorization", "")
+    if not header:
+        return await session_caller(request, room)
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    expert = room.tokens.remembered(token) or await asyncio.to_thread(room.tokens.check, token)
+    return None if expert is None else Caller(expert)
 
 
 async def session_caller(request: Request, room: Room) -> Caller | None:

@@ -51,7 +51,8 @@ class Live:
         return {**self._counts, "worker": self.worker_says or self._counts["worker"]}
 
     async def changes(self) -> AsyncIterator[str]:
-        """Yield server-sent events: `queue` whenever the counts change, and comments that keep the line open."""
+        """Yield server-sent events: `queue` whenever the counts change, and comments that keep the line open. After
+        each look without either an empty text, so that whoever follows can see whether they still may."""
         last, said_at = "", time.monotonic()
         while not self.closing:
             body = json.dumps(await asyncio.to_thread(self.counts), sort_keys=True)
@@ -62,4 +63,6 @@ class Live:
             elif now - said_at >= KEEP_ALIVE_SECONDS:
                 said_at = now
                 yield ": still here\n\n"
+            else:
+                yield ""
             await asyncio.sleep(FRESH_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
 from solon.graphs.versions import outdated_threads
@@ -15,6 +15,9 @@ from solon.store.reviewing.sessions import make_login_link
 from solon.store.reviewing.worker_problems import note_worker
 
 if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
     from solon.project import Project
     from solon.review.state import Options
 
@@ -26,6 +29,8 @@ PROXY = (
 
 BACKLOG = 128
 """Connections that wait until the server takes them."""
+KEPT_SECONDS = 75
+"""How long a connection is kept between two requests: somebody who thinks must not meet its end with their answer."""
 
 
 def is_loopback(host: str) -> bool:
@@ -115,17 +120,25 @@ def serve(
         say(
             "Decisions are stored and not applied (--no-work); `solon worker` or `solon resume` applies them."
         )
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=True,
-        timeout_graceful_shutdown=3,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-    )
-    uvicorn.Server(config).run(sockets=[listening])
+    uvicorn.Server(make_config(app, ssl_certfile=certificate, ssl_keyfile=key)).run(sockets=[listening])
+
+
+def make_config(app: FastAPI, **more: Any) -> uvicorn.Config:
+    """Return how the web server runs the app: its time limits, and nothing about itself in its answers."""
+    import uvicorn
+
+    from solon.review.limits import TimedProtocol
+
+    settings: dict[str, Any] = {
+        "http": TimedProtocol,
+        "timeout_keep_alive": KEPT_SECONDS,
+        "timeout_graceful_shutdown": 3,
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": True,
+    }
+    return uvicorn.Config(app, **settings | more)
 
 
 def _listen(host: str, port: int) -> socket.socket:

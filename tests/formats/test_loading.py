@@ -12,6 +12,7 @@ import pytest
 from solon.formats import span_formats
 from solon.formats.exports import FORMATS, export
 from solon.formats.records import Completion, ExportRow, ScoredRow
+from solon.formats.tables import disarm
 
 CHAT = [
     {"role": "system", "content": "Be brief."},
@@ -137,6 +138,14 @@ def test_no_cell_of_the_spreadsheet_form_is_a_formula(tmp_path: Path) -> None:
     assert not any(
         cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in table for cell in row.values()
     )
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1", "\n=1", " \n+1", "\u00a0-1", "\uff1d1", "\ufeff\uff20x", "\tq", "\rq"]
+)
+def test_what_a_spreadsheet_may_run_is_disarmed(cell: str) -> None:
+    assert disarm(cell) == f"'{cell}"
+    assert disarm(f"x{cell}") == f"x{cell}"
 
 
 def test_trl_recognises_its_own_types(tmp_path: Path, datasets: Any) -> None:

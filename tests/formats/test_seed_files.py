@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from solon.errors import SeedError
-from solon.formats.seed_files import BadRow
+from solon.formats.seed_files import MOST_COLUMNS, BadRow
 from solon.formats.seed_rows import SeedRow
 from solon.formats.seeds import read_seeds
 
@@ -162,6 +162,19 @@ def test_empty_files_have_no_rows(tmp_path: Path) -> None:
     for name in ("a.jsonl", "a.csv"):
         (tmp_path / name).write_bytes(b"")
         assert list(read_seeds(tmp_path / name)) == []
+
+
+@pytest.mark.parametrize("name", ["wide.csv", "wide.parquet"])
+def test_a_file_of_absurdly_many_columns_is_refused_by_its_header(tmp_path: Path, name: str) -> None:
+    columns = [f"c{n}" for n in range(MOST_COLUMNS + 1)]
+    path = tmp_path / name
+    if name.endswith(".csv"):
+        path.write_text(",".join(columns) + "\n")
+    else:
+        pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(pyarrow.table({column: [1] for column in columns}), path)
+    with pytest.raises(SeedError, match="has 1001 columns, and at most 1000 are read"):
+        list(read_seeds(path))
 
 
 def test_parquet_with_lists_and_gaps(tmp_path: Path) -> None:

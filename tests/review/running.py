@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from solon.review.app import create_app
+from solon.review.serve import make_config
 from solon.review.state import Options
 
 
@@ -42,7 +43,7 @@ class Server:
         listening.bind(("127.0.0.1", self.port))
         self.port = listening.getsockname()[1]
         self.app = create_app(self.project, self.options)
-        config = uvicorn.Config(self.app, log_level="error", timeout_graceful_shutdown=1)
+        config = make_config(self.app, log_level="error", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()

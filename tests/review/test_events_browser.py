@@ -16,7 +16,6 @@ from running import Server, wait_for
 
 from solon.project import Project
 from solon.review import live
-from solon.review.routes import queue
 from solon.store.tables.experts import Session
 from solon.store.tables.people import Review
 
@@ -56,7 +55,6 @@ def test_an_item_appears_by_itself(browser: Any, server: Server, project: Projec
 def test_an_ended_session_asks_to_log_in_and_goes_on_listening(
     browser: Any, server: Server, project: Project, person: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "CHECKED_EVERY", 0.0)
     monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.0)
     set_all(project, "withdrawn")
     _, token = person("Ada")

@@ -14,7 +14,8 @@ from running import Server
 
 from solon.errors import StoreError
 from solon.project import Project
-from solon.review.app import MAX_BODY
+from solon.review import limits
+from solon.review.limits import MAX_BODY
 from solon.store.database.store import Store
 
 JSON = {"Content-Type": "application/json"}
@@ -57,6 +58,11 @@ def test_each_status_that_is_described_is_given_and_no_other(
     for name in caller.operations:
         refuse_in_general(caller, name)
     refuse_what_stands_otherwise(caller)
+    with monkeypatch.context() as patched:
+        patched.setattr(limits, "_read", late)
+        for name, (method, _, _) in caller.operations.items():
+            if method != "GET":
+                caller.send(name, "admin", content=b"late")
 
     def broken(_store: Store) -> Any:
         raise StoreError("the disk is gone")
@@ -73,6 +79,10 @@ def test_each_status_that_is_described_is_given_and_no_other(
     assert {name: refused(found) for name, found in caller.given.items()} == {
         name: refused(found) for name, found in described.items()
     }
+
+
+async def late(*_arguments: Any) -> Any:
+    raise TimeoutError
 
 
 def refused(statuses: set[int]) -> set[int]:

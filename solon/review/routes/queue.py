@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -56,8 +55,6 @@ from solon.store.reviewing.review_rows import NotThere, find_review
 core = APIRouter(prefix="/api/v1", tags=["core"])
 router = APIRouter(prefix="/api/v1", tags=["my queue"])
 MAX_DRAFT = 400_000
-CHECKED_EVERY = 60.0
-"""Seconds after which whoever follows the queue is looked up again, with the next event."""
 AnId = Annotated[str, Path(max_length=64, pattern="^[0-9a-f]+$")]
 
 
@@ -260,14 +257,11 @@ async def events(room: TheRoom, caller: AnyExpert) -> StreamingResponse:
     """Server-sent events: `queue` with the counts, whenever they change. It ends with the caller's access."""
 
     async def stream() -> AsyncIterator[str]:
-        checked = time.monotonic()
         async for chunk in room.live.changes():
-            if time.monotonic() - checked >= CHECKED_EVERY:
-                if not await asyncio.to_thread(may_still, room, caller):
-                    return
-                checked = time.monotonic()
-            yield chunk
-            await asyncio.sleep(0)
+            if not await asyncio.to_thread(may_still, room, caller):
+                return
+            if chunk:
+                yield chunk
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)

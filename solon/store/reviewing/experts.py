@@ -18,6 +18,7 @@ from solon.store.database import clock
 from solon.store.database.audit_log import append
 from solon.store.database.ids import new_id
 from solon.store.database.store import Store
+from solon.store.reviewing.names import check_name
 from solon.store.tables import experts, sessions
 from solon.store.tables import login_links as links
 
@@ -131,11 +132,9 @@ def add_expert(
         stage: where they begin: `guidelines`, or `proven` for whoever shall decide at once.
 
     Raises:
-        UsageError: the name is empty or taken, or there is no such role.
+        UsageError: the name is taken or cannot be one (see `check_name`), or there is no such role.
     """
-    name = " ".join(name.split())
-    if not name or len(name) > 200:
-        raise UsageError("an expert needs a name of 1 to 200 characters")
+    name = check_name(name)
     if role not in ROLES:
         raise UsageError(f"there is no role {role!r}", next_step=f"roles: {', '.join(ROLES)}")
     check_trust(trust)
@@ -170,6 +169,7 @@ def add_expert(
                 f"there is an expert {name!r} already",
                 next_step="choose another name, or give them a new token with `solon expert rotate`",
             )
+        check_name(name, connection.execute(select(experts.c.name)).scalars())
         connection.execute(insert(experts), [row])
         append(store, connection, by, "expert.added", expert_id, {"role": role})
     return expert_row(row), token
