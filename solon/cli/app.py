@@ -16,6 +16,7 @@ from typer.models import CommandInfo
 
 from solon import __version__
 from solon.cli import (
+    agent_context,
     config,
     demo,
     diff,
@@ -25,6 +26,7 @@ from solon.cli import (
     expert,
     export,
     forget,
+    gate,
     golden,
     graph,
     init,
@@ -121,6 +123,7 @@ for part in (
     exchange,
     golden,
     evaluate,
+    gate,
     report,
     release,
     recipes,
@@ -133,6 +136,7 @@ for part in (
     prompts,
     config,
     model,
+    agent_context,
 ):
     part.register(app)
 labels.register(evaluate.evaluations)

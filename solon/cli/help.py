@@ -21,6 +21,7 @@ PANELS: dict[str, dict[str, str]] = {
         "config check": "`solon run`",
         "config schema": "copy what you change into solon.toml, then `solon config check`",
         "model fetch": "`solon demo --real`",
+        "agent-context": "`solon doctor`, then `solon preview`",
         "import": "`solon learn`, or `solon review list`",
     },
     "Run": {
@@ -96,6 +97,7 @@ PANELS: dict[str, dict[str, str]] = {
         "eval labels": "the same with `--review`, then `solon review serve`",
         "eval replay": "`solon plan`",
         "eval power": "set `routing.alpha` and `routing.pilot`, then `solon plan`",
+        "gate": "`solon report`, which shows what is behind a bound that fails",
         "report": "open the page, then `solon release create`",
     },
     "Ship": {

@@ -26,6 +26,7 @@ from solon.config.sections import (
     ConsensusConfig,
     CriticConfig,
     DocumentsConfig,
+    GateConfig,
     GeneratorConfig,
     ImportConfig,
     InstructionConfig,
@@ -100,6 +101,7 @@ class Config(Section):
         run: how many items are worked on at once, and the root of all randomness.
         privacy: what the seeds are, and where texts may go.
         plan: what `solon plan` takes seeds and people for.
+        gate: bounds that `solon gate` holds the data to.
         tracing: OpenTelemetry spans.
         review: how experts are asked.
         mail: how digests are sent.
@@ -139,6 +141,7 @@ class Config(Section):
     run: RunConfig = RunConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     plan: PlanConfig = PlanConfig()
+    gate: GateConfig = GateConfig()
     tracing: TracingConfig = TracingConfig()
     review: ReviewConfig = ReviewConfig()
     mail: MailConfig = MailConfig()
@@ -274,13 +277,13 @@ class Config(Section):
         return judged_own
 
     def effective(self) -> dict[str, Any]:
-        """Return what shapes runs as plain values, as it is stored with a run: without review, mail and single sign-on,
-        and without those of the `NEWER` sections that are as they come; of `preference` only the keys that are not, and
-        `critic.grounded` only where it is set.
+        """Return what shapes runs as plain values, as it is stored with a run: without gate, review, mail and single
+        sign-on, and without those of the `NEWER` sections that are as they come; of `preference` only the keys that are
+        not, and `critic.grounded` only where it is set.
 
         It never holds a secret.
         """
-        left_out = {"review", "mail", "sso"} | {
+        left_out = {"gate", "review", "mail", "sso"} | {
             name for name in NEWER if getattr(self, name) == Config.model_fields[name].get_default()
         }
         plain = self.model_dump(mode="json", by_alias=True, exclude=left_out)
@@ -291,7 +294,7 @@ class Config(Section):
         return without_secrets(plain)
 
     def everything(self) -> dict[str, Any]:
-        """Return the whole configuration as plain values, as `effective` but with review, mail and single sign-on."""
+        """Return the whole configuration as plain values: what `effective` returns, and all that it leaves out."""
         return without_secrets(self.model_dump(mode="json", by_alias=True))
 
     def panel_fingerprint(self, labels: Sequence[str] = (), *, readers: bool = False) -> str:

@@ -723,6 +723,44 @@ class PlanConfig(Section):
     )
 
 
+class GateConfig(Section):
+    """Bounds that `solon gate` holds the data to. One that is not set is not looked at."""
+
+    agreement: float | None = Field(
+        None, gt=0, le=1, description="least agreement of panel and experts, as the report begins with it"
+    )
+    certificate: bool = Field(
+        False,
+        description="a certificate has to be in force for the newest run of each recipe that a panel judges",
+    )
+    judge: float | None = Field(
+        None, gt=0, le=1, description="least share of the experts' preferences that every judge shares"
+    )
+    contamination: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="most records that hold half or more of a text of a benchmark, as a share",
+    )
+    duplicates: float | None = Field(
+        None, ge=0, lt=1, description="most records whose request nearly repeats another's, as a share"
+    )
+    benchmarks: tuple[str, ...] = Field(
+        (), description="files that `contamination` compares with: text, JSON lines or CSV"
+    )
+    by: Literal["figure", "interval"] = Field(
+        "figure",
+        description="what agreement and judges are held to: the figure, or the lower end of its 95 % interval",
+    )
+
+    @property
+    def in_use(self) -> tuple[str, ...]:
+        """The bounds that are set, by their keys."""
+        names = ("agreement", "judge", "contamination", "duplicates")
+        shares = tuple(name for name in names if getattr(self, name) is not None)
+        return (*(("certificate",) if self.certificate else ()), *shares)
+
+
 class TracingConfig(Section):
     """OpenTelemetry spans of items, nodes and model calls (needs `solon[tracing]`)."""
 

@@ -1,5 +1,5 @@
-"""Texts that people marked or labelled elsewhere, as rows of seeds and of votes: Solon's own export `spans`, and tasks
-of Label Studio's JSON export with Labels or Choices. Imports `spans` and neighbours only.
+"""Texts that people marked or labelled elsewhere, as rows of seeds and of votes: Solon's own export `spans`, marked texts
+of Prodigy, and tasks of Label Studio's JSON export with Labels or Choices. Imports `spans` and neighbours only.
 
 Source: Label Studio, "Labels", "Choices" and "Text" in its JSON format of annotated tasks. Its offsets count characters
 (code points), the end exclusive.
@@ -35,6 +35,8 @@ def as_seed(row: Mapping[str, Any]) -> Mapping[str, Any]:
     if not {fold(str(name)) for name in row}.isdisjoint(("prompt", "messages")):
         return _with_spans_of_fields(row)
     if isinstance(row.get("spans"), list) and isinstance(row.get("text"), str):
+        if "_task_hash" in row and row.get("answer") in ("reject", "ignore"):  # of Prodigy
+            raise RowProblem(f"answer is {row['answer']!r}: whoever annotated it did not let its spans stand")
         return {"prompt" if name == "text" else name: value for name, value in row.items()}
     if not is_task(row):
         return row

@@ -18,6 +18,7 @@ from solon.workspace.workspace import Workspace
 if TYPE_CHECKING:
     from solon.agents.calls import Meter
     from solon.eval.admission import Standings
+    from solon.eval.gate import Gate
     from solon.eval.importing import Imports
     from solon.eval.labels import LabelCheck
     from solon.eval.probes import ProbeCost
@@ -602,6 +603,35 @@ class Project(Workspace):
         wanted = find_suite(suite)
         files = [Path(file) for file in ((against,) if isinstance(against, str | Path) else against)]
         return wanted(gather(self.store, runs, against=files, limit=limit, seed=seed))
+
+    def gate(
+        self,
+        bounds: Mapping[str, Any] | None = None,
+        *,
+        runs: str | Sequence[str] = (),
+        limit: int = 20_000,
+        seed: int = 0,
+    ) -> Gate:
+        """Hold the data to the bounds of `[gate]`, as continuous integration does; `passed` says whether all hold. No
+        model is asked.
+
+        Args:
+            bounds: keys of `[gate]` that go before the configuration's; None as a value: that bound is not looked at.
+            runs: ids of runs, or their beginnings; one as it is; default: all.
+            limit: records at most, drawn at random where there are more.
+            seed: of every random draw.
+
+        Raises:
+            ConfigError: there is no such bound, or its value is outside its range.
+            UsageError: no bound is set, there is no such run, or a benchmark cannot be read.
+        """
+        from solon.config import parse_config
+        from solon.eval.gate import hold
+        from solon.eval.material import gather
+
+        wanted = parse_config({"gate": {**self.config.gate.model_dump(), **(bounds or {})}}).gate
+        files = [Path(file) for file in wanted.benchmarks]
+        return hold(gather(self.store, runs, against=files, limit=limit, seed=seed), wanted)
 
     def score(
         self,

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from docs import hooks
+
 ROOT = Path(__file__).parents[2]
 FETCHED = re.compile(
     r"<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)=[\"']?(https?:)?//[^\s\"'>]+", re.IGNORECASE
@@ -63,3 +65,15 @@ def test_every_page_is_in_the_navigation() -> None:
     missing = {page for page in pages - named if not page.startswith("decisions/")}
     assert not missing, "add them to `nav` in mkdocs.yml"
     assert named <= pages
+
+
+def test_llms_txt_names_every_page() -> None:
+    """SOLON_WRITE_DOCS=1 writes it anew."""
+    written = hooks.spell_pages(ROOT, "docs/{}")
+    if os.environ.get("SOLON_WRITE_DOCS"):
+        (ROOT / "llms.txt").write_text(written)
+    assert (ROOT / "llms.txt").read_text() == written
+    linked = set(re.findall(r"\(docs/([\w/.-]+\.md)\)", written))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert linked == {page for page in pages if not re.match(r"decisions/\d", page)}
+    assert written.startswith("# Solon\n\n> ")

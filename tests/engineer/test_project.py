@@ -41,6 +41,7 @@ METHODS = {
     "expert trust": "experts.trust",
     "export": "export",
     "forget": "forget",
+    "gate": "gate",
     "golden count": "golden.count",
     "golden import": "golden.import_",
     "golden pick": "golden.pick",
@@ -85,6 +86,7 @@ METHODS = {
 }
 """Command -> the method that does it."""
 WITHOUT = {
+    "agent-context": "tells programs what there is; needs no project",
     "config check": "a Config is checked as it is made: `load_config`",
     "config schema": "the keys stand on Config itself",
     "config show": "`project.config` is it",
