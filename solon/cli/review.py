@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from dataclasses import asdict
@@ -256,6 +257,14 @@ def decide(
             help="unsafe, factually_wrong, outdated or personal_data; may be given again.",
         ),
     ] = None,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CANDIDATE[:FLAG]=WORDS",
+            help="Words of a candidate that one of its flags is about, or without a flag that decided; they stand in it "
+            "just so, and once. CANDIDATE[:FLAG]@START-END gives their place in characters instead. May be given again.",
+        ),
+    ] = None,
     score: Annotated[
         list[str] | None,
         typer.Option(metavar="CRITERION=1..5", help="A score on the rubric; may be given again."),
@@ -290,6 +299,7 @@ def decide(
             "rationale": _read_text(rationale),
             "principles": tuple(principle) if principle else None,
             "flags": {name: tuple(values) for name, values in flags.items()} or None,
+            "evidence": [_read_evidence(found, one) for one in evidence or ()] or None,
             "scores": {name: _score(value) for name, value in map(_pair, score or ())} or None,
             "strength": strength,
             **dict(map(_pair, field or ())),
@@ -334,6 +344,36 @@ def _candidate_id(review: Review, name: str) -> str:
     raise InvalidDecision(
         f"candidate {name!r} is not part of review {review.id}", next_step=f"its candidates: {', '.join(ids)}"
     )
+
+
+_EVIDENCE = re.compile(
+    r"(?P<candidate>[^=:@]+)(:(?P<flag>\w+))?(=(?P<words>.+)|@(?P<start>\d+)-(?P<end>\d+))", re.DOTALL
+)
+
+
+def _read_evidence(review: Review, given: str) -> dict[str, Any]:
+    """One piece of evidence as an answer carries it, from `CANDIDATE[:FLAG]=WORDS` or `CANDIDATE[:FLAG]@START-END`."""
+    parts = _EVIDENCE.fullmatch(given)
+    if parts is None:
+        raise UsageError(
+            f"--evidence: {given!r} is neither CANDIDATE[:FLAG]=WORDS nor CANDIDATE[:FLAG]@START-END",
+            next_step='write e.g. --evidence "1:unsafe=take ten" or --evidence 1:unsafe@12-20',
+        )
+    name = _candidate_id(review, parts["candidate"])
+    about = {"candidate": name, "flag": parts["flag"]}
+    words = parts["words"]
+    if words is None:
+        return {**about, "start": int(parts["start"]), "end": int(parts["end"])}
+    text = next(one.text for one in review.candidates if one.id == name)
+    start = text.find(words)
+    if start < 0 or text.find(words, start + 1) >= 0:
+        told = "more than once" if start >= 0 else "nowhere"
+        raise InvalidDecision(
+            f"evidence: {words[:80]!r} stands {told} in answer {parts['candidate']}",
+            next_step="quote the text as it is written, and so much that it stands once; or give its place: "
+            f"{given.partition('=')[0]}@START-END",
+        )
+    return {**about, "start": start, "end": start + len(words), "text": words}
 
 
 def _pair(value: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from solon.store.database import clock
 from solon.store.records.lead_work import LeadWork, count_lead_work
 from solon.store.reviewing.adjudicating import NO_FILTERS, next_case
 from solon.store.reviewing.experts import ExpertRow, list_experts
-from solon.store.reviewing.queue import count_left, reviews_in_hand
+from solon.store.reviewing.queue import count_free, reviews_in_hand
 from solon.store.runs.certificates import changes
 from solon.store.runs.items import count_states_by_run
 from solon.store.runs.runs import all_runs
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 DAY = 24 * 3600.0
 SHOWN_RUNS = 5
+MOST_LEFT = 100
+"""So many reviews are counted as left for one person: enough to see who has work for the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class PersonLoad:
         name: the person.
         role: worker, expert, lead or admin.
         stage: guidelines, practice, calibration or proven.
-        left: reviews that they would be given now; counting ends at 1,000.
+        left: reviews that they have open or would be given now; counting ends at `MOST_LEFT`.
         in_hand: reviews that they have open.
         since: since when the oldest of these, in epoch seconds; None without any.
     """
@@ -83,6 +85,11 @@ class PersonLoad:
     left: int
     in_hand: int
     since: float | None
+
+    @property
+    def left_told(self) -> str:
+        """`left` as the page shows it."""
+        return f"{MOST_LEFT}+" if self.left >= MOST_LEFT else str(self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,13 +292,15 @@ class SlowFigures:
         read_at: when it was read, in epoch seconds.
         promise: what is promised of the newest run that a panel judged; None without one.
         picture: the same as a figure.
-        left: what is left for each person, by actor.
+        free: how many reviews each person would be given, by actor.
+        few: waiting reviews that too few people can answer, by field and language.
     """
 
     read_at: float
     promise: RunPromise | None
     picture: Markup | None
-    left: dict[str, int]
+    free: dict[str, int]
+    few: list[dict[str, Any]]
 
 
 def read_first_page(room: Room, expert: ExpertRow) -> FirstPage:
@@ -306,8 +315,8 @@ def read_first_page(room: Room, expert: ExpertRow) -> FirstPage:
             promise=slow.promise,
             picture=slow.picture,
             read_at=slow.read_at,
-            people=_loads(connection, people, slow.left),
-            few=too_few_people(room, connection),
+            people=_loads(connection, people, slow.free),
+            few=slow.few,
             waits=count_lead_work(connection, expert.actor),
             first_case=next_case(connection, expert.actor, NO_FILTERS),
             queue=room.live.counts(),
@@ -328,12 +337,14 @@ def _progress(connection: Connection, runs: Sequence[RunRow]) -> list[RunProgres
     return progress
 
 
-def _loads(connection: Connection, people: Sequence[ExpertRow], left: Mapping[str, int]) -> list[PersonLoad]:
+def _loads(connection: Connection, people: Sequence[ExpertRow], free: Mapping[str, int]) -> list[PersonLoad]:
     held = reviews_in_hand(connection)
-    return [
-        PersonLoad(one.name, one.role, one.stage, left.get(one.actor, 0), *held.get(one.actor, (0, None)))
-        for one in people
-    ]
+    loads = []
+    for one in people:
+        n, since = held.get(one.actor, (0, None))
+        left = min(free.get(one.actor, 0) + n, MOST_LEFT)
+        loads.append(PersonLoad(one.name, one.role, one.stage, left, n, since))
+    return loads
 
 
 def _slow(
@@ -346,8 +357,8 @@ def _slow(
         promise = read_promise(connection, run) if run is not None else None
         picture = render_promise(promise, folded=True) if promise is not None else None
         about: dict[str, Any] = {"match": room.options.match, "reviewers": room.reviewers}
-        left = {one.actor: count_left(connection, one, **about) for one in people}
-        return SlowFigures(clock.now(), promise, picture, left)
+        free = {one.actor: count_free(connection, one, MOST_LEFT, **about) for one in people}
+        return SlowFigures(clock.now(), promise, picture, free, too_few_people(room, connection))
 
     key = ([run.id for run in runs], changes(connection), [one.actor for one in people])
     figures: SlowFigures = room.slow_figures.get(key, read)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from solon.consensus.binomial import clopper_pearson
+from solon.eval.replay.opinions import counted, overlaps
+from solon.eval.suites.agreement import measure_experts
 from solon.learning.people import SIGNS, PersonCheck, check_people
 from solon.review.language import Language
 from solon.review.schemas.queue import (
@@ -18,6 +22,7 @@ from solon.review.schemas.queue import (
     Statistics,
 )
 from solon.review.state import Room
+from solon.store.records import evaluation
 from solon.store.reviewing.experts import ExpertRow, list_experts
 from solon.store.reviewing.known import known_outcomes
 from solon.store.reviewing.repeats import repeated_answers
@@ -26,28 +31,46 @@ from solon.store.runs.certificates import newest_told
 from solon.store.runs.runs import all_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from solon.learning.people import PeopleCheck
     from solon.store.database.engine import Connection
+    from solon.store.records.evaluation import Answer
 
 
 def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statistics:
     """Return the figures that a person may see: experts their own; leads everyone's, without ranking, and the runs'."""
-    work, compared, agreed = work_by_actor(connection)
-    right = known_outcomes(connection)
+    work, right = work_by_actor(connection), known_outcomes(connection)
+    runs = [run.id for run in all_runs(connection)]
+    blind = counted(evaluation.answers(connection, runs, telling=True))
+    compared, agreed = _pairs(blind)
 
     def of(one: ExpertRow) -> ReviewerStats:
-        return _stats(one, work.get(one.actor, Work()), right.get(one.actor, []))
+        met = agreed[one.actor], compared[one.actor]
+        return _stats(one, work.get(one.actor, Work()), met, right.get(one.actor, []))
 
     figures = Statistics(queue=QueueCounts(**room.live.counts()), me=of(expert))
     if expert.may("lead"):
         figures.team = [of(one) for one in list_experts(connection)]
         figures.runs = run_statistics(room, connection)
-        figures.compared, figures.agreed = compared, agreed
-        figures.agreement = _interval(agreed, compared)
+        both = measure_experts(blind).experts_agree
+        figures.compared, figures.agreed = both.n, round((both.value or 0.0) * both.n)
+        figures.agreement = [round(both.low, 3), round(both.high, 3)] if both.known else None
         figures.repeated = _repeated(connection)
         wanted = room.reviewers.wanted
         figures.test = _told(check_people(connection, room.store.key, wanted), room.language)
     return figures
+
+
+def _pairs(blind: Sequence[Answer]) -> tuple[Counter[str], Counter[str]]:
+    """In how many pairs of blind answers to one question each person's is one, and how many of them agree, by actor."""
+    compared, agreed = Counter[str](), Counter[str]()
+    for answers in overlaps(blind).values():
+        for pair in combinations(answers.items(), 2):
+            for actor, _ in pair:
+                compared[actor] += 1
+                agreed[actor] += pair[0][1] == pair[1][1]
+    return compared, agreed
 
 
 def _told(found: PeopleCheck, say: Language) -> PeopleTest:
@@ -138,7 +161,7 @@ def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
     return figures
 
 
-def _stats(expert: ExpertRow, work: Work, right: list[bool]) -> ReviewerStats:
+def _stats(expert: ExpertRow, work: Work, met: tuple[int, int], right: list[bool]) -> ReviewerStats:
     return ReviewerStats(
         id=expert.id,
         name=expert.name,
@@ -150,9 +173,9 @@ def _stats(expert: ExpertRow, work: Work, right: list[bool]) -> ReviewerStats:
         declined=work.declined,
         escalated=work.escalated,
         median_seconds=work.median_seconds,
-        compared=work.compared,
-        agreed=work.agreed,
-        agreement=_interval(work.agreed, work.compared),
+        compared=met[1],
+        agreed=met[0],
+        agreement=_interval(*met),
         known=len(right),
         known_right=sum(right),
         known_interval=_interval(sum(right), len(right)),

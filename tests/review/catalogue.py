@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import solon.review
+from solon.formats.exports import FORMATS
 from solon.learning.people import SIGNS
 from solon.review import plain_words
 from solon.review.explain import BROUGHT_BY
@@ -68,6 +69,7 @@ def texts_of_pages() -> Texts:
         HEADINGS,
     ):
         found |= {text: text for text in words.values()}
+    found |= {one.about: one.about for one in FORMATS.values()}
     found |= {text: text for texts in BROUGHT_BY.values() for text in texts}
     return found | {text: text for text in plain_words.WORDS}
 

@@ -200,3 +200,31 @@ def log_in_alone(browser: Any, server: Server, token: str) -> Any:
     page.keyboard.press("Enter")
     page.wait_for_selector(".item")
     return page
+
+
+def test_the_command_line_marks_words(project: Project, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    """By the words, which stand once in the text, or by their place; what is neither is refused with what to write."""
+    monkeypatch.setenv("SOLON_TOKEN", add_expert(project.store, "Ada", by="local:test")[1])
+    review = first_review(project)
+    shown = project.review(review).candidates
+    place = 1 + [FALSE in one.text for one in shown].index(True)
+    at = TEXTS[0].index(FALSE)
+    given = ("review", "decide", review, "tie", "--store", project.store.url, "--rationale", "so")
+    flag = ("--flag", f"{place}=factually_wrong")
+    for wrong, told in (
+        ("unsafe", "is neither CANDIDATE[:FLAG]=WORDS nor"),
+        (f"{place}:factually_wrong=6 litres", "stands nowhere in answer"),
+        (f"{place}= ", "stands more than once"),
+        (f"{place}@4-4000", "is no part of a text"),
+        (f"{place}:outdated={FALSE}", "does not give that candidate"),
+    ):
+        assert run_command([*given, *flag, "--evidence", wrong]) != 0
+        assert told in capfd.readouterr().err
+    marks = ("--evidence", f"{place}:factually_wrong={FALSE}", "--evidence", f"{place}@0-{len('🧪 Drink')}")
+    assert run_command([*given, *flag, *marks]) == 0
+    with project.store.connect() as connection:
+        kept = connection.execute(select(decisions.c.evidence)).scalar_one()
+    assert [(one["start"], one["end"], one["flag"]) for one in kept] == [
+        (at, at + len(FALSE), "factually_wrong"),
+        (0, 7, None),
+    ]

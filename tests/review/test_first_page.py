@@ -19,6 +19,7 @@ from solon.review.app import create_app
 from solon.review.first_page import FirstPage, PersonLoad, RunProgress, read_first_page
 from solon.review.language import IN_ENGLISH
 from solon.review.state import Options
+from solon.review.statistics import statistics
 from solon.store.database import clock
 from solon.store.records.evaluation import answers
 from solon.store.records.lead_work import LeadWork, count_lead_work
@@ -78,6 +79,8 @@ def test_who_waits_for_what(project: Project, person: Any, serving: Any, client:
         )
         assert count_lead_work(connection, lea[0].actor) == LeadWork(2, 0, 1, 1, 0)
         assert count_lead_work(connection, also.actor) == LeadWork(1, 1, 1, 1, 0)
+        connection.execute(update(reviews).where(reviews.c.escalated).values(leased=True))
+        assert count_lead_work(connection, lea[0].actor).escalated == 1, "it has no answer yet"
 
     async def go() -> None:
         async with serving(project) as app, client(app, lea[1]) as http:
@@ -111,6 +114,25 @@ def test_what_is_said_of_a_promise_needs_few_answers(project: Project, person: A
     everything, telling = ([answer.item_id for answer in found] for found in told)
     assert everything == [twice.item_id, twice.item_id, drawn.item_id, alone.item_id]
     assert telling == everything[:3]
+
+
+def test_how_far_experts_agree_is_one_figure(project: Project, person: Any) -> None:
+    """The overview and the page of reviewers tell the same of the same answers."""
+    ada, bo, lea = person("Ada")[0], person("Bo")[0], person("Lea", role="lead")[0]
+    for place in (0, 1, 1, 1, 1):
+        _, review = give(project, ada, first_review(project), 1)
+        give(project, bo, other_review(project, review), place)
+    room = create_app(project, Options(work=False)).state.room
+    with project.store.connect() as connection:
+        found = statistics(room, connection, lea)
+    promise = read_first_page(room, lea).promise
+    assert promise is not None and found.agreed is not None and found.agreement is not None
+    figure = promise.experts
+    assert (figure.n, figure.value) == (found.compared, found.agreed / 5)
+    assert [round(figure.low, 3), round(figure.high, 3)] == found.agreement
+    assert {(one.name, one.compared, one.agreed) for one in found.team or ()} == {
+        ("Ada", 5, found.agreed), ("Bo", 5, found.agreed), ("Lea", 0, 0)
+    }  # fmt: skip
 
 
 @pytest.mark.sqlite("its query plans")

@@ -36,7 +36,7 @@ SEEN = {"aria-label", "placeholder", "title", "alt", "data-name"}
 NO_TEXT = {"figure", "code", "kbd", "script", "style", "time"}
 """What holds no words of the pages: code, keys, times, and the figure of what is promised, which is the report's."""
 VOID = {"br", "input", "link", "meta", "hr", "img", "rect", "line", "circle", "path"}
-NAMES = {"Solon", "- Solon", "SHA-256", "general 1.0.0", "p", "n"}
+NAMES = {"Solon", "UTC", "- Solon", "SHA-256", "general 1.0.0", "p", "n"}
 """What is the same in every language: names and symbols."""
 
 

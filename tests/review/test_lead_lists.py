@@ -15,6 +15,7 @@ from test_adjudication import cases, first_review, give, other_review, rule
 from solon.project import Project
 from solon.review.auth import COOKIE
 from solon.review.plain_words import link_subject, spell_code
+from solon.review.routes.lead_pages import read_day
 from solon.store.reviewing.adjudicating import NO_FILTERS, Case, CaseFilters, list_cases, next_case
 from solon.store.reviewing.experts import ExpertRow
 
@@ -118,8 +119,10 @@ def test_the_log_is_filtered_and_leads_on(project: Project, person: Any, serving
             )
             assert "Nothing here." in (await http.get("/lead/log?until=2001-01-01")).text
             assert "review decided" in (await http.get("/lead/log?since=2001-01-01&until=2999-12-31")).text
-            wrong = await http.get("/lead/log?since=yesterday", headers={"Accept": "application/json"})
-            assert (wrong.status_code, "since" in wrong.text) == (422, True)
+            for asked in ("since=yesterday", "since=2026-11-29&zone=Mars", "until=9999-12-31"):
+                wrong = await http.get(f"/lead/log?{asked}", headers={"Accept": "application/json"})
+                named = "zone" if "zone" in asked else asked.partition("=")[0]
+                assert (wrong.status_code, named in wrong.text) == (422, True)
 
     asyncio.run(go())
 
@@ -154,3 +157,12 @@ def test_an_export_shows_its_first_rows_before_it_is_made(
             assert "export previewed" in (await http.get("/lead/log")).text
 
     asyncio.run(go())
+
+
+def test_a_day_of_the_log_is_one_of_the_readers() -> None:
+    """It begins at their midnight, and has 23 hours where summer time begins."""
+    march = [read_day("2026-03-29", "since", zone) for zone in ("Europe/Stockholm", "UTC", "Asia/Tokyo")]
+    assert [day - 1774742400 for day in march if day] == [-3600.0, 0.0, -9 * 3600.0]
+    ends = read_day("2026-03-29", "until", "Europe/Stockholm", ends=True)
+    assert ends is not None and march[0] is not None and ends - march[0] == 23 * 3600
+    assert read_day(" ", "since", "Mars") is None

@@ -59,7 +59,7 @@ def test_whatever_is_set_aside_keeps_its_times(
     give(project, ada, *take(project, ada), choice, 4.0, **more)
     assert kept(project)[state] == {**SPENT, "active_seconds": 4.0}
     with project.store.connect() as connection:
-        work = work_by_actor(connection)[0][ada.actor]
+        work = work_by_actor(connection)[ada.actor]
     assert getattr(work, state) == 1
     assert work.median_seconds is None, "setting aside is no answer"
 
@@ -79,7 +79,7 @@ def test_votes_and_second_opinions_are_timed_like_decisions(project: Project, pe
     assert told["vote"] == {**SPENT, "active_seconds": 12.0}
     assert told["second"] == {**SPENT, "active_seconds": 50.0}
     with project.store.connect() as connection:
-        work = work_by_actor(connection)[0]
+        work = work_by_actor(connection)
         found = {one.actor: one.active_seconds for one in answers(connection, [mine[1].run_id])}
     assert (work[wim.actor].vote, work[wim.actor].median_seconds) == (1, 12.0)
     assert (work[ada.actor].second, work[ada.actor].median_seconds) == (1, 50.0)

@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import Connection, event
 
 from solon.store.database.store import Store
-from solon.store.reviewing import deliveries, queue, review_lists
+from solon.store.records import evaluation
+from solon.store.reviewing import deliveries, drawn_questions, queue, review_lists
 from solon.store.reviewing.experts import ExpertRow, add_expert
 from solon.store.reviewing.review_lists import Filters
 from solon.store.reviewing.review_rows import list_reviews
-from solon.store.runs import items, requeued
+from solon.store.runs import items, pilot, requeued
 
 GROWS = "items|reviews|calls|outbox|decisions|assignments|texts|candidates|verdicts|records"
 RUN = "a-run"
@@ -33,6 +34,10 @@ ASKED: dict[str, Ask] = {
     "settle what arrived": lambda c, _: deliveries.settle_arrived(c, RUN),
     "runs with work": lambda c, _: requeued.runs_with_work(c, begun=True),
     "is a run settled": lambda c, _: requeued.is_settled(c, RUN),
+    "answers that tell of a promise": lambda c, _: evaluation.answers(c, [RUN], telling=True),
+    "questions drawn at random": lambda c, _: drawn_questions.drawn_items(c, RUN),
+    "the pilot": lambda c, _: pilot.pilot_in_order(c, RUN),
+    "leases": lambda c, _: queue.reviews_in_hand(c),
     "next review": lambda c, expert: queue.lease_next(c, expert),
     "reviews that wait": lambda c, _: list_reviews(c),
     "all reviews": _list(),

@@ -40,13 +40,17 @@ def draw_promise(promise: RunPromise) -> str:
     drawn = [
         f'<svg class="promise-picture" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{words}">',
         f'<rect class="band" x="{aim:.1f}" y="{TOP - 8}" width="{WIDTH - EDGE - aim:.1f}" height="{ROW * len(rows)}"/>',
-        draw_line("aim", [(aim, TOP - 8), (aim, bottom - 8)]),
+        draw_line("aim", [(aim, TOP - 12), (aim, TOP - 4)]),
         draw_text(min(max(aim, 80), WIDTH - 80), 16, f"{named}: {promise.aim:.0%} or more", "middle"),
         draw_text(EDGE, bottom + 6, f"{low:.0%}", "start"),
         draw_text(WIDTH - EDGE, bottom + 6, "100%", "end"),
     ]
     for place, (name, figure) in enumerate(rows):
-        drawn += _row(TOP + ROW * place, name, figure, across)
+        top = TOP + ROW * place
+        drawn.append(
+            draw_line("aim", [(aim, top + 12), (aim, top + 28)])
+        )  # beside the names, not through them
+        drawn += _row(top, name, figure, across)
     drawn += _bar(bottom + 2 * LINE, parts, promise.total)
     return "".join([*drawn, "</svg>"])
 

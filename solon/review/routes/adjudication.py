@@ -27,6 +27,7 @@ from solon.review.rendering import page
 from solon.review.reviewer import note_shown
 from solon.review.routes.queue import AnId
 from solon.review.schemas.cases import CaseLine, CaseOut, MyOutcome, ReplyIn, RulingIn
+from solon.review.schemas.queue import SettingsIn
 from solon.review.state import Room
 from solon.review.statistics import statistics
 from solon.store.reviewing.adjudicating import CONTESTED, CaseFilters, find_case, next_case
@@ -143,6 +144,7 @@ async def _case(
     values = {"problem": "", "given": {}, "settled": "", "agreed": agreed_fields(case), **about}
     yours = here.number(caller.expert.actor) is not None
     values |= {"yours": yours, "following": following, "kept": _address(request)}
+    values["settings"] = SettingsIn.model_validate(caller.expert.settings)
     return page(room, caller, "lead_case.html", case=case, **values)
 
 

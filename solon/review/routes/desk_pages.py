@@ -186,7 +186,12 @@ def _exports(
         files = job.result.files if job.result is not None else []
         there = [room.jobs.file(row, place) is not None for place in range(len(files))]
         jobs.append({"job": job, "by": names.get(row.actor, row.actor), "there": there})
-    values = {"jobs": jobs, "runs": runs, "formats": sorted(FORMATS), "problem": problem}
+    values = {
+        "jobs": jobs,
+        "runs": runs,
+        "formats": {name: FORMATS[name].about for name in sorted(FORMATS)},
+        "problem": problem,
+    }
     shown = None if preview is None else [_shown(row) for row in preview]
     made = page(room, caller, "lead_exports.html", asked=asked, preview=shown, **values)
     made.status_code = 422 if problem else 200

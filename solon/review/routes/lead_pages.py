@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
@@ -83,7 +84,9 @@ def _number(words: str) -> float | None:
     try:
         return float(words) if words.strip() else None
     except ValueError:
-        raise InvalidDecision(f"margin: {words[:20]!r} is no number", next_step="write e.g. 0.2") from None
+        raise InvalidDecision(
+            f"ahead by: {words[:20]!r} is no number", next_step="write a number from 0 to 1, such as 0.2"
+        ) from None
 
 
 @router.get("/items/{item_id}")
@@ -140,13 +143,21 @@ def log(
     subject: Short = "",
     since: Short = "",
     until: Short = "",
+    zone: Short = "UTC",
     before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
 ) -> HTMLResponse:
-    """The page of the audit log, the newest entries first; filters stand in the address. `before` is the entry at which
-    the page before ended."""
-    asked = {"actor": actor, "action": action, "subject": subject, "since": since, "until": until}
+    """The page of the audit log, the newest entries first; filters stand in the address, with the time zone of their
+    days. `before` is the entry at which the page before ended."""
+    asked = {
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "since": since,
+        "until": until,
+        "zone": zone,
+    }
     wanted: dict[str, Any] = {name: asked[name].strip() or None for name in ("actor", "action", "subject")}
-    wanted |= {"since": _day(since, "since"), "until": _day(until, "until", ends=True)}
+    wanted |= {"since": read_day(since, "since", zone), "until": read_day(until, "until", zone, ends=True)}
     with room.store.connect() as connection:
         rows = list_entries(connection, before=before, limit=LOG_ROWS, **wanted)
         people = list_experts(connection)
@@ -158,14 +169,22 @@ def log(
     )
 
 
-def _day(words: str, name: str, *, ends: bool = False) -> float | None:
-    """The begin of a day of UTC, or its end, in epoch seconds; None without one. What is no day is refused by name."""
+def read_day(words: str, name: str, zone: str, *, ends: bool = False) -> float | None:
+    """Return the begin of a day in a time zone, or its end, in epoch seconds; None without one. What is no day, and no zone,
+    is refused by name."""
     if not words.strip():
         return None
     try:
-        day = datetime.strptime(words.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
+        here = UTC if zone == "UTC" else ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidDecision(
+            f"zone: this server knows no time zone {zone[:40]!r}",
+            next_step="write UTC, or e.g. Europe/Stockholm",
+        ) from None
+    try:
+        day = date.fromisoformat(words.strip()) + timedelta(days=ends)
+        return datetime.combine(day, time.min, here).timestamp()
+    except (ValueError, OverflowError):
         raise InvalidDecision(
             f"{name}: {words[:20]!r} is no day", next_step="write e.g. 2026-11-29"
         ) from None
-    return day.timestamp() + 24 * 3600 * ends

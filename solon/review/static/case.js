@@ -1,21 +1,26 @@
-// A disagreement by keys: j and k go through the reviewers' answers, a digit settles it so, Enter sends, n goes on.
-import { meant } from "./keys.js";
+// A disagreement by keys: those of the review page choose the answer, j and k go through what the reviewers said, Enter
+// sends, and the key that skips goes on to the next one.
+import { actionOf, keyName, meant } from "./keys.js";
 import { t } from "./texts.js";
 
 const answers = [...document.querySelectorAll(".said .candidate")], form = document.querySelector("form.answer");
 const writes = (field) => field.matches("textarea, select, input:not([type=radio])");
+const settings = JSON.parse(document.querySelector("#settings").textContent);
+const single = !form?.querySelector("[data-do=first]");   // no pair
 let at = -1;
+
+for (const key of document.querySelectorAll("kbd[data-key]")) key.textContent = settings.keys_on ? keyName(key.dataset.key, settings) : "";
 
 function show(step) {
   at = Math.min(Math.max(at + step, 0), answers.length - 1);
   answers[at]?.focus();
 }
 
-function choose(number) {
-  const choice = form?.querySelectorAll("input[name=choice]")[number - 1];
-  if (!choice) return;
-  choice.checked = true;
-  goOn();
+// What a key does here; a label is chosen by its digit.
+function find(key) {
+  const action = actionOf(key, settings, single);
+  const choice = form?.querySelector(action ? `input[data-do=${action}]` : `input[data-label="${CSS.escape(key)}"]`);
+  return choice ? () => { choice.checked = true; goOn(); } : ACTIONS[action];
 }
 
 // The first field that has to be filled in and is not; a question that is left contested has none.
@@ -38,10 +43,8 @@ form?.addEventListener("submit", (event) => {
 });
 if (form?.querySelector(".problem").textContent) goOn();   // what was sent could not be taken
 
-const on = document.dir === "rtl" ? -1 : 1;   // the way that ArrowRight goes
 const ACTIONS = {
-  j: () => show(1), ArrowRight: () => show(on), k: () => show(-1), ArrowLeft: () => show(-on),
-  n: () => document.querySelector("#next-case")?.click(), w: () => form?.querySelector("#reason").focus(), Enter: send,
+  down: () => show(1), up: () => show(-1), skip: () => document.querySelector("#next-case")?.click(), send,
 };
 
 document.addEventListener("keydown", (event) => {
@@ -49,9 +52,8 @@ document.addEventListener("keydown", (event) => {
   if (field.id === "reason" && event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); return; }
   if (field.matches("input, select") && field.dataset.field && event.key === "Enter") { event.preventDefault(); goOn(); return; }
   if ((field.id === "reason" || field.dataset.field) && event.key === "Escape") { field.blur(); return; }
-  if (!plain || writes(field) || (field.matches("a, button, summary, [type=radio]") && /^(Enter|Arrow)/.test(event.key))) return;
-  const key = meant(event, { keys: {} });
-  const action = /^[1-9]$/.test(key) ? () => choose(Number(key)) : ACTIONS[key];
+  if (!settings.keys_on || !plain || writes(field) || (field.matches("a, button, summary, [type=radio]") && /^(Enter|Arrow)/.test(event.key))) return;
+  const action = find(meant(event, settings));
   if (action) { event.preventDefault(); action(); }
 });
 addEventListener("pageshow", () => { if (form) delete form.dataset.sent; });  // also when one comes back to the page

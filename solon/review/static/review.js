@@ -367,7 +367,7 @@ async function check() {
   } finally { view.checking = false; }
 }
 
-const REMARKS = { contradiction: t("Your reason and your answer"), principle: t("A principle"), precedent: t("An earlier decision"), missing_reason: t("A reason is missing") };
+const REMARKS = { contradiction: t("Your reason may speak for another answer"), principle: t("A principle may speak against it"), precedent: t("An earlier decision may speak against it"), missing_reason: t("Your reason may leave out what decides") };
 
 function remarks(found) {
   const list = document.createElement("ul");

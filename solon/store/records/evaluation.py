@@ -7,11 +7,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, and_, case, func, or_, select, union
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+)
 
 from solon.consensus.panel import SILENT, Vote
 from solon.questions import Question, question_of
 from solon.store.reviewing.checks import first_answer, is_changed
+from solon.store.reviewing.drawn_questions import WAS_DRAWN
 from solon.store.reviewing.overlaps import DOUBT
 from solon.store.reviewing.review_rows import REPEAT
 from solon.store.runs.items import name_of
@@ -142,11 +155,11 @@ def answers(
 
 def _telling_items(run_ids: Sequence[str]) -> CompoundSelect[Any]:
     """Ids of the items that were drawn at random, or that several people may have been asked about."""
-    drawn = or_(reviews.c.kind != "interrupt", items.c.pilot, reviews.c.inclusion < 1.0)
     asked = select(reviews.c.item_id).where(reviews.c.run_id.in_(run_ids))
     seconds = asked.join(assignments, assignments.c.review_id == reviews.c.id)
     return union(
-        asked.join(items, items.c.id == reviews.c.item_id).where(drawn),
+        asked.where(or_(reviews.c.kind != literal_column("'interrupt'"), WAS_DRAWN)),
+        select(items.c.id).where(items.c.run_id.in_(run_ids), items.c.pilot),
         seconds.where(assignments.c.state == "second"),
     )
 

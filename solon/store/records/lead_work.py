@@ -19,7 +19,7 @@ class LeadWork:
     Attributes:
         cases: questions that people differ in and that this lead may settle.
         own_cases: those in which one of the answers is this lead's, so that another lead has to settle them.
-        escalated: reviews that were handed over to leads and are in nobody's hands.
+        escalated: reviews that were handed over to leads and have no answer yet, those in a lead's hands among them.
         proposals: principles that reviewers proposed and nobody has looked at.
         drafts: drafts of law that this lead may measure or vote on.
     """
@@ -38,7 +38,7 @@ def count_lead_work(connection: Connection, actor: str) -> LeadWork:
     voted = select(votes.c.amendment_id).where(votes.c.actor == actor)
     handed_over = (
         reviews.c.state == "waiting",
-        reviews.c.leased.is_(False),
+        reviews.c.leased.in_((False, True)),  # both, so that the index is followed to the next column
         reviews.c.escalated.is_(True),
         reviews.c.kind.not_in(PERSONAL),
     )

@@ -124,6 +124,21 @@ def bulk_decide(
     return done
 
 
+def _count_by_field(connection: Connection) -> Counter[tuple[str | None, str | None]]:
+    """Waiting reviews that are not made for one person, by specialty and language: all of them, which an index counts,
+    less the few that are."""
+    by = (reviews.c.leased, reviews.c.escalated, reviews.c.specialty, reviews.c.lang)  # as the index has them
+    waits = reviews.c.state == "waiting"
+    found = Counter[tuple[str | None, str | None]]()
+    for row in connection.execute(select(*by, func.count().label("n")).where(waits).group_by(*by)):
+        found[row.specialty, row.lang] += row.n
+    # Both values each, so that the index of kinds is followed down to them.
+    both = (reviews.c.leased.in_((False, True)), reviews.c.escalated.in_((False, True)))
+    personal = select(reviews.c.specialty, reviews.c.lang).where(waits, *both, reviews.c.kind.in_(PERSONAL))
+    found.subtract((row.specialty, row.lang) for row in connection.execute(personal))
+    return +found
+
+
 def count_too_few(
     connection: Connection,
     fields: Sequence[tuple[Sequence[str], Sequence[str]]],
@@ -136,18 +151,13 @@ def count_too_few(
         fields: specialties and languages of everyone who may answer; no languages: any.
         match: how the queue is handed out; with `prefer`, whoever has no specialty is handed every field.
     """
-    query = (
-        select(reviews.c.specialty, reviews.c.lang, func.count().label("n"))
-        .where(reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
-        .group_by(reviews.c.specialty, reviews.c.lang)
-    )
     too_few = []
-    for row in connection.execute(query):
+    for (specialty, lang), n in _count_by_field(connection).items():
         able = sum(
-            (row.specialty in (None, *specialties) or (match == "prefer" and not specialties))
-            and (row.lang is None or not languages or row.lang in languages)
+            (specialty in (None, *specialties) or (match == "prefer" and not specialties))
+            and (lang is None or not languages or lang in languages)
             for specialties, languages in fields
         )
         if able < needed:
-            too_few.append({"specialty": row.specialty, "lang": row.lang, "reviews": row.n, "people": able})
+            too_few.append({"specialty": specialty, "lang": lang, "reviews": n, "people": able})
     return sorted(too_few, key=lambda one: (one["people"], -one["reviews"]))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, case, func, literal_column, or_, select, union
 
 from solon.questions import Question, question_of
 from solon.store.reviewing.overlaps import DOUBT
 from solon.store.runs.items import FORGOTTEN
 from solon.store.runs.pilot import count_items, count_pilot
 from solon.store.tables import items, reviews, seeds
+
+WAS_DRAWN = reviews.c.inclusion < literal_column("1.0")
+"""A review whose item was drawn with a known probability. The number is written out, so that their index is followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,9 @@ def drawn_questions(connection: Connection, run_id: str) -> list[DrawnQuestion]:
 def drawn_items(connection: Connection, run_id: str) -> dict[str, bool]:
     """The item of each of the `drawn_questions` -> whether it belongs to the pilot."""
     query = select(reviews.c.item_id, items.c.pilot).join(items, items.c.id == reviews.c.item_id)
-    return {row.item_id: bool(row.pilot) for row in connection.execute(query.where(*_drawn(run_id)))}
+    found = query.where(*_drawn(run_id))
+    either = union(found.where(items.c.run_id == run_id, items.c.pilot), found.where(WAS_DRAWN))
+    return {row.item_id: bool(row.pilot) for row in connection.execute(either)}
 
 
 def _drawn(run_id: str) -> tuple[ColumnElement[bool], ...]:
@@ -100,7 +105,7 @@ def _drawn(run_id: str) -> tuple[ColumnElement[bool], ...]:
         reviews.c.run_id == run_id,
         reviews.c.kind == "interrupt",
         reviews.c.state.in_(("waiting", "decided")) | (items.c.attempt > reviews.c.attempt),
-        or_(items.c.pilot, (reviews.c.rule == "budget") & (reviews.c.inclusion < 1.0)),
+        or_(items.c.pilot, (reviews.c.rule == "budget") & WAS_DRAWN),
         items.c.carried.is_(None),
         items.c.state != FORGOTTEN,
     )

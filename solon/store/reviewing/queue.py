@@ -16,6 +16,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -197,11 +198,23 @@ def count_left(
 
     What they skipped, and what waits for another person, comes to them later and is not among these.
     """
-    mine = or_(*(and_(*condition) for condition in _tiers(expert, match)))
-    found = select(reviews.c.id).where(*_askable(), mine, *_open_to(connection, expert, reviewers))
-    free = select(func.count()).select_from(found.limit(MAX_LEFT).subquery())
     held = sum(1 for _ in _held(connection, expert.actor))
-    return held + int(connection.execute(free, {"me": expert.actor}).scalar_one())
+    return held + count_free(connection, expert, MAX_LEFT, match=match, reviewers=reviewers)
+
+
+def count_free(
+    connection: Connection,
+    expert: ExpertRow,
+    most: int,
+    *,
+    match: str = "prefer",
+    reviewers: ReviewersConfig | None = None,
+) -> int:
+    """Return how many reviews a person would be given now, without those in their hands; counting ends at `most`."""
+    mine = or_(*(and_(*condition) for condition in _tiers(expert, match)))
+    found = select(reviews.c.id).where(*_ASKABLE, mine, *_open_to(connection, expert, reviewers))
+    free = select(func.count()).select_from(found.limit(most).subquery())
+    return int(connection.execute(free, {"me": expert.actor}).scalar_one())
 
 
 def _askable() -> tuple[ColumnElement[bool], ...]:
@@ -225,12 +238,15 @@ def _askable() -> tuple[ColumnElement[bool], ...]:
     return (*waits, ~done, or_(reviews.c.prefer_actor == me, ~asked))
 
 
+_ASKABLE = _askable()
+"""Built once: a statement costs more to make than to run."""
+
+
 def _free(first: Any = reviews.c.priority) -> Select[tuple[str]]:
-    """The first free review that `:me` may still be asked about; built once, since a statement costs more to make
-    than to run."""
+    """The first free review that `:me` may still be asked about; built once, too."""
     return (
         select(reviews.c.id)
-        .where(*_askable())
+        .where(*_ASKABLE)
         .order_by(first, reviews.c.created_at, reviews.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=reviews)
@@ -560,7 +576,9 @@ def reviews_in_hand(connection: Connection) -> dict[str, tuple[int, float]]:
     """How many reviews each person has in hand, and since when (epoch seconds) the oldest of them, by actor."""
     query = (
         select(assignments.c.actor, func.count(), func.min(assignments.c.opened_at))
-        .where(assignments.c.state == "leased")
+        .where(
+            assignments.c.state == literal_column("'leased'")
+        )  # written out: the index of leases is followed
         .group_by(assignments.c.actor)
     )
     return {row[0]: (int(row[1]), float(row[2])) for row in connection.execute(query)}

@@ -1,4 +1,4 @@
-"""Lists and figures about reviews: the leads' filtered queue, one's own answers, who agreed with whom."""
+"""Lists and figures about reviews: the leads' filtered queue, one's own answers, how much everyone did."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, ex
 
 from solon.errors import InvalidDecision
 from solon.store.database import clock
-from solon.store.reviewing.overlaps import DOUBT
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.undoing import UNDO_LAST
 from solon.store.runs.verdicts import panel_votes
@@ -249,7 +248,7 @@ def count_answers(connection: Connection, actor: str, since: float | None = None
 
 @dataclass(slots=True)
 class Work:
-    """What one person did, and how often their blind answers met someone else's on the same question.
+    """What one person did.
 
     Attributes:
         decided: decisions that stand.
@@ -259,8 +258,6 @@ class Work:
         declined: reviews declined.
         escalated: reviews handed to a lead.
         median_seconds: of active work on an answer (decision, vote or second opinion); None without any time.
-        compared: pairs of blind answers, one of which is theirs.
-        agreed: those of them that say the same.
     """
 
     decided: int = 0
@@ -270,12 +267,10 @@ class Work:
     declined: int = 0
     escalated: int = 0
     median_seconds: float | None = None
-    compared: int = 0
-    agreed: int = 0
 
 
-def work_by_actor(connection: Connection) -> tuple[dict[str, Work], int, int]:
-    """Work by actor, and over all pairs of blind answers: how many were compared, how many agreed."""
+def work_by_actor(connection: Connection) -> dict[str, Work]:
+    """Return how much everyone did, by actor."""
     work: dict[str, Work] = defaultdict(Work)
     states = (
         select(assignments.c.actor, assignments.c.state, func.count())
@@ -299,70 +294,7 @@ def work_by_actor(connection: Connection) -> tuple[dict[str, Work], int, int]:
             seconds[actor].append(active)
     for actor, taken in seconds.items():
         work[actor].median_seconds = round(median(taken), 1)
-    compared = agreed = 0
-    for one, other, same in _met(connection):
-        compared, agreed = compared + 1, agreed + same
-        for actor in (one, other):
-            work[actor].compared += 1
-            work[actor].agreed += same
-    return dict(work), compared, agreed
-
-
-def _met(connection: Connection) -> list[tuple[str, str, bool]]:
-    """Pairs of blind answers to one question: the decision, and a second opinion, an escalator's vote or an overlap."""
-    query = (
-        select(
-            decisions.c.actor.label("one"),
-            assignments.c.actor.label("other"),
-            decisions.c.choice,
-            decisions.c.candidate_id,
-            assignments.c.answer,
-        )
-        .join(decisions, decisions.c.review_id == assignments.c.review_id)
-        .where(
-            assignments.c.state.in_(("second", "escalated")),
-            assignments.c.revealed_at.is_(None) | (assignments.c.revealed_at >= assignments.c.closed_at),
-            decisions.c.undone_at.is_(None),
-            decisions.c.counts.is_(True),
-            decisions.c.actor != assignments.c.actor,
-        )
-    )
-    met = []
-    for row in connection.execute(query):
-        answer = row.answer or {}
-        if answer.get("choice"):
-            same = (answer["choice"], answer.get("candidate")) == (row.choice, row.candidate_id)
-            met.append((row.one, row.other, same))
-    return met + _overlapped(connection)
-
-
-def _overlapped(connection: Connection) -> list[tuple[str, str, bool]]:
-    """Pairs from questions that were given to two people on purpose."""
-    other, asked = decisions.alias("other"), reviews.alias("asked")
-    query = (
-        select(
-            decisions.c.actor,
-            other.c.actor.label("second"),
-            and_(
-                decisions.c.choice == other.c.choice,
-                func.coalesce(decisions.c.candidate_id, "") == func.coalesce(other.c.candidate_id, ""),
-            ).label("same"),
-        )
-        .join(other, other.c.content_hash == decisions.c.content_hash)
-        .join(asked, asked.c.id == other.c.review_id)
-        .where(
-            asked.c.kind == "overlap",
-            asked.c.rule != DOUBT,
-            other.c.item_id == decisions.c.item_id,
-            other.c.id != decisions.c.id,
-            other.c.actor != decisions.c.actor,
-            other.c.counts.is_(True),
-            decisions.c.counts.is_(True),
-            other.c.undone_at.is_(None),
-            decisions.c.undone_at.is_(None),
-        )
-    )
-    return [(row.actor, row.second, bool(row.same)) for row in connection.execute(query)]
+    return dict(work)
 
 
 def items_asked_about(connection: Connection) -> set[str]:

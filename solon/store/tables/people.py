@@ -8,6 +8,8 @@ from sqlmodel import Field, SQLModel
 from solon.store.tables.columns import json_column, key, ref
 
 FREE = ("state", "leased", "escalated")
+DRAWN = text("kind != 'interrupt' OR inclusion < 1.0")
+"""Reviews that measure somebody, or whose item was drawn: few of a large run."""
 
 
 class Review(SQLModel, table=True):
@@ -89,6 +91,7 @@ class Review(SQLModel, table=True):
         Index("ix_reviews_prefer", *FREE, "prefer_actor", "priority", "created_at", "id"),
         Index("ix_reviews_first", *FREE, "priority", "created_at", "id"),
         Index("ix_reviews_counts", *FREE, "kind"),
+        Index("ix_reviews_drawn", "run_id", "item_id", sqlite_where=DRAWN, postgresql_where=DRAWN),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field, SQLModel
 
 from solon.store.tables.columns import json_column, key, ref
@@ -214,6 +214,14 @@ class Item(SQLModel, table=True):
     __table_args__ = (
         Index("ix_items_run_state", "run_id", "state", "position"),
         Index("ix_items_state", "state"),
+        Index(
+            "ix_items_pilot",
+            "run_id",
+            "random_seed",
+            "id",
+            sqlite_where=text("pilot = 1"),
+            postgresql_where=text("pilot"),
+        ),
     )
 
 
