@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from solon.config.sections import PrivacyConfig
+from solon.dialogues import spell_turn
 from solon.errors import ConfigError
 from solon.plugins import find_function, source_digest
 
@@ -316,7 +317,7 @@ def texts_of(content: Mapping[str, Any]) -> dict[str, str]:
     """Return the texts of a seed that models are sent, by field (`prompt`, `messages[0]`, ...), without empty ones."""
     texts: dict[str, str] = {}
     for index, turn in enumerate(content.get("messages") or ()):
-        texts[f"messages[{index}]"] = str(turn.get("content") or "")
+        texts[f"messages[{index}]"] = spell_turn(turn)
     if not texts:
         texts["prompt"] = str(content.get("prompt") or "")
     for name in ("input", "reference"):

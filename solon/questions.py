@@ -13,12 +13,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from solon.errors import ConfigError
-from solon.responses import choices_of, is_label, kinds_of
+from solon.responses import DIALOGUE, choices_of, is_label, kinds_of
 
 LABELLED = "label"
 """The kind of records that carry a label."""
 MARKED = "spans"
 """The kind of records that carry spans of a text."""
+CONVERSED = "dialogue"
+"""The kind of records whose text is a dialogue."""
 STANDS, CHANGED = "stands", "changed"
 TIE = "tie"
 NEITHER = "neither"
@@ -195,6 +197,17 @@ class AcceptQuestion(Question):
 
 
 @dataclass(frozen=True, slots=True)
+class DialogueQuestion(AcceptQuestion):
+    """Whether a dialogue will do."""
+
+    kind: str = CONVERSED
+
+    def rewritten(self, candidate_id: str) -> tuple[str | None, str]:
+        """Nothing: what was changed in a dialogue may stand in any of its turns, which is no pair of answers."""
+        return None, self.kind
+
+
+@dataclass(frozen=True, slots=True)
 class LabelQuestion(Question):
     """Which label of a closed set the text shown gets: each label is an outcome."""
 
@@ -263,6 +276,7 @@ class SpansQuestion(Question):
 
 
 PAIR, ACCEPT, SPANNED = PairQuestion(), AcceptQuestion(), SpansQuestion()
+DIALOGUES = DialogueQuestion()
 UNKNOWN = LabelQuestion(())
 """Has no outcomes: nothing can be said of its answers."""
 KNOWN: Mapping[str, Question] = {
@@ -270,6 +284,8 @@ KNOWN: Mapping[str, Question] = {
     "pair@1:given": PAIR,
     "single@1": ACCEPT,
     "single@1:given": ACCEPT,
+    DIALOGUE: DIALOGUES,
+    f"{DIALOGUE}:given": DIALOGUES,
 }
 
 

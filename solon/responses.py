@@ -2,8 +2,9 @@
 `spans`.
 
 On every wire an answer names candidate ids, never letters or sides. A schema is known by its name: `pair@1`,
-`single@1`, whatever was registered, `label@1:clinical|legal` (a label out of these), `spans@1:person|place` (spans of
-these kinds; `overlapping-spans@1:...` where they may overlap), or `module:Model`.
+`single@1`, `dialogue@1` (a single candidate that is a dialogue), whatever was registered, `label@1:clinical|legal` (a
+label out of these), `spans@1:person|place` (spans of these kinds;
+`overlapping-spans@1:...` where they may overlap), or `module:Model`.
 """
 
 from __future__ import annotations
@@ -175,11 +176,14 @@ class SpansResponse(Response):
 
 
 LABEL, REQUEST, SPANS, OVERLAPPING = "label@1", "request@1", "spans@1", "overlapping-spans@1"
+DIALOGUE = "dialogue@1"
 SCHEMAS: dict[str, type[Response]] = {
     "pair@1": PairResponse,
     "single@1": SingleResponse,
     "pair@1:given": GivenPairResponse,
     "single@1:given": GivenSingleResponse,
+    DIALOGUE: SingleResponse,
+    f"{DIALOGUE}:given": GivenSingleResponse,
     REQUEST: RequestResponse,
     LABEL: LabelResponse,
     SPANS: SpansResponse,
@@ -205,6 +209,11 @@ def kinds_of(schema: str) -> tuple[str, ...]:
     """Return the kinds of spans that a response schema asks for; empty where it asks for none."""
     named, _, kinds = schema.partition(":")
     return tuple(kinds.split("|")) if named in (SPANS, OVERLAPPING) and kinds else ()
+
+
+def is_dialogue(schema: str) -> bool:
+    """Tell whether a response schema asks about a dialogue."""
+    return schema.partition(":")[0] == DIALOGUE
 
 
 def may_overlap(schema: str) -> bool:

@@ -26,6 +26,7 @@ from solon.agents.echoes import cut
 from solon.agents.outputs import SCORES, PairVerdict, label_schema, scores_schema
 from solon.config.sections import JudgeConfig
 from solon.consensus.panel import ABSTAIN, Vote
+from solon.dialogues import Turn, number_turns
 from solon.plugins import Opinion, Plugin
 from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
@@ -59,6 +60,7 @@ class Verdict:
             JSON; `expectation`, the same with scores that are means over their tokens' probabilities; `function`, a
             plug-in; `rule`; `classifier`. Empty where it was recorded elsewhere or there is none.
         shares: outcome -> probability, where the voter gave one for each; None where it did not.
+        marks: start and end of the words of a single candidate that it points to, as the worst turn of a dialogue.
     """
 
     judge: str
@@ -74,6 +76,7 @@ class Verdict:
     abstained: str = ""
     basis: str = ""
     shares: dict[str, float] | None = None
+    marks: tuple[tuple[int, int], ...] = ()
 
     def vote(self) -> Vote:
         """The verdict as a vote, which is what the consensus counts."""
@@ -297,6 +300,7 @@ async def score(
     ordinal: int = 0,
     precedents: str = "",
     tier: int | None = None,
+    turns: Sequence[Turn] = (),
 ) -> list[Verdict]:
     """Every seat's scores of one answer on the rubric. A verdict is `accept` from the weighted mean
     `instruction.accept_score` on.
@@ -307,9 +311,10 @@ async def score(
         ordinal: which answer of the round this is, from 0.
         precedents: similar earlier decisions as text for the prompt; empty without any.
         tier: ask only the seats of this tier; None: every seat.
+        turns: of an answer that is a dialogue: a verdict then marks the worst of them, where the judge names one.
     """
     jobs = [
-        _score_once(case, seat, judge, answer, sample, round, ordinal, precedents)
+        _score_once(case, seat, judge, answer, sample, round, ordinal, precedents, turns)
         for seat, judge in enumerate(case.config.judges)
         if tier is None or judge.tier == tier
         for sample in range(judge.samples)
@@ -326,6 +331,7 @@ async def _score_once(
     round: int,
     ordinal: int,
     precedents: str,
+    turns: Sequence[Turn],
 ) -> Verdict:
     if judge.python:
         place = f"{seat}/score/{ordinal}"
@@ -336,14 +342,14 @@ async def _score_once(
         mean = case.rubric.mean(finding.scores)
         side = "accept" if mean >= case.config.instruction.accept_score else "reject"
         return replace(finding, outcome=side)
-    rendered = case.prompts["judge.score"].render(
+    rendered = case.prompts["judge.dialogue" if turns else "judge.score"].render(
         case.mark,
         constitution=case.principles,
         rubric=case.rubric.as_prompt(),
         persona=judge.persona,
         prompt=case.prompt,
         input=case.input,
-        answer=answer,
+        answer=number_turns(turns) if turns else answer,
         precedents=precedents,
     )
     ask = Ask(
@@ -356,7 +362,7 @@ async def _score_once(
         seed=case.draw("score", seat, round, ordinal, sample),
         sample=sample,
         round=round,
-        schema=scores_schema(tuple(case.rubric.ids())),
+        schema=scores_schema(tuple(case.rubric.ids()), len(turns)),
         logprobs=case.caller.can_give_logprobs(judge.model),
     )
     outcome, parsed = await case.caller.parsed(ask)
@@ -364,6 +370,7 @@ async def _score_once(
     if parsed is None:
         return Verdict(judge=voter, seat=name, sample=sample, call=outcome, abstained=outcome.outcome)
     answer_scores = parsed.model_dump()
+    worst = int(answer_scores.get("turn", 0))
     scores, basis = _expected(answer_scores["scores"], outcome.logprobs)
     mean = case.rubric.mean(scores)
     side = "accept" if mean >= case.config.instruction.accept_score else "reject"
@@ -376,6 +383,7 @@ async def _score_once(
         scores=scores,
         rationale=str(answer_scores.get("rationale", "")),
         basis=basis,
+        marks=tuple((turn.start, turn.end) for turn in turns[worst - 1 : worst] if worst),
     )
 
 

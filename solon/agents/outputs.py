@@ -114,6 +114,15 @@ class InstructionDraft(BaseModel):
     """The answer to it."""
 
 
+class UserTurn(BaseModel):
+    """What somebody who plays the user says next."""
+
+    ends: bool = False
+    """The user has nothing further to ask."""
+    message: Annotated[str, BeforeValidator(_as_text)] = Field("", max_length=4000)
+    """The user's next turn; empty where the dialogue ends."""
+
+
 class RequestDraft(BaseModel):
     """The request that a text answers."""
 
@@ -167,8 +176,13 @@ SCORES = (1, 2, 3, 4, 5)
 
 
 @lru_cache(maxsize=64)
-def scores_schema(criteria: tuple[str, ...]) -> type[BaseModel]:
-    """The schema of a judge's scores, which names every criterion of the rubric."""
+def scores_schema(criteria: tuple[str, ...], turns: int = 0) -> type[BaseModel]:
+    """The schema of a judge's scores, which names every criterion of the rubric; of a dialogue of so many turns also
+    the number of the worst one, 0 for none."""
     scored: Any = dict.fromkeys(criteria, (Literal[SCORES], ...))
     rationale: Any = (Annotated[str, Field(max_length=600)], "")
-    return create_model("Scores", rationale=rationale, scores=(create_model("Points", **scored), ...))
+    points: Any = (create_model("Points", **scored), ...)
+    if not turns:
+        return create_model("Scores", rationale=rationale, scores=points)
+    worst: Any = (Literal[tuple(range(turns + 1))], 0)
+    return create_model("TurnScores", rationale=rationale, turn=worst, scores=points)

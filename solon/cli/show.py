@@ -120,6 +120,10 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
         )
         if verdict.get("rationale"):
             node.add(shorten(verdict["rationale"], _TEXT))
+        for told in verdict["evidence"]:
+            node.add(
+                shorten(f"points to [{told['start']}, {told['end']}): {told['quote'] or '(erased)'}", _TEXT)
+            )
     for resolution in found["resolutions"]:
         said = (
             resolution["handed_over"]

@@ -25,6 +25,7 @@ from solon.config.sections import (
     ClassifierConfig,
     ConsensusConfig,
     CriticConfig,
+    DialogueConfig,
     DocumentsConfig,
     GateConfig,
     GeneratorConfig,
@@ -60,7 +61,7 @@ NOT_SHAPING = ("store", "import", "limits", "reviewers", "tracing", "privacy", "
 
 PILOT_ONCE = 70
 """The pilot as it came before it followed from `alpha`: a run that was begun with it is the same run."""
-NEWER = ("preference", "rules", "classifier", "consensus", "spans", "documents")
+NEWER = ("preference", "rules", "classifier", "consensus", "spans", "documents", "dialogue")
 """Sections that runs were begun without in earlier versions: as they come they change nothing, and are not stored."""
 ROLES = frozenset({"generator", "critic", "judge", "resolver"})
 """Roles that models play; a recipe has those of its steps."""
@@ -94,6 +95,7 @@ class Config(Section):
         label: the `label` recipe.
         spans: the `label-spans` recipe.
         documents: the `instruction-backtranslate` recipe.
+        dialogue: the `instruction-dialogue` recipe.
         law: the constitution and rubric to begin with, and who may change them.
         seeds: how seed files are read.
         import_: how sets of others are read (`import` in the file).
@@ -130,6 +132,7 @@ class Config(Section):
     label: LabelConfig = LabelConfig()
     spans: SpansConfig = SpansConfig()
     documents: DocumentsConfig = DocumentsConfig()
+    dialogue: DialogueConfig = DialogueConfig()
     recipes: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description='recipes from outside by name: use = "module:OBJECT" and their own keys',

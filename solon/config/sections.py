@@ -507,6 +507,22 @@ class DocumentsConfig(Section):
         return self
 
 
+class DialogueConfig(Section):
+    """The recipe `instruction-dialogue`: a model plays the user, and answers."""
+
+    turns: int = Field(
+        3,
+        ge=1,
+        le=20,
+        description="answers of the assistant at most; the user may have no further question before that",
+    )
+    personas: str = Field(
+        "",
+        description="a file with a person on each line, as text or as JSON with a field persona: whom the model plays; "
+        "one is drawn for each item; empty: nobody in particular",
+    )
+
+
 MOST_LABELS = 60
 """Labels that a person can be asked to choose from."""
 

@@ -165,7 +165,7 @@ async def probe_judges(
     """
     if question not in (PAIR, ACCEPT):
         raise UsageError(
-            "probes are planted on answers; this run asks for labels",
+            "probes are planted on answers; this run asks about labels, spans or dialogues",
             next_step="`solon judges` without --probe tells how often each judge is right",
         )
     if not bench.config.judges:

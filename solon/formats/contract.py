@@ -14,7 +14,7 @@ from typing import Any, Literal
 from solon.formats.records import ExportRow
 
 Container = Literal["jsonl", "csv", "parquet", "text", "json"]
-Turn = dict[str, str]
+Turn = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +140,9 @@ def find_bare_prompt(row: ExportRow) -> str | LeftOut:
 
 
 def conversation(row: ExportRow) -> list[Turn]:
-    """Return the turns up to and including the last user turn, as new dictionaries of role and content."""
-    turns = row.messages or [{"role": "user", "content": row.prompt}]
-    return [{"role": turn["role"], "content": turn["content"]} for turn in turns]
+    """Return the turns up to and including the last user turn, as new dictionaries of role and content, and of what
+    the seed said of tools."""
+    return [dict(turn) for turn in row.messages or [{"role": "user", "content": row.prompt}]]
 
 
 def find_exchange(row: ExportRow) -> tuple[str, list[Turn]] | LeftOut:

@@ -25,7 +25,7 @@ class ExportRow:
         recipe: name of the recipe that made it, e.g. `preference`, `instruction`.
         seed_id: id of the seed.
         prompt: the last user turn as text.
-        messages: the conversation up to and including that turn.
+        messages: the conversation up to and including that turn; turns of tools as the seed gave them.
         input: what the request speaks of (a text, a list, ...), with which that turn ends; empty where there is
             nothing.
         group: the seed's group; empty: the seed is its own group.
@@ -54,7 +54,8 @@ class ExportRow:
             `rejected` -> [start, end] in characters of that text, [-1, -1] where the critic quoted nothing. A
             text without an entry was not criticised as it stands (a revision, an edit).
         evidence: where experts pointed: `chosen` (also of a single response) and `rejected` -> start and end in
-            characters of that text, and the flag that it is the evidence of (None: of the reason).
+            characters of that text, and the flag that it is the evidence of (None: of the reason). Of a
+            dialogue `turn` says in which of its turns they stand, from 1, and start and end are places in that turn.
         reference: a good answer that came with the seed; None where none did.
         given: what came with the answers that the seed brought: `chosen` (also of a single response) and
             `rejected` -> model, source, scores and other facts; empty for texts that were drafted.
@@ -67,7 +68,8 @@ class ExportRow:
             and end in the input), `differs` (what is spelt otherwise there), and of a passage `document` and
             `in_document`; `descent`: of a task that
             was drafted beside examples its `generation` (1: made of a seed), and how many `seeds` and `records` its
-            drafts were shown; `drawn`: the operator, persona and attributes that were drawn for it.
+            drafts were shown; `drawn`: the operator, persona and attributes that were drawn for it, and of a dialogue
+            its `turns` (answers) and by what it `ended`.
         metadata: further columns of the seed.
     """
 
@@ -75,7 +77,7 @@ class ExportRow:
     recipe: str
     seed_id: str
     prompt: str
-    messages: list[dict[str, str]]
+    messages: list[dict[str, Any]]
     group: str = ""
     lang: str | None = None
     chosen: str | None = None

@@ -38,6 +38,8 @@ ROLES = {
     "observation": "tool",
 }
 """Who speaks in a turn, as files say it -> as Solon says it."""
+OF_TOOLS = {"assistant": ("tool_calls",), "tool": ("tool_call_id", "name")}
+"""What a turn may say beside role and content, by who speaks."""
 MEDIA_COLUMNS = frozenset({"image", "images", "audio", "audios", "video", "videos"})
 MAX_ID = 200
 MAX_DEPTH = 64
@@ -99,7 +101,8 @@ class SeedRow:
         id: its name, or a hash of its content where the file gave none.
         prompt: the request; where the file gave `messages`, the last user turn. Never empty.
         messages: turns of the chat as the file gave them, up to the last user turn; empty where it gave `prompt`.
-            `conversation()` is the same in both cases.
+            `conversation()` is the same in both cases. What a turn says of tools beside role and content stands in it
+            as it was given, see `OF_TOOLS`.
         input: a text that stands below the prompt; may be empty.
         reference: a known good answer; None where there is none.
         tags: names of subjects.
@@ -119,7 +122,7 @@ class SeedRow:
 
     id: str
     prompt: str
-    messages: tuple[dict[str, str], ...] = ()
+    messages: tuple[dict[str, Any], ...] = ()
     input: str = ""
     reference: str | None = None
     tags: tuple[str, ...] = ()
@@ -135,7 +138,7 @@ class SeedRow:
     metadata: dict[str, Any] = field(default_factory=dict)
     line: int = 0
 
-    def conversation(self) -> list[dict[str, str]]:
+    def conversation(self) -> list[dict[str, Any]]:
         """Return the chat so far, up to and including the last user turn, with `input` below it."""
         turns = [dict(turn) for turn in self.messages] or [{"role": "user", "content": self.prompt}]
         if self.input:
@@ -311,7 +314,7 @@ def _no_prompt(raw: Mapping[str, Any], column_map: Mapping[str, str]) -> str:
     return f"there is no column {theirs!r} or 'messages', only {seen}{mapped}"
 
 
-Turns = tuple[dict[str, str], ...]
+Turns = tuple[dict[str, Any], ...]
 
 
 def _read_prompt(ours: Mapping[str, Any]) -> tuple[str, Turns, Turns]:
@@ -335,6 +338,10 @@ def _messages(value: Any) -> tuple[Turns, Turns]:
     if not turns:
         raise RowProblem("messages is an empty list")
     read = tuple(_message(turn, index) for index, turn in enumerate(turns))
+    if read[-1].get("tool_calls"):
+        raise RowProblem(
+            "the last message calls tools; a seed ends with a user turn, a tool's, or with one answer in words"
+        )
     end = len(read) - (read[-1]["role"] == "assistant")
     if not end:
         raise RowProblem("messages has nothing but an answer; a seed has a user turn")
@@ -347,8 +354,9 @@ def _messages(value: Any) -> tuple[Turns, Turns]:
     return read[:end], read[end:]
 
 
-def _message(turn: Any, index: int) -> dict[str, str]:
-    """One turn, written as `{role, content}`, as `{from, value}` or with other usual names."""
+def _message(turn: Any, index: int) -> dict[str, Any]:
+    """One turn, written as `{role, content}`, as `{from, value}` or with other usual names, with what it says of
+    tools."""
     where = f"messages[{index}]"
     if not isinstance(turn, dict):
         raise RowProblem(f"{where} is a {kind_of(turn)}, not an object with role and content")
@@ -359,16 +367,32 @@ def _message(turn: Any, index: int) -> dict[str, str]:
         raise RowProblem(f"{where}.{who} is {show(speaker, 40)}; it must be one of {', '.join(ROLES)}")
     if role == "system" and index > 0:
         raise RowProblem(f"{where}.{who} is {show(speaker, 40)}; only the first message may be")
-    if turn.get("tool_calls"):
-        raise RowProblem(f"{where} has tool calls; seeds are text only")
+    of_tools = _of_tools(turn, role, where)
     content = turn.get(what)
+    if content is None and "tool_calls" in of_tools:
+        content = ""
     if isinstance(content, list):
         content = "".join(_part(part, where) for part in content)
     if not isinstance(content, str):
         raise RowProblem(f"{where}.{what} is a {kind_of(content)}, not text")
-    if not content.strip():
+    if not content.strip() and "tool_calls" not in of_tools:
         raise RowProblem(f"{where}.{what} is empty")
-    return {"role": role, "content": content}
+    return {"role": role, "content": content, **of_tools}
+
+
+def _of_tools(turn: Mapping[str, Any], role: str, where: str) -> dict[str, Any]:
+    """What a turn says of tools, as it was given: the assistant's calls, and which call a tool's turn answers."""
+    found = {name: turn[name] for name in OF_TOOLS[role] if turn.get(name)} if role in OF_TOOLS else {}
+    if "tool_calls" in found:
+        calls = found["tool_calls"] = _json_list(found["tool_calls"], f"{where}.tool_calls")
+        if not all(isinstance(call, dict) for call in calls):
+            raise RowProblem(f"{where}.tool_calls is {show(calls, 60)}, no list of objects")
+    if turn.get("tool_calls") and role != "assistant":
+        raise RowProblem(f"{where} is from {role!r} and has tool calls, which the assistant makes")
+    for name in ("tool_call_id", "name"):
+        if not isinstance(found.get(name, ""), str):
+            raise RowProblem(f"{where}.{name} is a {kind_of(found[name])}, not text")
+    return found
 
 
 def _part(part: Any, where: str) -> str:

@@ -24,11 +24,13 @@ _SPEAKER = {"system": "system", "user": "human", "assistant": "gpt", "tool": "ob
 
 def sft(row: ExportRow) -> Iterator[Piece]:
     """Yield the conversation with the accepted answer last, or why there is none."""
-    answer = find_answer(row)
+    answer, turns = find_answer(row), conversation(row)
     if isinstance(answer, LeftOut):
         yield answer
+    elif any("tool_calls" in turn for turn in turns):
+        yield LeftOut("tool_calls")
     else:
-        yield {"conversations": [*_said(conversation(row)), _gpt(answer)]}
+        yield {"conversations": [*_said(turns), _gpt(answer)]}
 
 
 def llama_factory_sft(row: ExportRow) -> Iterator[Piece]:

@@ -1,4 +1,4 @@
-"""The whole record with its lineage: JSONL, CSV and Parquet. Imports `contract` and `records` only.
+"""The whole record with its lineage: JSONL, CSV and Parquet. Imports `contract`, `records` and `dialogues` only.
 
 These write every record that they are given, whatever its outcome. The text that experts flagged is withheld:
 `chosen` or `response` is null and `withheld` says so; its id and flags stay.
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
+from solon.dialogues import spell_turn
 from solon.formats.contract import Format, Piece, finite
 from solon.formats.records import ExportRow
 
@@ -41,13 +42,16 @@ def whole(row: ExportRow) -> Iterator[Piece]:
 
 
 def nested_as_json(row: ExportRow) -> Iterator[Piece]:
-    """Yield the record with faults, evidence, fields, given, lineage and metadata as JSON texts: a column of one type,
-    whatever the rows hold.
+    """Yield the record with faults, evidence, fields, given, lineage and metadata as JSON texts, and calls of tools
+    within the content of their turn: a column of one type, whatever the rows hold.
     """
     for piece in whole(row):
         if isinstance(piece, dict):
             yield {
                 **piece,
+                "messages": [
+                    {"role": turn["role"], "content": spell_turn(turn)} for turn in piece["messages"]
+                ],
                 **{
                     name: _json(piece[name])
                     for name in ("faults", "evidence", "fields", "given", "lineage", "metadata")

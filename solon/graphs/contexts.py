@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from solon.agents.calls import Caller, Meter, ModelPool
 from solon.agents.case import Case
 from solon.agents.voters import Readings, Voter, voters_beside
 from solon.config import Config
 from solon.consensus.model import ConsensusModel
+from solon.dialogues import spell_turn
 from solon.graphs.context import ItemContext
 from solon.graphs.examples import Examples
 from solon.graphs.routing import Cuts
@@ -180,9 +181,9 @@ class Contexts:
         return self._laws[pins]
 
 
-def _with_earlier_turns(messages: list[dict[str, str]], prompt: str) -> str:
+def _with_earlier_turns(messages: list[dict[str, Any]], prompt: str) -> str:
     """A conversation as one request: earlier turns by role, then the last user turn."""
     if len(messages) < 2:
         return prompt
-    turns = [f"{turn['role']}: {turn['content']}" for turn in messages]
+    turns = [f"{turn['role']}: {spell_turn(turn)}" for turn in messages]
     return "\n\n".join(turns)

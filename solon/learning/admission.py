@@ -10,7 +10,7 @@ from solon.consensus.admission import WANTED, Admission, admit, sides_of
 from solon.consensus.panel import is_directed
 from solon.formats.records import plain_model
 from solon.learning.evidence import is_drawn_at_random
-from solon.questions import ACCEPT
+from solon.questions import AcceptQuestion
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.verdicts import RESOLVER, scores_by_judge
 
@@ -87,7 +87,7 @@ def drawn_at_random(
     """
     drawn = [one for one in decided if speaks_for_all(one) and question.is_outcome(one.outcome)]
     cast = {one.item_id: _of_judges(votes.get(one.item_id, ())) for one in drawn}
-    scores = _scores(connection, drawn) if question == ACCEPT else None
+    scores = _scores(connection, drawn) if isinstance(question, AcceptQuestion) else None
     return Drawn(question.outcomes, cast, {one.item_id: str(one.outcome) for one in drawn}, scores)
 
 

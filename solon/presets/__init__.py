@@ -116,6 +116,14 @@ PRESETS = {
             paper="Li et al. 2023, Self-Alignment with Instruction Backtranslation (arXiv 2308.06259)",
         ),
         Preset(
+            "instruction-dialogue",
+            "instruction-dialogue",
+            "conversations of several turns, in which a model plays the user (fine-tuning of chat models)",
+            "together",
+            "trl-sft",
+            paper="Xu et al. 2023, Baize (arXiv 2304.01196)",
+        ),
+        Preset(
             "label",
             "label",
             "texts with a label that people gave (classifiers, guards)",

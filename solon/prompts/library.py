@@ -343,9 +343,17 @@ OF_SPANS = frozenset({"generator.spans"})
 OF_EDITS = frozenset({"generator.edit"})
 OF_GROUNDED = frozenset({"critic.grounded"})
 OF_MAKERS = frozenset(
-    {"generator.contrast", "generator.evolve", "generator.request", "generator.rewrite", "generator.quoted"}
+    {
+        "generator.contrast",
+        "generator.evolve",
+        "generator.request",
+        "generator.rewrite",
+        "generator.quoted",
+        "generator.user",
+        "judge.dialogue",
+    }
 )
-"""Of single makers, each of which names its own."""
+"""Of single makers and questions, each of which names its own."""
 OF_SOME = OF_MAKERS.union(ABOUT_LABELS, OF_POOLS, OF_RULES, OF_SPANS, OF_EDITS, OF_GROUNDED)
 """Not every recipe asks with these."""
 OF_NO_RUN = frozenset({"legislator.rules", "answer.check"})

@@ -12,7 +12,7 @@ from solon.agents.drafts import Draft
 from solon.agents.judge import Verdict
 from solon.agents.outputs import Finding
 from solon.recipes.evolving import Evolve, EvolveSettings
-from solon.recipes.makers import Answer, Backtranslate, Contrasted, Given, Instruct, Maker, Mark
+from solon.recipes.makers import Answer, Backtranslate, Contrasted, Converse, Given, Instruct, Maker, Mark
 from solon.recipes.pairings import (
     BestSecond,
     BestWorst,
@@ -23,7 +23,7 @@ from solon.recipes.pairings import (
     RevisionDraft,
     Sweet,
 )
-from solon.recipes.questions import Accept, Choice, Pair, Question, Spans
+from solon.recipes.questions import Accept, Choice, Dialogue, Pair, Question, Spans
 from solon.recipes.recipe import STEPS, Recipe
 from solon.recipes.sources import Confirmed, Documents, Generations, Pool, Seeds, Source
 from solon.recipes.steps import Ask, Redraft, Reject, Step, StepItem
@@ -41,6 +41,8 @@ __all__ = [
     "Contender",
     "Contrast",
     "Contrasted",
+    "Converse",
+    "Dialogue",
     "Documents",
     "Draft",
     "DraftRevision",

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import random
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from solon.agents import generator
 from solon.agents.drafts import Draft
 from solon.agents.tasks import find_refusal
-from solon.errors import ConfigError
 from solon.recipes.makers import Instruct, refuse_functions
+from solon.recipes.personas import Personas, draw_line
 from solon.words import find_words
 
 if TYPE_CHECKING:
@@ -42,9 +37,6 @@ OPERATORS: dict[Operator, str] = {
 """An operator -> what the new request does."""
 LONG_ANSWER = 6
 """An answer of fewer words stands in a request by chance, as one of several choices does."""
-LONGEST_PERSONA = 1000
-"""Characters of a person; what follows them is left out."""
-_EVERY = 1000
 Word = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\r\n]+$")]
 
 
@@ -53,14 +45,14 @@ class EvolveSettings(BaseModel):
 
     Attributes:
         operators: they are taken in turn, from one drawn for the item.
-        personas: a file of text, or of JSON with a field `persona`, a person a line; one is drawn for each item.
+        personas: one is drawn for each item, see `solon.recipes.personas`.
         attributes: a name -> values, of which each request is asked to have one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     operators: tuple[Operator, ...] = tuple(OPERATORS)
-    personas: Path | None = None
+    personas: Personas = None
     attributes: dict[Word, tuple[Word, ...]] = {}
 
     @field_validator("operators")
@@ -69,19 +61,6 @@ class EvolveSettings(BaseModel):
         if not operators or len({*operators}) < len(operators):
             raise ValueError("name one operator or more, each once")
         return operators
-
-    @field_validator("personas")
-    @classmethod
-    def _has_lines(cls, path: Path | None) -> Path | None:
-        if path is None:
-            return None
-        try:
-            with path.expanduser().open("rb") as file:
-                if next(_lines(file), None) is None:
-                    raise ValueError("the file has no line")
-        except OSError as error:
-            raise ValueError(f"the file cannot be read: {error.strerror}") from None
-        return path
 
     @field_validator("attributes")
     @classmethod
@@ -166,56 +145,3 @@ def draw_thin(values: Sequence[str], covered: Mapping[str, int], draw: random.Ra
     counts = [covered.get(value, 0) for value in values]
     wanted = sum(counts) / len(values) + 1
     return draw.choices(values, [max(0.0, wanted - count) for count in counts])[0]
-
-
-def draw_line(path: Path, seed: int) -> str:
-    """One of the lines of a file that are not blank, each as likely as the others. The file is gone through once in a
-    process, and never held.
-
-    Raises:
-        ConfigError: it cannot be read, or has no line.
-    """
-    path = path.expanduser()
-    try:
-        state = path.stat()
-        count, starts = _index(path, state.st_size, state.st_mtime_ns)
-        with path.open("rb") as file:
-            number = random.Random(seed).randrange(count) if count else 0
-            file.seek(starts[number // _EVERY] if count else 0)
-            line = next(islice(_lines(file), number % _EVERY, None), None)
-    except OSError as error:
-        raise ConfigError(f"personas: {path}: {error.strerror}", next_step="name a file of text") from error
-    if line is None:
-        raise ConfigError(f"personas: {path} has no line", next_step="write a person on each line")
-    return _person(line.decode("utf-8", "replace").strip())
-
-
-@lru_cache(maxsize=4)
-def _index(path: Path, _size: int, _changed: int) -> tuple[int, array[int]]:
-    """How many lines of a file are not blank, and where each thousandth of them begins; it is counted anew where the
-    file's size or time is another."""
-    starts, count = array("Q"), 0
-    with path.open("rb") as file:
-        begin = 0
-        while line := file.readline():
-            if line.strip():
-                if count % _EVERY == 0:
-                    starts.append(begin)
-                count += 1
-            begin += len(line)
-    return count, starts
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines that are not blank, from where the file stands."""
-    return (line for line in iter(file.readline, b"") if line.strip())
-
-
-def _person(line: str) -> str:
-    """A line of text, or the field `persona` of one of JSON."""
-    if line.startswith("{"):
-        try:
-            line = str(json.loads(line)["persona"])
-        except (ValueError, KeyError):
-            pass
-    return line[:LONGEST_PERSONA]

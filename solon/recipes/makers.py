@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from solon.agents import backtranslator, generator, marker
+from solon.agents.conversation import converse
 from solon.agents.drafts import Draft
 from solon.agents.outputs import Finding
 from solon.agents.tasks import find_refusal, why_unfit
+from solon.dialogues import ASSISTANT, write_dialogue
 from solon.errors import ConfigError, NoAnswer
 from solon.quotes import find_quotes
 from solon.recipes.failures import naming_failures
+from solon.recipes.personas import draw_line, has_lines
 from solon.spans import merge_spans, read_spans, write_spans
 
 if TYPE_CHECKING:
@@ -305,6 +309,65 @@ class Backtranslate(Maker):
         if not quotes:
             return "unquoted"
         return "" if all(quote.source for quote in quotes) else "misquoted"
+
+
+@dataclass(frozen=True)
+class Converse(Maker):
+    """A dialogue that begins with the seed's request: a model plays the user, `[dialogue]` says whom and for how many
+    turns, and generators answer."""
+
+    templates: ClassVar[frozenset[str]] = frozenset({"generator.user"})
+
+    def count(self, config: Config) -> int:
+        """One candidate a round.
+
+        Raises:
+            ConfigError: no model is there to play the user, or the file of personas has none.
+        """
+        if not config.generator.models:
+            raise ConfigError(
+                "[generator] models = []: functions answer, and a model is to play the user",
+                next_step="name a model in generator.models",
+            )
+        try:
+            has_lines(Path(config.dialogue.personas) if config.dialogue.personas else None)
+        except ValueError as problem:
+            raise ConfigError(
+                f"[dialogue] personas = {config.dialogue.personas!r}: {problem}",
+                next_step="name a text file with a person on each line, or leave it out",
+            ) from None
+        return 1
+
+    def calls(self, config: Config) -> int:
+        """One for each turn, the user's first excepted."""
+        return 2 * config.dialogue.turns - 1
+
+    def given(self, case: Case, responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """An answer that came with the seed, as the dialogue of this one turn."""
+        return [{**one, "text": write_dialogue([(ASSISTANT, one["text"])])} for one in responses]
+
+    async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        """One dialogue."""
+        settings = case.config.dialogue
+        given = settings.model_dump_json()
+        path = Path(settings.personas)
+        drawn: dict[str, Any] = {}
+        if settings.personas:
+            drawn["persona"] = case.keep(
+                "persona", lambda: draw_line(path, case.draw("persona")), given=given
+            )
+        found = await converse(
+            case,
+            index,
+            person=drawn.get("persona", ""),
+            turns=settings.turns,
+            round=round,
+            guidance=guidance,
+            findings=findings,
+        )
+        drawn |= {"turns": found.turns, "ended": found.ended}
+        case.keep("dialogue", lambda: drawn, given=given)
+        return found.draft
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from solon import questions
 from solon.agents import judge
 from solon.consensus.panel import ABSTAIN
+from solon.dialogues import read_dialogue
 from solon.errors import ConfigError
 from solon.formats.seed_rows import RowProblem, SeedResponse
 from solon.recipes.failures import naming_failures
-from solon.responses import LABEL, SPANS, label_schema, model_of, spans_schema
+from solon.responses import DIALOGUE, LABEL, SPANS, label_schema, model_of, spans_schema
 from solon.spans import SpanProblem, check_kinds, check_spans, text_of, write_spans
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ class Question:
         orders: how often each seat is asked, so that the order of what is shown cannot decide.
         by: what a confident panel goes by, in words, for the reason of an item's outcome.
         seated: the seats of `[[judges]]` are asked it; where not, the drafts are the votes.
+        templates: of Solon's own, those that it is asked with and no other question is.
     """
 
+    templates: ClassVar[frozenset[str]] = frozenset()
     base: str = ""
     by: str = "consensus"
     orders: int = 1
@@ -166,6 +169,24 @@ class Accept(Question):
         """Each seat's scores, `accept` from `instruction.accept_score` on."""
         return await judge.score(
             case, answers[0], round=round, ordinal=pair, precedents=precedents, tier=tier
+        )
+
+
+@dataclass(frozen=True)
+class Dialogue(Accept):
+    """Whether a dialogue will do, by its scores on the rubric. Judges name the turn that is worst, and people may mark
+    it."""
+
+    templates: ClassVar[frozenset[str]] = frozenset({"judge.dialogue"})
+    base: str = DIALOGUE
+
+    async def ask(
+        self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int
+    ) -> list[Verdict]:
+        """Each seat's scores, with the worst turn marked."""
+        turns = read_dialogue(answers[0]) or ()
+        return await judge.score(
+            case, answers[0], round=round, ordinal=pair, precedents=precedents, tier=tier, turns=turns
         )
 
 

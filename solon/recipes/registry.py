@@ -36,6 +36,7 @@ SHIPPED = {
     "instruction": "instruction",
     "instruction-evolve": "evolve",
     "instruction-backtranslate": "backtranslate",
+    "instruction-dialogue": "dialogue",
     "label": "label",
     "label-panel": "label",
     "label-spans": "spans",

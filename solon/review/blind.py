@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from solon.dialogues import spell_turn
 from solon.errors import UsageError
-from solon.questions import ACCEPT, PAIR, question_of
+from solon.questions import PAIR, AcceptQuestion, question_of
 from solon.responses import choices_of, fields_of
 from solon.review.schemas.queue import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
 from solon.review.state import Room
@@ -31,7 +32,7 @@ def show_blind(
     """Return a review with what its reviewer needs to answer it, and nothing more."""
     item, content = seed_content(connection, review.item_id)
     constitution, rubric = room.law(connection, item["constitution_id"], item["rubric_id"])
-    single = question_of(review.response_schema) == ACCEPT
+    single = isinstance(question_of(review.response_schema), AcceptQuestion)
     shown = read_candidates(connection, shown_order(room, connection, review, expert))
     prompt, asked_of = request_of(shown, content)
     return BlindItem(
@@ -45,7 +46,7 @@ def show_blind(
         recipe=review.recipe,
         prompt=prompt,
         turns=[
-            Turn(role=str(t.get("role", "")), content=str(t.get("content", "")))
+            Turn(role=str(t.get("role", "")), content=spell_turn(t))
             for t in (content.get("messages") or [])[:-1]
         ],
         input=asked_of,

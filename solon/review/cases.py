@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from solon.dialogues import spell_turn
 from solon.errors import InvalidDecision, ReviewError
 from solon.questions import LABELLED, question_of
 from solon.responses import read_fields
@@ -84,7 +85,7 @@ def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
         state=case.state,
         prompt=prompt,
         turns=[
-            Turn(role=str(turn.get("role", "")), content=str(turn.get("content", "")))
+            Turn(role=str(turn.get("role", "")), content=spell_turn(turn))
             for turn in (content.get("messages") or [])[:-1]
         ],
         input=asked_of,

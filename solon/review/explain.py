@@ -18,6 +18,7 @@ from solon.store.reviewing.reading import (
     decision_row,
     drafts_behind,
     last_resolution,
+    quote_evidence,
     tell_handed_over,
     text_bodies,
     verdicts_on,
@@ -121,6 +122,7 @@ def _verdicts(connection: Connection, review: ReviewRow, place: dict[str, int]) 
                 "scores": row["scores"],
                 "abstained": row["abstained"],
                 "rationale": bodies.get(row["rationale_id"], ""),
+                "evidence": quote_evidence(connection, row["evidence"] or ()),
             }
         )
     return told

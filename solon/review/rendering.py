@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from solon import __version__
+from solon.dialogues import read_dialogue
 from solon.eval.report.marking import mark_code
 from solon.review import markdown
 from solon.review.auth import Caller, csrf_token
@@ -36,6 +37,7 @@ def environment(language: str = ENGLISH) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     templates.install_gettext_callables(said.gettext, said.ngettext, newstyle=False)  # type: ignore[attr-defined]
+    templates.filters["turns"] = read_dialogue
     templates.filters["markdown"] = lambda text: Markup(markdown.render(str(text)))
     templates.filters["source"] = lambda text: Markup(markdown.render_source(str(text)))
     templates.filters["date"] = _time

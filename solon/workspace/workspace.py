@@ -1052,4 +1052,8 @@ def _asked_with(recipe: Recipe, config: Config) -> set[str]:
         (recipe.pairing_under(config).edits, of.OF_EDITS),
         (config.critic.grounded, of.OF_GROUNDED),
     )
-    return {*recipe.maker.templates, *(name for holds, names in parts if holds for name in names)}
+    return {
+        *recipe.maker.templates,
+        *recipe.question.templates,
+        *(name for holds, names in parts if holds for name in names),
+    }

@@ -290,3 +290,37 @@ def test_the_demo_seeds() -> None:
     assert all(isinstance(row, SeedRow) for row in rows)
     assert [row.id for row in rows if isinstance(row, SeedRow)] == [f"demo-{n:02}" for n in range(1, 13)]
     assert all(sum(len(t["content"]) for t in r.conversation()) < 400 for r in rows if isinstance(r, SeedRow))
+
+
+CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"title": "Emma"}'}}
+ASKED = {"role": "user", "content": "Is Emma there?"}
+
+
+def test_turns_of_tools_are_kept_as_they_came() -> None:
+    called = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    found = {"role": "tool", "tool_call_id": "c1", "name": "find", "content": "2 copies"}
+    seed = good({"messages": [ASKED, called, found, {"role": "assistant", "content": "Yes."}]})
+    assert seed.messages == (ASKED, {**called, "content": ""}, found)
+    assert [response.text for response in seed.responses] == ["Yes."]
+    of_table = {**called, "tool_calls": json.dumps([CALL])}
+    assert good({"messages": [ASKED, of_table, found]}).messages == seed.messages
+
+
+@pytest.mark.parametrize(
+    ("turn", "why"),
+    [
+        ({"role": "user", "content": "Go", "tool_calls": [CALL]}, "which the assistant makes"),
+        ({"role": "assistant", "content": "", "tool_calls": ["find"]}, "no list of objects"),
+        ({"role": "assistant", "content": "", "tool_calls": "find"}, "text that is not JSON"),
+        ({"role": "assistant", "content": ""}, "content is empty"),
+        ({"role": "tool", "content": "4", "tool_call_id": 4}, "tool_call_id is a"),
+        ({"role": "tool", "content": " ", "name": "find"}, "content is empty"),
+    ],
+)
+def test_turns_of_tools_that_are_none(turn: dict[str, Any], why: str) -> None:
+    assert why in reason({"messages": [ASKED, turn, ASKED]})
+
+
+def test_a_seed_does_not_end_with_calls() -> None:
+    calls = {"role": "assistant", "content": "", "tool_calls": [CALL]}
+    assert "the last message calls tools" in reason({"messages": [ASKED, calls]})

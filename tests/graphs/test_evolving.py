@@ -22,7 +22,8 @@ from solon.eval.suites import generations
 from solon.eval.suites.generations import measure_distance
 from solon.formats.facts import spell_collapse
 from solon.recipes import Accept, Evolve, EvolveSettings, Generations, Recipe
-from solon.recipes.evolving import draw_line, draw_thin
+from solon.recipes.evolving import draw_thin
+from solon.recipes.personas import draw_line
 from solon.store.runs.examples import Example
 from solon.store.tables import items
 

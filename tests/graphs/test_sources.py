@@ -338,6 +338,8 @@ def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> Non
         "generator.request",
         "generator.rewrite",
         "generator.spans",
+        "generator.user",
+        "judge.dialogue",
         "judge.label",
         "judge.rule",
         "legislator.rules",

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from test_adjudication import cases, first_review, give, other_review
 
 from solon.cli.app import run_command
+from solon.dialogues import read_dialogue
 from solon.errors import InvalidDecision
 from solon.project import Project
 from solon.review.cases import show_case
@@ -26,6 +27,7 @@ from solon.store.reviewing.citations import read_answer
 from solon.store.reviewing.drafts import read_draft
 from solon.store.reviewing.experts import add_expert
 from solon.store.reviewing.queue import lease_next
+from solon.store.reviewing.reading import read_candidates
 from solon.store.reviewing.review_rows import find_review
 from solon.store.reviewing.undoing import undo
 from solon.store.tables import decisions
@@ -187,6 +189,39 @@ def test_it_is_marked_by_key(browser: Any, project: Project) -> None:
         assert page.problems == []
     finally:
         server.stop()
+
+
+@browser_marks
+def test_a_turn_of_a_dialogue_is_marked_by_its_button(browser: Any, tmp_path: Path) -> None:
+    """Hostile turns stand there as text; the mark covers its turn, may be taken away, and goes with the answer."""
+    attack = "<img src=x onerror=alert(1)>\nuser:\nThanks!"
+    seed = {"id": "d", "prompt": "How much?", "responses": [{"text": attack, "source": "x"}]}
+    url = build(tmp_path, [seed], recipe="instruction-dialogue")
+    with Project(url, config=CONFIG, create=False) as project:
+        _, token = add_expert(project.store, "Ada", by="local:test")
+        server = Server(project, work=False)
+        server.start()
+        try:
+            page = log_in_alone(browser, server, token)
+            assert page.locator(".dialogue .turn").count() == 1
+            assert page.locator(".dialogue img").count() == 0
+            button = page.locator("[data-do=turn]")
+            for pressed in ("true", "false", "true"):
+                button.click()
+                assert button.get_attribute("aria-pressed") == pressed
+            page.click("[data-choice=reject]")
+            page.fill("#rationale", "Not this.")
+            page.click(".send")
+            page.wait_for_selector("#last:not([hidden])")
+            with project.store.connect() as connection:
+                ((told,),) = connection.execute(select(decisions.c.evidence)).scalars().all()
+                (text,) = (one.text for one in read_candidates(connection, [told["candidate"]]))
+            (turn,) = read_dialogue(text) or ()
+            assert (told["start"], told["end"], told["flag"]) == (turn.start, turn.end, None)
+            assert turn.content == attack
+            assert page.problems == []
+        finally:
+            server.stop()
 
 
 def log_in_alone(browser: Any, server: Server, token: str) -> Any:

@@ -67,6 +67,8 @@ def prompts_of(tmp_path: Path) -> Iterator[Any]:
             if question.schema_name in ("RequestDraft", "QuotedDraft"):
                 unlike = " ".join(map(str, range(question.seed, question.seed + 40)))
                 return {"instruction": f"{unlike} {said}", "response": said, "quotes": [attack[:400]]}
+            if question.schema_name == "UserTurn":
+                return {"ends": False, "message": f"{said} ({question.seed}){echoed}"}
             if question.role == "generator":
                 return f"{said} ({question.seed}){echoed}"
             if question.schema_name.startswith("Findings"):
@@ -141,6 +143,7 @@ def test_hostile_texts_are_material_and_nothing_else(prompts_of: Any, tmp_path: 
             5,
         ),
         ("instruction-backtranslate", {"documents": {"answer": "quoted"}, "critic": {"grounded": True}}, 4),
+        ("instruction-dialogue", {"dialogue": {"turns": 2}}, 6),
     ],
 )
 def test_hostile_texts_in_other_recipes(

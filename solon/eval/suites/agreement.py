@@ -16,7 +16,7 @@ from solon.consensus.panel import ABSTAIN, Vote
 from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
 from solon.eval.replay.opinions import Opinion, counted, opinions_on, overlaps
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, mean, nothing, rate
-from solon.questions import ACCEPT
+from solon.questions import AcceptQuestion
 from solon.store.records import evaluation
 from solon.store.reviewing.checks import CheckCounts, count_checks
 from solon.store.reviewing.doubts import Doubted, doubted_answers
@@ -223,7 +223,7 @@ def evaluate(material: Material) -> Agreement:
         every_answer = evaluation.answers(connection, material.run_ids)
         blind = counted(every_answer)
         opinions = opinions_on(connection, blind)
-        scored = [a for a in blind if a.scores and a.question == ACCEPT]
+        scored = [a for a in blind if a.scores and isinstance(a.question, AcceptQuestion)]
         half = anchored(connection, material.run_ids)
         checks = count_checks(connection, material.run_ids)
         doubted = doubted_answers(connection, material.run_ids)

@@ -145,6 +145,11 @@ def _store(
                 "basis": verdict.basis or None,
                 "purpose": purpose,
                 "shares": verdict.shares,
+                "evidence": [
+                    {"candidate": shown[0], "start": start, "end": end, "flag": None}
+                    for start, end in verdict.marks
+                ]
+                or None,
                 "created_at": clock.now(),
             },
         )

@@ -7,7 +7,7 @@ from pydantic import Field
 from solon.review.schemas.desk import SimilarOut
 from solon.review.schemas.examples import example
 from solon.review.schemas.law_examples import EXPLANATION
-from solon.review.schemas.queue import Id, Wire
+from solon.review.schemas.queue import EvidenceOut, Id, Wire
 
 
 class PlacedCandidate(Wire):
@@ -46,6 +46,7 @@ class VerdictOut(Wire):
         seat: the seat of the judge in the panel.
         favours: the place it prefers; null where it prefers none.
         rationale: the reason that was written with it.
+        evidence: the words of a single candidate that it points to, as the worst turn of a dialogue.
     """
 
     judge: str
@@ -61,6 +62,7 @@ class VerdictOut(Wire):
     scores: dict[str, float] | None = Field(description="by criterion, where a single candidate was scored")
     abstained: str | None = Field(description="why there is no verdict")
     rationale: str
+    evidence: list[EvidenceOut]
 
 
 class ResolutionOut(Wire):

@@ -223,6 +223,7 @@ EXPLANATION: JsonDict = {
             "scores": None,
             "abstained": None,
             "rationale": "The second answer overlooks the interaction.",
+            "evidence": [],
         }
     ],
     "resolution": {
@@ -329,6 +330,7 @@ LINEAGE: JsonDict = {
             "call_id": CALL,
             "model": "openai:panel-small",
             "rationale": None,
+            "evidence": [],
         }
     ],
     "shortlist": [
@@ -348,6 +350,7 @@ LINEAGE: JsonDict = {
             "call_id": CALL,
             "model": "openai:panel-small",
             "rationale": None,
+            "evidence": [],
         }
     ],
     "resolutions": [],

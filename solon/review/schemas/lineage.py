@@ -229,6 +229,7 @@ class VerdictRow(Wire):
         abstained: why there is no verdict; null where there is one.
         call_id: id of the model call that wrote it; null where no call did.
         rationale: what the judge wrote; null where nothing.
+        evidence: the words of candidate a that it points to, as the worst turn of a dialogue.
     """
 
     a_id: Id
@@ -252,6 +253,7 @@ class VerdictRow(Wire):
     call_id: Id | None
     model: str | None = Field(description="that wrote it; null where no call did")
     rationale: str | None
+    evidence: list[EvidenceOut]
 
 
 class ResolutionRow(Wire):

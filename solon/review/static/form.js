@@ -135,6 +135,8 @@ export function markSet(view) {
   const cited = all(view, "[name=principle]:checked").map((box) => box.value);
   one(view, ".cited").textContent = cited.length ? ": " + cited.join(", ") : "";
   const flags = all(view, "[name=flag]:checked").length, marks = (view.evidence || []).length;
+  const whole = ({ dataset }) => (view.evidence || []).some((mark) => !mark.flag && mark.start === Number(dataset.start) && mark.end === Number(dataset.end));
+  for (const turn of all(view, "[data-do=turn]")) turn.setAttribute("aria-pressed", whole(turn));
   one(view, ".along").textContent = [
     flags && (flags === 1 ? t("1 flag") : t`${flags} flags`), marks && (marks === 1 ? t("1 mark") : t`${marks} marks`),
     typed(view, "proposal").trim() && t("1 proposal"),

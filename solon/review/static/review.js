@@ -150,6 +150,16 @@ async function evidence(button) {
   try { (await marking("evidence")).mark(view, wanted, () => changed(view), (...where) => listenToMarks(view, ...where)); } catch (error) { failed(error); }
 }
 
+// A turn of a dialogue is marked as a whole, or not any more.
+function markTurn(button) {
+  const view = shown, candidate = button.closest(".candidate").dataset.candidate;
+  const start = Number(button.dataset.start), end = Number(button.dataset.end), marks = view.evidence || [];
+  const others = marks.filter((mark) => mark.flag || mark.start !== start || mark.end !== end);
+  view.evidence = others.length < marks.length ? others : [...marks, { candidate, start, end, flag: null }];
+  changed(view);
+  drawEvidence(view);
+}
+
 async function wireMarks(view) {
   const { item, root } = view, { marker } = await marking("marks");
   view.marker = marker(root, item.input || item.prompt, JSON.parse(item.candidates[0].text).spans, () => {
@@ -478,7 +488,7 @@ const doing = {
   tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => (shown?.marker ? acceptMarks() : choose("accept")), reject: () => choose("reject"),
   edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
   escalate: () => (box.dataset.lead ? say(t("You are a lead yourself: decide it, or skip it.")) : choose("escalate")),
-  send: submit, check: () => $("[data-do=check]", box) && check(), why, early, together, evidence, next: nextDifference,
+  send: submit, check: () => $("[data-do=check]", box) && check(), why, early, together, evidence, turn: markTurn, next: nextDifference,
   diff: () => $("[data-do=diff]", box) && see("diff", diffOf(shown)), source: () => see("source", `/page/source/${shown?.item.assignment}`),
   page: (_, event) => shown?.seen.move(0, event?.shiftKey ? -1 : 1), down: () => shown?.seen.move(1, 0), up: () => shown?.seen.move(-1, 0),
   strength: () => { if (shown) { say(nextStrength(shown)); changed(shown); } }, flag: () => { if (shown) nextFlags(shown); },

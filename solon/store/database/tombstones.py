@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, select
 
+from solon.dialogues import spell_turn
 from solon.store.database import clock
 from solon.store.database.engine import sqlite_path
 from solon.store.database.ids import keyed_hash
@@ -62,7 +63,7 @@ def words_of(content: Mapping[str, Any]) -> str:
     """The words of a seed's request without roles, white space or case, so that two spellings of it have one
     tombstone.
     """
-    turns = [str(turn.get("content") or "") for turn in content.get("messages") or ()]
+    turns = [spell_turn(turn) for turn in content.get("messages") or ()]
     parts = [*(turns or [str(content.get("prompt") or "")]), str(content.get("input") or "")]
     return " ".join(" ".join(parts).casefold().split())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
-from solon.questions import LABELLED, NEITHER, PAIR, TIE, question_of
+from solon.questions import CONVERSED, LABELLED, NEITHER, PAIR, TIE, question_of
 from solon.responses import for_given
 from solon.store.database import clock
 from solon.store.database.events import event
@@ -120,6 +120,8 @@ def _says(row: Row, texts: dict[str, str]) -> str | None:
     kind, chosen = row["kind"], row["chosen_id"]
     if kind in (TIE, "accept"):
         return str(kind)
+    if kind == CONVERSED:
+        return "accept" if chosen in (row["shown"] or ()) else None
     if kind == LABELLED or row["label"] is not None:
         return None if row["label"] is None else str(row["label"])
     return texts.get(chosen) if chosen in (row["shown"] or ()) else None

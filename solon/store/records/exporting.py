@@ -22,10 +22,11 @@ from sqlalchemy import (
     true,
 )
 
+from solon.dialogues import Turn, find_turn, place_in_turn, read_dialogue
 from solon.formats.records import Completion, ExportRow, ScoredRow, plain_model
-from solon.questions import MARKED
+from solon.questions import CONVERSED, MARKED
 from solon.quotes import find_quotes
-from solon.responses import read_fields
+from solon.responses import is_dialogue, read_fields
 from solon.spans import count_readings, read_spans, text_of
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
@@ -406,6 +407,10 @@ def rows_of(
         single = row["rejected_id"] is None and row["kind"] != "tie"
         task = chosen[1] if chosen and chosen[1] else content
         messages = conversation_of(task)
+        dialogue = _Dialogue.read(row, chosen)
+        if dialogue is not None:
+            chosen, messages = (dialogue.answer, None), [*messages, *dialogue.earlier]
+        faults, pointed = _by_side(row, found_faults), _by_side(row, evidence.get(row["item_id"], {}))
         flagged = flags.get(row["item_id"], {})
         yield make(
             **({"completions": completions[row["id"]]} if scored else {}),
@@ -433,11 +438,68 @@ def rows_of(
             provisional=bool(row["provisional"]),
             flags=() if row["kind"] == "reject" else tuple(flagged.get(row["chosen_id"], ())),
             flagged_candidates=tuple(sorted(flagged)),
-            faults=_by_side(row, found_faults),
-            evidence=_by_side(row, evidence.get(row["item_id"], {})),
+            faults=dialogue.place_faults(faults) if dialogue else faults,
+            evidence=dialogue.place_evidence(pointed) if dialogue else pointed,
             lineage=lineages.of(row, chosen, task, content),
             metadata=content.get("metadata") or {},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialogue:
+    """The dialogue that a record's text stands for.
+
+    Attributes:
+        text: that text.
+        turns: its turns, at least one; the last is the answer that is to be learned from.
+    """
+
+    text: str
+    turns: tuple[Turn, ...]
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any], chosen: _Answer | None) -> _Dialogue | None:
+        """That of a record of the kind, or of a dialogue that was rejected; None of all others."""
+        of_kind = row["kind"] == CONVERSED or is_dialogue(row.get("response_schema") or "")
+        turns = read_dialogue(chosen[0]) if of_kind and chosen is not None else None
+        return cls(chosen[0], turns) if turns and chosen and chosen[0] else None
+
+    @property
+    def answer(self) -> str:
+        """The last turn, which is the assistant's."""
+        return self.turns[-1].content
+
+    @property
+    def earlier(self) -> list[dict[str, str]]:
+        """The turns before the last one, as messages."""
+        return [{"role": turn.role, "content": turn.content} for turn in self.turns[:-1]]
+
+    def place_faults(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Faults by the places of the last turn; one of an earlier turn is a fault without a place in it."""
+        last = self.turns[-1]
+        return {
+            side: [
+                [place_in_turn(last, self.text, at) for at in (start, end)]
+                if start >= last.start
+                else [-1, -1]
+                for start, end in places
+            ]
+            for side, places in found.items()
+        }
+
+    def place_evidence(self, pointed: dict[str, Any]) -> dict[str, Any]:
+        """Evidence by the places of the turn in which it begins, with the number of that turn, from 1; one that begins
+        in none is left out."""
+        found: dict[str, Any] = {}
+        for side, marks in pointed.items():
+            for mark in marks:
+                place = find_turn(self.turns, mark["start"])
+                if place is not None:
+                    turn = self.turns[place]
+                    start, end = (place_in_turn(turn, self.text, mark[at]) for at in ("start", "end"))
+                    told = {**mark, "start": start, "end": end, "turn": place + 1}
+                    found.setdefault(side, []).append(told)
+        return found
 
 
 def _by_side(row: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -577,6 +639,7 @@ def _rejected(which: Which) -> Select[Any]:
             *(items.c[name] for name in pins),
             decisions.c.id.label("decision_id"),
             decisions.c.candidate_id.label("chosen_id"),
+            decisions.c.response_schema,
             seeds.c.external_id,
             *(seeds.c[name] for name in PROVENANCE),
             texts.c.body,

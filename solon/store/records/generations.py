@@ -76,8 +76,8 @@ def descents(connection: Connection, item_ids: Collection[str]) -> dict[str, Des
 
 
 def drawn_for(connection: Connection, candidate_ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """candidate id -> what was drawn for it or for what it revises (operator, attributes, persona); only of those for
-    which something was."""
+    """candidate id -> what was drawn for it or for what it revises (operator, attributes, persona), of a dialogue also
+    its `turns` and by what it `ended`; only of those for which something was."""
     parent, call, draw, answer = (
         candidates.alias("parent"), calls.alias("call"), calls.alias("draw"), texts.alias("answer"),
     )  # fmt: skip
@@ -94,11 +94,13 @@ def drawn_for(connection: Connection, candidate_ids: Collection[str]) -> dict[st
         .join(answer, answer.c.id == draw.c.answer_id)
         .where(draw.c.role == DRAWS, answer.c.body.is_not(None))
     )
-    return {
-        row.id: json.loads(row.body)
-        for part in _parts(candidate_ids)
-        for row in connection.execute(query.where(candidates.c.id.in_(part)))
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for part in _parts(candidate_ids):
+        for row in connection.execute(query.where(candidates.c.id.in_(part))):
+            drawn = json.loads(row.body)
+            if isinstance(drawn, dict):  # a maker of one's own may keep anything
+                found.setdefault(row.id, {}).update(drawn)
+    return found
 
 
 def covered_before(connection: Connection, run_id: str, place: int) -> dict[str, dict[str, int]]:

@@ -55,8 +55,8 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
         }
         for key, table, columns in _PARTS:
             found[key] = _rows(connection, table, item_id, columns, bodies)
-        for decision in found["decisions"]:
-            decision["evidence"] = quote_evidence(connection, decision["evidence"] or ())
+        for pointing in (*found["decisions"], *found["verdicts"], *found["shortlist"]):
+            pointing["evidence"] = quote_evidence(connection, pointing["evidence"] or ())
         _name_models(connection, found)
         found["set_aside"] = set_aside_rows(connection, item_id)
         return found
@@ -77,6 +77,7 @@ _OF_VERDICTS = (
     "abstained",
     "basis",
     "call_id",
+    "evidence",
     "rationale_id",
 )
 _PARTS: tuple[tuple[str, FromClause, tuple[str, ...]], ...] = (

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from solon.dialogues import read_dialogue, write_dialogue
 from solon.errors import InvalidDecision
 from solon.questions import CHANGED, STANDS
-from solon.responses import Response, SpansResponse, kinds_of, may_overlap, parse_response
+from solon.responses import Response, SpansResponse, is_dialogue, kinds_of, may_overlap, parse_response
 from solon.spans import SpanProblem, check_spans, read_spans, text_of, write_spans
 from solon.store.reviewing.reading import read_candidates, seed_content
 from solon.store.reviewing.review_rows import ReviewRow
@@ -25,6 +26,8 @@ def read_answer(connection: Connection, review: ReviewRow, answer: Mapping[str, 
     response = parse_response(review.response_schema, answer, review.candidates)
     if isinstance(response, SpansResponse) and response.spans is not None:
         response = _compare_spans(connection, review, response)
+    if response.choice == "edit" and is_dialogue(review.response_schema):
+        response = _read_edited(response)
     check_cited(connection, review.item_id, response.principles, response.scores)
     _check_evidence(connection, response)
     return response
@@ -45,6 +48,19 @@ def _check_evidence(connection: Connection, response: Response) -> None:
                 f"evidence.{n}: {one.text[:80]!r} does not stand there (saw {text[one.start : one.end][:80]!r})",
                 next_step="offsets count the characters (code points) of the candidate, the end exclusive",
             )
+
+
+def _read_edited(response: Response) -> Response:
+    """An answer that brings a dialogue, written in the one way in which dialogues are."""
+    turns = read_dialogue(response.text)
+    if turns is None:
+        raise InvalidDecision(
+            "text: the edited answer is no dialogue",
+            next_step="begin each turn with a line `assistant:` or `user:`, by turns, the first and the last "
+            "`assistant:`, none of them empty",
+        )
+    written = write_dialogue((turn.role, turn.content) for turn in turns)
+    return response.model_copy(update={"text": written})
 
 
 def _compare_spans(connection: Connection, review: ReviewRow, response: SpansResponse) -> SpansResponse:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from solon.dialogues import spell_turn
 from solon.formats.seed_rows import SeedRow
 from solon.formats.seeds import SeenIds
 from solon.store.database.ids import keyed_hash
@@ -40,7 +41,7 @@ class RowKeys:
         answers = [answer["text"] for answer in content.get("responses") or ()]
         return self._key(recipe, conversation_of(content), answers)
 
-    def _key(self, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str]) -> str:
+    def _key(self, recipe: str, turns: Sequence[Mapping[str, Any]], answers: Sequence[str]) -> str:
         key = _hash(self._store_key, "row", recipe, turns, answers)
         if self._seen.add(key):
             return key
@@ -49,10 +50,10 @@ class RowKeys:
 
 
 def pair_key(
-    store_key: str, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str | None]
+    store_key: str, recipe: str, turns: Sequence[Mapping[str, Any]], answers: Sequence[str | None]
 ) -> str:
     """The key of a record, from its conversation and its answers, whichever of them is chosen."""
-    said = [{"role": turn["role"], "content": spoken(turn["content"])} for turn in turns]
+    said = [{"role": turn["role"], "content": spoken(spell_turn(turn))} for turn in turns]
     return _hash(store_key, "pair", recipe, said, [spoken(one) for one in answers if one is not None])
 
 
@@ -63,13 +64,13 @@ def spoken(text: str) -> str:
 
 
 def _hash(
-    store_key: str, kind: str, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str]
+    store_key: str, kind: str, recipe: str, turns: Sequence[Mapping[str, Any]], answers: Sequence[str]
 ) -> str:
-    spoken = [part for turn in turns for part in (turn["role"], _plain(turn["content"]))]
+    spoken = [part for turn in turns for part in (turn["role"], _plain(spell_turn(turn)))]
     return keyed_hash(store_key, kind, recipe, str(len(spoken)), *spoken, *sorted(map(_plain, answers)))
 
 
-def conversation_of(content: Mapping[str, Any]) -> list[dict[str, str]]:
+def conversation_of(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The chat of a stored seed up to and including the last user turn, with its `input` below it."""
     turns = [dict(turn) for turn in content.get("messages") or ()] or [
         {"role": "user", "content": content["prompt"]}

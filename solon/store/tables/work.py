@@ -99,6 +99,8 @@ class Verdict(SQLModel, table=True):
         purpose: what it was asked for: None of a vote of the panel; `shortlist` of scores by which candidates were
             ranked before, which are no votes.
         shares: outcome -> probability, where the voter gave one for each; None where it did not.
+        evidence: words of a single candidate that it points to (the worst turn of a dialogue), each with candidate,
+            start, end and flag, as those of a decision; None without.
         created_at: when it was stored, epoch seconds.
     """
 
@@ -123,6 +125,7 @@ class Verdict(SQLModel, table=True):
     basis: str | None = None
     purpose: str | None = None
     shares: Any = json_column()
+    evidence: Any = json_column()
     created_at: float
 
 
