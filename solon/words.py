@@ -1,9 +1,10 @@
-"""The words of a text. Imports nothing of Solon."""
+"""The words and sentences of a text. Imports nothing of Solon."""
 
 from __future__ import annotations
 
 import re
 
+_SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f]+(?:\s|$)")
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 
 
@@ -13,3 +14,8 @@ def find_words(text: str) -> list[str]:
     Scripts without spaces come out as long words: figures of words do not fit them.
     """
     return [word.lower() for word in _WORD.findall(text)]
+
+
+def count_sentences(text: str) -> int:
+    """Return the number of sentences by their end marks; at least one where there is a word."""
+    return max(len(_SENTENCE.findall(text)), 1 if text.strip() else 0)

@@ -384,6 +384,8 @@ class Ask:
         schema: what a structured answer must follow; None for prose.
         logprobs: whether log probabilities are asked for: of the first token, without which the answer is of no use; or
             with a schema of its numbers, where the model gives them.
+        ends: the prompt's user part is a text that the model writes on without its chat template, until one of these;
+            None: it is a question to be answered.
     """
 
     role: str
@@ -397,6 +399,7 @@ class Ask:
     round: int = 0
     schema: type[BaseModel] | None = None
     logprobs: bool = False
+    ends: tuple[str, ...] | None = None
 
 
 @runtime_checkable
@@ -566,6 +569,7 @@ def _key(ask: Ask, member: Member) -> CallKey:
         "top_p": config.top_p,
         "logprobs": ask.logprobs and ask.schema is None,
         "base_url": config.base_url,
+        **({} if ask.ends is None else {"ends": [*ask.ends]}),
     }
     return CallKey(
         role=ask.role,
@@ -585,6 +589,19 @@ async def _make(ask: Ask, member: Member, call_id: str, heard: bool | None) -> O
     from solon.agents.models.features import Unsupported
 
     try:
+        if ask.ends is not None:
+            reply = await structured.continue_text(
+                member.chat,
+                member.capabilities,
+                ask.prompt.user,
+                stop=ask.ends,
+                max_tokens=ask.max_tokens,
+                temperature=ask.temperature,
+                seed=ask.seed,
+                top_p=member.config.top_p,
+                role=ask.role,
+            )
+            return _outcome(call_id, reply, member.config)
         reply = await structured.ask(
             member.chat,
             member.capabilities,

@@ -46,6 +46,7 @@ class Case:
         mark: secret of which the marks around foreign texts are made; derived from the store's key, so that no
             author can know it.
         random_seed: root of the seeds of all calls of the item.
+        metadata: further columns of the seed.
         settings: of the recipe, as its own model read them from `[recipes.NAME]`; None where it has none.
         record: the latest record of an earlier item of the same seed, where the recipe's source evolves requests.
         examples: tasks that are there already, where the recipe's source draws such; for whoever drafts alone.
@@ -64,6 +65,7 @@ class Case:
     reference: str
     mark: str
     random_seed: int
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     settings: Any = None
     examples: tuple[Example, ...] = ()
     record: Example | None = None

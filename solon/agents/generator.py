@@ -106,6 +106,41 @@ async def evolve(
     return await _write_task(case, "evolve", index, round, model, rendered)
 
 
+async def elicit(
+    case: Case,
+    index: int,
+    *,
+    before: str,
+    ends: tuple[str, ...],
+    temperature: float,
+    max_tokens: int,
+    round: int = 0,
+) -> Draft:
+    """What a model writes where a user's words would begin. Functions are never asked.
+
+    Args:
+        before: what it sees before them, which goes to it as it stands.
+        ends: the texts before which they end.
+        temperature: of the sampling.
+        max_tokens: bound on what is written, in tokens.
+    """
+    model = _model(case, index)
+    ask = Ask(
+        role="generator",
+        seat="elicit",
+        model=model,
+        prompt=Rendered("", before, "pre-query"),
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=case.draw("generator", "elicit", round, index),
+        sample=index,
+        round=round,
+        ends=ends,
+    )
+    outcome = await case.caller.call(ask)
+    return _finish(case, model, outcome, outcome.text.strip())
+
+
 async def _write_task(case: Case, what: str, index: int, round: int, model: str, rendered: Rendered) -> Draft:
     ask = _ask(case, what, index, round, model, rendered, schema=InstructionDraft)
     outcome, parsed = await case.caller.parsed(ask)

@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 
 from solon.agents.tasks import find_refusal
-from solon.words import find_words
+from solon.words import count_sentences, find_words
 
-_SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f]+(?:\s|$)")
 _MARKS = re.compile(
     r"^\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,3}[.)]\s|>\s|\|)|\*\*[^*\n]{1,200}\*\*|`[^`\n]{1,200}`", re.MULTILINE
 )
@@ -34,11 +33,6 @@ RUDE = frozenset(
     )
     for word in line.split()
 )
-
-
-def count_sentences(text: str) -> int:
-    """Return the number of sentences by their end marks; at least one where there is a word."""
-    return max(len(_SENTENCE.findall(text)), 1 if text.strip() else 0)
 
 
 def measure_readability(text: str) -> float | None:

@@ -66,10 +66,10 @@ class ExportRow:
             single response) and `rejected` -> `score` (mean by the rubric's weights) and `scores` by criterion;
             `quotes`: of the answer's quotations that stand in `input`, `start` and `end` in the answer, `source` (start
             and end in the input), `differs` (what is spelt otherwise there), and of a passage `document` and
-            `in_document`; `descent`: of a task that
-            was drafted beside examples its `generation` (1: made of a seed), and how many `seeds` and `records` its
-            drafts were shown; `drawn`: the operator, persona and attributes that were drawn for it, and of a dialogue
-            its `turns` (answers) and by what it `ended`.
+            `in_document`; `constraints`: the `kind` of each that its row states, and whether the answer `kept` it;
+            `descent`: of a task that was drafted beside examples its `generation` (1: made of a seed), and how many
+            `seeds` and `records` its drafts were shown; `drawn`: the operator, persona and attributes that were drawn
+            for it, and of a dialogue its `turns` (answers) and by what it `ended`.
         metadata: further columns of the seed.
     """
 

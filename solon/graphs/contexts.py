@@ -103,6 +103,7 @@ class Contexts:
             reference=content.get("reference") or "",
             mark=keyed_hash(self._store.key, "mark", item.seed_id),
             random_seed=item.random_seed,
+            metadata=content.get("metadata") or {},
             settings=self._settings,
         )
         responses = content.get("responses") or []

@@ -124,6 +124,22 @@ PRESETS = {
             paper="Xu et al. 2023, Baize (arXiv 2304.01196)",
         ),
         Preset(
+            "instruction-schema",
+            "instruction-schema",
+            "requests out of an expert's task schemas, with answers whose constraints code verifies (fine-tuning)",
+            "panel",
+            "trl-sft",
+            paper="Zhou et al. 2023, IFEval (arXiv 2311.07911)",
+        ),
+        Preset(
+            "instruction-free",
+            "instruction-free",
+            "requests that a model writes as a user would, without any example, with their answers (fine-tuning)",
+            "panel",
+            "trl-sft",
+            paper="Xu et al. 2024, Magpie (arXiv 2406.08464)",
+        ),
+        Preset(
             "label",
             "label",
             "texts with a label that people gave (classifiers, guards)",

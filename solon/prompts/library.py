@@ -351,6 +351,7 @@ OF_MAKERS = frozenset(
         "generator.quoted",
         "generator.user",
         "judge.dialogue",
+        "generator.slots",
     }
 )
 """Of single makers and questions, each of which names its own."""

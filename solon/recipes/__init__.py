@@ -11,6 +11,7 @@ configuration, from installed packages (entry points of the group `solon.recipes
 from solon.agents.drafts import Draft
 from solon.agents.judge import Verdict
 from solon.agents.outputs import Finding
+from solon.recipes.eliciting import Elicit, Free, FreeSettings
 from solon.recipes.evolving import Evolve, EvolveSettings
 from solon.recipes.makers import Answer, Backtranslate, Contrasted, Converse, Given, Instruct, Maker, Mark
 from solon.recipes.pairings import (
@@ -27,9 +28,11 @@ from solon.recipes.questions import Accept, Choice, Dialogue, Pair, Question, Sp
 from solon.recipes.recipe import STEPS, Recipe
 from solon.recipes.sources import Confirmed, Documents, Generations, Pool, Seeds, Source
 from solon.recipes.steps import Ask, Redraft, Reject, Step, StepItem
+from solon.recipes.task_schemas import VERIFY, Fill, Schemas, SchemaSettings
 
 __all__ = [
     "STEPS",
+    "VERIFY",
     "Accept",
     "Answer",
     "Ask",
@@ -46,9 +49,13 @@ __all__ = [
     "Documents",
     "Draft",
     "DraftRevision",
+    "Elicit",
     "Evolve",
     "EvolveSettings",
+    "Fill",
     "Finding",
+    "Free",
+    "FreeSettings",
     "Generations",
     "Given",
     "Instruct",
@@ -62,6 +69,8 @@ __all__ = [
     "Redraft",
     "Reject",
     "RevisionDraft",
+    "SchemaSettings",
+    "Schemas",
     "Seeds",
     "Source",
     "Spans",

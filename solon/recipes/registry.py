@@ -37,6 +37,8 @@ SHIPPED = {
     "instruction-evolve": "evolve",
     "instruction-backtranslate": "backtranslate",
     "instruction-dialogue": "dialogue",
+    "instruction-schema": "schema",
+    "instruction-free": "free",
     "label": "label",
     "label-panel": "label",
     "label-spans": "spans",

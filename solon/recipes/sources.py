@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from solon.errors import ConfigError
 from solon.formats.documents import PART
-from solon.formats.seed_rows import SeedRow
+from solon.formats.seed_rows import RowProblem, SeedRow
 from solon.recipes.failures import naming_failures
 
 if TYPE_CHECKING:
@@ -56,7 +56,11 @@ class Source:
         return self
 
     def seeds(self, row: SeedRow) -> Iterable[SeedRow]:
-        """The seeds that a row of the file stands for, each under an id that no other has: the row itself."""
+        """The seeds that a row of the file stands for, each under an id that no other has: the row itself.
+
+        Raises:
+            RowProblem: there can be none of this row; it is refused, and the others are worked on.
+        """
         return (row,)
 
     def draw(self, case: Case, accepted: Sequence[Named], start: Sequence[Named]) -> Sequence[Named]:
@@ -78,11 +82,14 @@ def find_seeds(source: Source, row: SeedRow) -> list[SeedRow]:
     """The seeds that a row of the file stands for.
 
     Raises:
+        RowProblem: the row is none that the source can make seeds of, as it says itself.
         ConfigError: the source's `seeds` raised, or gave anything but seeds; names the method and the row.
     """
     called = f"{type(source).__module__}:{type(source).__qualname__}.seeds"
     try:
         found = list(source.seeds(row))
+    except RowProblem:
+        raise
     except Exception as error:  # a foreign method may fail in any way
         raise ConfigError(
             f"row {row.line}: {called} raised {type(error).__name__}",

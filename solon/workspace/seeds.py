@@ -224,7 +224,12 @@ def _of_source(rows: Iterable[SeedRow | BadRow], source: Source) -> Iterator[See
         if plain or isinstance(row, BadRow):
             yield row
             continue
-        for seed in find_seeds(source, row):
+        try:
+            found = find_seeds(source, row)
+        except RowProblem as problem:
+            yield BadRow(row.line, str(problem), excerpt_of(row.id))
+            continue
+        for seed in found:
             if not seen.add(seed.id):
                 raise SeedError(
                     f"row {row.line}: {type(source).__name__} gave a seed an id that another has already",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +45,26 @@ class Result:
 
 
 Cli = Callable[..., Result]
+KILLER = """
+import importlib, os, signal, sys
+from solon.cli import main
+
+place, left = sys.argv[1].partition(":"), int(sys.argv[2])
+module = importlib.import_module(place[0])
+real = getattr(module, place[2])
+
+
+async def counted(*arguments, **options):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return await real(*arguments, **options)
+
+
+setattr(module, place[2], counted)
+sys.exit(main(sys.argv[3:]))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +88,19 @@ def solon(capfd: pytest.CaptureFixture[str]) -> Cli:
         return Result(code, out, err)
 
     return call
+
+
+@pytest.fixture
+def killed() -> Callable[..., None]:
+    """Runs a command line in a process of its own, which is killed when an async function (`module:function`) is called
+    once more than so often."""
+
+    def run(function: str, calls: int, *arguments: str) -> None:
+        words = [sys.executable, "-c", KILLER, function, str(calls), *arguments]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+
+    return run
 
 
 @pytest.fixture

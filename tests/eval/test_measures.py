@@ -13,8 +13,8 @@ import pytest
 
 from solon import Project
 from solon.agents.models.embedding import embed_words
+from solon.constraints import find_constraints
 from solon.errors import UsageError
-from solon.eval.constraints import find_constraints
 from solon.eval.embedding import load_embedder
 from solon.eval.material import gather
 from solon.eval.releases.benchmark import Benchmark, Contaminated, Gate

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solon.config.sections import family_of
-from solon.eval.languages import KNOWN, find_language, primary
 from solon.eval.releases.benchmark import _grams
 from solon.eval.suites.diversity import measure_distinct, measure_self_bleu, measure_variety
 from solon.eval.suites.duplicates import find_twins
@@ -21,6 +20,7 @@ from solon.eval.writing import (
     is_refusal,
     measure_readability,
 )
+from solon.languages import KNOWN, find_language, primary
 
 
 def test_readability_follows_flesch() -> None:

@@ -337,6 +337,7 @@ def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> Non
         "generator.quoted",
         "generator.request",
         "generator.rewrite",
+        "generator.slots",
         "generator.spans",
         "generator.user",
         "judge.dialogue",

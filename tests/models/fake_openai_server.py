@@ -52,6 +52,7 @@ async def serving(handler: Handler, models: list[dict[str, Any]] | None = None) 
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", completions)
+    app.router.add_post("/v1/completions", completions)
     app.router.add_get("/v1/models", offered)
     runner = web.AppRunner(app, shutdown_timeout=0.2)
     await runner.setup()

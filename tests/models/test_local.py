@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from solon.agents.models.capabilities import Capabilities, capabilities_of
 from solon.agents.models.factory import make_chat_model
+from solon.agents.models.lean import Completion
 from solon.agents.models.local import LocalChat, stop_local_servers
 from solon.agents.models.structured import ask
 from solon.agents.models.tokens import count_tokens
@@ -203,3 +204,22 @@ def test_without_the_engine_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(ConfigError, match="xllamacpp") as caught:
         chat.start()
     assert "solon[local]" in caught.value.next_step
+
+
+@needs_engine
+@needs_model
+def test_it_writes_a_users_words_where_they_would_begin(model: LocalChat) -> None:
+    begun = "<|im_start|>system\nYou help with cooking.<|im_end|>\n<|im_start|>user\n"
+
+    async def write() -> Completion:
+        try:
+            return await model.continue_text(
+                begun, stop=["<|im_end|>"], max_tokens=40, temperature=0.0, seed=1
+            )
+        finally:
+            await model.aclose()
+
+    written = asyncio.run(write())
+    assert written.input_tokens
+    assert written.text.strip()
+    assert "<|im" not in written.text, "the markers of turns are no text"

@@ -490,3 +490,60 @@ def test_the_sync_edge_works_in_a_script_and_in_a_running_loop() -> None:
 def test_answers_can_be_pickled() -> None:
     answer, _ = call(answering(completion()))
     assert pickle.loads(pickle.dumps(answer)).content == "hello"
+
+
+def continued(*answers: Any) -> tuple[Any, FakeServer]:
+    """A text that is written on; gives what came, or the error that it raised."""
+
+    async def scene() -> tuple[Any, FakeServer]:
+        async with serving(answering(*answers)) as server:
+            chat = server.chat(temperature=0.2, headers={"x-team": SecretStr("a")})
+            try:
+                return await chat.continue_text("<user>\n", stop=["</user>"], max_tokens=9, seed=3), server
+            except Exception as error:
+                return error, server
+            finally:
+                await chat.aclose()
+
+    return asyncio.run(scene())
+
+
+def test_a_text_is_written_on_as_it_stands() -> None:
+    written = {
+        "choices": [{"index": 0, "text": " Why? ", "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 4},
+    }
+    answer, server = continued(failure(503), written)
+    assert (answer.text, answer.finish_reason, answer.input_tokens, answer.output_tokens) == (
+        " Why? ",
+        "stop",
+        4,
+        None,
+    )
+    sent = {
+        "model": "m",
+        "prompt": "<user>\n",
+        "stop": ["</user>"],
+        "max_tokens": 9,
+        "seed": 3,
+        "temperature": 0.2,
+    }
+    assert server.requests == [sent, sent]
+
+
+@pytest.mark.parametrize("body", [{}, {"choices": []}, {"choices": [{"text": None}]}, completion()])
+def test_what_writes_no_text_on_is_named_as_such(body: dict[str, Any]) -> None:
+    error, _ = continued(body)
+    assert isinstance(error, ModelUnavailable)
+    assert "is no chat completion" in error.cause
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_server_without_a_completion_endpoint_ends_the_run_with_the_next_step(status: int) -> None:
+    error, _ = continued(web.Response(status=status, text="page not found"))
+    assert isinstance(error, ModelRefused)
+    assert error.systemic
+    assert "has no completion endpoint" in error.cause
+    assert "builtin:" in error.next_step
+    error, _ = continued(failure(404, message="The model `m` does not exist.", code="model_not_found"))
+    assert "no model 'm'" in error.cause

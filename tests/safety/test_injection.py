@@ -69,6 +69,8 @@ def prompts_of(tmp_path: Path) -> Iterator[Any]:
                 return {"instruction": f"{unlike} {said}", "response": said, "quotes": [attack[:400]]}
             if question.schema_name == "UserTurn":
                 return {"ends": False, "message": f"{said} ({question.seed}){echoed}"}
+            if question.schema_name == "SlotValues":
+                return {"values": [said[:300]]}
             if question.role == "generator":
                 return f"{said} ({question.seed}){echoed}"
             if question.schema_name.startswith("Findings"):
@@ -95,6 +97,12 @@ def prompts_of(tmp_path: Path) -> Iterator[Any]:
         )
         projects.append(project)
         seed = {"id": "hostile", "prompt": attack, "input": attack, "reference": attack}
+        if recipe == "instruction-schema":
+            seed |= {
+                "prompt": f"{{it}} {attack}",
+                "slots": {"it": attack},
+                "constraints": {"keywords": ["{it}"]},
+            }
         summary = project.run(recipe, [seed])
         return project, sent, summary
 
@@ -144,6 +152,7 @@ def test_hostile_texts_are_material_and_nothing_else(prompts_of: Any, tmp_path: 
         ),
         ("instruction-backtranslate", {"documents": {"answer": "quoted"}, "critic": {"grounded": True}}, 4),
         ("instruction-dialogue", {"dialogue": {"turns": 2}}, 6),
+        ("instruction-schema", {"recipes": {"instruction-schema": {"unmet": "ask"}}}, 7),
     ],
 )
 def test_hostile_texts_in_other_recipes(

@@ -19,6 +19,7 @@ class Capabilities:
         logprobs: answers can carry log probabilities per token.
         context: window in tokens for prompt and answer together; None where nobody told.
         default_concurrency: calls in flight that suit the provider when the configuration names no number.
+        continues: it has a completion endpoint, which writes a text on as it stands, without the chat template.
         dialect: what the model turned out not to take.
     """
 
@@ -26,6 +27,7 @@ class Capabilities:
     logprobs: bool
     context: int | None
     default_concurrency: int
+    continues: bool = False
     dialect: Dialect = field(default_factory=Dialect, compare=False, repr=False)
 
     @property
@@ -35,14 +37,26 @@ class Capabilities:
 
 
 BUILTIN_CONTEXT = 4096
+COMPLETES = (
+    "name a model of llama.cpp (builtin:, gguf:) or of a server that has one, such as vLLM, by base_url"
+)
+"""The next step where a text cannot be written on."""
 
 _KNOWN: dict[str, Capabilities] = {
-    "openai": Capabilities(json_schema=True, logprobs=True, context=None, default_concurrency=64),
+    "openai": Capabilities(
+        json_schema=True, logprobs=True, context=None, default_concurrency=64, continues=True
+    ),
     "ollama": Capabilities(json_schema=True, logprobs=False, context=None, default_concurrency=4),
-    "builtin": Capabilities(json_schema=True, logprobs=True, context=BUILTIN_CONTEXT, default_concurrency=8),
-    "gguf": Capabilities(json_schema=True, logprobs=True, context=BUILTIN_CONTEXT, default_concurrency=4),
+    "builtin": Capabilities(
+        json_schema=True, logprobs=True, context=BUILTIN_CONTEXT, default_concurrency=8, continues=True
+    ),
+    "gguf": Capabilities(
+        json_schema=True, logprobs=True, context=BUILTIN_CONTEXT, default_concurrency=4, continues=True
+    ),
     "vllm": Capabilities(json_schema=True, logprobs=True, context=None, default_concurrency=128),
-    "scripted": Capabilities(json_schema=True, logprobs=True, context=32_768, default_concurrency=64),
+    "scripted": Capabilities(
+        json_schema=True, logprobs=True, context=32_768, default_concurrency=64, continues=True
+    ),
 }
 _ELSEWHERE = Capabilities(json_schema=False, logprobs=False, context=None, default_concurrency=16)
 
@@ -57,8 +71,14 @@ def capabilities_of(config: ModelConfig) -> Capabilities:
         logprobs=known.logprobs if config.logprobs is None else config.logprobs,
         context=config.context or known.context,
         default_concurrency=config.concurrency or known.default_concurrency,
+        continues=known.continues and (config.provider != "openai" or not _is_openai(config.base_url)),
         dialect=Dialect(config.model),
     )
+
+
+def _is_openai(base_url: str | None) -> bool:
+    """Whether calls go to OpenAI itself, whose chat models have no completion endpoint."""
+    return base_url is None or "//api.openai.com" in base_url
 
 
 _NAMES: dict[str, dict[str, str]] = {

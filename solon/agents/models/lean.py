@@ -24,9 +24,11 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
 from solon.agents.models.answers import tool_calls
+from solon.agents.models.capabilities import COMPLETES
 from solon.agents.models.failures import ending, finish_reason
 from solon.agents.models.scaffold import read_content, read_reasoning, split
 from solon.agents.models.tokens import read_usage
+from solon.errors import ModelRefused
 from solon.sync import run_sync
 
 Turn = tuple[str, str]
@@ -64,6 +66,13 @@ class Completion:
     def cut(self) -> bool:
         """Whether the answer ended because it ran into `max_tokens`."""
         return ending(self.finish_reason) == "cut"
+
+
+def without_completions(model: str) -> ModelRefused:
+    """The error of a model that writes no text on."""
+    error = ModelRefused(f"{model} has no completion endpoint, which writes a text on", next_step=COMPLETES)
+    error.systemic = True
+    return error
 
 
 def completion_of(message: AIMessage) -> Completion:
@@ -144,6 +153,14 @@ class LeanChat(BaseChatModel):
             config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
             return completion_of(await self.ainvoke(list(turns), config, **kwargs))
         return await self._complete(turns, role, kwargs.pop("stop", None), **kwargs)
+
+    async def continue_text(self, text: str, *, role: str = "", **kwargs: Any) -> Completion:
+        """What the model writes on after a text, which goes to it as it stands, without its chat template.
+
+        Raises:
+            ModelRefused: it has no completion endpoint. Other errors are those of every call.
+        """
+        raise without_completions(type(self).__name__)
 
     async def _complete(
         self, turns: Sequence[Turn], role: str, stop: list[str] | None, **kwargs: Any

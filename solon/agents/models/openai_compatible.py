@@ -15,11 +15,17 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from solon.agents.models.failures import Complaint, Server, unavailable
+from solon.agents.models.failures import Complaint, Refusal, Server, unavailable
 from solon.agents.models.features import Dialect, Limit
-from solon.agents.models.lean import Completion, LeanChat, Turn
+from solon.agents.models.lean import Completion, LeanChat, Turn, without_completions
 from solon.agents.models.transport import Answer, Transport
-from solon.agents.models.wire import chunk_from_wire, completion_from_wire, from_wire, to_wire
+from solon.agents.models.wire import (
+    chunk_from_wire,
+    completion_from_wire,
+    continued_from_wire,
+    from_wire,
+    to_wire,
+)
 
 T = TypeVar("T")
 
@@ -155,6 +161,22 @@ class OpenAICompatibleChat(LeanChat):
     ) -> Completion:
         wire = [{"role": who, "content": text} for who, text in turns]
         return self._read(completion_from_wire, await self._post(wire, stop, kwargs))
+
+    async def continue_text(self, text: str, *, role: str = "", **kwargs: Any) -> Completion:
+        """What the model writes on after a text, as the server's `/completions` gives it.
+
+        Raises:
+            ModelRefused: the server has no such endpoint. Other errors are those of every call.
+        """
+        transport = await self._reach()
+        payload = self._payload([], None, {**kwargs, "messages": None, "prompt": text})
+        try:
+            answer = await transport.post("/completions", payload)
+        except Refusal as refusal:
+            if refusal.complaint.status in (404, 405, 501) and not refusal.complaint.no_model:
+                raise without_completions(f"{self.model} at {self.base_url}") from None
+            raise
+        return self._read(continued_from_wire, answer)
 
     async def _post(
         self, wire: list[dict[str, Any]], stop: list[str] | None, kwargs: Mapping[str, Any]

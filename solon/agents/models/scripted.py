@@ -19,7 +19,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from solon.agents.models.lean import LeanChat
+from solon.agents.models.lean import Completion, LeanChat
 from solon.agents.models.scripted_answers import Question, answer_by_default, likeliest
 from solon.agents.models.scripted_rules import Rule, Script, fill, read_script
 from solon.config.sections import ModelConfig
@@ -74,6 +74,10 @@ class ScriptedChat(LeanChat):
     def calls_by_role(self) -> dict[str, int]:
         """How many calls reached this object, by the role that asked."""
         return dict(self._calls)
+
+    async def continue_text(self, text: str, *, role: str = "", **kwargs: Any) -> Completion:
+        """What the rules answer to the text alone."""
+        return await self.complete([("user", text)], role=role, **kwargs)
 
     async def _answer(
         self,

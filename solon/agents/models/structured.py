@@ -17,7 +17,14 @@ from solon.agents.models.answers import find_answer
 from solon.agents.models.capabilities import Capabilities, foreign_names
 from solon.agents.models.failures import ending, foreign
 from solon.agents.models.features import Request, schema_in_words
-from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of, part_scaffold
+from solon.agents.models.lean import (
+    Completion,
+    LeanChat,
+    Turn,
+    completion_of,
+    part_scaffold,
+    without_completions,
+)
 from solon.agents.models.logprobs import first_token, number_tokens
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.agents.models.tries import OF_CALL, Tries, ask_leave
@@ -132,6 +139,48 @@ async def ask(
         reply=reply,
         next_step="raise max_tokens if the answer was cut, or use a model that enforces a JSON schema",
     )
+
+
+async def continue_text(
+    model: BaseChatModel,
+    capabilities: Capabilities,
+    text: str,
+    *,
+    stop: Sequence[str],
+    max_tokens: int,
+    temperature: float,
+    seed: int,
+    top_p: float | None = None,
+    role: str = "",
+) -> Reply:
+    """What `model` writes on after a text, which goes to it without its chat template. Errors are those of `ask`, and
+    `ModelRefused` where it has no completion endpoint.
+
+    Args:
+        stop: the texts before which it ends.
+        max_tokens: bound on what is written, in tokens.
+        role: who asks, for the scripted fake; it is not sent.
+    """
+    begun = time.perf_counter()
+    tries = OF_CALL.get() or Tries()
+    prompt = [("user", text)]
+    check_fits(model, capabilities, prompt, max_tokens)
+    if not isinstance(model, LeanChat):
+        raise without_completions(type(model).__name__)
+    optional = {"top_p": top_p, "stop": list(stop) or None}
+    answer = await model.continue_text(
+        text,
+        role=role,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        **{key: value for key, value in optional.items() if value is not None},
+    )
+    answer = _plain(answer, first_token)
+    _count(tries, answer, model, prompt, max_tokens)
+    reply = _reply(answer, 1, tries, time.perf_counter() - begun)
+    _check_ending(reply, max_tokens)
+    return reply
 
 
 def _check_ending(reply: Reply, max_tokens: int) -> None:

@@ -107,6 +107,27 @@ def completion_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> C
     )
 
 
+def continued_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> Completion:
+    """The text that a completion endpoint wrote on, as it came.
+
+    Raises:
+        KeyError, TypeError, IndexError, ValueError: where the body is no completion.
+    """
+    choice = body["choices"][0]
+    input_tokens, output_tokens = read_usage(body.get("usage"))
+    if not isinstance(choice["text"], str):
+        raise TypeError("its text is none")
+    return Completion(
+        text=choice["text"],
+        logprobs=None,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        model=body.get("model") or about["model_name"],
+        finish_reason=finish_reason(choice),
+        request_id=about["request_id"],
+    )
+
+
 def chunk_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> ChatGenerationChunk | None:
     """One event of a stream; None where it carries nothing."""
     usage = _usage(body.get("usage"))

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.eval.constraints import find_constraints
-from solon.eval.languages import find_language, primary
+from solon.constraints import find_constraints
 from solon.eval.material import spell_sample
 from solon.eval.result import Figure, SuiteResult, mean, rate
 from solon.eval.writing import (
@@ -21,6 +20,7 @@ from solon.eval.writing import (
     is_refusal,
     measure_readability,
 )
+from solon.languages import find_language, primary
 from solon.words import find_words
 
 if TYPE_CHECKING:

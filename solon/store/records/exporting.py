@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from solon.dialogues import Turn, find_turn, place_in_turn, read_dialogue
+from solon.constraints import stated_constraints
 from solon.formats.records import Completion, ExportRow, ScoredRow, plain_model
 from solon.questions import CONVERSED, MARKED
 from solon.quotes import find_quotes
@@ -578,6 +579,7 @@ class _Lineages:
             **{name: row[f"{name}_id"] for name in PINNED},
             **{name: value for name, value in told.items() if value},
             **_quotes(chosen, task, content),
+            **_constraints(chosen, content),
             "tier": row["tier"],
             "decision": row["decision_id"],
             "decided_by": keyed_hash(self.key, "actor", actor) if actor else None,
@@ -602,6 +604,18 @@ def _quotes(answer: _Answer | None, task: dict[str, Any], content: dict[str, Any
             }
             quotes.append(told | _in_document(passage, quote.source))
     return {"quotes": quotes} if quotes else {}
+
+
+def _constraints(answer: _Answer | None, content: dict[str, Any]) -> dict[str, Any]:
+    """What the row of a record constrains, each with whether the answer keeps it, as `constraints`; nothing without
+    any."""
+    try:
+        stated = stated_constraints(content.get("metadata") or {})
+    except ValueError:  # a column of this name that means something else
+        return {}
+    if not stated or answer is None or answer[0] is None:
+        return {}
+    return {"constraints": [{"kind": one.kind, "kept": one.check(answer[0])} for one in stated]}
 
 
 def _in_document(passage: Any, source: tuple[int, int]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ UNJUDGED = (
     "too few usable drafts",
     "all candidates have fatal findings",
     "the pairing finds no candidates to show",
+    "verify: the answer breaks",
 )
 """How the reason begins where an item is rejected before a panel or a person saw it."""
 

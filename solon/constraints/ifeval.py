@@ -1,43 +1,27 @@
 """Instructions in a request whose keeping a program can check, after IFEval (Zhou et al. 2023).
 
-They are read from the columns that IFEval uses (`instruction_id_list`, `kwargs`), or else from the wording of
-the request, by patterns in English that would rather miss one than invent one. Pure: no I/O, no models.
+They are read from the columns that IFEval uses (`instruction_id_list`, `kwargs`), or from the wording of the request,
+by patterns in English that would rather miss one than invent one.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from solon.eval.writing import count_sentences
-from solon.words import find_words
-
-Check = Callable[[str], bool]
+from solon.constraints.constraint import Check, Constraint
+from solon.words import count_sentences, find_words
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """A checkable instruction.
-
-    Attributes:
-        kind: what it asks for, in the words of IFEval.
-        check: tells whether a text keeps it.
-    """
-
-    kind: str
-    check: Check
-
-
-def find_constraints(prompt: str, metadata: Mapping[str, Any]) -> list[Constraint]:
-    """Return the checkable instructions of a request, as far as a program can tell."""
+def of_columns(metadata: Mapping[str, Any]) -> list[Constraint]:
+    """Return the constraints of IFEval's columns that are known here; none where there are no such columns."""
     kinds, arguments = metadata.get("instruction_id_list"), metadata.get("kwargs")
-    if isinstance(kinds, list) and isinstance(arguments, list) and len(kinds) == len(arguments):
-        known = [_of_ifeval(str(kind), values) for kind, values in zip(kinds, arguments, strict=True)]
-        return [constraint for constraint in known if constraint is not None]
-    return list(_of_wording(prompt))
+    if not isinstance(kinds, list) or not isinstance(arguments, list) or len(kinds) != len(arguments):
+        return []
+    known = [_of_ifeval(str(kind), values) for kind, values in zip(kinds, arguments, strict=True)]
+    return [constraint for constraint in known if constraint is not None]
 
 
 def _of_ifeval(kind: str, given: Any) -> Constraint | None:
@@ -69,12 +53,14 @@ def _letters(given: Mapping[str, Any]) -> Check:
     return _compare(lambda text: text.lower().count(letter), given, "let_frequency")
 
 
-def _all_in(words: Any) -> Check:
+def has_all(words: Iterable[Any]) -> Check:
+    """Return a check that each of these stands in a text, in upper or lower case."""
     wanted = [str(word).lower() for word in words]
     return lambda text: all(word in text.lower() for word in wanted)
 
 
-def _none_in(words: Any) -> Check:
+def has_none(words: Iterable[Any]) -> Check:
+    """Return a check that none of these words stands in a text, in upper or lower case."""
     patterns = [re.compile(rf"\b{re.escape(str(word))}\b", re.IGNORECASE) for word in words]
     return lambda text: not any(pattern.search(text) for pattern in patterns)
 
@@ -98,11 +84,19 @@ def count_paragraphs(text: str) -> int:
     return sum(bool(part.strip()) for part in re.split(r"\n\s*\n|\n\s*\*\*\*\s*\n", text))
 
 
+def read_json(text: str) -> Any:
+    """Return what a text says that is JSON, alone or in one code fence.
+
+    Raises:
+        ValueError, RecursionError: it is no JSON.
+    """
+    return json.loads(re.sub(r"^```(?:json)?\s*|\s*```$", "", text.strip(), flags=re.IGNORECASE))
+
+
 def is_json(text: str) -> bool:
     """Tell whether a text is JSON, alone or in one code fence."""
-    inner = re.sub(r"^```(?:json)?\s*|\s*```$", "", text.strip(), flags=re.IGNORECASE)
     try:
-        json.loads(inner)
+        read_json(text)
     except (ValueError, RecursionError):
         return False
     return True
@@ -113,8 +107,8 @@ def _in_quotes(text: str) -> bool:
 
 
 _IFEVAL: Mapping[str, Callable[[Mapping[str, Any]], Check]] = {
-    "keywords:existence": lambda given: _all_in(given["keywords"]),
-    "keywords:forbidden_words": lambda given: _none_in(given["forbidden_words"]),
+    "keywords:existence": lambda given: has_all(given["keywords"]),
+    "keywords:forbidden_words": lambda given: has_none(given["forbidden_words"]),
     "keywords:frequency": _frequency,
     "keywords:letter_frequency": _letters,
     "length_constraints:number_words": lambda given: _compare(
@@ -164,13 +158,14 @@ _WORDS: tuple[tuple[str, str, Callable[[str], Check]], ...] = (
     (rf"\b(?:end|finish) (?:your (?:answer|response|reply) )?with (?:the (?:phrase|words?|sentence) )?{_QUOTED}",
      "startend:end_checker", lambda word: _ends_with({"end_phrase": word})),
     (rf"\b(?:include|use|mention) the (?:word|phrase|keyword) {_QUOTED}", "keywords:existence",
-     lambda word: _all_in([word])),
+     lambda word: has_all([word])),
     (rf"\b(?:do not|don't|never|without) (?:us(?:e|ing)|includ(?:e|ing)|mention(?:ing)?) the (?:word|phrase) {_QUOTED}",
-     "keywords:forbidden_words", lambda word: _none_in([word])),
+     "keywords:forbidden_words", lambda word: has_none([word])),
 )  # fmt: skip
 
 
-def _of_wording(prompt: str) -> Iterator[Constraint]:
+def of_wording(prompt: str) -> Iterator[Constraint]:
+    """Return the constraints that the wording of a request states."""
     for match in _LENGTH.finditer(prompt[:20_000]):
         relation, number, thing, after = (part.lower() if part else "" for part in match.groups())
         kind, count = _THINGS[thing]
