@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 from solon.errors import ConfigError
-from solon.responses import DIALOGUE, choices_of, is_label, kinds_of
+from solon.responses import DIALOGUE, choices_of, is_label, kinds_of, ranked_by
 
 LABELLED = "label"
 """The kind of records that carry a label."""
@@ -36,12 +36,16 @@ class Question(ABC):
         shown: how many candidates it is about.
         kind: what a record is called that an outcome of it led to.
         soft: records carry the panel's probability of what they say, beside the confidence.
+        detailed: an answer says more than its outcome, so that none can be made of an outcome alone.
+        compares: the candidates are set against each other, so that an outcome is for one of them.
     """
 
     outcomes: tuple[str, ...]
     shown: int
     kind: str
     soft: bool
+    detailed: bool = field(default=False, kw_only=True)
+    compares: bool = field(default=False, kw_only=True)
 
     @abstractmethod
     def outcome_of(self, choice: str, candidate_id: str | None, shown: Sequence[str]) -> str | None:
@@ -117,6 +121,7 @@ class PairQuestion(Question):
     shown: int = 2
     kind: str = "prefer"
     soft: bool = True
+    compares: bool = field(default=True, kw_only=True)
 
     def outcome_of(self, choice: str, candidate_id: str | None, shown: Sequence[str]) -> str | None:
         """The side preferred, `tie`, or `neither`."""
@@ -156,6 +161,40 @@ class PairQuestion(Question):
         if not shown or any(candidate not in severity for candidate in shown):
             return {}
         return {side: severity[name] for side, name in zip(self.outcomes, shown, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class RankingQuestion(PairQuestion):
+    """In which order several candidates are to be put. An outcome stands for the one that is best by the first question
+    asked; the order itself stands in the answer, see `solon.store.reviewing.rankings`.
+
+    Attributes:
+        by: the names of the questions by each of which they are ranked; an empty one where there is one without a name.
+    """
+
+    soft: bool = False
+    by: tuple[str, ...] = ("",)
+    detailed: bool = field(default=True, kw_only=True)
+
+    def outcome_of(self, choice: str, candidate_id: str | None, shown: Sequence[str]) -> str | None:
+        """The place of the best one, `tie` where several are, or `neither`."""
+        if choice == "rank":
+            return self.side(candidate_id, shown) if candidate_id else TIE
+        return NEITHER if choice in ("write", "all_bad") else None
+
+    def answer(self, outcome: str, shown: Sequence[str]) -> dict[str, Any]:
+        """The choice `rank`, and the best candidate; the rest of the ranking is whoever's answer it is taken from."""
+        place = self.place(outcome)
+        return {"choice": "rank", "candidate": None if place is None else shown[place]}
+
+    def chosen(self, outcome: str, shown: Sequence[str]) -> tuple[str | None, str | None]:
+        """The best one; what it is better than stands in the ranking."""
+        place = self.place(outcome)
+        return (None if place is None else shown[place]), None
+
+    def rewrites(self, choice: str) -> bool:
+        """Where the answer was written by the person."""
+        return choice == "write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +280,7 @@ class SpansQuestion(Question):
     shown: int = 1
     kind: str = MARKED
     soft: bool = False
+    detailed: bool = field(default=True, kw_only=True)
 
     def outcome_of(self, choice: str, candidate_id: str | None, shown: Sequence[str]) -> str | None:
         """`stands` or `changed`."""
@@ -275,6 +315,8 @@ class SpansQuestion(Question):
         return None, self.kind
 
 
+PLACES = tuple("ABCDEFGHI")
+"""The outcomes of a ranking, as many as are ranked."""
 PAIR, ACCEPT, SPANNED = PairQuestion(), AcceptQuestion(), SpansQuestion()
 DIALOGUES = DialogueQuestion()
 UNKNOWN = LabelQuestion(())
@@ -323,4 +365,6 @@ def question_of(schema: str) -> Question:
     """The question that reviews of a response schema ask; `UNKNOWN` where this process does not know the schema."""
     if kinds_of(schema):
         return SPANNED
+    if ranked := ranked_by(schema):
+        return RankingQuestion(outcomes=PLACES[: ranked[0]], shown=ranked[0], by=ranked[1])
     return KNOWN.get(schema) or (LabelQuestion(choices_of(schema)) if is_label(schema) else UNKNOWN)

@@ -3,8 +3,9 @@
 
 On every wire an answer names candidate ids, never letters or sides. A schema is known by its name: `pair@1`,
 `single@1`, `dialogue@1` (a single candidate that is a dialogue), whatever was registered, `label@1:clinical|legal` (a
-label out of these), `spans@1:person|place` (spans of these kinds;
-`overlapping-spans@1:...` where they may overlap), or `module:Model`.
+label out of these), `spans@1:person|place` (spans of these kinds; `overlapping-spans@1:...` where they may overlap),
+`ranking@1:4:helpful|safe` (an order of 4 candidates by each of these questions; `ranking@1:4` by one without a name),
+or `module:Model`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from solon.errors import ConfigError, InvalidDecision
@@ -49,6 +58,8 @@ class Evidence(BaseModel):
 
 
 MOST_EVIDENCE = 100
+WITH_ANSWER = ("edit", "write")
+"""Choices that bring an answer of the person's own."""
 
 
 class Response(BaseModel):
@@ -86,8 +97,8 @@ class Response(BaseModel):
         needs = {"prefer": "candidate", "edit": "candidate"}.get(self.choice)
         if needs and not self.candidate:
             raise ValueError(f"choice {self.choice!r} needs the id of a candidate in {needs!r}")
-        if self.choice == "edit" and not (self.text or "").strip():
-            raise ValueError("choice 'edit' needs the edited answer in 'text'")
+        if self.choice in WITH_ANSWER and not (self.text or "").strip():
+            raise ValueError(f"choice {self.choice!r} needs the answer as it should be in 'text'")
         if self.choice == "redraft" and not (self.guidance or "").strip():
             raise ValueError("choice 'redraft' needs what the new draft shall do in 'guidance'")
         if any(not 1 <= score <= 5 for score in self.scores.values()):
@@ -175,8 +186,52 @@ class SpansResponse(Response):
         return self
 
 
+Tiers = tuple[str | tuple[str, ...], ...]
+"""Ids of candidates, the best first; those that are as good as each other stand together in a tuple."""
+
+
+class RankingResponse(Response):
+    """An answer to several candidates: the order that they are put in, an answer that is better than all of them, or
+    that none will do.
+
+    Attributes:
+        candidate: for `rank`, the best one by the first question, None where several are; whoever answers need not name
+            it. For `write`, the one that the answer was written from; None where it was from none.
+        text: the answer of `write`; of a stored `rank` the ranking, see `solon.store.reviewing.rankings`.
+        ranking: for `rank`, every candidate in its place; where several questions are asked, so by the name of each.
+    """
+
+    choice: Literal["rank", "write", "all_bad"]
+    ranking: Tiers | dict[str, Tiers] | None = None
+
+    @field_validator("ranking", mode="before")
+    @classmethod
+    def _lists_of_ids(cls, value: Any) -> Any:
+        for tiers in value.values() if isinstance(value, dict) else () if value is None else (value,):
+            tier_of = [one if _is_list(one) else [one] for one in tiers] if _is_list(tiers) else [[None]]
+            if not all(isinstance(name, str) for tier in tier_of for name in tier):
+                raise ValueError(
+                    "a ranking lists the ids of the candidates, the best first; those that are as good as each other "
+                    "stand in a list of their own: [a, [b, c]]"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _ranks_where_it_says_so(self) -> RankingResponse:
+        if (self.choice == "rank") != (self.ranking is not None):
+            raise ValueError(
+                "choice 'rank' needs the candidates, the best first, in 'ranking'; others take none"
+            )
+        return self
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
 LABEL, REQUEST, SPANS, OVERLAPPING = "label@1", "request@1", "spans@1", "overlapping-spans@1"
 DIALOGUE = "dialogue@1"
+RANKING = "ranking@1"
 SCHEMAS: dict[str, type[Response]] = {
     "pair@1": PairResponse,
     "single@1": SingleResponse,
@@ -188,6 +243,7 @@ SCHEMAS: dict[str, type[Response]] = {
     LABEL: LabelResponse,
     SPANS: SpansResponse,
     OVERLAPPING: SpansResponse,
+    RANKING: RankingResponse,
 }
 KINDS = ("string", "integer", "number", "boolean", "array")
 RESERVED = (*NOT_ANSWERS, "prefer", "edit", "redraft", "both_bad", "contested", "consensus")
@@ -203,6 +259,19 @@ def spans_schema(kinds: Sequence[str], *, overlap: bool) -> str:
     """Return the name of the schema that asks for spans of these kinds; in its own name it says whether they may
     overlap."""
     return f"{OVERLAPPING if overlap else SPANS}:{'|'.join(kinds)}"
+
+
+def ranking_schema(number: int, questions: Sequence[str]) -> str:
+    """Return the name of the schema that asks for an order of so many candidates, by each of these questions."""
+    return ":".join((RANKING, str(number), *(("|".join(questions),) if questions else ())))
+
+
+def ranked_by(schema: str) -> tuple[int, tuple[str, ...]] | None:
+    """Return how many candidates a response schema asks to be ranked, and by which questions (an empty name where it
+    asks one without a name); None where it asks for no ranking."""
+    named, _, rest = schema.partition(":")
+    number, _, questions = rest.partition(":")
+    return (int(number), tuple(questions.split("|"))) if named == RANKING and number.isdecimal() else None
 
 
 def kinds_of(schema: str) -> tuple[str, ...]:
@@ -263,6 +332,8 @@ def model_of(schema: str) -> type[Response]:
             register(schema, create_model("Label", __base__=LabelResponse, choice=(choice, ...)))
         elif kinds_of(schema):
             SCHEMAS[schema] = SpansResponse
+        elif ranked_by(schema):
+            SCHEMAS[schema] = RankingResponse
         elif named:
             register(schema, find_function(schema, "[label] form"))
         else:
@@ -367,10 +438,11 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
             next_step=f"choices of this review: {', '.join(choices_of(schema))}; "
             "never resuming: skip, decline, escalate",
         ) from None
-    if response.text and response.choice != "edit" and not _fields(model):
+    ranks = isinstance(response, RankingResponse)
+    if response.text and response.choice not in WITH_ANSWER and (ranks or not _fields(model)):
         raise InvalidDecision(
             f"text: {response.choice!r} takes no text (saw {response.text[:80]!r})",
-            next_step="say why as the rationale; only `edit` takes a text",
+            next_step=f"say why as the rationale; only `{'write' if ranks else 'edit'}` takes a text",
         )
     named = [*([] if response.candidate is None else [response.candidate]), *response.flags]
     named += [one.candidate for one in response.evidence]
@@ -386,7 +458,7 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
         told = response.spans
         text = None if told is None else write_spans(Span(one.start, one.end, one.label) for one in told)
         return response.model_copy(update={"text": text})
-    if _fields(model):
+    if _fields(model) and not ranks:
         response = response.model_copy(update={"text": told_fields(response)})
     return response
 

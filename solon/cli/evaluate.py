@@ -21,9 +21,9 @@ NAMED = 6
 """Of the figures that are unknown for one reason at most so many are named."""
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
-Suites: agreement, audit, drift, judges, confusions, tiers, spans, quality, diversity, duplicates, contamination,
-downstream, compare, scores, replay; further ones come from packages by the entry point `solon.suites`. `scores`,
-`replay` and `labels`, which checks the labels of a file, have options of their own (--help).
+Suites: agreement, audit, drift, judges, confusions, tiers, spans, rankings, quality, diversity, duplicates,
+contamination, downstream, compare, scores, replay; further ones come from packages by the entry point
+`solon.suites`. `scores`, `replay` and `labels`, which checks the labels of a file, have options of their own (--help).
 """
 
 

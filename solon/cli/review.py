@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from json import loads
 from pathlib import Path
@@ -197,11 +198,15 @@ def print_review(found: Review, *, store: str = "") -> None:
 
 
 def _suggest(found: Review) -> str:
-    """An answer to fill in. No label is suggested: the first one would be as good as chosen."""
+    """An answer to fill in. No label and no order is suggested: the first one would be as good as chosen."""
     if found.asks_label:
         return "LABEL"
     if found.asks_spans:
         return found.choices[0]
+    if found.ranked_by:
+        return " ".join(
+            ["rank", *(f"--ranking {q}:PLACES" if q else "--ranking PLACES" for q in found.ranked_by)]
+        )
     first = f" --candidate {found.candidates[0].id}" if found.candidates else ""
     return f"{found.choices[0]}{first}"
 
@@ -213,6 +218,7 @@ def decide(
         str,
         typer.Argument(
             help="prefer, tie, both_bad, edit, redraft | accept, reject, edit, redraft | a label | stands, changed | "
+            "rank, write, all_bad | "
             "of a request of which nothing is drafted yet: go_on, reject"
         ),
     ],
@@ -223,7 +229,8 @@ def decide(
         typer.Option(help="Id of the candidate preferred or edited; 1 or 2 as `review show` prints them."),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="The edited answer; @FILE reads a file, - standard input.")
+        str | None,
+        typer.Option(help="The edited answer, or one of your own; @FILE reads a file, - standard input."),
     ] = None,
     guidance: Annotated[
         str | None,
@@ -241,6 +248,15 @@ def decide(
     ] = None,
     principle: Annotated[
         list[str] | None, typer.Option(help="Id of a principle that decided; may be given again.")
+    ] = None,
+    ranking: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[QUESTION:]PLACES",
+            help="With `rank`: the candidates by number or id, the best first, those that are as good as each "
+            "other with = between them, e.g. 2,1=4,3; where several questions are asked, one for each, e.g. "
+            "safe:2,1,3.",
+        ),
     ] = None,
     spans: Annotated[
         str | None,
@@ -294,6 +310,7 @@ def decide(
         answer = {
             "text": _read_text(text),
             "spans": _read_spans(_read_text(spans)),
+            "ranking": _read_ranking(found, ranking or ()),
             "guidance": _read_text(guidance),
             "reason": reason,
             "rationale": _read_text(rationale),
@@ -331,6 +348,20 @@ def _tell(
         if taken.saw_votes:
             say("it decides, but teaches nothing: you had seen the panel's verdicts on this item")
         say("move its item on: solon resume")
+
+
+def _read_ranking(review: Review, told: Sequence[str]) -> dict[str, Any] | list[list[str]] | None:
+    """The rankings by question, or the one of no name; None where nothing was given."""
+    found: dict[str, list[list[str]]] = {}
+    for one in told:
+        question, _, places = one.rpartition(":")
+        if question in found:
+            raise UsageError(
+                f"--ranking {one!r:.60} ranks for the second time", next_step="give one a question"
+            )
+        tiers = [[name.strip() for name in tier.split("=")] for tier in places.split(",")]
+        found[question] = [[_candidate_id(review, name) for name in tier] for tier in tiers]
+    return (found[""] if [*found] == [""] else found) if found else None
 
 
 def _candidate_id(review: Review, name: str) -> str:

@@ -73,6 +73,9 @@ def draw(found: dict[str, Any]) -> Tree:
     if record and record["shares"]:
         shares = ", ".join(f"{outcome} {share:.2f}" for outcome, share in record["shares"].items())
         tree.add(clean(f"shares: {shares}"))
+    if record and record["weight"] is not None:
+        by = f" by {record['question']}" if record["question"] else ""
+        tree.add(clean(f"a pair of a ranking{by}: weight {record['weight']:.3f}"))
     if record and record["principles"]:
         tree.add(clean(f"made by the principles: {', '.join(record['principles'])}"))
     seed = tree.add(clean(f"seed {found['seed'].get('external_id', '')}"))
@@ -142,6 +145,9 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
                 f"({_channel(decision)}), {_moment(decision['decided_at'])}"
             )
         )
+        for question, tiers in decision["rankings"].items():
+            order = " > ".join(" = ".join(tier) for tier in tiers)
+            node.add(clean(f"{question}: {order}" if question else order))
         if decision.get("rationale"):
             node.add(shorten(decision["rationale"], _TEXT))
         for told in decision["evidence"]:

@@ -434,7 +434,7 @@ class ReviewersConfig(Section):
 
 
 class PreferenceConfig(Section):
-    """The `preference` recipe."""
+    """The recipes `preference` and `preference-expert`."""
 
     pairing: Literal["best-second", "best-worst", "sweet", "draft-revision", "revision-draft", "contrast"] = (
         Field(
@@ -463,6 +463,19 @@ class PreferenceConfig(Section):
         description="of revision-draft: a revision replaces only the words that the critic quoted, each by a call of "
         "its own",
     )
+    questions: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], ...] = Field(
+        (),
+        max_length=4,
+        description="of preference-expert: the names of the questions by each of which people rank the answers, e.g. "
+        "helpful, safe; empty: one question without a name, which answer is better",
+    )
+
+    @field_validator("questions")
+    @classmethod
+    def _asked_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("a question stands there twice")
+        return value
 
     @model_validator(mode="after")
     def _revises(self) -> PreferenceConfig:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 Suite = Callable[["Material"], SuiteResult]
 GROUP = "solon.suites"
 BUILT_IN = (
-    "agreement", "audit", "drift", "judges", "confusions", "tiers", "spans", "quality", "diversity", "generations",
-    "duplicates", "contamination", "downstream", "compare", "scores", "replay",
+    "agreement", "audit", "drift", "judges", "confusions", "tiers", "spans", "rankings", "quality", "diversity",
+    "generations", "duplicates", "contamination", "downstream", "compare", "scores", "replay",
 )  # fmt: skip
 
 

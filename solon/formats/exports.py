@@ -49,7 +49,7 @@ FORMATS: Mapping[str, Format] = {
 EXTRA_COLUMNS = (
     "id", "seed_id", "group", "recipe", "lang", "label", "margin", "confidence", "soft_label", "route",
     "provisional", "weight", "annotator", "source", "licence", "consent", "score_chosen", "score_rejected",
-    "score_margin",
+    "score_margin", "question",
 )  # fmt: skip
 SUFFIX = {"csv": ".csv", "parquet": ".parquet", "text": ".conll"}
 """Container -> how the name of its file must end."""

@@ -69,7 +69,8 @@ class ExportRow:
             `in_document`; `constraints`: the `kind` of each that its row states, and whether the answer `kept` it;
             `descent`: of a task that was drafted beside examples its `generation` (1: made of a seed), and how many
             `seeds` and `records` its drafts were shown; `drawn`: the operator, persona and attributes that were drawn
-            for it, and of a dialogue its `turns` (answers) and by what it `ended`.
+            for it, and of a dialogue its `turns` (answers) and by what it `ended`; `ranking`: of a pair of a ranking
+            its `weight` and the name of its `question`.
         metadata: further columns of the seed.
     """
 
@@ -117,8 +118,20 @@ class ExportRow:
 
     @property
     def weight(self) -> float | None:
-        """How far to trust the label, in [0, 1]: 1 where a person decided, else the panel's confidence."""
-        return 1.0 if self.route == "decided" else self.confidence
+        """How far to trust the label, in [0, 1]: 1 where a person decided, else the panel's confidence; of a pair of a
+        ranking, all of whose pairs are one judgement, its share of that."""
+        trusted = 1.0 if self.route == "decided" else self.confidence
+        share = self._ranking.get("weight", 1.0)
+        return None if trusted is None else trusted * share
+
+    @property
+    def question(self) -> str | None:
+        """The name of the question by which the answers were ranked; None where it has none."""
+        return self._ranking.get("question")
+
+    @property
+    def _ranking(self) -> dict[str, Any]:
+        return self.lineage.get("ranking") or {}
 
     @property
     def score_chosen(self) -> float | None:

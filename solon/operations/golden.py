@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.balance import draw_balanced
 from solon.errors import SeedError, UsageError
-from solon.recipes.questions import find_schema
+from solon.recipes.questions import Ranking, Spans, find_schema
 from solon.store.database.local_actor import local_actor
 from solon.store.learning.picking import add_picked
 from solon.store.learning.sure import find_sure
@@ -81,7 +81,7 @@ def add_questions(
         SeedError: naming the row and what is wrong; nothing was added.
     """
     check_purpose(purpose)
-    refuse_spans(workspace, recipe)
+    refuse_detailed(workspace, recipe)
     bad: list[BadRow] = []
     rows = list(good_rows(read_rows(seeds, workspace.config), bad, None))
     if bad or not rows:
@@ -106,7 +106,7 @@ def pick_questions(
     if n < 1:
         raise UsageError(f"--n {n} picks nothing", next_step="give a number of 1 or more")
     if recipe is not None:
-        refuse_spans(workspace, recipe)
+        refuse_detailed(workspace, recipe)
     with workspace.store.connect() as connection:
         people = [one for one in list_experts(connection) if one.revoked_at is None]
         actors = [one.actor for one in list_experts(connection)]
@@ -146,16 +146,18 @@ def retire_questions(workspace: Workspace, purpose: str) -> int:
     return retire_known(workspace.store, purpose, local_actor())
 
 
-def refuse_spans(workspace: Workspace, recipe: str) -> None:
-    """Refuse a recipe whose answers are spans: a known question has one answer out of a closed set.
+def refuse_detailed(workspace: Workspace, recipe: str) -> None:
+    """Refuse a recipe whose answers say more than their outcome: a known question has one answer out of a closed set.
 
     Raises:
         UsageError: it is such a recipe, or there is none of the name.
     """
-    if workspace.recipe(recipe).record == "spans":
+    question = workspace.recipe(recipe).question
+    if isinstance(question, Spans | Ranking):
+        what, suite = ("spans", "spans") if isinstance(question, Spans) else ("a ranking", "rankings")
         raise UsageError(
-            f"{recipe} asks for spans, and a known question has one answer out of a closed set",
-            next_step="compare people with each other: [review] answers = 2, then `solon eval spans`",
+            f"{recipe} asks for {what}, and a known question has one answer out of a closed set",
+            next_step=f"compare people with each other: [review] answers = 2, then `solon eval {suite}`",
         )
 
 

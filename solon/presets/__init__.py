@@ -93,6 +93,14 @@ PRESETS = {
             paper="Yang et al. 2023, RLCD (arXiv 2307.12950)",
         ),
         Preset(
+            "preference-expert",
+            "preference-expert",
+            "pairs out of people's rankings of several answers, by one or several questions, and of answers they write",
+            "people",
+            "trl-preference",
+            paper="Ouyang et al. 2022, InstructGPT (arXiv 2203.02155), section 3.5",
+        ),
+        Preset(
             "instruction",
             "instruction",
             "new instructions with their answers (fine-tuning)",

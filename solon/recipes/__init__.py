@@ -24,7 +24,7 @@ from solon.recipes.pairings import (
     RevisionDraft,
     Sweet,
 )
-from solon.recipes.questions import Accept, Choice, Dialogue, Pair, Question, Spans
+from solon.recipes.questions import Accept, Choice, Dialogue, Pair, Question, Ranking, Spans
 from solon.recipes.recipe import STEPS, Recipe
 from solon.recipes.sources import Confirmed, Documents, Generations, Pool, Seeds, Source
 from solon.recipes.steps import Ask, Redraft, Reject, Step, StepItem
@@ -65,6 +65,7 @@ __all__ = [
     "Pairing",
     "Pool",
     "Question",
+    "Ranking",
     "Recipe",
     "Redraft",
     "Reject",

@@ -1,8 +1,9 @@
-"""Recipe `preference`: a seed's request becomes a pair of answers, one chosen and one rejected."""
+"""Recipes of pairs, one answer chosen and one rejected: `preference` asks a panel first; in `preference-expert` people
+rank several answers, or write one."""
 
 from solon.recipes.makers import Answer
 from solon.recipes.pairings import Configured
-from solon.recipes.questions import Pair
+from solon.recipes.questions import Pair, Ranking
 from solon.recipes.recipe import Recipe
 from solon.recipes.sources import Seeds
 
@@ -14,4 +15,12 @@ PREFERENCE = Recipe(
     question=Pair(),
     pairing=Configured(),
     steps=("draft", "critique", "revise", "judge", "resolve", "review"),
+)
+PREFERENCE_EXPERT = Recipe(
+    name="preference-expert",
+    record="preference",
+    source=Seeds(),
+    maker=Answer(),
+    question=Ranking(),
+    steps=("draft", "review"),
 )

@@ -14,7 +14,7 @@ from solon.dialogues import read_dialogue
 from solon.errors import ConfigError
 from solon.formats.seed_rows import RowProblem, SeedResponse
 from solon.recipes.failures import naming_failures
-from solon.responses import DIALOGUE, LABEL, SPANS, label_schema, model_of, spans_schema
+from solon.responses import DIALOGUE, LABEL, RANKING, SPANS, label_schema, model_of, ranking_schema, spans_schema
 from solon.spans import SpanProblem, check_kinds, check_spans, text_of, write_spans
 
 if TYPE_CHECKING:
@@ -226,6 +226,34 @@ class Choice(Question):
         return await judge.label(
             case, answers[0], labels, round=round, ordinal=pair, precedents=precedents, tier=tier
         )
+
+
+@dataclass(frozen=True)
+class Ranking(Question):
+    """In which order people put the answers to a request, `generator.n` of them; by each of `preference.questions`."""
+
+    base: str = RANKING
+    seated: bool = False
+
+    def schema(self, config: Config) -> str:
+        """The schema that holds how many answers there are, and the questions.
+
+        Raises:
+            ConfigError: so many answers cannot be ranked.
+        """
+        number, most = config.generator.n, len(questions.PLACES)
+        if not 2 <= number <= most:
+            raise ConfigError(
+                f"generator.n = {number}: people rank 2 to {most} answers",
+                next_step="set how many answers to a request are ranked, e.g. [generator] n = 4",
+            )
+        return ranking_schema(number, config.preference.questions)
+
+    async def ask(
+        self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int
+    ) -> list[Verdict]:
+        """No verdicts: seats are not asked."""
+        return []
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from solon.errors import ConfigError
 from solon.questions import KNOWN
 from solon.recipes.makers import Answer, Given, Maker
 from solon.recipes.pairings import BestSecond, BestWorst, Configured, DraftRevision, Pairing, Sweet
-from solon.recipes.questions import Accept, Choice, Pair, Question, Spans
+from solon.recipes.questions import Accept, Choice, Pair, Question, Ranking, Spans
 from solon.recipes.sources import Seeds, Source, problem_of
 from solon.recipes.steps import Redraft, Step
 from solon.responses import RESERVED
@@ -29,6 +29,7 @@ RECORD_OF: dict[type[Question], str] = {
     Accept: "instruction",
     Choice: "label",
     Spans: "spans",
+    Ranking: "preference",
 }
 """A question -> the kind of records that its outcomes make."""
 WITHIN = ("consensus", "settle", "finish", "end")
@@ -211,6 +212,8 @@ class Recipe:
             self._refuse(
                 "spans are marked in a text, which stays as it is", "take maker=Mark() and no step critique"
             )
+        if isinstance(self.question, Ranking) and self.has_panel:
+            self._refuse("people alone rank answers", "leave the step 'judge' out, or ask a Pair")
         if isinstance(self.question, Choice) and (
             "critique" in self.steps or not isinstance(self.maker, Given)
         ):

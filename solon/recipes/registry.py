@@ -33,6 +33,7 @@ GROUP = "solon.recipes"
 SHIPPED = {
     "preference": "preference",
     "preference-contrast": "contrast",
+    "preference-expert": "preference",
     "instruction": "instruction",
     "instruction-evolve": "evolve",
     "instruction-backtranslate": "backtranslate",

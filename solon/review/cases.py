@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from solon.consensus.rankings import Ranking, find_cycles, find_flips
 from solon.dialogues import spell_turn
 from solon.errors import InvalidDecision, ReviewError
-from solon.questions import LABELLED, question_of
+from solon.questions import LABELLED, RankingQuestion, question_of
 from solon.responses import read_fields
 from solon.review.auth import Caller
 from solon.review.blind import shown_reference
 from solon.review.reviewer import REPLAY_SECONDS, write
-from solon.review.schemas.cases import CaseLine, CaseOut, GivenOut, MyOutcome, OutcomeOut, ReplyIn, RulingIn
+from solon.review.schemas.cases import (
+    CaseLine,
+    CaseOut,
+    CycleOut,
+    FlipOut,
+    GivenOut,
+    MyOutcome,
+    OutcomeOut,
+    ReplyIn,
+    RulingIn,
+)
 from solon.review.schemas.queue import EvidenceOut, ShownCandidate, ShownPrinciple, Turn
 from solon.review.state import Room
 from solon.store.database.audit_log import append
@@ -31,9 +42,11 @@ from solon.store.reviewing.adjudicating import (
 )
 from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.experts import ExpertRow, list_experts
+from solon.store.reviewing.rankings import stored_rankings
 from solon.store.reviewing.reading import (
     FORGOTTEN,
     decided_form,
+    decision_row,
     quote_evidence,
     read_candidates,
     request_of,
@@ -79,6 +92,8 @@ def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
     constitution, _ = room.law(connection, item["constitution_id"], item["rubric_id"])
     names = {expert.actor: expert.name for expert in list_experts(connection)}
     prompt, asked_of = request_of(read_candidates(connection, case.review.candidates), content)
+    answers = _answers(connection, case, names if case.decided_at is not None else {})
+    flips, cycles = _contradictions(answers)
     return CaseOut(
         id=case.id,
         item=case.item_id,
@@ -93,7 +108,9 @@ def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
         candidates=_candidates(connection, case),
         constitution=f"{constitution.name} {constitution.version}",
         principles=[ShownPrinciple(id=p.id, text=p.text) for p in constitution.ordered()],
-        answers=_answers(connection, case, names if case.decided_at is not None else {}),
+        answers=answers,
+        flips=flips,
+        cycles=cycles,
         choices=case.choices,
         fields=case.fields,
         outcome=_outcome(connection, case),
@@ -116,6 +133,7 @@ def _answers(connection: Connection, case: Case, names: dict[str, str]) -> list[
     named = {name for one in case.given for name in (*one.flags, *(e["candidate"] for e in one.evidence))}
     now = {name: candidate_of.get(text, name) for name, text in text_ids(connection, sorted(named)).items()}
     given = []
+    rankings = _rankings(case, bodies, candidate_of)
     for number, one in enumerate(case.given, 1):
         stance, reply_id = said.get(one.actor, (None, None))
         edit = bodies.get(one.edit_id, "")
@@ -125,7 +143,8 @@ def _answers(connection: Connection, case: Case, names: dict[str, str]) -> list[
                 name=names.get(one.actor),
                 choice=one.choice,
                 candidate=candidate_of.get(one.side or ""),
-                text="" if case.fields else edit,
+                text="" if case.fields or one.assignment_id in rankings else edit,
+                rankings=_tiers(rankings.get(one.assignment_id, {})),
                 fields=read_fields(edit) if case.fields else {},
                 guidance=bodies.get(one.guidance_id, ""),
                 rationale=bodies.get(one.rationale_id, ""),
@@ -143,6 +162,35 @@ def _answers(connection: Connection, case: Case, names: dict[str, str]) -> list[
     return given
 
 
+def _rankings(
+    case: Case, bodies: Mapping[str | None, str], called: Mapping[str, str]
+) -> dict[str, dict[str, Ranking]]:
+    """The rankings of those answers that rank, by assignment and question."""
+    return {
+        one.assignment_id: stored_rankings(bodies.get(one.edit_id), called)
+        for one in case.given
+        if one.choice == "rank"
+    }
+
+
+def _tiers(rankings: Mapping[str, Ranking]) -> dict[str, list[list[str]]]:
+    return {question: [[*tier] for tier in ranking.tiers] for question, ranking in rankings.items()}
+
+
+def _contradictions(answers: Sequence[GivenOut]) -> tuple[list[FlipOut], list[CycleOut]]:
+    """Where the rankings of several people contradict each other, question by question."""
+    given = [one.rankings for one in answers if one.rankings]
+    flips, cycles = list[FlipOut](), list[CycleOut]()
+    for question in given[0] if given else ():
+        told = [Ranking("", tuple(map(tuple, one[question]))) for one in given]
+        flips += [
+            FlipOut(question=question, a=f.a, b=f.b, a_first=f.a_first, b_first=f.b_first)
+            for f in find_flips(told)
+        ]
+        cycles += [CycleOut(question=question, candidates=[*c.answers]) for c in find_cycles(told)]
+    return flips, cycles
+
+
 def _outcome(connection: Connection, case: Case) -> OutcomeOut | None:
     if case.decided_at is None or case.choice is None:
         return None
@@ -156,9 +204,19 @@ def _outcome(connection: Connection, case: Case) -> OutcomeOut | None:
         principle=case.principle,
         reason=text_bodies(connection, [case.reason_id]).get(case.reason_id, ""),
         fields=_form_now(connection, case) if case.fields else {},
+        rankings=_tiers(_ranking_now(connection, case, {text: name for name, text in texts.items()})),
         decided_at=case.decided_at,
         shares=None if soft is None else {name: soft[text] for name, text in texts.items() if text in soft},
     )
+
+
+def _ranking_now(connection: Connection, case: Case, called: Mapping[str, str]) -> dict[str, Ranking]:
+    """The rankings that hold by the ruling; empty without any."""
+    if not isinstance(question_of(case.review.response_schema), RankingQuestion) or not case.decision_id:
+        return {}
+    held = decision_row(connection, case.decision_id)
+    body = text_bodies(connection, [held["edit_id"]]).get(held["edit_id"])
+    return stored_rankings(body, called) if held["choice"] == "rank" else {}
 
 
 def _form_now(connection: Connection, case: Case) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def link_subject(action: str, subject: str) -> str:
 
 
 _WORDS = (
+    "rank; write; all bad; "
     "accept; reject; tie; both bad; edit; redraft; prefer; skip; decline; escalate; none; changed; stands; "
     "contested; go on; stop; drafts; plan; unsafe; factually wrong; outdated; personal data; reason; not my "
     "field; needs context; broken; minor; major; fatal; abstained; prefers; accepts; maintains; open; taken; "

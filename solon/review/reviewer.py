@@ -26,10 +26,13 @@ from solon.review.schemas.queue import (
 from solon.review.state import Room
 from solon.store.database.audit_log import append, unread
 from solon.store.reviewing.answering import AnswerResult, answer_lease
+from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import STAGES, ExpertRow
 from solon.store.reviewing.known import move_on, next_known
 from solon.store.reviewing.queue import count_in_hand, count_left, lease_next, lease_review
+from solon.store.reviewing.rankings import stored_rankings
+from solon.store.reviewing.reading import text_bodies
 from solon.store.reviewing.review_lists import count_answers, list_own_answers
 from solon.store.reviewing.review_rows import ReviewRow, find_review
 from solon.store.reviewing.suggestions import may_carry
@@ -174,8 +177,25 @@ def own_answers(room: Room, caller: Caller) -> list[MyAnswer]:
             shown = shown_order(room, connection, find_review(connection, row["review"]), caller.expert)
             named = len(shown) > 1 and row["candidate"] in shown
             place = shown.index(row["candidate"]) + 1 if named else None
-            answers.append(MyAnswer(**row, place=place))
+            rankings = _rankings_seen(connection, row["choice"], row.pop("text_id"), shown)
+            answers.append(MyAnswer(**row, place=place, rankings=rankings))
     return answers
+
+
+def _rankings_seen(
+    connection: Connection, choice: str, text_id: str | None, shown: Sequence[str]
+) -> dict[str, list[list[int]]]:
+    """The rankings of an answer by question, candidates by the numbers under which their author saw them."""
+    if choice != "rank":
+        return {}
+    number = {name: n for n, name in enumerate(shown, 1)}
+    body = text_bodies(connection, [text_id]).get(text_id)
+    called = {text: name for name, text in text_ids(connection, shown).items()}
+    rankings = stored_rankings(body, called)
+    return {
+        name: [sorted(number[one] for one in tier) for tier in found.tiers]
+        for name, found in rankings.items()
+    }
 
 
 def _empty(reason: EmptyReason, message: str, until: float | None = None) -> NextOut:

@@ -232,6 +232,8 @@ class Review:
             like everything else.
         asks: of a request of which nothing is drafted yet, what has to be decided about it; empty otherwise.
         asks_label: whether the choices are labels.
+        ranked_by: the names of the questions by each of which the candidates are ranked (empty of one without a name);
+            empty where nothing is ranked.
         rationale_for: the choices that are refused without a reason; known of whoever answers by their token.
         suggestion: what the panel suggests, as `open_review` shows it; empty where nothing is shown.
         evidence: the words that the decision points to, each with candidate, start, end, flag and quote; empty while it
@@ -250,6 +252,7 @@ class Review:
     kind: str | None = None
     asks: str = ""
     asks_label: bool = False
+    ranked_by: tuple[str, ...] = ()
     rationale_for: tuple[str, ...] = ()
     suggestion: str = ""
     evidence: tuple[dict[str, Any], ...] = ()
@@ -501,7 +504,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         blind: without what the panel says of it.
         kinds: with why somebody is asked.
     """
-    from solon.responses import choices_of, is_label
+    from solon.responses import choices_of, is_label, ranked_by
     from solon.store.reviewing.queue_figures import kind_told
     from solon.store.reviewing.reading import decided_evidence, read_candidates, request_of, tell_handed_over
     from solon.store.reviewing.review_rows import what_is_asked
@@ -528,6 +531,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         kind=kind_told(row.kind, row.rule) if kinds else None,
         asks=what_is_asked(row),
         asks_label=is_label(row.response_schema),
+        ranked_by=(ranked_by(row.response_schema) or (0, ()))[1],
         evidence=tuple(evidence),
     )
 

@@ -155,7 +155,7 @@ def test_a_lead_rules_for_the_spans_of_a_reviewer(project: Project, person: Any)
     [case] = open_cases(project)
     assert case.choices == ["stands", "reviewer 1", "reviewer 2", "contested"]
     assert project.evaluate("spans").people.strict.value == pytest.approx(2 / 3)
-    [number] = [n for n, one in case.marked.items() if one.actor.endswith(person_id(project, "Bo"))]
+    [number] = [n for n, one in case.whole.items() if one.actor.endswith(person_id(project, "Bo"))]
     lead = person("Lea", role="lead")[0]
     with project.store.transaction() as connection:
         adjudicating.adjudicate(

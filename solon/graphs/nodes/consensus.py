@@ -90,7 +90,7 @@ def end_by_panel(context: ItemContext, best: str, state: ItemState, rule: str) -
         rule: the name of what calls the panel confident, or ends the item without people.
     """
     if not context.recipe.has_panel:
-        return {"outcome": "rejected", "reason": "nobody gave a label", "route": _machine_route(state)}
+        return {"outcome": "rejected", "reason": "nobody answered", "route": _machine_route(state)}
     outcome = "accepted" if context.question.gives_record(best) else "rejected"
     reason = f"{context.recipe.question.by} by {rule}"
     return {"outcome": outcome, "reason": reason, "route": _machine_route(state)}

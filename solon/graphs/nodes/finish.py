@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 from langgraph.runtime import Runtime
 
 from solon.consensus.audit import is_drawn
+from solon.consensus.rankings import Ranking, WeightedPair, pairs_of
 from solon.consensus.target import read_target
 from solon.graphs.context import ItemContext
 from solon.graphs.nodes.consensus import review_row
 from solon.graphs.state import ItemState, named_decision
-from solon.questions import TIE
+from solon.questions import TIE, RankingQuestion
 from solon.store.database import clock
 from solon.store.database.writer import Row
 from solon.store.reviewing.deliveries import mark_applied
 from solon.store.reviewing.overlaps import insert_audit
+from solon.store.reviewing.rankings import stored_rankings
 from solon.store.runs.items import set_state
 from solon.store.runs.row_keys import conversation_of, pair_key
 from solon.store.tables.work import Record
@@ -32,11 +34,11 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     transaction."""
     context = runtime.context
     route = state.get("route") or "consensus"
-    record = _record(context, state, route) if state["outcome"] == "accepted" else None
+    records = _records(context, state, route) if state["outcome"] == "accepted" else []
     item, outcome, reason = context.item, state["outcome"], state.get("reason")
-    audit = _audit(context, state) if record is not None and route != "decided" else None
+    audit = _audit(context, state) if records and route != "decided" else None
     asked = read_target(context.case.config.routing.target).audited_by
-    rows: list[tuple[type, Row]] = [(Record, record)] if record is not None else []
+    rows: list[tuple[type, Row]] = [(Record, record) for record in records]
 
     def end(connection: Connection) -> None:
         if set_state(connection, item.id, item.attempt, outcome, route=route, reason=reason):
@@ -47,7 +49,42 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     # The record, the final state and the decision that it names in one transaction; the same end again changes nothing.
     await context.store.writer.run(end, rows, item.claim)
     context.case.caller.journal.check()
-    return {"record": record["id"] if record else None, "next": "end", "route": route}
+    return {"record": records[0]["id"] if records else None, "next": "end", "route": route}
+
+
+def _records(context: ItemContext, state: ItemState, route: str) -> list[Row]:
+    """The record of the item; of a ranking one for each pair of which one answer is better."""
+    record = _record(context, state, route)
+    pairs = _ranked_pairs(context, state, record)
+    return [
+        {
+            **record,
+            "id": context.row_id("record", place),
+            "place": place,
+            "kind": "edit" if record["kind"] == "edit" else context.question.kind,
+            "chosen_id": pair.better,
+            "rejected_id": pair.worse,
+            "pair_key": _pair_key(context, pair.better, pair.worse, question),
+            "weight": pair.weight,
+            "question": question or None,
+        }
+        for place, (question, pair) in enumerate(pairs)
+    ] or [record]
+
+
+def _ranked_pairs(context: ItemContext, state: ItemState, record: Row) -> list[tuple[str, WeightedPair]]:
+    """The pairs of each ranking with the name of its question, those of the best answer first; empty where nothing was
+    ranked. An answer that the person wrote is better than all that were shown, by every question."""
+    question, decision, shown = context.question, state.get("decision"), state.get("shown") or []
+    if not isinstance(question, RankingQuestion) or decision is None:
+        return []
+    if question.rewrites(decision["choice"]):
+        written = Ranking("", ((record["chosen_id"],), tuple(shown)))
+        rankings = dict.fromkeys(question.by, written)
+    else:
+        called = {context.candidate(name).text_id: name for name in shown}
+        rankings = stored_rankings(context.text(decision["edit"]), called)
+    return [(name, pair) for name, ranking in rankings.items() for pair in pairs_of(ranking)]
 
 
 def _record(context: ItemContext, state: ItemState, route: str) -> Row:
@@ -99,15 +136,19 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
     }
 
 
-def _pair_key(context: ItemContext, chosen: str | None, rejected: str | None) -> str | None:
-    """What is the same for the same pair in every run; None without one, or where the seed was forgotten meanwhile."""
+def _pair_key(
+    context: ItemContext, chosen: str | None, rejected: str | None, question: str = ""
+) -> str | None:
+    """What is the same for the same pair in every run, by the same question; None without one, or where the seed was
+    forgotten meanwhile."""
     content = context.item.content
     if chosen is None or not content:
         return None
     own = context.own_task(chosen)
     turns = conversation_of(own if own["prompt"] else content)
     answers = [context.answer(side) for side in (chosen, rejected) if side is not None]
-    return pair_key(context.store.key, context.recipe.name, turns, answers)
+    asked = f"{context.recipe.name}:{question}" if question else context.recipe.name
+    return pair_key(context.store.key, asked, turns, answers)
 
 
 def _chosen(

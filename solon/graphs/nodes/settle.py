@@ -39,8 +39,8 @@ async def settle(state: StepState, runtime: Runtime[ItemContext]) -> dict[str, A
     if context.question.rewrites(choice):
         edited = await _edited(context, state, decision)
         return {**done, "candidates": [*state["candidates"], edited]}
-    if choice == "both_bad":
-        return _next_candidates(context, state)
+    if choice in ("both_bad", "all_bad"):
+        return _next_candidates(context, state, choice)
     outcome = context.question.outcome_of(choice, decision.get("candidate"), state["shown"])
     if outcome not in (None, NEITHER):
         return done if context.question.gives_record(str(outcome)) else {**done, "outcome": "rejected"}
@@ -48,30 +48,30 @@ async def settle(state: StepState, runtime: Runtime[ItemContext]) -> dict[str, A
 
 
 async def _edited(context: ItemContext, state: ItemState, decision: dict[str, Any]) -> str:
-    unedited = context.candidate(decision["candidate"])
+    unedited = decision["candidate"]  # None where the person wrote an answer that edits none
     edited = context.add_candidate(
         "edit",
         state.get("reviews", 0),
         round=state["round"],
         kind="edit",
         text=context.text(decision["edit"]),
-        **context.own_task(unedited.id),
+        **context.own_task(unedited or state["shown"][0]),
         author=decision["actor"],
-        parent_id=unedited.id,
+        parent_id=unedited,
     )
     await context.commit()
     return edited
 
 
-def _next_candidates(context: ItemContext, state: ItemState) -> dict[str, Any]:
-    """Both bad: the next two candidates, then a redraft (of given texts none), then a rejection."""
+def _next_candidates(context: ItemContext, state: ItemState, choice: str) -> dict[str, Any]:
+    """None will do: the next candidates, then a redraft (of given texts none), then a rejection."""
     tried = state.get("pairs", 0) + 1
     if context.show(state["candidates"], tried, round=state["round"]):
         return {"next": "next", "pairs": tried, "review": None}
     may_draft = not context.came_with_seed(state["candidates"])
     if may_draft and state["round"] < context.case.config.routing.max_redrafts:
         return {"next": "again", "round": state["round"] + 1, "review": None}
-    return {"next": "end", "route": "decided", "outcome": "rejected", "reason": "both_bad", "review": None}
+    return {"next": "end", "route": "decided", "outcome": "rejected", "reason": choice, "review": None}
 
 
 def _redraft(context: ItemContext, state: ItemState, *, guidance: str, actor: str) -> dict[str, Any]:

@@ -19,7 +19,9 @@ class GivenOut(Wire):
         name: who it is, once the case is settled; null before.
         choice: one of the closed set of answers.
         candidate: id of the candidate that the choice is for; null where it is for none.
-        text: an edited text, where the choice is an edit.
+        text: an edited text, where the choice is an edit; an answer that the person wrote, where it is `write`.
+        rankings: of a ranking, by the name of each question (empty where it has none), ids of the candidates, the best
+            first; tied ones stand together. Empty of other answers.
         fields: what the person filled in, where the question has a form.
         guidance: what a redraft should heed.
         rationale: the reason that was written with it.
@@ -36,6 +38,7 @@ class GivenOut(Wire):
     choice: str
     candidate: Id | None
     text: str
+    rankings: dict[str, list[list[Id]]] = Field(default_factory=dict)
     fields: dict[str, JsonValue]
     guidance: str
     rationale: str
@@ -56,6 +59,7 @@ class OutcomeOut(Wire):
         principle: id of the principle it rests on; null where none was named.
         reason: the lead's sentence.
         fields: what the form holds now, where the question has one.
+        rankings: the ranking that holds now, as in the answers; empty without one.
         decided_at: when it was decided, in epoch seconds.
         shares: share of people for each candidate, where it stays contested; null otherwise.
     """
@@ -65,8 +69,39 @@ class OutcomeOut(Wire):
     principle: str | None
     reason: str
     fields: dict[str, JsonValue]
+    rankings: dict[str, list[list[Id]]] = Field(default_factory=dict)
     decided_at: float
     shares: dict[str, float] | None
+
+
+class FlipOut(Wire):
+    """Two candidates that rankings order both ways.
+
+    Attributes:
+        question: name of the question; empty where it has none.
+        a: id of a candidate.
+        b: id of the other one.
+        a_first: how many people hold `a` for the better one.
+        b_first: how many hold `b` for it.
+    """
+
+    question: str
+    a: Id
+    b: Id
+    a_first: int
+    b_first: int
+
+
+class CycleOut(Wire):
+    """Candidates of which people together prefer each to the next, and the last to the first: no order fits them.
+
+    Attributes:
+        question: name of the question; empty where it has none.
+        candidates: their ids.
+    """
+
+    question: str
+    candidates: list[Id]
 
 
 class CaseLine(Wire, json_schema_extra=example(examples.CASE_LINE)):
@@ -110,6 +145,8 @@ class CaseOut(Wire, json_schema_extra=example(examples.CASE)):
         constitution: name and version of the constitution.
         principles: the principles that may be cited.
         answers: what people answered, side by side.
+        flips: the pairs that rankings of different people order both ways; empty where nothing is ranked.
+        cycles: the candidates that no order of all rankings fits; empty where nothing is ranked.
         choices: the closed set that the ruling is from.
         fields: the fields of the question's form as JSON schemas, by their names; empty where it has none.
         outcome: what was settled; null while it is open.
@@ -127,6 +164,8 @@ class CaseOut(Wire, json_schema_extra=example(examples.CASE)):
     constitution: str
     principles: list[ShownPrinciple]
     answers: list[GivenOut]
+    flips: list[FlipOut] = Field(default_factory=list)
+    cycles: list[CycleOut] = Field(default_factory=list)
     choices: list[str] = Field(examples=[["prefer", "tie", "both_bad", "contested"]])
     fields: dict[str, dict[str, JsonValue]]
     outcome: OutcomeOut | None

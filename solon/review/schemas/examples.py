@@ -92,6 +92,7 @@ MY_ANSWER: JsonDict = {
     "choice": "prefer",
     "candidate": CARELESS,
     "place": 2,
+    "rankings": {},
     "decided_at": 1767262310.5,
     "undoable": True,
     "prompt": PROMPT,

@@ -242,12 +242,15 @@ LINEAGE: JsonDict = {
         "item_id": ITEM,
         "run_id": RUN,
         "attempt": 0,
+        "place": 0,
         "recipe": "preference",
         "kind": "prefer",
         "chosen_id": CAREFUL,
         "rejected_id": CARELESS,
         "pair_key": "5a8f0c3e9b7d214f6a1c2e3d",
         "shown": [CAREFUL, CARELESS],
+        "weight": None,
+        "question": None,
         "label": None,
         "margin": 0.12,
         "confidence": 0.56,
@@ -389,6 +392,7 @@ LINEAGE: JsonDict = {
             "rationale": WHY,
             "guidance": None,
             "edit": None,
+            "rankings": {},
         }
     ],
     "set_aside": [

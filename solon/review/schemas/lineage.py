@@ -22,11 +22,14 @@ class RecordRow(Wire):
         item_id: id of the item.
         run_id: id of the run.
         attempt: the attempt of the item, from 0.
+        place: its place among the records of that attempt, from 0.
         recipe: name of the recipe.
         kind: what was settled: prefer, tie, edit, accept or label.
         chosen_id: id of the chosen candidate; null where none was.
         rejected_id: id of the rejected candidate; null where none was.
         shown: ids of the candidates judged, A first.
+        weight: of a pair of a ranking, all of whose pairs weigh 1 together; null of other records.
+        question: name of the question by which it was ranked; null where it has none.
         label: the label; null where there is none.
         margin: how far the first outcome leads the second, 0 to 1; null without a panel.
         confidence: the panel's probability of its best outcome; null without a panel.
@@ -45,6 +48,7 @@ class RecordRow(Wire):
     item_id: Id
     run_id: Id
     attempt: int
+    place: int
     recipe: str
     kind: str
     chosen_id: Id | None
@@ -53,6 +57,8 @@ class RecordRow(Wire):
         description="the same wherever the same answers are set to the same conversation, in any run"
     )
     shown: list[Id] | None
+    weight: float | None
+    question: str | None
     label: str | None
     margin: float | None
     confidence: float | None
@@ -371,7 +377,9 @@ class DecisionRow(Wire):
         checked: what was answered before a model read the answer, and what it said; null without.
         rationale: the reason that was written; null where none.
         guidance: what a redraft shall do; null where none.
-        edit: the edited text; null where there is none.
+        edit: the edited or written text; null where there is none.
+        rankings: of a ranking, by the name of each question (empty where it has none), ids of the candidates, the best
+            first; tied ones stand together. Empty of other decisions.
     """
 
     id: Id
@@ -392,6 +400,7 @@ class DecisionRow(Wire):
     rationale: str | None
     guidance: str | None
     edit: str | None
+    rankings: dict[str, list[list[Id]]]
 
 
 class SetAsideRow(Wire):

@@ -263,6 +263,8 @@ class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
         choice: one of the closed set of answers.
         candidate: id of the candidate that the choice is about; null where it is about all.
         place: number of that candidate as the caller saw them, from 1; null without one, or where one alone was shown.
+        rankings: of a ranking, by the name of each question (empty where it has none), such numbers, the best first;
+            tied ones stand together. Empty of other answers.
         decided_at: when it was decided, in epoch seconds.
         undoable: it can still be taken back.
         prompt: the request, as it is shown.
@@ -274,6 +276,7 @@ class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
     choice: str
     candidate: Id | None
     place: int | None
+    rankings: dict[str, list[list[int]]]
     decided_at: float
     undoable: bool
     prompt: str

@@ -4,7 +4,7 @@ import { t } from "./texts.js";
 
 const all = (view, selector) => [...view.root.querySelectorAll(selector)];
 const one = (view, selector) => view.root.querySelector(selector);
-const FIELD = { edit: "text", redraft: "guidance", decline: "reason", both_bad: "rationale", escalate: "rationale" };
+const FIELD = { edit: "text", redraft: "guidance", decline: "reason", both_bad: "rationale", write: "text", all_bad: "rationale", escalate: "rationale" };
 const ASIDE = ["skip", "decline", "escalate"];
 const TYPED = ["text", "guidance", "rationale", "reason", "proposal"];
 
@@ -73,7 +73,9 @@ export function readAnswer(view) {
   if (view.choice === "escalate") put("vote", view.leaning);   // what was chosen before it was handed over
   if (ASIDE.includes(view.choice)) return answer;
   if (view.choice === "prefer") { put("candidate", view.candidate); put("strength", Number(one(view, "[name=strength]:checked")?.value || 0)); }
-  if (view.choice === "edit") { put("candidate", edited(view)); put("text", typed(view, "text")); }
+  if (view.choice === "rank") put("ranking", view.ranker?.ranking());
+  if (view.choice === "edit") put("candidate", edited(view));
+  if (["edit", "write"].includes(view.choice)) put("text", typed(view, "text"));
   if (["redraft", "go_on"].includes(view.choice)) put("guidance", typed(view, "guidance"));
   put("proposal", typed(view, "proposal").trim());
   const cited = all(view, "[name=principle]:checked").map((box) => box.value);
@@ -147,7 +149,8 @@ export function problemOf(view, answer) {
   const wrong = (told, name) => ({ told, field: name ? one(view, `[name=${name}]`) : null });
   if (!answer.choice) return wrong(t("Choose an answer first."));
   if (answer.choice === "prefer" && !answer.candidate) return wrong(t("Choose which answer is better."));
-  if (answer.choice === "edit" && !(answer.text || "").trim()) return wrong(t("Write the answer as it should be."), "text");
+  if (answer.choice === "rank" && !view.ranker?.complete()) return wrong(t("Give every answer a place."));
+  if (["edit", "write"].includes(answer.choice) && !(answer.text || "").trim()) return wrong(t("Write the answer as it should be."), "text");
   if (answer.choice === "edit" && view.item.candidates.some((c) => c.id === answer.candidate && c.text === answer.text)) return wrong(t("The text is unchanged; change it, or choose another answer."), "text");
   if (answer.choice === "redraft" && !(answer.guidance || "").trim()) return wrong(t("Say what the new draft shall do."), "guidance");
   if (answer.choice === "decline" && !answer.reason) return wrong(t("Say why you cannot answer it."), "reason");

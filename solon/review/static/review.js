@@ -113,6 +113,7 @@ async function readGuidelines() {
 
 function wire(view) {
   if ($(".marking", view.root)) wireMarks(view).catch(failed);
+  if ($(".ranks", view.root)) wireRanks(view).catch(failed);
   view.labels = labelsOf(view, (choice, more) => choose(choice, null, more));
   markCriterion(view);
   $("form.answer", view.root).addEventListener("submit", (event) => { event.preventDefault(); submit(); });
@@ -170,6 +171,12 @@ async function wireMarks(view) {
   listenToMarks(view, view.marker, root);
 }
 
+async function wireRanks(view) {
+  view.ranker = (await marking("ranking")).ranker(view.root, () => { pick(view, "rank", null, true); changed(view); });
+  view.ranker.fill(view.item.draft?.ranking);
+  listenToMarks(view, view.ranker, view.root);
+}
+
 // What was proposed is accepted in one key, whatever was marked since.
 function acceptMarks() {
   shown.marker.accept();
@@ -216,7 +223,7 @@ function choose(choice, candidate, more = false) {
   for (const flags of $$(".flags[open]", box)) flags.open = false;
   changed(shown);
   tellProblem(shown, null);
-  const bare = !["both_bad", "edit", "redraft", "decline", "escalate"].includes(choice);
+  const bare = !["both_bad", "edit", "redraft", "rank", "write", "all_bad", "decline", "escalate"].includes(choice);
   if (settings.send_at_once && bare && !more && !problemOf(shown, readAnswer(shown))) submit();
 }
 
@@ -485,8 +492,8 @@ const doing = {
   first: () => choose("prefer", $$(".candidate[data-candidate]", box)[0]?.dataset.candidate),
   second: () => choose("prefer", $$(".candidate[data-candidate]", box)[1]?.dataset.candidate),
   given: (button) => choose(button.dataset.choice),
-  tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => (shown?.marker ? acceptMarks() : choose("accept")), reject: () => choose("reject"),
-  edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
+  tie: () => choose("tie"), both_bad: () => choose(shown?.ranker ? "all_bad" : "both_bad"), rank: () => choose("rank"), accept: () => (shown?.marker ? acceptMarks() : choose("accept")), reject: () => choose("reject"),
+  edit: () => choose(shown?.ranker ? "write" : "edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
   escalate: () => (box.dataset.lead ? say(t("You are a lead yourself: decide it, or skip it.")) : choose("escalate")),
   send: submit, check: () => $("[data-do=check]", box) && check(), why, early, together, evidence, turn: markTurn, next: nextDifference,
   diff: () => $("[data-do=diff]", box) && see("diff", diffOf(shown)), source: () => see("source", `/page/source/${shown?.item.assignment}`),

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from solon.questions import MARKED, PAIR, question_of
+from solon.questions import PAIR, question_of
 from solon.store.learning.evidence import blind_answers, chosen_of
 from solon.store.reviewing.known import own_answers
 from solon.store.runs.runs import UNLISTED
@@ -21,7 +21,7 @@ ASKED = ("interrupt", "overlap", "audit")
 """Kinds of reviews whose answers say what is right; known questions and repeats do not."""
 NO_OUTCOME = "no outcome chosen"
 """Why a tie, an edit or `both_bad` is no golden question: there is nothing to be right about."""
-NO_SPANS = "spans are no answer out of a closed set"
+MORE_THAN_OUTCOME = "spans and rankings are no answers out of a closed set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,8 @@ class _Rules:
     def settle(self, asked: Asked) -> Sure | str:
         """The sure answer to a question, or why there is none."""
         question = question_of(asked.schema)
-        if question.kind == MARKED:
-            return NO_SPANS
+        if question.detailed:
+            return MORE_THAN_OUTCOME
         if asked.content_hash in self.ruled:
             ruling = self.ruled[asked.content_hash]
             if ruling is None:

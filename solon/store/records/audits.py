@@ -17,6 +17,7 @@ def audited_unsafe(connection: Connection, run_id: str) -> list[bool]:
         .where(
             reviews.c.run_id == run_id,
             reviews.c.kind == "audit",
+            records.c.place == 0,
             or_(decisions.c.counts, decisions.c.checked.is_not(None)),
             decisions.c.undone_at.is_(None),
         )

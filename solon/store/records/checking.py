@@ -117,6 +117,8 @@ def records_of(connection: Connection, item_ids: Iterable[str]) -> list[str]:
 
 
 def _says(row: Row, texts: dict[str, str]) -> str | None:
+    if row["weight"] is not None:
+        return None  # a pair of a ranking was not asked about alone
     kind, chosen = row["kind"], row["chosen_id"]
     if kind in (TIE, "accept"):
         return str(kind)

@@ -41,9 +41,9 @@ def count_decisions(connection: Connection, run_id: str) -> tuple[int, int]:
 
 
 def count_tiers(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Records in force by the last tier of the panel that was asked and the route that settled them (`tier`, `route`,
-    `records`), with the model calls of their items (`calls`), the `cost` of these and how many of them have no known
-    price (`unpriced`)."""
+    """Items with a record in force by the last tier of the panel that was asked and the route that settled them
+    (`tier`, `route`, `records`), with their model calls (`calls`), the `cost` of these and how many of them have no
+    known price (`unpriced`)."""
     of_item = (
         select(
             calls.c.item_id,
@@ -59,7 +59,7 @@ def count_tiers(connection: Connection, run_ids: Sequence[str]) -> list[dict[str
     query = (
         select(records.c.tier, records.c.route, func.count().label("records"), *sums)
         .outerjoin(of_item, of_item.c.item_id == records.c.item_id)
-        .where(records.c.run_id.in_(run_ids), records.c.superseded_at.is_(None))
+        .where(records.c.run_id.in_(run_ids), records.c.superseded_at.is_(None), records.c.place == 0)
         .group_by(records.c.tier, records.c.route)
         .order_by(records.c.tier, records.c.route)
     )

@@ -262,7 +262,7 @@ class Choice:
 
 
 def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Choice]:
-    """The record of each (item, attempt), superseded or not; those without one are missing.
+    """The (first) record of each (item, attempt), superseded or not; those without one are missing.
 
     An audit speaks of the record that it was drawn for.
     """
@@ -271,7 +271,9 @@ def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dic
     columns = [records.c[name] for name in names]
     choices: dict[tuple[str, int], Choice] = {}
     for part in _chunks(sorted({item_id for item_id, _ in keys})):
-        for row in connection.execute(select(*columns).where(records.c.item_id.in_(part))):
+        for row in connection.execute(
+            select(*columns).where(records.c.item_id.in_(part), records.c.place == 0)
+        ):
             if (row.item_id, row.attempt) in keys:
                 choices[row.item_id, row.attempt] = Choice(
                     row.chosen_id, row.label, row.route, row.certificate_id, bool(row.provisional), row.tier

@@ -216,7 +216,7 @@ def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]
         query = (
             with_seeds()
             .where(*which.of_records(), *which.of_items(), which.comes_first())
-            .order_by(items.c.position, records.c.id)
+            .order_by(items.c.position, records.c.place, records.c.id)
         )
         rejected = _keys_of_rejected(store, connection, which) if which.rejected else {}
         contradicted = _reversed_pairs(connection, which) | _accepted_too(connection, which, rejected)
@@ -569,6 +569,7 @@ class _Lineages:
             "scores": self.scores.get(row["id"]),
             "descent": descent and asdict(descent),
             "drawn": self.drawn.get(row["chosen_id"]),
+            "ranking": _in_ranking(row),
         }
         return {
             "run": row["run_id"],
@@ -585,6 +586,13 @@ class _Lineages:
             "decided_by": keyed_hash(self.key, "actor", actor) if actor else None,
             **self.calls.get(item, {}),
         }
+
+
+def _in_ranking(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The weight and the question of a pair of a ranking; None of any other record."""
+    if row["weight"] is None:
+        return None
+    return {"weight": row["weight"], **({"question": row["question"]} if row["question"] else {})}
 
 
 def _quotes(answer: _Answer | None, task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
@@ -633,7 +641,7 @@ def _kind(row: dict[str, Any]) -> str | None:
 
 _NO_RECORD = {
     **dict.fromkeys(
-        ("rejected_id", "label", "margin", "confidence", "soft_label", "shares", "tier", "stale_at")
+        ("rejected_id", "label", "margin", "confidence", "soft_label", "shares", "tier", "stale_at", "weight")
     ),
     "kind": "reject",
     "provisional": False,

@@ -12,6 +12,8 @@ from solon.store import tables
 from solon.store.database.ids import begins
 from solon.store.database.store import Store
 from solon.store.records.principles import principles_of
+from solon.store.reviewing.disagreements import text_ids
+from solon.store.reviewing.rankings import stored_rankings
 from solon.store.reviewing.reading import quote_evidence, set_aside_rows
 from solon.store.runs.runs import PREVIEW
 from solon.store.runs.verdicts import panel_votes, shortlist_scores
@@ -55,11 +57,28 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
         }
         for key, table, columns in _PARTS:
             found[key] = _rows(connection, table, item_id, columns, bodies)
+        called = {text: name for name, text in text_ids(connection, _shown_now(found)).items()}
         for pointing in (*found["decisions"], *found["verdicts"], *found["shortlist"]):
             pointing["evidence"] = quote_evidence(connection, pointing["evidence"] or ())
+        for decision in found["decisions"]:
+            decision["rankings"] = _rankings(decision, called)
         _name_models(connection, found)
         found["set_aside"] = set_aside_rows(connection, item_id)
         return found
+
+
+def _shown_now(found: dict[str, Any]) -> list[str]:
+    """The candidates of the item's present attempt."""
+    return [one["id"] for one in found["candidates"] if one["attempt"] == found["item"]["attempt"]]
+
+
+def _rankings(decision: dict[str, Any], called: dict[str, str]) -> dict[str, list[list[str]]]:
+    """The rankings of a decision by the names of their questions, in place of the text that keeps them."""
+    if decision["choice"] != "rank":
+        return {}
+    rankings = stored_rankings(decision.pop("edit"), called)
+    decision["edit"] = None
+    return {question: [[*tier] for tier in ranking.tiers] for question, ranking in rankings.items()}
 
 
 _OF_ITEM = ("id", "number", "state", "route", "reason", "attempt", "graph_version", "examples")
@@ -204,7 +223,7 @@ def _record(connection: Connection, item_id: str, record_id: str | None) -> dict
     query = (
         query.where(table.c.id == record_id) if record_id else query.where(table.c.superseded_at.is_(None))
     )
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(query.order_by(table.c.place)).mappings().first()
     if row is None:
         return None
     made_by = principles_of(connection, [row[side] for side in ("chosen_id", "rejected_id") if row[side]])

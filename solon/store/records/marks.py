@@ -35,7 +35,8 @@ def marked_texts(connection: Connection, answers: Iterable[Answer]) -> list[Mark
     """Answers to marked spans with what they speak of, in their order; without those whose texts were erased."""
     asked = [one for one in answers if one.question.kind == MARKED and one.shown]
     bodies = _bodies(connection, [one.shown[0] for one in asked])
-    said = _said(connection, [one.id for one in asked])
+    told = said_texts(connection, [one.id for one in asked])
+    said = {name: spans for name, body in told.items() if (spans := read_spans(body)) is not None}
     readings = _readings(connection, [one.item_id for one in asked])
     found = []
     for one in asked:
@@ -57,15 +58,15 @@ def _bodies(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Span,
     return {row.id: spans for row in connection.execute(query) if (spans := read_spans(row.body)) is not None}
 
 
-def _said(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Span, ...]]:
-    """What decisions and second opinions say, by their ids."""
+def said_texts(connection: Connection, ids: Sequence[str]) -> dict[str, str | None]:
+    """The texts that decisions and second opinions bring, by their ids; None where one was erased."""
     decided = select(decisions.c.id, decisions.c.edit_id).where(decisions.c.id.in_(ids))
     named = {row.id: row.edit_id for row in connection.execute(decided)}
     beside = select(assignments.c.id, assignments.c.answer).where(assignments.c.id.in_(ids))
     named |= {row.id: (row.answer or {}).get("text") for row in connection.execute(beside)}
     query = select(texts.c.id, texts.c.body).where(texts.c.id.in_([one for one in named.values() if one]))
-    body_of = {row.id: read_spans(row.body) for row in connection.execute(query)}
-    return {name: spans for name, text in named.items() if (spans := body_of.get(text or "")) is not None}
+    body_of = {row.id: row.body for row in connection.execute(query)}
+    return {name: body_of[text] for name, text in named.items() if text in body_of}
 
 
 def _readings(

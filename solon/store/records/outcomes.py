@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from solon.store.database.store import Store
 from solon.store.runs.items import name_of
 from solon.store.tables import candidates, items, records, reviews, seeds, texts
 
 CHUNK = 400
+_FIRST = (records.c.superseded_at.is_(None), records.c.place == 0)
+"""The record in force of an item, of a ranking the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def _chunks(
         )
         .join(seeds, seeds.c.id == items.c.seed_id)
         .join(texts, texts.c.id == seeds.c.text_id)
-        .join(records, (records.c.item_id == items.c.id) & records.c.superseded_at.is_(None), isouter=True)
+        .join(records, and_(records.c.item_id == items.c.id, *_FIRST), isouter=True)
         .where(items.c.run_id == run_id)
         .order_by(items.c.position)
     )
@@ -198,9 +200,7 @@ def item_routes(connection: Connection) -> list[ItemRoute]:
     waiting = base.add_columns(reviews.c.candidates).join(reviews, reviews.c.item_id == items.c.id)
     routes = [
         ItemRoute(row[0], row[1], row[2], tuple(row[3]), "accept")
-        for row in connection.execute(
-            accepted.where(records.c.superseded_at.is_(None), records.c.shown.is_not(None))
-        )
+        for row in connection.execute(accepted.where(*_FIRST, records.c.shown.is_not(None)))
     ]
     routes += [
         ItemRoute(row[0], row[1], row[2], tuple(row[3]), "review")

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, desc, exists, or_, select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
-from solon.questions import CHANGED, LABELLED, MARKED, PAIR, STANDS, question_of
-from solon.responses import choices_of, fields_of, read_fields
+from solon.questions import CHANGED, LABELLED, MARKED, STANDS, question_of
+from solon.responses import choices_of, fields_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append, has_read
 from solon.store.database.events import event
@@ -20,7 +20,7 @@ from solon.store.database.writer import insert_rows
 from solon.store.reviewing.citations import check_cited, read_answer
 from solon.store.reviewing.disagreements import GivenAnswer, given_answers, outcome_of, soft_shares, text_ids
 from solon.store.reviewing.experts import ExpertRow
-from solon.store.reviewing.reading import form_in
+from solon.store.reviewing.reading import form_in, text_bodies
 from solon.store.reviewing.review_lists import has_reason, has_text
 from solon.store.reviewing.review_rows import NotThere, ReviewRow, find_review
 from solon.store.reviewing.reviews import decision_rows
@@ -31,7 +31,9 @@ from solon.store.tables.disputes import Reply
 
 CONTESTED = "contested"
 REVIEWER = "reviewer "
-"""Before the number of the reviewer whose spans a ruling is for."""
+"""Before the number of the reviewer whose spans, ranking or own answer a ruling is for."""
+WHOLE = (CHANGED, "rank", "write")
+"""Choices of answers that say more than their outcome: a ruling is for one as a whole."""
 WITH_TEXT = ("edit", "redraft")
 """An adjudicator chooses among what there is; an edit or a redraft would be a third answer."""
 
@@ -79,20 +81,27 @@ class Case:
     def choices(self) -> list[str]:
         """What the adjudicator may choose."""
         own = choices_of(self.review.response_schema)
-        if question_of(self.review.response_schema).kind == MARKED:
-            return [STANDS, *(f"{REVIEWER}{n}" for n in self.marked), CONTESTED]
-        return [*(choice for choice in own if choice not in WITH_TEXT), CONTESTED]
+        reviewers = [f"{REVIEWER}{n}" for n in self.whole]
+        return [*(choice for choice in own if choice not in (*WITH_TEXT, *WHOLE)), *reviewers, CONTESTED]
 
     @property
     def fields(self) -> dict[str, dict[str, Any]]:
         """The fields of the question's form as JSON schemas, by their names; empty where it has none."""
         schema = self.review.response_schema
-        return {} if question_of(schema).kind == MARKED else fields_of(schema)
+        return {} if question_of(schema).detailed else fields_of(schema)
 
     @property
-    def marked(self) -> dict[int, GivenAnswer]:
-        """The answers that changed spans, by the number of their reviewer: an adjudicator rules for one of them."""
-        return {n: one for n, one in enumerate(self.given, 1) if one.choice == CHANGED}
+    def whole(self) -> dict[int, GivenAnswer]:
+        """The answers that say more than their outcome, by the number of their reviewer: an adjudicator rules for one
+        of them. Empty where the question has none such."""
+        if not question_of(self.review.response_schema).detailed:
+            return {}
+        return {n: one for n, one in enumerate(self.given, 1) if one.choice in WHOLE}
+
+    def ruled_for(self, choice: str | None) -> GivenAnswer | None:
+        """The answer that a ruling is for as a whole; None where it is for none."""
+        number = (choice or "").removeprefix(REVIEWER)
+        return self.whole.get(int(number)) if choice != number and number.isdecimal() else None
 
     def number(self, actor: str) -> int | None:
         """Which reviewer a person is, from 1; None for others."""
@@ -300,8 +309,8 @@ def _check_ruling(
     if fields is not None and (choice == CONTESTED or not case.fields):
         raise InvalidDecision("fields: there is no form to fill in here", next_step="leave them out")
     check_cited(connection, case.item_id, [principle] if principle is not None else [])
-    if choice.startswith(REVIEWER) and case.marked:
-        return case.marked[int(choice.removeprefix(REVIEWER))].side
+    if ruled := case.ruled_for(choice):
+        return ruled.side
     if choice != "prefer":
         return None
     if candidate not in case.review.candidates:
@@ -331,19 +340,23 @@ def _rule(
     standing = _standing(connection, case)
     review = find_review(connection, standing["review_id"])
     texts = text_ids(connection, review.candidates)
-    question = question_of(review.response_schema)
-    held = texts.get(standing["candidate_id"] or "") if question == PAIR else None
+    question, ruled = question_of(review.response_schema), case.ruled_for(choice)
+    held = texts.get(standing["candidate_id"] or "") if question.compares else None
     if question.kind == MARKED:
-        choice, held = CHANGED if side else choice, standing["edit_id"]
+        held = standing["edit_id"]
+    if ruled is not None:
+        choice, fields = ruled.choice, _brought(connection, ruled)
     same = outcome_of(standing["choice"], held) == outcome_of(choice, side)
     if same and fields is None:
         return str(standing["id"])
     candidate = next((name for name, text in texts.items() if text == side), None)
     answer: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
     answer |= {"principles": (principle,)} if principle else {}
-    answer |= form_in(connection, side) if choice == CHANGED else fields or _form_of(connection, case, choice)
+    answer |= fields or _form_of(connection, case, choice)
     response = read_answer(connection, review, answer)
-    if same and read_fields(response.text or "") == form_in(connection, standing["edit_id"]):
+    if same and (response.text or "") == text_bodies(connection, [standing["edit_id"]]).get(
+        standing["edit_id"], ""
+    ):
         return str(standing["id"])
     state = connection.execute(select(items.c.state).where(items.c.id == case.item_id)).scalar_one()
     if state == "running":
@@ -379,6 +392,13 @@ def _shares(connection: Connection, case: Case, *more: str) -> dict[str, float]:
         said = [texts[0] if one == STANDS else one for one in said]
         return soft_shares(said, list(dict.fromkeys((texts[0], *said))))
     return soft_shares(said, question.outcomes if question.kind == LABELLED else texts)
+
+
+def _brought(connection: Connection, answer: GivenAnswer) -> dict[str, Any]:
+    """What an answer brings beside its choice: spans, a ranking, or the answer that its author wrote."""
+    if answer.choice == "write":
+        return {"text": text_bodies(connection, [answer.edit_id]).get(answer.edit_id, "")}
+    return form_in(connection, answer.edit_id)
 
 
 def _form_of(connection: Connection, case: Case, choice: str) -> dict[str, Any]:
@@ -470,8 +490,8 @@ def reply(
     if stance == "maintains" and case.state == "decided":
         sides = text_ids(connection, case.review.candidates)
         side, ruled = sides.get(case.candidate_id or ""), str(case.choice)
-        if ruled.startswith(REVIEWER) and case.marked:
-            ruled, side = CHANGED, case.marked[int(ruled.removeprefix(REVIEWER))].side
+        if answer := case.ruled_for(ruled):
+            ruled, side = answer.choice, answer.side
         soft = _shares(connection, case, outcome_of(ruled, side))
         connection.execute(
             update(adjudications).where(adjudications.c.id == case.id).values(state=CONTESTED, soft=soft)

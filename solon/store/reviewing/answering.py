@@ -39,7 +39,7 @@ Kind = Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
 ASIDE: dict[str, Kind] = {"skip": "skipped", "decline": "declined", "escalate": "escalated"}
 DECLINE_REASONS = ("not_my_field", "needs_context", "personal_data", "broken")
 LONGEST = 200_000
-EXPLAIN = ("edit", "both_bad")
+EXPLAIN = ("edit", "both_bad", "write", "all_bad")
 """Choices that need a sentence why, whoever gives them; so does handing a question to a lead. What a new draft shall do
 is its reason."""
 

@@ -10,8 +10,17 @@ from sqlalchemy import Connection, select
 from solon.dialogues import read_dialogue, write_dialogue
 from solon.errors import InvalidDecision
 from solon.questions import CHANGED, STANDS
-from solon.responses import Response, SpansResponse, is_dialogue, kinds_of, may_overlap, parse_response
+from solon.responses import (
+    RankingResponse,
+    Response,
+    SpansResponse,
+    is_dialogue,
+    kinds_of,
+    may_overlap,
+    parse_response,
+)
 from solon.spans import SpanProblem, check_spans, read_spans, text_of, write_spans
+from solon.store.reviewing.rankings import check_ranking
 from solon.store.reviewing.reading import read_candidates, seed_content
 from solon.store.reviewing.review_rows import ReviewRow
 from solon.store.tables import constitutions, items, rubrics
@@ -28,6 +37,8 @@ def read_answer(connection: Connection, review: ReviewRow, answer: Mapping[str, 
         response = _compare_spans(connection, review, response)
     if response.choice == "edit" and is_dialogue(review.response_schema):
         response = _read_edited(response)
+    if isinstance(response, RankingResponse):
+        response = check_ranking(connection, review, response)
     check_cited(connection, review.item_id, response.principles, response.scores)
     _check_evidence(connection, response)
     return response

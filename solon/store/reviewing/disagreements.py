@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from solon.questions import CHANGED, MARKED, PAIR, Question, question_of
+from solon.questions import CHANGED, MARKED, TIE, Question, question_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append
 from solon.store.database.ids import hash_id, keyed_hash
@@ -71,14 +71,16 @@ def outcome_of(choice: str, side: str | None) -> str:
     """What an answer says, reduced to that in which two answers can differ.
 
     An edit of one of two is for that one; both bad and a redraft say that neither will do; so does an edit of a single.
-    A label is what it says; changed spans are those that were marked.
+    A label is what it says; changed spans are those that were marked; a ranking is for the best by its first question.
 
     Args:
         side: id of the text preferred; None where none is.
     """
     if choice in ("prefer", "edit", CHANGED):
         return side or "neither"
-    return "neither" if choice in ("both_bad", "redraft") else choice
+    if choice == "rank":
+        return side or TIE
+    return "neither" if choice in ("both_bad", "redraft", "write", "all_bad") else choice
 
 
 def given_answers(connection: Connection, item_id: str, content_hash: str) -> list[GivenAnswer]:
@@ -134,13 +136,12 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
 
 
 def _side(question: Question, answer: Mapping[str, Any], sides: Mapping[str, str]) -> str | None:
-    """The text that an answer is for: of a pair that of the candidate, of changed spans the one that they are written
-    as, so that two people who marked the same agree."""
+    """The text that an answer is for: where candidates are compared that of the candidate, of changed spans the one
+    that they are written as, so that two people who marked the same agree."""
     if question.kind == MARKED:
         return answer.get("edit_id") or answer.get("text")
-    return (
-        sides.get(answer.get("candidate_id") or answer.get("candidate") or "") if question == PAIR else None
-    )
+    named = answer.get("candidate_id") or answer.get("candidate") or ""
+    return sides.get(named) if question.compares else None
 
 
 def _texts_of(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -203,20 +204,18 @@ def note_disagreement(store: Store, connection: Connection, review: ReviewRow) -
         append(store, connection, SYSTEM, f"adjudication.{done}", case_id, {"answers": len(answers)})
 
 
-_WORTH = {"tie": 0.5, "accept": 1.0, "reject": 0.0}
-
-
 def soft_shares(outcomes: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
     """The share of people who hold each text to be the better one (of a single: who accept it), by the text's id.
 
-    A tie is half for each. Those for whom neither will do say nothing about which is better. Where nobody says
-    anything, it is one half.
+    A tie is an equal part for each (of a single one half). Those for whom neither will do say nothing about which is
+    better. Where nobody says anything, it is one half.
 
     Args:
         outcomes: what people said, see `outcome_of`.
         texts: ids of the texts, or the labels.
     """
-    worth = {name: value for name, value in _WORTH.items() if name not in texts}
+    said = {"tie": 1 / max(2, len(texts)), "accept": 1.0, "reject": 0.0}
+    worth = {name: value for name, value in said.items() if name not in texts}
     telling = [one for one in outcomes if one in texts or one in worth]
     if not telling:
         return dict.fromkeys(texts, 0.5)

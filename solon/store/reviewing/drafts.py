@@ -13,6 +13,7 @@ from solon.responses import fields_of, read_fields
 from solon.store.database.ids import hash_id
 from solon.store.database.storable import storable
 from solon.store.database.writer import insert_rows
+from solon.store.reviewing.rankings import stored_rankings
 from solon.store.reviewing.review_rows import LeaseLost, NotThere, ReviewRow
 from solon.store.tables import assignments, candidates, decisions, items, reviews, texts
 from solon.store.tables.runs import Text
@@ -207,7 +208,10 @@ def answer_of(connection: Connection, decision: Mapping[str, Any], review: Revie
             {**one, "candidate": rename(one["candidate"])} for one in evidence if rename(one["candidate"])
         ],
     }
-    if answer["text"] and fields_of(review.response_schema):
+    if rankings := stored_rankings(answer["text"], now_called) if answer["choice"] == "rank" else None:
+        tiers = {question: [[*tier] for tier in one.tiers] for question, one in rankings.items()}
+        answer |= {"text": None, "candidate": None, "ranking": tiers.get("", tiers)}
+    elif answer["text"] and fields_of(review.response_schema) and answer["choice"] != "write":
         answer |= {"text": None, **read_fields(answer["text"])}
     return {name: value for name, value in answer.items() if name == "spans" or value not in (None, {}, [])}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
-from solon.questions import PAIR, question_of
+from solon.questions import question_of
 from solon.store.database import clock
 from solon.store.database.ids import hash_id, keyed_hash
 from solon.store.database.writer import insert_rows
@@ -241,7 +241,7 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
     for row in connection.execute(query):
         if is_changed(row.checked):  # what a person was told since is no repeat of theirs
             continue
-        side = row.text_id if question_of(row.response_schema) == PAIR else None
+        side = row.text_id if question_of(row.response_schema).compares else None
         outcome = outcome_of(row.choice, side)
         key = (row.actor, row.content_hash)
         if key in first:

@@ -162,7 +162,7 @@ OWN_PROMPT = 600
 def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST) -> list[dict[str, Any]]:
     """A person's last answers that stand, the newest first.
 
-    Each has decision, review, choice, candidate, decided_at, prompt, kind (decided or vote) and undoable.
+    Each has decision, review, choice, candidate, text_id, decided_at, prompt, kind (decided or vote) and undoable.
     A vote has no decision: under `decision` stands the id of its assignment.
     """
     answers = [*_own_decisions(connection, actor, limit), *_own_votes(connection, actor, limit)]
@@ -194,7 +194,8 @@ def _own_votes(connection: Connection, actor: str, limit: int) -> list[dict[str,
     found = [dict(row) for row in connection.execute(query).mappings()]
     for row in found:
         said = row.pop("answer") or {}
-        row |= {"choice": said.get("choice", ""), "candidate": said.get("candidate"), "kind": "vote"}
+        named = {"candidate": said.get("candidate"), "text_id": said.get("text")}
+        row |= {"choice": said.get("choice", ""), **named, "kind": "vote"}
     return found
 
 
@@ -205,6 +206,7 @@ def _own_decisions(connection: Connection, actor: str, limit: int) -> list[dict[
             decisions.c.review_id.label("review"),
             decisions.c.choice,
             decisions.c.candidate_id.label("candidate"),
+            decisions.c.edit_id.label("text_id"),
             decisions.c.decided_at,
             texts.c.body,
         )

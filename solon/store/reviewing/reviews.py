@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, NotPending
 from solon.questions import question_of
-from solon.responses import NOT_ANSWERS, Response, kept_evidence
+from solon.responses import NOT_ANSWERS, RankingResponse, Response, kept_evidence
 from solon.store.database import clock
 from solon.store.database.audit_log import append
 from solon.store.database.events import event
@@ -316,15 +316,20 @@ def decision_rows(
     if (
         teaches
         and review.kind not in PERSONAL
-        and (response.label is None or _is_judged(connection, review.item_id))
+        and (not _by_people_alone(response) or _is_judged(connection, review.item_id))
     ):
         rows.append((Precedent, precedent))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows
 
 
+def _by_people_alone(response: Response) -> bool:
+    """Whether the answer is of a kind that recipes without a panel ask for, and which then teaches nobody."""
+    return response.label is not None or isinstance(response, RankingResponse)
+
+
 def _is_judged(connection: Connection, item_id: str) -> bool:
-    """Whether a panel judged the item: a label that people alone give teaches nobody."""
+    """Whether a panel judged the item."""
     judged = select(panel_votes.c.id).where(panel_votes.c.item_id == item_id).limit(1)
     return connection.execute(judged).first() is not None
 

@@ -20,7 +20,7 @@ from solon.store.runs.items import FINAL, next_attempt
 from solon.store.runs.runs import set_run
 from solon.store.tables import decisions, items, outbox, reviews
 
-GOES_ON = ("redraft", "both_bad")
+GOES_ON = ("redraft", "both_bad", "all_bad")
 """Choices after which the graph goes on, and may end in whatever way."""
 
 

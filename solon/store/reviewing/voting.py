@@ -157,9 +157,9 @@ def settle(store: Store, connection: Connection, review: ReviewRow, reviewers: R
     if review.kind != "interrupt" or review.state != "waiting":
         return None
     counted = tally(connection, review, reviewers)
-    told = question_of(review.response_schema).kind != MARKED or any(
+    told = not question_of(review.response_schema).detailed or any(
         vote.outcome == counted.best for vote in counted.votes
-    )  # a panel alone does not say what spans are changed into
+    )  # a panel alone does not say what spans are changed into, or how the others are ranked
     if told and counted.settles(reviewers):
         return _decide(store, connection, review, counted)
     if counted.needs_lead(reviewers):

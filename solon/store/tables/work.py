@@ -159,19 +159,23 @@ class Resolution(SQLModel, table=True):
 
 
 class Record(SQLModel, table=True):
-    """A finished row, unique per item and attempt, with the law that it was accepted under. Superseded rows stay.
+    """A finished row, with the law that it was accepted under. An attempt of an item has one, or one for each pair of a
+    ranking. Superseded rows stay.
 
     Attributes:
-        id: a hash of the item and its attempt.
+        id: a hash of the item, its attempt and the place.
         item_id: the item that it came from.
         run_id: the run of that item.
         attempt: the attempt of that item.
+        place: its place among those of its attempt, from 0.
         recipe: recipe of the run.
         kind: what was settled: prefer, tie, edit, accept or label.
         chosen_id: the better candidate, or the one accepted; None for a tie.
         rejected_id: the worse candidate, None without a pair or for a tie.
-        pair_key: the same wherever the same answers are set to the same conversation, see `store.runs.row_keys`;
-            None without a chosen candidate.
+        weight: of a pair of a ranking: all pairs of a ranking weigh 1 together; None of other records.
+        question: name of the question by which the answers were ranked; None where it has none.
+        pair_key: the same wherever the same answers are set to the same conversation (and ranked by the same
+            question), see `store.runs.row_keys`; None without a chosen candidate.
         shown: list of ids of the candidates that panel or person compared.
         label: the label that a person gave, in recipes of labels; None otherwise.
         margin: the panel's best probability minus its second, None without a panel.
@@ -200,10 +204,13 @@ class Record(SQLModel, table=True):
     item_id: str = ref("items.id", index=True)
     run_id: str = ref("runs.id")
     attempt: int
+    place: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     recipe: str
     kind: str
     chosen_id: str | None = ref("candidates.id", nullable=True)
     rejected_id: str | None = ref("candidates.id", nullable=True)
+    weight: float | None = None
+    question: str | None = None
     pair_key: str | None = Field(default=None, index=True, max_length=64)
     shown: Any = json_column()
     label: str | None = None

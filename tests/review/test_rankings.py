@@ -1,0 +1,197 @@
+"""Answers that rank: what the server makes of them, of votes, of people who differ, and what is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from solon.errors import ConfigError, InvalidDecision, UsageError
+from solon.project import Project
+from solon.review.cases import my_outcomes, show_case
+from solon.review.state import Options, make_room
+from solon.store.reviewing import adjudicating
+from solon.store.reviewing.drafts import answer_of
+from solon.store.reviewing.experts import list_experts
+from solon.store.reviewing.reading import decision_row
+from solon.store.reviewing.review_rows import find_review
+
+TEXTS = ("alpha", "bravo", "charlie")
+SEED = {"id": "one", "prompt": "Name a word.", "responses": [{"text": text} for text in TEXTS]}
+CONFIG: dict[str, Any] = {
+    "models": {"default": {"model": "scripted:default"}},
+    "generator": {"n": 3},
+    "routing": {"max_redrafts": 0},
+    "review": {"answers": 2},
+}
+
+
+def open_project(folder: Path, **config: Any) -> Project:
+    project = Project(f"sqlite:///{folder}/solon.db", config=CONFIG | config)
+    project.run("preference-expert", [SEED])
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A request with three answers that waits for a ranking."""
+    with open_project(tmp_path) as opened:
+        yield opened
+
+
+def rank(project: Project, token: str, order: str, **more: Any) -> None:
+    """Answer what waits with an order of first letters, as `b ac`: b, then a and c alike."""
+    review = next(one for one in project.reviews() if one.state == "waiting")
+    named = {one.text[0]: one.id for one in review.candidates}
+    ranking = [[named[letter] for letter in tier] for tier in order.split()]
+    project.decide(review, "rank", ranking=ranking, expert=token, **{"rationale": "so", **more})
+
+
+def pairs(project: Project) -> list[tuple[str, str, float]]:
+    return [
+        (str(row.chosen)[0], str(row.rejected)[0], round(row.weight or 0, 3)) for row in project.records()
+    ]
+
+
+def test_a_ranking_becomes_pairs_that_weigh_one_together(project: Project) -> None:
+    token = project.add_expert("Ada")
+    rank(project, token, "b ac")
+    project.resume()
+    assert sorted(pairs(project)) == [("b", "a", 0.5), ("b", "c", 0.5)], "a tie is no pair"
+    row = next(iter(project.records()))
+    assert row.lineage["ranking"] == {"weight": 0.5}
+    assert {len(project.trace(one.id)["decisions"][0]["rankings"][""]) for one in project.records()} == {2}
+    with pytest.raises(UsageError, match="asks for a ranking"):
+        project.golden.import_([{"prompt": "x", "answer": "rank"}], recipe="preference-expert")
+
+
+def test_where_all_are_alike_there_is_no_pair(project: Project) -> None:
+    rank(project, project.add_expert("Ada"), "abc")
+    project.resume()
+    assert [(row.label, row.outcome, row.chosen) for row in project.records()] == [("tie", "tie", None)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"choice": "rank", "ranking": ["a", "b"]}, "leaves out"),
+        ({"choice": "rank", "ranking": ["a", "b", "c", "a"]}, "names .* 2 times"),
+        ({"choice": "rank", "ranking": ["a", "b", "c", "zulu"]}, "names 'zulu', which was not shown"),
+        ({"choice": "rank", "ranking": {"safe": ["a", "b", "c"]}}, r"one list of candidates \(saw 'safe'\)"),
+        ({"choice": "rank", "ranking": ["a", ["b", 3]]}, "lists the ids"),
+        ({"choice": "rank"}, "needs the candidates"),
+        ({"choice": "write"}, "in 'text'"),
+        ({"choice": "write", "text": "mine", "ranking": ["a", "b", "c"]}, "others take none"),
+        ({"choice": "prefer", "candidate": "a"}, "'rank', 'write' or 'all_bad'"),
+    ],
+)
+def test_what_cannot_be_an_answer(project: Project, answer: dict[str, Any], told: str) -> None:
+    [review] = project.reviews()
+    named = {one.text[0]: one.id for one in review.candidates}
+
+    def named_in(value: Any) -> Any:
+        if isinstance(value, list):
+            return [named_in(one) for one in value]
+        if isinstance(value, dict):
+            return {name: named_in(one) for name, one in value.items()}
+        return named.get(value, value)
+
+    choice = answer["choice"]
+    more = {name: named_in(value) for name, value in answer.items() if name != "choice"}
+    with pytest.raises(InvalidDecision, match=told):
+        project.decide(review, choice, expert=project.add_expert("Ada"), rationale="so", **more)
+
+
+def test_a_lead_sees_both_rankings_and_rules_for_one(project: Project) -> None:
+    ada, bo, lea = (
+        project.add_expert(name, role=role)
+        for name, role in (("Ada", "expert"), ("Bo", "expert"), ("Lea", "lead"))
+    )
+    rank(project, ada, "a b c")
+    project.resume()
+    rank(project, bo, "c b a")
+    room = make_room(project, Options(work=False))
+    with project.store.transaction() as connection:
+        [case] = adjudicating.list_cases(connection)
+        shown = show_case(room, connection, case)
+        letter = {one.id: one.text[0] for one in shown.candidates}
+        orders = {"".join(letter[name] for [name] in one.rankings[""]): one.reviewer for one in shown.answers}
+        assert orders.keys() == {"abc", "cba"}
+        assert case.choices == ["all_bad", "reviewer 1", "reviewer 2", "contested"]
+        flips = {frozenset((letter[one.a], letter[one.b])) for one in shown.flips}
+        assert len(flips) == 3
+        assert {(one.a_first, one.b_first) for one in shown.flips} == {(1, 1)}
+        lead = next(one for one in list_experts(connection) if one.name == "Lea")
+        adjudicating.adjudicate(
+            project.store, connection, lead, case.id, choice=f"reviewer {orders['cba']}", candidate=None,
+            principle=None, reason="Bo is right.",
+        )  # fmt: skip
+    project.resume()
+    assert pairs(project) == [("c", "b", 0.333), ("c", "a", 0.333), ("b", "a", 0.333)]
+    with project.store.connect() as connection:
+        expert = next(one for one in list_experts(connection) if one.name == "Ada")
+        [outcome] = my_outcomes(connection, expert)
+    assert [letter[name] for [name] in outcome.outcome.rankings[""]] == ["c", "b", "a"]
+    assert lea
+
+
+def test_several_peoples_rankings_are_compared(tmp_path: Path) -> None:
+    """Three that run in a circle: every pair is ordered both ways, and no order fits."""
+    with open_project(tmp_path, review={"answers": 3}) as project:
+        for name, order in (("Ada", "a b c"), ("Bo", "b c a"), ("Cy", "c a b")):
+            rank(project, project.add_expert(name), order)
+        found = project.evaluate("rankings")
+    assert (found.n, found.alike.value, found.alike.n, found.fitted.value) == (
+        3,
+        pytest.approx(1 / 3),
+        1,
+        0.0,
+    )
+    assert found.alike.low < 1 / 3 < found.alike.high, "one item says little"
+    assert [sorted(flip.weights) for flip in found.flips] == [[1, 2]] * 3
+    assert [len(cycle.candidates) for cycle in found.cycles] == [3]
+
+
+def test_votes_for_the_same_best_answer_settle(tmp_path: Path) -> None:
+    with open_project(tmp_path, reviewers={"settles": 0.85}, review={"answers": 1}) as project:
+        for name, order in (("Wim", "b a c"), ("Wanda", "b c a")):
+            rank(project, project.add_expert(name, role="worker"), order)
+        project.resume()
+        assert [pair[:2] for pair in pairs(project)] == [("b", "a"), ("b", "c"), ("a", "c")], (
+            "as who came first"
+        )
+        assert {row.route for row in project.records()} == {"voted"}
+
+
+def test_what_is_taken_back_comes_as_it_was_given_and_later_runs_know_it(project: Project) -> None:
+    token = project.add_expert("Ada")
+    rank(project, token, "c ab")
+    project.resume()
+    [row, _] = project.records()
+    with project.store.connect() as connection:
+        decision = decision_row(connection, row.lineage["decision"])
+        review = find_review(connection, decision["review_id"])
+        again = answer_of(connection, decision, review)
+    texts = {one.id: one.text[0] for one in project.review(review.id).candidates}
+    assert [{texts[name] for name in tier} for tier in again["ranking"]] == [{"c"}, {"a", "b"}]
+    project.run("preference-expert", [SEED], new_run=True)
+    [later, _] = project.records()
+    assert later.lineage["run"] != row.lineage["run"]
+    assert later.id != row.id
+    assert sorted(pairs(project)) == [("c", "a", 0.5), ("c", "b", 0.5)], "decided as before, each pair once"
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"generator": {"n": 1}}, "people rank 2 to 9 answers"),
+        ({"generator": {"n": 12}}, "people rank 2 to 9 answers"),
+        ({"preference": {"questions": ["safe", "safe"]}}, "stands there twice"),
+        ({"preference": {"questions": ["is it|safe"]}}, "questions"),
+    ],
+)
+def test_what_cannot_be_asked(tmp_path: Path, config: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        open_project(tmp_path, **config)
