@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import hashlib
 import json
@@ -97,8 +98,19 @@ class Case:
             choose: is called where nothing was chosen before.
             given: what the choice depends on in the recipe's settings; where it is another, it is chosen anew.
         """
+        key = self._key_of(name, given)
+        found = self.caller.journal.find(key)
+        return json.loads(found.text) if found else self._write_kept(key, choose())
+
+    async def keep_measured(self, name: str, measure: Callable[[], Any], *, given: str = "") -> Any:
+        """As `keep`, for what takes its time: it is measured in a thread of its own."""
+        key = self._key_of(name, given)
+        found = self.caller.journal.find(key)
+        return json.loads(found.text) if found else self._write_kept(key, await asyncio.to_thread(measure))
+
+    def _key_of(self, name: str, given: str) -> CallKey:
         round, index = self.place
-        key = CallKey(
+        return CallKey(
             role=DRAWS,
             seat=name,
             sample=index,
@@ -109,12 +121,12 @@ class Case:
             prompt=given,
             schema="",
         )
+
+    def _write_kept(self, key: CallKey, value: Any) -> Any:
         journal = self.caller.journal
-        found = journal.find(key)
-        if found is None:
-            found = Outcome.of_code(journal.call_id(key), json.dumps(choose(), ensure_ascii=False))
-            journal.write(key, found)
-        return json.loads(found.text)
+        written = json.dumps(value, ensure_ascii=False)
+        journal.write(key, Outcome.of_code(journal.call_id(key), written))
+        return json.loads(written)
 
     @classmethod
     def open(

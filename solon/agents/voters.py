@@ -199,11 +199,23 @@ def matches(rule: RuleConfig, text: str) -> bool:
     Raises:
         TimeoutError: the pattern took longer than `MATCH_SECONDS`.
     """
+    return has_pattern(rule.regex, text) if rule.regex else has_keyword(rule.keywords, text)
+
+
+def has_pattern(pattern: str, text: str) -> bool:
+    """Whether a regular expression is found in a text, in upper or lower case.
+
+    Raises:
+        TimeoutError: it took longer than `MATCH_SECONDS`.
+    """
     import regex
 
-    if rule.regex:
-        return regex.search(rule.regex, text, flags=regex.IGNORECASE, timeout=MATCH_SECONDS) is not None
-    words = "|".join(re.escape(" ".join(word.split())).replace(r"\ ", r"\s+") for word in rule.keywords)
+    return regex.search(pattern, text, flags=regex.IGNORECASE, timeout=MATCH_SECONDS) is not None
+
+
+def has_keyword(keywords: Iterable[str], text: str) -> bool:
+    """Whether one of these words or phrases stands in a text, in upper or lower case."""
+    words = "|".join(re.escape(" ".join(word.split())).replace(r"\ ", r"\s+") for word in keywords)
     return re.search(rf"(?<!\w)(?:{words})(?!\w)", text, flags=re.IGNORECASE) is not None
 
 

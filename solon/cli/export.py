@@ -39,6 +39,13 @@ DropOption = Annotated[
     bool, typer.Option("--drop-contaminated", help="With --require-clean: leave such records out instead.")
 ]
 
+KOption = Annotated[
+    int | None,
+    typer.Option(
+        "--k", metavar="N", help="Write N records only, those that cover the others best; of icl: 8."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add `solon export` to the command line."""
@@ -99,6 +106,7 @@ def export(
     ] = "",
     require_clean: RequireCleanOption = None,
     drop_contaminated: DropOption = False,
+    k: KOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write the records in force to a file, and say what was left out and why.
@@ -124,6 +132,7 @@ def export(
             licence=licence,
             require_clean=require_clean or (),
             drop_contaminated=drop_contaminated,
+            k=k,
         )
     name_runs(summary.runs, summary.left_out)
     tell_cautions(spell_cautions(summary.facts))

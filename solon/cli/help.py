@@ -132,6 +132,8 @@ Formats, by what they are for (docs/formats.md):
   trl-unpaired-preference-standard
 - all candidates with their scores: ultrafeedback, reward-model
 - steps (process reward models): trl-stepwise
+- a few demonstrations for a prompt: icl (with --k N)
+- critics and those who revise: critique-sft, revision-sft
 - fine-tuning: trl-sft, trl-sft-standard, sharegpt, alpaca,
   llama-factory-sft, axolotl-sft, openrlhf-sft
 - prompts alone (GRPO): trl-prompt-only, trl-prompt-only-standard

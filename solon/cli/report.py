@@ -71,7 +71,7 @@ def report(
 
 def spell_headline(made: Report) -> list[str]:
     """The three figures of a report and what to do now, a line each."""
-    from solon.eval.report.page import spell_interval, spell_share
+    from solon.eval.result import spell_interval, spell_share
 
     top, certified = made.headline, f"{made.certified} under a certificate"
     gaps = f"; {top.agreement_gaps}" if top.agreement_gaps else ""

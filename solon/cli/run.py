@@ -319,6 +319,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
     out.print(
         f"  {summary.model_calls} model calls, {summary.spell_spending()}, {spell_seconds(summary.seconds)} of work"
     )
+    if dropped := summary.spell_filtered():
+        out.print(f"  filters: {dropped}")
     for line in summary.spell_unusable():
         out.print(f"  {line}")
     if summary.budget_round is not None:

@@ -27,6 +27,7 @@ from solon.config.sections import (
     CriticConfig,
     DialogueConfig,
     DocumentsConfig,
+    FiltersConfig,
     GateConfig,
     GeneratorConfig,
     ImportConfig,
@@ -61,7 +62,7 @@ NOT_SHAPING = ("store", "import", "limits", "reviewers", "tracing", "privacy", "
 
 PILOT_ONCE = 70
 """The pilot as it came before it followed from `alpha`: a run that was begun with it is the same run."""
-NEWER = ("preference", "rules", "classifier", "consensus", "spans", "documents", "dialogue")
+NEWER = ("preference", "rules", "classifier", "consensus", "spans", "documents", "dialogue", "filters")
 """Sections that runs were begun without in earlier versions: as they come they change nothing, and are not stored."""
 ROLES = frozenset({"generator", "critic", "judge", "resolver"})
 """Roles that models play; a recipe has those of its steps."""
@@ -96,6 +97,7 @@ class Config(Section):
         spans: the `label-spans` recipe.
         documents: the `instruction-backtranslate` recipe.
         dialogue: the `instruction-dialogue` recipe.
+        filters: which texts are dropped before anything is judged.
         law: the constitution and rubric to begin with, and who may change them.
         seeds: how seed files are read.
         import_: how sets of others are read (`import` in the file).
@@ -133,6 +135,7 @@ class Config(Section):
     spans: SpansConfig = SpansConfig()
     documents: DocumentsConfig = DocumentsConfig()
     dialogue: DialogueConfig = DialogueConfig()
+    filters: FiltersConfig = FiltersConfig()
     recipes: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description='recipes from outside by name: use = "module:OBJECT" and their own keys',

@@ -189,6 +189,42 @@ class JudgeConfig(Section):
     )
 
 
+def check_regex(pattern: str, name: str) -> None:
+    """Check that a regular expression can be read.
+
+    Args:
+        name: what it is called in the error.
+
+    Raises:
+        ValueError: naming it, and what is wrong with it.
+    """
+    import regex
+
+    try:
+        regex.compile(pattern, flags=regex.IGNORECASE)
+    except regex.error as error:
+        raise ValueError(f"{name} cannot be read: {error}") from None
+
+
+def check_keywords(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The keywords, each of which says something.
+
+    Raises:
+        ValueError: one is empty.
+    """
+    if any(not word.strip() for word in words):
+        raise ValueError("an empty keyword is found in every text")
+    return words
+
+
+def _one_or_more(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Keywords = Annotated[tuple[str, ...], BeforeValidator(_one_or_more), AfterValidator(check_keywords)]
+"""Words or phrases; one alone needs no list."""
+
+
 class RuleConfig(Section):
     """A voter beside the seats: it votes for one outcome where a text matches it, and is silent elsewhere."""
 
@@ -197,25 +233,11 @@ class RuleConfig(Section):
     regex: str | None = Field(
         None, description="matches where this is found in the text, in upper or lower case"
     )
-    keywords: tuple[str, ...] = Field(
-        (), description="matches where one of these words or phrases stands in it"
-    )
+    keywords: Keywords = Field((), description="matches where one of these words or phrases stands in it")
     python: str | None = Field(None, description="matches where this @judge says so: module:function")
     prompt: str | None = Field(None, description="matches where a model says yes to this question about it")
     model: str = Field("default", description="who is asked the `prompt`: a name in [models]")
     tier: int = Field(0, ge=0, le=9, description="as of a judge")
-
-    @field_validator("keywords", mode="before")
-    @classmethod
-    def _one_or_more(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("keywords")
-    @classmethod
-    def _say_something(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(not word.strip() for word in value):
-            raise ValueError("an empty keyword is found in every text")
-        return value
 
     @model_validator(mode="after")
     def _matches_in_one_way(self) -> RuleConfig:
@@ -228,12 +250,7 @@ class RuleConfig(Section):
         if not self.label and not self.python:
             raise ValueError(f"the rule {self.name!r} names no label to vote for")
         if self.regex:
-            import regex
-
-            try:
-                regex.compile(self.regex, flags=regex.IGNORECASE)
-            except regex.error as error:
-                raise ValueError(f"the regex of the rule {self.name!r} cannot be read: {error}") from None
+            check_regex(self.regex, f"the regex of the rule {self.name!r}")
         return self
 
 
@@ -594,6 +611,69 @@ class SpansConfig(Section):
         if unknown := next((kind for kind in self.guide if kind not in self.kinds), ""):
             raise ValueError(f"guide tells of {unknown!r}, which is no kind of `kinds`")
         return self
+
+
+FILTERS = ("length", "language", "keywords", "regex", "perplexity", "duplicates")
+"""The filters, in the order in which they look at a text: the first that drops it is the reason."""
+
+
+FILTERED = tuple(f"{side}_{name}" for side in ("request", "answer") for name in FILTERS)
+"""What a dropped text is kept as: which filter dropped it."""
+
+
+class TextFilters(Section):
+    """Which texts are dropped. What no key limits passes."""
+
+    min_words: int = Field(0, ge=0, description="filter length: shorter texts are dropped")
+    max_words: int | None = Field(None, ge=1, description="filter length: longer texts are dropped")
+    min_chars: int = Field(0, ge=0, description="the same in characters, as for scripts without spaces")
+    max_chars: int | None = Field(None, ge=1, description="the same in characters")
+    languages: tuple[str, ...] = Field(
+        (),
+        description="filter language: codes such as en; texts that read as another language are dropped, those whose "
+        "language cannot be told pass",
+    )
+    keywords: Keywords = Field(
+        (), description="filter keywords: texts in which one of these words or phrases stands are dropped"
+    )
+    regex: str | None = Field(
+        None, description="filter regex: texts in which this is found, in upper or lower case, are dropped"
+    )
+    perplexity: float | None = Field(
+        None,
+        gt=1,
+        description="filter perplexity: texts that are more surprising than this to the built-in model are dropped; it "
+        "reads their first 128 tokens",
+    )
+    similarity: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="filter duplicates: Jaccard similarity of word trigrams from which a text repeats that of another "
+        "item of the run, and is dropped",
+    )
+
+    @model_validator(mode="after")
+    def _can_pass(self) -> TextFilters:
+        for unit in ("words", "chars"):
+            least, most = getattr(self, f"min_{unit}"), getattr(self, f"max_{unit}")
+            if most is not None and most < least:
+                raise ValueError(f"min_{unit} = {least} is more than max_{unit} = {most}: no text would pass")
+        if self.regex:
+            check_regex(self.regex, "the regex")
+        return self
+
+
+class FiltersConfig(Section):
+    """Which texts are dropped before a critic, a judge or a person sees them; an item that is left without candidates
+    is rejected, with the filters as the reason."""
+
+    request: TextFilters | None = Field(
+        None, description="of requests: those of seeds, or those that are drafted where a recipe drafts them"
+    )
+    answer: TextFilters | None = Field(
+        None, description="of answers, drafted and given ones, and of texts that get a label"
+    )
 
 
 class LawConfig(Section):

@@ -121,3 +121,16 @@ def calibration_interval(
 def nothing(why: str, n: int = 0, low: float = 0.0, high: float = 1.0) -> Figure:
     """Return a figure that cannot be given, with the widest interval that it could have."""
     return Figure(value=None, low=low, high=high, n=n, why=why)
+
+
+def spell_share(figure: Figure) -> str:
+    """Return a share in percent, or that it is unknown."""
+    return f"{figure.value:.1%}" if figure.known else "unknown"
+
+
+def spell_interval(figure: Figure, percent: bool = True) -> str:
+    """Return the interval and n in words, or why there is no figure."""
+    if not figure.known:
+        return figure.why_unknown
+    low, high = (f"{v:.1%}" if percent else f"{v:.2f}" for v in (figure.low, figure.high))
+    return f"{low} to {high}; n = {figure.n}"

@@ -32,6 +32,12 @@ LICENCES = frozenset((
     "mpl-2.0", "odc-by", "odbl", "osl-3.0", "postgresql", "ofl-1.1", "ncsa", "unlicense", "zlib", "pddl",
 ))  # fmt: skip
 """Licence identifiers that the hub knows."""
+_RUBRIC = (
+    "Four things to ask of a data set (DataRubrics, Winata et al. 2025), over all records in force of these runs; no "
+    "grade is given.\n"
+)
+LONGEST = 1000
+"""Characters of what is told of one criterion."""
 _MODEL_TAG = "made-with-solon"
 
 
@@ -44,6 +50,7 @@ def write_card(
     limits: Sequence[str] = (),
     promise: Mapping[str, Any] | None = None,
     made: Sequence[str] = (),
+    set_rubric: Sequence[str] = (),
 ) -> str:
     """Return the dataset card as Markdown; paths of `summary.files` are relative to it.
 
@@ -54,6 +61,7 @@ def write_card(
         limits: what the set does not know, one sentence each.
         promise: what is promised of the set, as the manifest of a release holds it; None where nothing is.
         made: what is told of its making beyond what was counted, one sentence each.
+        set_rubric: what is known of its originality, diversity, quality control and documentation, one sentence each.
     """
     head = yaml.safe_dump(
         front_matter(summary, form, name=name, licence=licence), sort_keys=False, allow_unicode=True
@@ -70,6 +78,7 @@ def write_card(
         _how(facts, summary.runs) + "".join(f"- {_plain(line)}\n" for line in made),
         "## What is in it\n",
         _table(facts, ("languages", "licences", "sources", "consents", "routes", "models")),
+        *_by_rubric(set_rubric),
         "## What was left out\n",
         _left_out(summary),
         "## Files\n",
@@ -185,6 +194,12 @@ def _promise(promise: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _by_rubric(lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    return ["## By a rubric\n", _RUBRIC, "\n".join(f"- {_plain(line, LONGEST)}" for line in lines) + "\n"]
+
+
 def _table(facts: Mapping[str, Any], names: Sequence[str]) -> str:
     rows = [
         f"| {name} | {_plain(value)} | {count} |"
@@ -209,7 +224,7 @@ def _list(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{_plain(name)} ({count})" for name, count in counts.items())
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, longest: int = 300) -> str:
     """Foreign text on one line of Markdown, as text and nothing else."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]
     return re.sub(r"([\\`*_{}\[\]<>()#|!&~])", r"\\\1", line)

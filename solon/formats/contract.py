@@ -54,7 +54,9 @@ class Format:
         container: the kind of file that the rows are written to.
         load: what a consumer has to be told to read the file (copied into the manifest).
         whole: writes every record as it is, also one that nothing can be learned from.
-        scored: writes all candidates of a request with their scores: its records are to be `ScoredRow`s.
+        scored: writes what panel and critics said beside a record: its records are to be `ScoredRow`s.
+        chosen: so many records are chosen where nobody says how many, those that cover the others best; 0: all are
+            written.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Format:
     load: Mapping[str, Any] = field(default_factory=dict)
     whole: bool = False
     scored: bool = False
+    chosen: int = 0
 
     def pieces(self, row: ExportRow) -> Iterator[Piece]:
         """Yield what the format makes of a record, but `identical` in place of texts that it makes equal: two sides

@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from solon.errors import UsageError
-from solon.formats import alpaca, scored, sharegpt, span_formats, tables, trainers, trl
+from solon.formats import (
+    alpaca,
+    critiques,
+    demonstrations,
+    scored,
+    sharegpt,
+    span_formats,
+    tables,
+    trainers,
+    trl,
+)
 from solon.formats.containers import PendingFile, check_target, explain_os_error, write_text_at_once
 from solon.formats.contract import Format, LeftOut, Remark, finite
 from solon.formats.facts import NOT_STATED, Facts
@@ -42,6 +52,8 @@ FORMATS: Mapping[str, Format] = {
         alpaca.FORMATS,
         trainers.FORMATS,
         scored.FORMATS,
+        critiques.FORMATS,
+        demonstrations.FORMATS,
         span_formats.FORMATS,
     )
     for form in family
@@ -143,6 +155,7 @@ def export(
     refuse: Callable[[ExportRow], str | None] | None = None,
     written: Callable[[ExportRow], None] | None = None,
     about: Mapping[str, Any] | None = None,
+    choose: Callable[[list[ExportRow]], list[int]] | None = None,
 ) -> ExportSummary:
     """Write `rows` to `path` with `<path>.manifest.json` beside it, and return what was written and left out.
 
@@ -162,6 +175,8 @@ def export(
             export, and what was there before is unchanged.
         written: is told each record of which anything was written, as soon as it was.
         about: further facts for the manifest (versions, snapshot, ids); JSON values.
+        choose: is given all records that would be written, which it holds in memory, and says the places of those to
+            write, in their order; the others are left out as `not_chosen`.
 
     Raises:
         UsageError: unknown format or column, or a path that cannot be a file.
@@ -173,7 +188,7 @@ def export(
     job = _Job(form, options, Counter(left_out or {}), Counter(dict.fromkeys(runs, 0)), refuse, written)
     try:
         job.open(target)
-        for row in rows:
+        for row in rows if choose is None else job.choose(rows, choose):
             job.take(row)
         files = job.publish()
     except OSError as error:
@@ -251,6 +266,22 @@ class _Job:
             name = f"{target.stem}.{split}{target.suffix}" if split else target.name
             extra = self.options.extra_columns
             self.files[split] = PendingFile(target.with_name(name), self.form.container, extra)
+
+    def choose(
+        self, rows: Iterable[ExportRow], choose: Callable[[list[ExportRow]], list[int]]
+    ) -> list[ExportRow]:
+        """The records that are chosen of those that would be written; all others are counted."""
+        able: list[ExportRow] = []
+        for row in rows:
+            if self._refuse(row) or not any(isinstance(piece, dict) for piece in self.form.pieces(row)):
+                self.take(row)
+            else:
+                able.append(row)
+        places = choose(able)
+        left = len(able) - len(places)
+        self.read += left
+        self.left_out += Counter({"not_chosen": left})
+        return [able[place] for place in places]
 
     def take(self, row: ExportRow) -> None:
         self.read += 1

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,14 @@ class About:
             same.
         limits: what it does not know, one sentence each.
         made: what is told of its making beyond what was counted, one sentence each.
+        set_rubric: what is known of its originality, diversity, quality control and documentation, one sentence each.
     """
 
     name: str = ""
     licence: str = ""
     limits: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+    set_rubric: tuple[str, ...] = ()
 
 
 def export_folder(
@@ -74,9 +76,7 @@ def export_folder(
         files = tuple(replace(one, path=f"{DATA}/{Path(one.path).name}") for one in written.files)
         placed_inside = replace(written, files=files, manifest=manifest.name)
         named = replace(about_set, name=about_set.name or target.name)
-        card = write_card(
-            placed_inside, form, name=named.name, licence=named.licence, limits=named.limits, made=named.made
-        )
+        card = write_card(placed_inside, form, **asdict(named))
         write_text_at_once(scratch / CARD, [card])
         croissant = write_croissant(
             placed_inside, form, name=named.name, licence=named.licence, limits=named.limits

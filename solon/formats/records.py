@@ -184,11 +184,30 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredRow(ExportRow):
-    """A record with all candidates of its request that the panel scored.
+class CritiqueOf:
+    """What a critic found on a text.
 
     Attributes:
-        completions: these, in the order in which they were made.
+        text: the text as the critic read it.
+        findings: a line each, the severity first; empty where nothing was found.
+        accepted: it is the accepted text of its record.
+        revision: the accepted text, where that is what this one was revised into; else None.
+    """
+
+    text: str
+    findings: tuple[str, ...]
+    accepted: bool = False
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRow(ExportRow):
+    """A record with what panel and critics said beside it.
+
+    Attributes:
+        completions: all candidates of its request that the panel scored, in the order in which they were made.
+        critiques: of its texts, and of the one that the accepted text revises; only of those that a critic read.
     """
 
     completions: tuple[Completion, ...] = ()
+    critiques: tuple[CritiqueOf, ...] = ()

@@ -23,6 +23,7 @@ from solon.errors import (
 )
 from solon.graphs.build import build_graph
 from solon.graphs.contexts import Contexts
+from solon.graphs.filters import Sieve
 from solon.graphs.garbage import collecting_seldom
 from solon.graphs.saver import open_saver
 from solon.graphs.spending import choose_reviews
@@ -103,6 +104,7 @@ class Runner:
         )
         self._left = limit
         self._failures = 0
+        self._sieve = Sieve()
         self._doubtful: list[tuple[ItemRow, ModelError]] = []
         self._undelivered: set[str] = set()
         self._fatal: SolonError | None = None
@@ -318,6 +320,7 @@ class Runner:
             state = await self._threads.drive(item)
             self._failures = 0
             self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
+            self._sift(state)
         except LimitReached as limit:
             # Nothing further is begun: the item would be taken again at once.
             self.meter.stopping = self.meter.stopping or limit.cause
@@ -346,6 +349,11 @@ class Runner:
         except Exception as error:
             # Whatever it is may be mended, here or there: the item is kept, and what was paid for it with it.
             await self._set(item, "parked", reason=_unforeseen(self._spell(error)))
+
+    def _sift(self, state: Mapping[str, Any]) -> None:
+        """Stop the run where filters drop every item: it would make nothing."""
+        if why := self._sieve.add(state):
+            self.stop(why)
 
     def _remember(self, error: ModelError) -> None:
         """Stop the run where nothing works: a wrong key or a dead server would otherwise park every item."""

@@ -808,6 +808,7 @@ class Project(Workspace):
         licence: str = "",
         require_clean: Sequence[str | Path] = (),
         drop_contaminated: bool = False,
+        k: int | None = None,
     ) -> ExportSummary:
         """Write the records in force, each item once: as a person decided it, otherwise as of the newest run.
 
@@ -827,6 +828,7 @@ class Project(Workspace):
             licence: of the set as a whole (SPDX), with `folder`; default: the seeds' own.
             require_clean: benchmarks; write only if no record holds a text of them.
             drop_contaminated: leave such records out instead.
+            k: write so many records only, those that cover the others best; default: all, and of icl 8.
 
         Returns:
             What was written, and what was left out by reason.
@@ -836,8 +838,10 @@ class Project(Workspace):
             SolonError: the file could not be written, or a record holds a text of a benchmark. What was there before is
                 unchanged.
         """
+        from solon.eval.demonstrations import covering
         from solon.eval.material import gather
         from solon.eval.releases.benchmark import make_gate
+        from solon.eval.set_rubric import judge_set
         from solon.eval.suites import generations
         from solon.formats.exports import export, find_format
         from solon.formats.folder import About, export_folder
@@ -865,10 +869,13 @@ class Project(Workspace):
             "about": {**about, "clean_of": gate.describe()} if gate is not None else about,
         }
         if folder:
-            made = generations.evaluate(gather(self.store, run_id or ())).spell()
-            options["about_set"] = About(licence=licence, made=made)
-        scored = find_format(format).scored
-        left_out, rows = export_rows(self.store, **which, rejected=as_of is None, scored=scored)
+            material = gather(self.store, run_id or ())
+            made, by_rubric = generations.evaluate(material).spell(), judge_set(material).spell()
+            options["about_set"] = About(licence=licence, made=made, set_rubric=by_rubric)
+        form = find_format(format)
+        if k is not None or form.chosen:
+            options["choose"] = covering(form.chosen if k is None else k)
+        left_out, rows = export_rows(self.store, **which, rejected=as_of is None, scored=form.scored)
         write = export_folder if folder else export
         with closing(rows):
             summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)

@@ -14,7 +14,16 @@ from solon.dialogues import read_dialogue
 from solon.errors import ConfigError
 from solon.formats.seed_rows import RowProblem, SeedResponse
 from solon.recipes.failures import naming_failures
-from solon.responses import DIALOGUE, LABEL, RANKING, SPANS, label_schema, model_of, ranking_schema, spans_schema
+from solon.responses import (
+    DIALOGUE,
+    LABEL,
+    RANKING,
+    SPANS,
+    label_schema,
+    model_of,
+    ranking_schema,
+    spans_schema,
+)
 from solon.spans import SpanProblem, check_kinds, check_spans, text_of, write_spans
 
 if TYPE_CHECKING:

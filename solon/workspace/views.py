@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
     from solon.store.learning.adoption import TakenOut
-    from solon.store.records.overview import Unusable
+    from solon.store.records.overview import Filtered, Unusable
     from solon.store.reviewing.budget import BudgetRound
     from solon.store.reviewing.review_rows import ReviewRow
     from solon.store.runs.run_row import RunRow
@@ -83,6 +83,8 @@ class RunSummary:
         disputed: questions on which people differ and that wait for a lead.
         unusable: models and functions that gave nothing usable: `role`, `model`, on how many `texts` of those `asked`
             about, and the first `error`.
+        filtered: filters that dropped anything: `name`, how many texts it `dropped`, of how many `texts` they looked
+            at.
     """
 
     run_id: str
@@ -122,6 +124,7 @@ class RunSummary:
     held_back: int = 0
     disputed: int = 0
     suspended: dict[str, Any] | None = None
+    filtered: tuple[Filtered, ...] = ()
 
     def to_json(self) -> str:
         """The fields as one JSON object."""
@@ -167,6 +170,10 @@ class RunSummary:
             return None
         return f"questions on which people differ, for a lead to settle: {self.disputed}"
 
+    def spell_filtered(self) -> str:
+        """What each filter dropped, in words; empty where none dropped anything."""
+        return ", ".join(map(str, self.filtered))
+
     def spell_unusable(self) -> list[str]:
         """A line for each model or function that gave nothing usable: on how many texts, and its first error."""
         return [shorten(one, 250) for one in self.unusable]
@@ -180,6 +187,7 @@ class RunSummary:
             "carried over": self.carried or None,
             "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
             "calls": f"{self.model_calls} model calls, {self.spell_spending()}, {self.seconds:.1f} s of work",
+            "filters": self.spell_filtered(),
             "nothing usable": "; ".join(self.spell_unusable()),
             "budget": self.budget_round and str(self.budget_round),
             "queue": self.queue and spell_queue(self.queue),
@@ -402,7 +410,7 @@ def summarize(
     from solon.learning.suspension import read_suspension
     from solon.store.records import audits
     from solon.store.records.counts import count_taken_out
-    from solon.store.records.overview import unusable_answers
+    from solon.store.records.overview import count_filtered, unusable_answers
     from solon.store.reviewing import budget as budgets
     from solon.store.reviewing import disagreements, reuse, reviews, worker_problems
     from solon.store.reviewing.queue_figures import sum_queue
@@ -424,6 +432,7 @@ def summarize(
         known = audits.known_unsafe(connection, run.id)
         taken_out = count_taken_out(connection, run.id)
         unusable = unusable_answers(connection, run.id)
+        filtered = count_filtered(connection, run.id)
         notes = list(_notes_on(connection, run, used.builtin, config.privacy))
         routing, wanted = config.routing, config.routing.review_budget if budget is None else budget
         queue = sum_queue(connection, run.id, run.recipe, wanted, routing.review_seconds)
@@ -474,6 +483,7 @@ def summarize(
         held_back=held_back,
         disputed=disputed,
         suspended=suspended.to_json() if suspended else None,
+        filtered=filtered,
     )
 
 

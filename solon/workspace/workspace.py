@@ -397,6 +397,7 @@ class Workspace:
 
     def pin(self, recipe_name: str, source: str) -> Pins:
         """The versions in force, stored; `source` is the fingerprint of the seeds."""
+        from solon.agents.filters import check_filters
         from solon.agents.voters import check_voters
         from solon.consensus.model import ConsensusModel
         from solon.graphs.versions import graph_version
@@ -415,6 +416,7 @@ class Workspace:
         recipe.pairing_under(config)
         if recipe.has_panel:
             check_voters(config, question, recipe.name)
+        check_filters(config, recipe.name, marks_spans=recipe.maker.merges)
         read_settings(recipe, config)
         count_drafts(recipe.maker, config)
         outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes

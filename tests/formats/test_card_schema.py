@@ -21,7 +21,7 @@ from solon.formats import span_formats
 from solon.formats.card import LICENCES, SIZES, front_matter
 from solon.formats.exports import FORMATS, ExportFile, ExportSummary
 from solon.formats.folder import About, export_folder
-from solon.formats.records import Completion, ExportRow, ScoredRow
+from solon.formats.records import Completion, CritiqueOf, ExportRow, ScoredRow
 
 hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
 metadata = pytest.importorskip("datasets.utils.metadata", reason="datasets is not installed")
@@ -98,6 +98,7 @@ def rows(licence: str | None) -> list[ExportRow]:
                 Completion("k1", "scripted:default", f"Good {i}", 4.5, {"clear": 5.0, "true": 4.0}),
                 Completion("k2", "given", f"Bad {i}", 2.0, {"clear": 2.0, "true": 2.0}),
             ),
+            critiques=(CritiqueOf("Bad", ("- minor, clear: Say it.",), revision=f"Good {i}"),),
             faults={"chosen": [], "rejected": []},
         )
         for i in range(8)

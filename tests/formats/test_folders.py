@@ -16,7 +16,7 @@ from solon.formats import span_formats
 from solon.formats.card import front_matter, hub_languages, hub_licence
 from solon.formats.exports import FORMATS, export
 from solon.formats.folder import About, export_folder
-from solon.formats.records import Completion, ExportRow, ScoredRow
+from solon.formats.records import Completion, CritiqueOf, ExportRow, ScoredRow
 
 HOSTILE = "a | b\n## <script>x</script> [l](u): {{ y }}"
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "And now?"}]
@@ -48,6 +48,7 @@ def rows(n: int = 40) -> list[ExportRow]:
                 Completion("k1", "scripted:default", f"Good {i}", 4.5, {"clear": 5.0, "true": 4.0}),
                 Completion("k2", "given", f"Bad {i}", 2.0, {"clear": 2.0, "true": 2.0}),
             ),
+            critiques=(CritiqueOf("Bad", ("- minor, clear: Say it.",), revision=f"Good {i}"),),
             faults={"chosen": [[0, 9]], "rejected": []},
             lineage={"models": ["scripted:default"], "decided_by": "aa11" if i % 4 == 0 else None},
         )

@@ -11,7 +11,7 @@ import pytest
 
 from solon.formats import span_formats
 from solon.formats.exports import FORMATS, export
-from solon.formats.records import Completion, ExportRow, ScoredRow
+from solon.formats.records import Completion, CritiqueOf, ExportRow, ScoredRow
 from solon.formats.tables import disarm
 
 CHAT = [
@@ -48,6 +48,7 @@ def rows() -> list[ExportRow]:
                     Completion("k1", "scripted:default", f"Good {n}", 4.5, {"clear": 5.0, "true": 4.0}),
                     Completion("k2", "given", f"Bad {n}", 2.0, {"clear": 2.0, "true": 2.0}),
                 ),
+                critiques=(CritiqueOf("Bad", ("- minor, clear: Say it.",), revision=f"Good {n}"),),
                 faults={"chosen": [[0, 3]], "rejected": []} if n < 50 else {},
                 lineage={"calls": ["c"], **({"decision": "d1"} if n > 45 else {})},
                 metadata={"k": n if n % 2 else "text"} if n > 20 else {},

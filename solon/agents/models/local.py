@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import http.client
 import json
+import math
 import os
 import secrets
 import threading
@@ -63,7 +64,7 @@ class LocalServer:
         self.base_url = f"{self._server.listening_address}/v1"
         parts = urlsplit(self._server.listening_address)
         self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
-        self._lock = threading.Lock()
+        self._lock, self._scoring = threading.Lock(), threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
         self._clients: weakref.WeakSet[Transport] = weakref.WeakSet()
 
@@ -85,6 +86,29 @@ class LocalServer:
                 {"content": text, "add_special": special, "parse_special": special},
             )["tokens"]
         )
+
+    def perplexity(self, text: str, longest: int) -> float | None:
+        """How surprising a text is to the model, as 1 for one that it foretells word by word and more for others: the
+        exponent of the mean negative log probability of its tokens, each after those before it; None where there are
+        fewer than two.
+
+        llama.cpp tells no probabilities of a prompt, so that each token is asked for by itself: a bias makes it the one
+        that is taken, and what is told of it are the probabilities before the bias.
+
+        Args:
+            longest: tokens that are read.
+        """
+        tokens = self._post("/tokenize", {"content": text, "add_special": False})["tokens"][:longest]
+        asked = {"n_predict": 1, "temperature": 0, "n_probs": 1, "cache_prompt": True}
+        with self._scoring:  # texts in turn, so that each prompt begins with the one before it
+            told = [
+                self._post(
+                    "/completion", {**asked, "prompt": tokens[:place], "logit_bias": [[tokens[place], 1000]]}
+                )
+                for place in range(1, len(tokens))
+            ]
+        logs = [float(one["completion_probabilities"][0]["logprob"]) for one in told]
+        return math.exp(-sum(logs) / len(logs)) if logs else None
 
     def stop(self) -> None:
         """Stop it and free the memory.

@@ -138,7 +138,7 @@ def parts_of(row: ExportRow) -> Iterator[tuple[str, str]]:
     for part, text in (("prompt", row.prompt), ("answer", row.answer), ("rejected", row.rejected)):
         if text:
             yield part, text
-    for one in row.completions if isinstance(row, ScoredRow) else ():
+    for one in (*row.completions, *row.critiques) if isinstance(row, ScoredRow) else ():
         yield "completion", one.text
 
 

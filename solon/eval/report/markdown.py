@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from solon.eval.report.marking import make_visible
-from solon.eval.report.page import list_figures, spell_interval, spell_share
+from solon.eval.report.page import list_figures
+from solon.eval.result import spell_interval, spell_share
 
 if TYPE_CHECKING:
     from solon.eval.report.report import Report
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 def render_markdown(report: Report) -> str:
     """Return the report as Markdown; what others wrote in it is shown as it is, and is no markup."""
-    return "\n".join([*_begin(report), *_promised(report), *_limits(report), *_figures(report), ""])
+    return "\n".join(
+        [*_begin(report), *_promised(report), *_limits(report), *_figures(report), *_rubric(report), ""]
+    )
 
 
 def _begin(report: Report) -> list[str]:
@@ -53,6 +56,11 @@ def _figures(report: Report) -> list[str]:
         f"| {plain(row['name'])} | {_value(row)} |" for row in list_figures(report) if row["figure"].known
     ]
     return ["", "## How good it is", "", "| figure | value |", "|---|---|", *rows] if rows else []
+
+
+def _rubric(report: Report) -> list[str]:
+    lines = [f"- {plain(line)}" for line in report.set_rubric.spell()]
+    return ["", "## The set by a rubric", "", *lines] if report.set_rubric.records else []
 
 
 def _value(row: dict[str, object]) -> str:

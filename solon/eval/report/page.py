@@ -8,6 +8,7 @@ from solon.eval.report.drawing import Plot, Point, Series, draw
 from solon.eval.report.examples import LEVELS
 from solon.eval.report.marking import load_templates
 from solon.eval.report.promise_picture import render_promise
+from solon.eval.result import spell_interval, spell_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,19 +63,6 @@ def list_figures(report: Report) -> list[dict[str, Any]]:
     ):
         rows.append((name, figure, percent, ""))
     return [dict(zip(("name", "figure", "percent", "more"), row, strict=True)) for row in rows]
-
-
-def spell_share(figure: Figure) -> str:
-    """Return a share in percent, or that it is unknown."""
-    return f"{figure.value:.1%}" if figure.known else "unknown"
-
-
-def spell_interval(figure: Figure, percent: bool = True) -> str:
-    """Return the interval and n in words, or why there is no figure."""
-    if not figure.known:
-        return figure.why_unknown
-    low, high = (f"{v:.1%}" if percent else f"{v:.2f}" for v in (figure.low, figure.high))
-    return f"{low} to {high}; n = {figure.n}"
 
 
 def spell_number(value: float | None, digits: int = 0) -> str:

@@ -25,6 +25,7 @@ from solon.eval.report.run_part import RunPart, read_run
 from solon.eval.report.standing import Standing, read_standing
 from solon.eval.result import Figure, rate
 from solon.eval.rules import Rules, list_rules
+from solon.eval.set_rubric import SetRubric, judge_set
 from solon.eval.suites import agreement, audit, confusions, drift, generations, judges, quality, spans, tiers
 from solon.formats.records import plain_model
 from solon.store.database import audit_log, clock
@@ -207,6 +208,7 @@ class Report(_Part):
         tiers: who gave the records, what that cost, and how often experts agree.
         confusions: what judges, and people whose answers are votes, confuse with what.
         quality: the accepted answers as texts.
+        set_rubric: originality, diversity, quality control and documentation of the records.
         curves: calibration, risk and learning.
         decisions: what people answered.
         law: every version of the laws that the items were pinned to, as plain values.
@@ -239,6 +241,7 @@ class Report(_Part):
     tiers: tiers.Tiers
     confusions: confusions.Confusions
     quality: quality.Quality
+    set_rubric: SetRubric
     curves: Curves
     decisions: Decisions
     law: tuple[dict[str, Any], ...]
@@ -332,6 +335,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         tiers=tiers.evaluate(material),
         confusions=_without_names(store, confusions.evaluate(material, by_name=False)),
         quality=read,
+        set_rubric=judge_set(material, agreed=agreed, read=read),
         curves=curves,
         decisions=decisions,
         law=law,

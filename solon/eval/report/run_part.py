@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.display.text import moment
 from solon.eval.report.standing import Standing
+from solon.eval.result import Figure, rate
 from solon.formats.records import plain_model
 from solon.store.learning.adoption import TakenOut
 from solon.store.records import counts, evaluation
+from solon.store.records.overview import count_filtered
 from solon.store.runs import runs
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class RunPart(BaseModel):
         recorded: verdicts in force that came with the seeds.
         protocol: what its configuration says about routing and panel.
         versions: of prompts, graph and consensus -> items pinned to each.
+        filtered: texts that each filter dropped, of those that it looked at.
         taken_out: records that learning took out of the set, so that their items were judged or asked anew; None where
             there are none.
         standing: what was learned for it, and what is promised.
@@ -63,6 +66,7 @@ class RunPart(BaseModel):
     recorded: int
     protocol: dict[str, Any]
     versions: dict[str, dict[str, int]]
+    filtered: dict[str, Figure]
     taken_out: TakenOut | None
     standing: Standing
 
@@ -106,6 +110,7 @@ def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart
                 ("consensus", "consensus_id"),
             )
         },
+        filtered={one.name: rate(one.dropped, one.texts) for one in count_filtered(connection, run.id)},
         taken_out=counts.count_taken_out(connection, run.id),
         standing=standing,
     )

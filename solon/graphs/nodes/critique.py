@@ -14,6 +14,7 @@ from solon.agents.critic import Critique as Criticism
 from solon.agents.drafts import Draft
 from solon.agents.outputs import Finding
 from solon.graphs.context import ItemContext
+from solon.graphs.filters import filter_text
 from solon.graphs.state import ItemState
 from solon.recipes.makers import notice_findings
 from solon.store.database import clock
@@ -178,14 +179,20 @@ async def _revise_all(
     )
     made: dict[str, str] = {}
     refused: dict[str, str] = {}
+    node = f"revise.{turn}" if turn else "revise"
     for candidate, revision in zip(mend, revisions, strict=True):
-        if not revision.ok or revision.text.strip() in texts:
-            refused[candidate] = revision.problem or UNCHANGED
+        place = live.index(candidate)
+        problem = revision.problem or (UNCHANGED if revision.text.strip() in texts else "")
+        problem = problem or await filter_text(
+            context, context.case, "answer", revision.text, context.row_id(node, f"{round_}.{place}")
+        )
+        if problem:
+            refused[candidate] = problem
             continue
         texts.add(revision.text.strip())
         made[candidate] = context.add_candidate(
-            f"revise.{turn}" if turn else "revise",
-            live.index(candidate),
+            node,
+            place,
             round=round_,
             kind="revision",
             text=revision.text,

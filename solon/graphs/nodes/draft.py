@@ -4,17 +4,20 @@ in every round."""
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from solon.agents.case import Case
 from solon.agents.drafts import Draft
+from solon.config.sections import FILTERED
 from solon.errors import CUT, BadOutput
 from solon.graphs.context import ItemContext
+from solon.graphs.filters import filter_text, tell_dropped
 from solon.graphs.state import ItemState
 from solon.recipes.makers import count_drafts, make_draft, merge_drafts, reason_against, take_given
-from solon.store.records.overview import UNJUDGED
+from solon.store.records.overview import UNJUDGED, tell_dropped_seed
 from solon.store.runs.duplicates import register, signature, similarity
 
 
@@ -23,7 +26,10 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     out."""
     context = runtime.context
     round_ = state.get("round", 0)
-    given_ids = _given(context, state, round_)
+    given_ids = await _given(context, state, round_)
+    if dropped := await _dropped(context, given_ids, round_):
+        await context.commit()
+        return {**_begin(round_, []), "next": "end", "outcome": "rejected", "reason": dropped}
     maker, shown = context.recipe.maker, context.question.shown
     wanted = count_drafts(maker, context.case.config)
     missing = max(0, wanted - len(given_ids)) if len(given_ids) < shown else 0
@@ -40,36 +46,54 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     if maker.merges and missing and usable:
         usable = [_merge(context, usable, round_)]
     await context.commit()
-    update: dict[str, Any] = {
-        "round": round_,
-        "candidates": usable,
-        "pairs": 0,
-        "verdicts": [],
-        "resolved": None,
-    }
+    update = _begin(round_, usable)
     least = 1 if context.pairing.beside else shown  # its revision will stand beside it
     if len(usable) >= least:
         return {**update, "next": "on"}
     return {**update, **_too_few(context, round_, problems, drafts)}
 
 
-def _given(context: ItemContext, state: ItemState, round_: int) -> list[str]:
+def _begin(round_: int, candidates: list[str]) -> dict[str, Any]:
+    """The state in which a round begins."""
+    return {"round": round_, "candidates": candidates, "pairs": 0, "verdicts": [], "resolved": None}
+
+
+async def _dropped(context: ItemContext, given: list[str], round_: int) -> str:
+    """Why an item ends before anything is drafted: a filter drops the seed's request, where it is the one that is
+    answered, or a given text. Empty where it goes on; what is judged again passed them before."""
+    if round_ > 0 or context.item.carried:
+        return ""
+    if not context.recipe.maker.unique:
+        text = "\n".join(filter(None, (context.case.prompt, context.case.input)))
+        if name := await filter_text(context, context.case, "request", text, context.item.id):
+            return tell_dropped_seed(name)
+    kinds = Counter(kind for kind in (context.candidate(name).kind for name in given) if kind != "given")
+    return tell_dropped(kinds) if kinds else ""
+
+
+async def _given(context: ItemContext, state: ItemState, round_: int) -> list[str]:
     """The seed's own responses, or what an item that is judged again had, as candidates of the first round; of later
     rounds the given texts among the candidates."""
     if round_ > 0:
         return [name for name in state["candidates"] if context.candidate(name).kind == "given"]
     if context.item.carried:
         return [_carried(context, ordinal, name) for ordinal, name in enumerate(context.item.carried)]
+    responses = take_given(context.recipe.maker, context.case, context.responses)
+    names = [context.row_id("given", f"0.{ordinal}") for ordinal in range(len(responses))]
+    dropped = [
+        await filter_text(context, context.case, "answer", response["text"], name)
+        for name, response in zip(names, responses, strict=True)
+    ]
     return [
         context.add_candidate(
             "given",
             ordinal,
             round=0,
-            kind="given",
+            kind=dropped[ordinal] or "given",
             text=response["text"],
             author=response.get("model") or response.get("source") or "given",
         )
-        for ordinal, response in enumerate(take_given(context.recipe.maker, context.case, context.responses))
+        for ordinal, response in enumerate(responses)
     ]
 
 
@@ -130,10 +154,10 @@ def _merge(context: ItemContext, drafts: list[str], round_: int) -> str:
 
 
 async def _refuse(context: ItemContext, case: Case, candidate_id: str, draft: Draft) -> str:
-    """Why a usable draft may not become a candidate: what its maker has against it, or `duplicate` where its request
-    nearly repeats the seed's or one that is there already; empty where it may."""
+    """Why a usable draft may not become a candidate: what its maker has against it, the filter that drops it, or
+    `duplicate` where its request nearly repeats the seed's or one that is there already; empty where it may."""
     maker = context.recipe.maker
-    unfit = reason_against(maker, case, draft)
+    unfit = reason_against(maker, case, draft) or await _filter_draft(context, case, candidate_id, draft)
     if unfit or not maker.unique:
         return unfit
     threshold = case.config.instruction.similarity
@@ -146,6 +170,13 @@ async def _refuse(context: ItemContext, case: Case, candidate_id: str, draft: Dr
         claim=context.item.claim,
     )
     return "duplicate" if repeats else ""
+
+
+async def _filter_draft(context: ItemContext, case: Case, candidate_id: str, draft: Draft) -> str:
+    """The filter that drops a draft, by its request where it has one of its own, or by its answer."""
+    request = "\n".join(filter(None, (draft.prompt, draft.input))) if draft.prompt else ""
+    dropped = request and await filter_text(context, case, "request", request, candidate_id)
+    return dropped or await filter_text(context, case, "answer", draft.text, candidate_id)
 
 
 _TOO_LONG = "the request and max_tokens together do not fit the model's context"
@@ -171,4 +202,6 @@ def _too_few(
             next_step="raise max_tokens of the model or of [generator], or have the model reason less (`options`); "
             "then start a new run",
         )
-    return {"next": "end", "outcome": "rejected", "reason": f"{UNJUDGED[0]}: {counts}"}
+    filtered = {name: n for name, n in problems.items() if name in FILTERED}
+    reason = tell_dropped(problems) if filtered else f"{UNJUDGED[0]}: {counts}"
+    return {"next": "end", "outcome": "rejected", "reason": reason}

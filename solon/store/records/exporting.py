@@ -22,9 +22,9 @@ from sqlalchemy import (
     true,
 )
 
-from solon.dialogues import Turn, find_turn, place_in_turn, read_dialogue
 from solon.constraints import stated_constraints
-from solon.formats.records import Completion, ExportRow, ScoredRow, plain_model
+from solon.dialogues import Turn, find_turn, place_in_turn, read_dialogue
+from solon.formats.records import Completion, CritiqueOf, ExportRow, ScoredRow, plain_model
 from solon.questions import CONVERSED, MARKED
 from solon.quotes import find_quotes
 from solon.responses import is_dialogue, read_fields
@@ -32,6 +32,7 @@ from solon.spans import count_readings, read_spans, text_of
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
 from solon.store.records.completions import completions_of, scores_of_records
+from solon.store.records.critiques import critiques_of
 from solon.store.records.generations import Descent, descents, drawn_for
 from solon.store.records.principles import principles_of
 from solon.store.reviewing.disagreements import contested_shares, open_disputes, text_ids
@@ -66,7 +67,7 @@ class Which:
         as_of: the records that were in force at this time (epoch seconds); None: now.
         all_runs: every record of every run.
         rejected: also the single answers that people rejected, which have no record: as bad examples.
-        scored: each with all candidates of its request that the panel scored.
+        scored: each with all candidates of its request that the panel scored, and what critics found on its texts.
     """
 
     run_id: str | None = None
@@ -388,10 +389,12 @@ def rows_of(
     scored: bool = False,
 ) -> Iterator[ExportRow]:
     make: Callable[..., ExportRow] = ExportRow
+    answers = _answers(connection, chunk)
     completions: dict[str, tuple[Completion, ...]] = {}
+    critiques: dict[str, tuple[CritiqueOf, ...]] = {}
     if scored:
         make, completions = ScoredRow, completions_of(connection, chunk)
-    answers = _answers(connection, chunk)
+        critiques = critiques_of(connection, chunk)
     item_ids = [row["item_id"] for row in chunk]
     flags, evidence, actors = _flags(connection, item_ids)
     lineages = _Lineages.read(store.key, connection, chunk, answers, actors)
@@ -414,7 +417,7 @@ def rows_of(
         faults, pointed = _by_side(row, found_faults), _by_side(row, evidence.get(row["item_id"], {}))
         flagged = flags.get(row["item_id"], {})
         yield make(
-            **({"completions": completions[row["id"]]} if scored else {}),
+            **({"completions": completions[row["id"]], "critiques": critiques[row["id"]]} if scored else {}),
             id=row["id"],
             recipe=row["recipe"],
             seed_id=row["external_id"],

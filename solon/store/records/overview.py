@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, case, func, or_, select
 
+from solon.config.sections import FILTERED
 from solon.formats.records import plain_model
 from solon.store.database.engine import sqlite_path
 from solon.store.database.store import Store
 from solon.store.runs.holds import is_held
 from solon.store.tables import (
     calls,
+    candidates,
     constitutions,
     items,
     records,
@@ -37,13 +39,21 @@ def law_versions(store: Store, kind: Literal["constitution", "rubric", "rules"])
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
+DROPPED = "dropped by filters"
+"""How the reason begins where filters left an item without candidates."""
 UNJUDGED = (
     "too few usable drafts",
     "all candidates have fatal findings",
     "the pairing finds no candidates to show",
     "verify: the answer breaks",
+    DROPPED,
 )
 """How the reason begins where an item is rejected before a panel or a person saw it."""
+
+
+def tell_dropped_seed(name: str) -> str:
+    """The reason of an item whose seed's request a filter dropped, before anything was drafted."""
+    return f"{DROPPED}: the seed's request, by {name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,51 @@ def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[Failure]:
     )
     with store.connect() as connection:
         return [Failure(state, str(why), int(n), one) for state, why, n, one in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What a filter dropped in runs.
+
+    Attributes:
+        name: the texts that it looks at and the filter, such as `answer_length`.
+        dropped: texts that it dropped.
+        texts: requests, or answers, that the filters looked at.
+    """
+
+    name: str
+    dropped: int
+    texts: int
+
+    def __str__(self) -> str:
+        return f"{self.name} dropped {self.dropped} of {self.texts}"
+
+
+def count_filtered(connection: Connection, run_id: str) -> tuple[Filtered, ...]:
+    """What each filter dropped that dropped anything, in the order in which they look. Revisions are not counted: one
+    that is dropped is never stored."""
+    own_request = candidates.c.prompt_text_id.is_not(None)
+    by_kind = (
+        select(candidates.c.kind, own_request, func.count())
+        .join(items, and_(items.c.id == candidates.c.item_id, items.c.attempt == candidates.c.attempt))
+        .where(items.c.run_id == run_id, candidates.c.kind.in_(("draft", "given", *FILTERED)))
+        .group_by(candidates.c.kind, own_request)
+    )
+    texts_of = {(str(kind), bool(own)): int(n) for kind, own, n in connection.execute(by_kind)}
+    by_reason = (
+        select(items.c.reason, func.count())
+        .where(items.c.run_id == run_id, items.c.state.not_in(("queued", "running")))
+        .group_by(items.c.reason)
+    )
+    begun = {reason: int(n) for reason, n in connection.execute(by_reason)}
+    dropped = {name: begun.get(tell_dropped_seed(name), 0) for name in FILTERED}
+    for (kind, _), n in texts_of.items():
+        if kind in dropped:
+            dropped[kind] += n
+    answers = sum(n for (kind, _), n in texts_of.items() if not kind.startswith("request_"))
+    requests = sum(n for (_, own), n in texts_of.items() if own) or sum(begun.values())
+    of = {"answer": answers, "request": requests}
+    return tuple(Filtered(name, n, of[name.partition("_")[0]]) for name, n in dropped.items() if n)
 
 
 @dataclass(frozen=True, slots=True)

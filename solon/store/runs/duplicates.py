@@ -40,7 +40,13 @@ def similarity(one: Sequence[int], other: Sequence[int]) -> float:
 
 
 def register(
-    connection: Connection, scope: str, candidate_id: str, item_id: str, text: str, threshold: float
+    connection: Connection,
+    scope: str,
+    candidate_id: str,
+    item_id: str,
+    text: str,
+    threshold: float,
+    kind: str = "duplicate",
 ) -> str | None:
     """Register a text, unless one of another item is too similar: then the id of the candidate that it repeats is
     returned.
@@ -49,14 +55,15 @@ def register(
     for the same candidate gives the same answer.
 
     Args:
-        scope: name of the recipe within which texts must differ.
+        scope: name of the recipe, or of the run, within which texts must differ.
         threshold: the Jaccard similarity from which two texts are too similar.
+        kind: as which a candidate is kept that repeats another.
     """
     known = connection.execute(
         select(candidates.c.kind).where(candidates.c.id == candidate_id)
     ).scalar_one_or_none()
     if known is not None:
-        return None if known != "duplicate" else candidate_id
+        return candidate_id if known == kind else None
     own = signature(text)
     bands = [hash_id(i, *own[i * ROWS : (i + 1) * ROWS]) for i in range(PERMUTATIONS // ROWS)]
     suspects = (

@@ -239,7 +239,7 @@ class Fingerprint(SQLModel, table=True):
 
     Attributes:
         id: a hash of the candidate and the band.
-        scope: name of the recipe within which instructions must differ.
+        scope: name of the recipe within which instructions must differ, or the run and which texts of it.
         band: hash of the band's rows.
         candidate_id: the candidate that the text belongs to.
         item_id: the item of that candidate.

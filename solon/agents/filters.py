@@ -1,0 +1,125 @@
+"""Filters: which texts are dropped before anything is judged, as `[filters.request]` and `[filters.answer]` say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from solon.agents.voters import MATCH_SECONDS, has_keyword, has_pattern
+from solon.errors import ConfigError, EngineError
+from solon.languages import KNOWN, find_language, primary
+from solon.words import find_words
+
+if TYPE_CHECKING:
+    from solon.agents.case import Case
+    from solon.config import Config
+    from solon.config.sections import TextFilters
+
+Side = Literal["request", "answer"]
+SIDES: tuple[Side, ...] = ("request", "answer")
+READ_TOKENS = 128
+"""Tokens at the beginning of a text whose perplexity is measured: each takes a call of the built-in model."""
+
+
+async def find_filter(case: Case, side: Side, text: str) -> str:
+    """Return the name of the first filter that drops a text, such as `answer_length`; empty where it passes.
+
+    Duplicates are not looked for: that takes the other texts of the run.
+
+    Raises:
+        ConfigError: the regular expression runs away on the text.
+        EngineError: the built-in model, which measures perplexity, is not installed.
+    """
+    limits: TextFilters | None = getattr(case.config.filters, side)
+    if limits is None:
+        return ""
+    try:
+        dropped = next((name for name, drops in _CHECKS.items() if drops(limits, text)), "")
+    except TimeoutError:
+        raise ConfigError(
+            f"the regex of [filters.{side}] runs away: it took longer than {MATCH_SECONDS} s on a text of "
+            f"{len(text)} characters",
+            next_step="write it without a repetition inside a repetition, such as (a+)+, and start a new run",
+        ) from None
+    if not dropped and limits.perplexity is not None and await _is_surprising(case, text, limits.perplexity):
+        dropped = "perplexity"
+    return f"{side}_{dropped}" if dropped else ""
+
+
+def check_filters(config: Config, recipe: str, *, marks_spans: bool) -> None:
+    """Check that the filters of a configuration can be applied to what a recipe makes.
+
+    Args:
+        marks_spans: its candidates are spans of a text, and no texts themselves.
+
+    Raises:
+        ConfigError: a language is none that can be told, or answers are filtered where there are none.
+        EngineError: perplexity is limited, and the built-in model is not installed.
+    """
+    if marks_spans and config.filters.answer is not None:
+        raise ConfigError(
+            f"{config.place_of('filters', 'answer')}: recipe {recipe!r} marks spans, and has no answers to filter",
+            next_step="filter its texts by [filters.request]",
+        )
+    for side in SIDES:
+        limits: TextFilters | None = getattr(config.filters, side)
+        if limits is None:
+            continue
+        unknown = next((code for code in limits.languages if primary(code) is None), None)
+        if unknown is not None:
+            raise ConfigError(
+                f"{config.place_of('filters', side, 'languages')}: no text can be told to be in {unknown!r}",
+                next_step=f"name some of {', '.join(sorted(KNOWN))}",
+            )
+        if limits.perplexity is not None:
+            _check_model()
+
+
+def _check_model() -> None:
+    from importlib.util import find_spec
+
+    from solon.agents.models.local import INSTALL
+    from solon.agents.models.weights import builtin_model
+
+    builtin_model()
+    if find_spec("xllamacpp") is None:
+        raise EngineError("perplexity is measured by the built-in model", next_step=f"run `{INSTALL}`")
+
+
+def _length(limits: TextFilters, text: str) -> bool:
+    words, chars = len(find_words(text)), len(text)
+    too_short = words < limits.min_words or chars < limits.min_chars
+    too_long = any(
+        most is not None and n > most for n, most in ((words, limits.max_words), (chars, limits.max_chars))
+    )
+    return too_short or too_long
+
+
+def _language(limits: TextFilters, text: str) -> bool:
+    read = find_language(text) if limits.languages else frozenset()
+    return bool(read) and read.isdisjoint(filter(None, map(primary, limits.languages)))
+
+
+_CHECKS: dict[str, Callable[[TextFilters, str], bool]] = {
+    "length": _length,
+    "language": _language,
+    "keywords": lambda limits, text: bool(limits.keywords) and has_keyword(limits.keywords, text),
+    "regex": lambda limits, text: bool(limits.regex) and has_pattern(limits.regex or "", text),
+}
+
+
+async def _is_surprising(case: Case, text: str, most: float) -> bool:
+    """Whether the perplexity of a text is above a limit. It is measured once: an item that is made again gets the
+    same."""
+    from solon.agents.models.local import LocalParams, local_server
+    from solon.agents.models.weights import SHA256, builtin_model
+
+    def measure() -> float | None:
+        server = local_server(builtin_model(), LocalParams(context=2 * READ_TOKENS, slots=1))
+        found = server.perplexity(text, READ_TOKENS)
+        return None if found is None else round(found, 3)
+
+    name = f"perplexity {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    found = await case.keep_measured(name, measure, given=SHA256)
+    return found is not None and found > most

@@ -1,0 +1,171 @@
+"""The data set by a rubric: originality, diversity, quality control, documentation, each by figures that are measured
+anyway. No grade is given: what is enough depends on what the set is for.
+
+Source: Winata et al. 2025, "Datasheets Aren't Enough: DataRubrics for Automated Quality Metrics and Accountability"
+(arXiv 2506.01789), which asks these four things of data sets that people or models made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.eval.result import Figure, rate, spell_interval, spell_share
+from solon.eval.suites import agreement, diversity, duplicates, quality
+
+if TYPE_CHECKING:
+    from solon.eval.material import Material
+    from solon.formats.records import ExportRow
+
+STATED = {"language": "lang", "licence": "licence", "source": "source", "consent": "consent"}
+"""What seeds may state of themselves -> the field of a record that has it."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Measure(_Part):
+    """One figure of a criterion.
+
+    Attributes:
+        name: what it is of.
+        figure: with its n and interval.
+        percent: it is a share.
+    """
+
+    name: str
+    figure: Figure
+    percent: bool = True
+
+    def spell(self) -> str:
+        """The figure with n and interval in words, or why it is not known."""
+        if not self.figure.known:
+            return f"not known ({self.figure.why_unknown})"
+        value = spell_share(self.figure) if self.percent else f"{self.figure.value:.2f}"
+        return f"{value} ({spell_interval(self.figure, self.percent)})"
+
+
+class Criterion(_Part):
+    """One thing that is asked of the set.
+
+    Attributes:
+        name: of the criterion.
+        question: what is asked.
+        measures: what is known of it.
+        look: the command that tells more.
+    """
+
+    name: str
+    question: str
+    measures: tuple[Measure, ...]
+    look: str
+
+
+class SetRubric(_Part):
+    """The data set by a rubric.
+
+    Attributes:
+        records: in force, over which it was measured.
+        criteria: what is asked of it, in order.
+    """
+
+    records: int
+    criteria: tuple[Criterion, ...]
+
+    def spell(self) -> tuple[str, ...]:
+        """A sentence for each criterion, with its figures."""
+        return tuple(
+            f"{one.name.capitalize()}: {'; '.join(f'{m.name} {m.spell()}' for m in one.measures)}."
+            for one in self.criteria
+        )
+
+
+def judge_set(
+    material: Material,
+    *,
+    agreed: agreement.Agreement | None = None,
+    read: quality.Quality | None = None,
+) -> SetRubric:
+    """Return the records in force by the rubric.
+
+    Args:
+        agreed, read: what those suites found of the same material; None: they are run.
+    """
+    rows, _ = material.records()
+    return SetRubric(
+        records=len(rows),
+        criteria=(
+            _originality(duplicates.evaluate(material)),
+            _diversity(rows, material.seed),
+            _quality_control(
+                rows, agreed or agreement.evaluate(material), read or quality.evaluate(material)
+            ),
+            _documentation(rows),
+        ),
+    )
+
+
+def _originality(found: duplicates.Duplicates) -> Criterion:
+    return Criterion(
+        name="originality",
+        question="Is it new, or does it repeat itself?",
+        measures=(
+            Measure(name="requests that another nearly repeats", figure=found.prompts),
+            Measure(name="answers that another nearly repeats", figure=found.answers),
+        ),
+        look="`solon eval contamination --against FILE` looks for the texts of other sets",
+    )
+
+
+def _diversity(rows: Sequence[ExportRow], seed: int) -> Criterion:
+    prompts = diversity.measure_variety(list(dict.fromkeys(row.prompt for row in rows)), seed)
+    answers = diversity.measure_variety([row.answer for row in rows if row.answer], seed)
+    return Criterion(
+        name="diversity",
+        question="How varied are its requests and answers?",
+        measures=(
+            Measure(name="different word pairs among those of the requests", figure=prompts.distinct_2),
+            Measure(name="different word pairs among those of the answers", figure=answers.distinct_2),
+            Measure(name="answers that open alike", figure=answers.same_opening),
+            Measure(name="self-BLEU of the answers", figure=answers.self_bleu, percent=False),
+        ),
+        look="`solon eval diversity` tells spread, clusters and coverage",
+    )
+
+
+def _quality_control(
+    rows: Sequence[ExportRow], agreed: agreement.Agreement, read: quality.Quality
+) -> Criterion:
+    n = len(rows)
+    return Criterion(
+        name="quality control",
+        question="Who checked it, and how often were they of one mind?",
+        measures=(
+            Measure(
+                name="records that a person decided", figure=rate(sum(r.route == "decided" for r in rows), n)
+            ),
+            Measure(name="records that nothing certifies", figure=rate(sum(r.provisional for r in rows), n)),
+            Measure(name="panel and experts agree, drawn at random", figure=agreed.random),
+            Measure(name="panel and experts agree, in audits of accepted records", figure=agreed.audited),
+            Measure(name="answers that decline", figure=read.refusals),
+        ),
+        look="`solon eval audit` and `solon eval agreement` tell more",
+    )
+
+
+def _documentation(rows: Sequence[ExportRow]) -> Criterion:
+    return Criterion(
+        name="documentation",
+        question="Does it say where it comes from, and how it may be used?",
+        measures=tuple(
+            Measure(
+                name=f"records whose seed states its {name}",
+                figure=rate(sum(bool(getattr(row, field)) for row in rows), len(rows)),
+            )
+            for name, field in STATED.items()
+        ),
+        look="`lang`, `licence`, `source` and `consent` are columns of seed files",
+    )
