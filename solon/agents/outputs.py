@@ -149,6 +149,18 @@ class ResolutionAnswer(BaseModel):
     verdict: Annotated[Literal["A", "B", "hand_over"], BeforeValidator(_as_side)]
 
 
+HAND_OVER = "hand_over"
+"""What the resolver says where nothing settles it."""
+
+
+class OutcomeAnswer(BaseModel):
+    """The resolver's answer on one text."""
+
+    reason: str = Field("", max_length=600)
+    cites: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=4)
+    verdict: str
+
+
 def _one_of(names: tuple[str, ...]) -> Any:
     return Literal[names] if names else str
 
@@ -169,6 +181,14 @@ def resolution_schema(citable: tuple[str, ...]) -> type[ResolutionAnswer]:
     ids."""
     cites: Any = (list[_one_of(citable)], Field(max_length=4))  # type: ignore[misc]
     return create_model("ResolutionAnswer", __base__=ResolutionAnswer, cites=cites)
+
+
+@lru_cache(maxsize=64)
+def outcome_schema(citable: tuple[str, ...], outcomes: tuple[str, ...]) -> type[OutcomeAnswer]:
+    """The same of an answer on one text, which says one of these outcomes or hands over."""
+    cites: Any = (list[_one_of(citable)], Field(max_length=4))  # type: ignore[misc]
+    verdict: Any = (Literal[(*outcomes, HAND_OVER)], ...)
+    return create_model("OutcomeAnswer", __base__=OutcomeAnswer, cites=cites, verdict=verdict)
 
 
 SCORES = (1, 2, 3, 4, 5)

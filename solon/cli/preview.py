@@ -142,7 +142,7 @@ def _print_item(item: PreviewItem) -> None:
     for verdict in item.verdicts:
         out.print(f"    {_spell_verdict(verdict, names)}")
     for resolution in item.resolutions:
-        side = names.get(resolution["favours_id"], "nobody")
+        side = resolution["outcome"] or names.get(resolution["favours_id"], "nobody")
         said = resolution["handed_over"] or f"favours {side} by {', '.join(resolution['cites'] or ())}"
         out.print(f"    resolver: {shorten(said, _SHORT)}{_spell_author(resolution)}")
 

@@ -130,7 +130,7 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
     for resolution in found["resolutions"]:
         said = (
             resolution["handed_over"]
-            or f"favours {resolution['favours_id']} by {', '.join(resolution['cites'] or ())}"
+            or f"favours {resolution['outcome'] or resolution['favours_id']} by {', '.join(resolution['cites'] or ())}"
         )
         tree.add(clean(f"resolver: {said}"))
     for review in found["reviews"]:

@@ -285,7 +285,7 @@ class Config(Section):
     def effective(self) -> dict[str, Any]:
         """Return what shapes runs as plain values, as it is stored with a run: without gate, review, mail and single
         sign-on, and without those of the `NEWER` sections that are as they come; of `preference` only the keys that are
-        not, and `critic.grounded` only where it is set.
+        not, and `critic.grounded` and `resolver.scope` only where they are set.
 
         It never holds a secret.
         """
@@ -297,11 +297,17 @@ class Config(Section):
             plain["preference"] = self.preference.model_dump(mode="json", exclude_defaults=True)
         if not self.critic.grounded:
             del plain["critic"]["grounded"]
+        plain["resolver"] = self._resolver()
         return without_secrets(plain)
 
     def everything(self) -> dict[str, Any]:
         """Return the whole configuration as plain values: what `effective` returns, and all that it leaves out."""
         return without_secrets(self.model_dump(mode="json", by_alias=True))
+
+    def _resolver(self) -> dict[str, Any]:
+        """The resolver as plain values, as it was before there was a choice of where it speaks."""
+        left_out = {"scope"} if self.resolver.scope == "pairs" else None
+        return self.resolver.model_dump(mode="json", exclude=left_out)
 
     def panel_fingerprint(self, labels: Sequence[str] = (), *, readers: bool = False) -> str:
         """Return a hash of who judges what: seats, their models and the resolver, the recipe where it comes from
@@ -324,7 +330,7 @@ class Config(Section):
             "judges": judges,
             "functions": own,
             "models": models,
-            "resolver": self.resolver.model_dump(mode="json"),
+            "resolver": self._resolver(),
         }
         outside = {key: identity for key, identity in self.plugins.items() if key.startswith("recipe ")}
         panel |= {"recipe": outside} if outside else {}

@@ -271,6 +271,10 @@ class ResolverConfig(Section):
 
     model: str = Field("default", description="a name in [models]")
     enabled: bool = Field(True, description="without a resolver, a split panel goes to an expert")
+    scope: Literal["pairs", "all"] = Field(
+        "pairs",
+        description="pairs: it hears split panels on pairs; all: those on single answers and labels, too",
+    )
     max_tokens: int = Field(320, ge=16, description="room for its answer")
 
 

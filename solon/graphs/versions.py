@@ -7,6 +7,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from solon.config.sections import ResolverConfig
 from solon.graphs.build import build_graph, state_of
 from solon.store.records.overview import waiting_graph_versions
 
@@ -36,7 +37,13 @@ def graph_version(recipe: Recipe) -> tuple[str, dict[str, Any]]:
 
 def goes_on(recipe: Recipe, version: str) -> bool:
     """Whether items that wait in this version of the recipe's graph go on as they are in that of today."""
-    return version in (graph_version(recipe)[0], *recipe.resumes)
+    return version in (*(graph_version(one)[0] for one in _alike(recipe)), *recipe.resumes)
+
+
+def _alike(recipe: Recipe) -> tuple[Recipe, ...]:
+    """The recipe, and the same with a resolver: each run has it as its own configuration says, and an item that waits
+    for a person stands at the same place in both."""
+    return tuple(dict.fromkeys((recipe, recipe.with_resolver(ResolverConfig(scope="all")))))
 
 
 def outdated_threads(store: Store, recipes: Recipes) -> int:

@@ -342,6 +342,7 @@ OF_RULES = frozenset({"judge.rule"})
 OF_SPANS = frozenset({"generator.spans"})
 OF_EDITS = frozenset({"generator.edit"})
 OF_GROUNDED = frozenset({"critic.grounded"})
+OF_RESOLVED_OUTCOMES = frozenset({"resolver.outcome"})
 OF_MAKERS = frozenset(
     {
         "generator.contrast",
@@ -355,7 +356,9 @@ OF_MAKERS = frozenset(
     }
 )
 """Of single makers and questions, each of which names its own."""
-OF_SOME = OF_MAKERS.union(ABOUT_LABELS, OF_POOLS, OF_RULES, OF_SPANS, OF_EDITS, OF_GROUNDED)
+OF_SOME = OF_MAKERS.union(
+    ABOUT_LABELS, OF_POOLS, OF_RULES, OF_SPANS, OF_EDITS, OF_GROUNDED, OF_RESOLVED_OUTCOMES
+)
 """Not every recipe asks with these."""
 OF_NO_RUN = frozenset({"legislator.rules", "answer.check"})
 """Asked beside runs alone: a change of it concerns none of them."""

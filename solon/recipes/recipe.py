@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,7 @@ from solon.responses import RESERVED
 
 if TYPE_CHECKING:
     from solon.config import Config
+    from solon.config.sections import ResolverConfig
 
 STEPS = ("draft", "critique", "revise", "judge", "resolve", "review")
 """The steps of an item that a recipe chooses from, in the order in which they are taken."""
@@ -177,9 +178,9 @@ class Recipe:
             self._refuse(
                 f"the label {twice[0]!r} stands there twice", "leave one out (_ is shown as a space)"
             )
-        if self.has_panel and {"tie", "abstain", "silent"} & set(labels):
+        if self.has_panel and {"tie", "abstain", "silent", "hand_over"} & set(labels):
             self._refuse(
-                "'tie', 'abstain' and 'silent' are ways not to choose, no labels for a panel",
+                "'tie', 'abstain', 'silent' and 'hand_over' are ways not to choose, no labels for a panel",
                 "call them otherwise",
             )
 
@@ -202,9 +203,9 @@ class Recipe:
         for step, needed in NEEDS.items():
             if step in self.steps and needed not in self.steps:
                 self._refuse(f"the step {step!r} has nothing to do without {needed!r}", f"add {needed!r}")
-        if self.has_resolver and not isinstance(self.question, Pair):
+        if self.has_resolver and not self._can_resolve:
             self._refuse(
-                "the step 'resolve' hears two candidates against each other", "leave it out, or ask a Pair"
+                "the step 'resolve' weighs what judges say, and nobody says why spans stand", "leave it out"
             )
         if isinstance(self.question, Spans) and (
             "critique" in self.steps or isinstance(self.maker, Given | Answer)
@@ -310,6 +311,19 @@ class Recipe:
         asked = {"draft": drafts, "revise": True, "critique": True, "judge": self.has_seats, "resolve": True}
         played_by = {"draft": "generator", "revise": "generator", "critique": "critic", "resolve": "resolver"}
         return frozenset(played_by.get(step, step) for step in self.step_names if asked.get(step))
+
+    @property
+    def _can_resolve(self) -> bool:
+        """Whether there is a panel of seats whose reasons a resolver could weigh."""
+        return self.has_panel and isinstance(self.question, Pair | Accept | Choice)
+
+    def with_resolver(self, resolver: ResolverConfig) -> Recipe:
+        """The recipe with the step `resolve` before the review, where the resolver speaks in all recipes; else the
+        recipe as it is."""
+        if resolver.scope != "all" or self.has_resolver or not self._can_resolve:
+            return self
+        place = self.steps.index("judge") + 1
+        return replace(self, steps=(*self.steps[:place], "resolve", *self.steps[place:]))
 
     @property
     def has_resolver(self) -> bool:

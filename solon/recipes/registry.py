@@ -12,7 +12,7 @@ import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -27,6 +27,7 @@ from solon.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from solon.config import Config
+    from solon.config.sections import ResolverConfig
 
 GROUP = "solon.recipes"
 """The entry-point group in which installed packages offer recipes."""
@@ -84,6 +85,7 @@ class Recipes:
                 f"the recipe {given.name!r} was given where a list is wanted", next_step="recipes=[...]"
             )
         self._tables: Mapping[str, Mapping[str, Any]] = config.recipes
+        self._resolver = config.resolver
         self._given: dict[str, Recipe] = {}
         for recipe in given:
             if not isinstance(recipe, Recipe):
@@ -104,6 +106,11 @@ class Recipes:
             UsageError: there is none; names the recipes that there are.
             ConfigError: it cannot be loaded, or what it names is no recipe of this name.
         """
+        found = self._find(name)
+        return replace(found, recipe=found.recipe.with_resolver(self._resolver))
+
+    def _find(self, name: str) -> RegisteredRecipe:
+        """The recipe of a name as it is written."""
         if name not in self._found:
             self._found[name] = self._load(name)
         return self._found[name]
@@ -131,20 +138,27 @@ class Recipes:
                 found[name] = self.get(name)
         return found
 
-    def of_run(self, name: str, pinned: Mapping[str, str], run_id: str = "RUN") -> Recipe:
+    def of_run(
+        self,
+        name: str,
+        pinned: Mapping[str, str],
+        run_id: str = "RUN",
+        resolver: ResolverConfig | None = None,
+    ) -> Recipe:
         """The recipe of a run, if it is the one that the run was begun with.
 
         Args:
             name: name of the run's recipe.
             pinned: `plugins` of the configuration that the run was begun with, where its recipe's identity stands.
             run_id: the run, for the next step.
+            resolver: of that configuration, which says whether it speaks in the recipe; None: nobody asks it.
 
         Raises:
             OtherRecipe: the recipe is missing, or is another one than the run was begun with.
         """
         begun = pinned.get(key_of(name), "")
         try:
-            found = self.find(name)
+            found = self._find(name)
         except ConfigError as error:
             raise OtherRecipe(
                 f"this run was begun with the recipe {begun or name}, which cannot be loaded: {error.cause}",
@@ -163,7 +177,7 @@ class Recipes:
                 next_step="take it back as it was, or begin a new run; to go on under today's: "
                 f"solon resume {run_id} --adopt-recipe; nothing was changed",
             )
-        return found.recipe
+        return found.recipe if resolver is None else found.recipe.with_resolver(resolver)
 
     def _configured(self) -> list[str]:
         return [name for name, table in self._tables.items() if "use" in table]

@@ -134,7 +134,8 @@ def _resolution(connection: Connection, review: ReviewRow, place: dict[str, int]
         return None
     bodies = text_bodies(connection, [row["text_id"]])
     return {
-        "favours": place.get(row["favours_id"] or ""),
+        "favours": None if row["outcome"] else place.get(row["favours_id"] or ""),
+        "outcome": row["outcome"],
         "cites": row["cites"] or [],
         "handed_over": row["handed_over"],
         "text": bodies.get(row["text_id"], ""),

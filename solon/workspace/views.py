@@ -371,7 +371,13 @@ def tell_way(way: dict[str, Any]) -> list[str]:
         for s in way["shortlist"]
     ]
     resolutions = [
-        (r["model"], name(r["favours_id"]), ", ".join(r["cites"] or ()), r["handed_over"], r["text"])
+        (
+            r["model"],
+            r["outcome"] or name(r["favours_id"]),
+            ", ".join(r["cites"] or ()),
+            r["handed_over"],
+            r["text"],
+        )
         for r in way["resolutions"]
     ]
     decisions = [

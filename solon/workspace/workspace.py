@@ -560,7 +560,7 @@ class Workspace:
         config = config_of_run(stored, self.config, run.id)
         check_prices(config)
         meter = Meter.make(config.limits, before)
-        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id)
+        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver)
         pool = self.model_pool(config)
         return (kind or Runner)(
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
@@ -627,7 +627,7 @@ class Workspace:
         with self.store.connect() as connection:
             run = runs.find_run(connection, run_id)
         config = self.config_of(run)
-        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id)
+        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver)
         if not recipe.has_panel:
             raise UsageError(f"recipe {run.recipe} has no panel to certify", next_step="see `solon recipes`")
         schema = find_schema(recipe.question, config)
@@ -644,7 +644,7 @@ class Workspace:
         return learn(
             self.store,
             run,
-            self.recipes.of_run(run.recipe, config.plugins, run.id),
+            self.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver),
             config,
             reviewers=people,
             everything=everything,
@@ -656,7 +656,7 @@ class Workspace:
 
         if not config.routing.in_rounds:
             return None
-        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id)
+        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver)
         return close_round(self.store, run, recipe, config, reviewers=self.config.reviewers)
 
     def recipe(self, name: str) -> Recipe:
@@ -1044,6 +1044,7 @@ class Workspace:
 def _asked_with(recipe: Recipe, config: Config) -> set[str]:
     """The names of the templates that this recipe asks with and others do not."""
     from solon.prompts import library as of
+    from solon.recipes.questions import Pair
 
     labels = recipe.has_panel and recipe.record == "label"
     parts = (
@@ -1053,6 +1054,7 @@ def _asked_with(recipe: Recipe, config: Config) -> set[str]:
         (recipe.record == "spans", of.OF_SPANS),
         (recipe.pairing_under(config).edits, of.OF_EDITS),
         (config.critic.grounded, of.OF_GROUNDED),
+        (recipe.has_resolver and not isinstance(recipe.question, Pair), of.OF_RESOLVED_OUTCOMES),
     )
     return {
         *recipe.maker.templates,

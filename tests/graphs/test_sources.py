@@ -344,6 +344,7 @@ def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> Non
         "judge.label",
         "judge.rule",
         "legislator.rules",
+        "resolver.outcome",
     }
     assert whole["generator.instruction"].version == "2"
     assert "examples" not in whole["generator.instruction"].variables

@@ -138,8 +138,9 @@ def parts_of(row: ExportRow) -> Iterator[tuple[str, str]]:
     for part, text in (("prompt", row.prompt), ("answer", row.answer), ("rejected", row.rejected)):
         if text:
             yield part, text
-    for one in (*row.completions, *row.critiques) if isinstance(row, ScoredRow) else ():
-        yield "completion", one.text
+    if isinstance(row, ScoredRow):
+        yield from (("completion", one.text) for one in row.completions)
+        yield from (("criticised text", one.text) for one in row.critiques)
 
 
 def _grams(words: list[str], size: int) -> list[bytes]:

@@ -9,13 +9,14 @@ from langgraph.runtime import Runtime
 
 from solon.agents import judge as judges
 from solon.agents.judge import Verdict
-from solon.agents.resolver import Resolution
+from solon.agents.resolver import Resolution, resolve_outcome
 from solon.agents.resolver import resolve as ask_resolver
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
+from solon.questions import PAIR
 from solon.store.database import clock
 from solon.store.runs.items import keep_rationale
-from solon.store.runs.verdicts import RESOLVER
+from solon.store.runs.verdicts import RESOLVER, rationales_on
 from solon.store.tables.work import Resolution as ResolutionRow
 
 
@@ -23,21 +24,8 @@ async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, 
     """Ask the resolver about a split panel. Says `on`, to be weighed again, with the resolver's vote where it cited a
     rule."""
     context = runtime.context
-    round_, pair = state["round"], state.get("pairs", 0)
-    a, b = (context.answer(candidate) for candidate in state["shown"])
-    reasons = await _hear_both_sides(context, state, a, b)
-    known = context.precedents(*state["shown"])
-    resolution = await ask_resolver(
-        context.case,
-        a,
-        b,
-        for_a=reasons["A"],
-        for_b=reasons["B"],
-        round=round_,
-        pair=pair,
-        precedents=known.text,
-        precedent_ids=known.ids,
-    )
+    ask = _ask_of_pair if context.question.shown == len(PAIR.outcomes) else _ask_of_text
+    resolution = await ask(context, state)
     _store(context, state, resolution)
     await context.commit()
     votes = list(state["verdicts"])
@@ -50,6 +38,42 @@ async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, 
     )
     resolved = {"favours": resolution.favours, "cites": list(resolution.cites), "told": summary}
     return {"verdicts": votes, "resolved": resolved, "next": "on"}
+
+
+async def _ask_of_pair(context: ItemContext, state: ItemState) -> Resolution:
+    a, b = (context.answer(candidate) for candidate in state["shown"])
+    reasons = await _hear_both_sides(context, state, a, b)
+    known = context.precedents(*state["shown"])
+    return await ask_resolver(
+        context.case,
+        a,
+        b,
+        for_a=reasons["A"],
+        for_b=reasons["B"],
+        round=state["round"],
+        pair=state.get("pairs", 0),
+        precedents=known.text,
+        precedent_ids=known.ids,
+    )
+
+
+async def _ask_of_text(context: ItemContext, state: ItemState) -> Resolution:
+    [shown] = state["shown"]
+    await context.commit()  # what the panel said is read from the store
+    with context.store.connect() as connection:
+        said = rationales_on(connection, context.item.id, context.item.attempt, shown)
+    outcomes = context.question.outcomes
+    known = context.precedents(shown)
+    return await resolve_outcome(
+        context.case_of(shown),
+        context.answer(shown),
+        outcomes,
+        reasons={name: said[name] for name in outcomes if name in said},
+        round=state["round"],
+        pair=state.get("pairs", 0),
+        precedents=known.text,
+        precedent_ids=known.ids,
+    )
 
 
 async def _hear_both_sides(context: ItemContext, state: ItemState, a: str, b: str) -> dict[str, str]:
@@ -91,7 +115,8 @@ async def _keep_rationale(context: ItemContext, ordinal: int, round_: int, pair:
 
 
 def _store(context: ItemContext, state: ItemState, found: Resolution) -> None:
-    side = {"A": 0, "B": 1}.get(found.favours)
+    pair = context.question.shown == len(PAIR.outcomes)
+    side = PAIR.outcomes.index(found.favours) if found.favours and pair else 0 if found.favours else None
     context.add(
         ResolutionRow,
         {
@@ -100,6 +125,7 @@ def _store(context: ItemContext, state: ItemState, found: Resolution) -> None:
             "attempt": context.item.attempt,
             "round": state["round"],
             "favours_id": None if side is None else state["shown"][side],
+            "outcome": (found.favours or None) if not pair else None,
             "cites": list(found.cites),
             "handed_over": found.handed_over or None,
             "text_id": context.add_text(found.reason) if found.reason else None,

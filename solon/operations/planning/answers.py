@@ -48,5 +48,8 @@ def minutes_of_growth(home: Workspace, grown: PilotGrowth) -> Range:
         run = find_run(connection, grown.run_id)
     config = home.config_of(run)
     return minutes_of(
-        home.store, config, home.recipes.of_run(run.recipe, config.plugins, run.id), grown.asked
+        home.store,
+        config,
+        home.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver),
+        grown.asked,
     )

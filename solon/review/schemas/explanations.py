@@ -69,13 +69,15 @@ class ResolutionOut(Wire):
     """What the resolver said.
 
     Attributes:
-        favours: the place it sides with; null for none.
+        favours: the place it sides with; null for none, and of one text.
+        outcome: what it says of one text; null of pairs.
         cites: ids of the rules cited.
         handed_over: why it left the question to people; null where it did not.
         text: its explanation.
     """
 
     favours: int | None
+    outcome: str | None
     cites: list[str]
     handed_over: str | None
     text: str

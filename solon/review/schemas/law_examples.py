@@ -228,6 +228,7 @@ EXPLANATION: JsonDict = {
     ],
     "resolution": {
         "favours": 1,
+        "outcome": None,
         "cites": ["true-claims"],
         "handed_over": None,
         "text": "Only the first answer is true as far as is known.",

@@ -266,7 +266,8 @@ class ResolutionRow(Wire):
     """What the resolver said of a split panel.
 
     Attributes:
-        favours_id: id of the candidate it sides with; null for none.
+        favours_id: id of the candidate it sides with; null for none; of one text, that text.
+        outcome: what it says of one text; null of pairs.
         cites: ids of the rules cited.
         handed_over: why it left the question to people; null where it did not.
         call_id: id of the model call that wrote it; null where no call did.
@@ -274,6 +275,7 @@ class ResolutionRow(Wire):
     """
 
     favours_id: Id | None
+    outcome: str | None
     cites: list[str] | None
     handed_over: str | None
     call_id: Id | None

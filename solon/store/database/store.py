@@ -27,7 +27,7 @@ from solon.store.database.storable import storable
 from solon.store.database.writer import Row, Writer
 from solon.store.tables.runs import Meta, Text
 
-SCHEMA = "0051"
+SCHEMA = "0054"
 """The migration that this version of Solon wants."""
 CLEAN = "secure_delete"
 """Name of the row in `meta` that says: everything erased in the files of this store, since they were made or were last

@@ -112,7 +112,11 @@ _PARTS: tuple[tuple[str, FromClause, tuple[str, ...]], ...] = (
     ),
     ("verdicts", panel_votes, _OF_VERDICTS),
     ("shortlist", shortlist_scores, _OF_VERDICTS),
-    ("resolutions", tables.resolutions, ("favours_id", "cites", "handed_over", "call_id", "text_id")),
+    (
+        "resolutions",
+        tables.resolutions,
+        ("favours_id", "outcome", "cites", "handed_over", "call_id", "text_id"),
+    ),
     (
         "reviews",
         tables.reviews,

@@ -16,6 +16,7 @@ from solon.store.tables import (
     critiques,
     items,
     resolutions,
+    texts,
     verdicts,
 )
 
@@ -146,7 +147,7 @@ def votes_on(
         for row in connection.execute(spoke):
             attempt, shown = by_item[row.item_id]
             if row.attempt == attempt and row.favours_id in shown:
-                side = PAIR.side(row.favours_id, shown)
+                side = row.outcome or PAIR.side(row.favours_id, shown)
                 cast_on[row.item_id].append(Vote(row.model, seat=RESOLVER, outcome=str(side)))
     return {item_id: tuple(votes) for item_id, votes in cast_on.items()}
 
@@ -170,6 +171,27 @@ def scores_on(
         for row in connection.execute(query):
             scores.setdefault(row.a_id, []).append(row.scores)
     return scores
+
+
+def rationales_on(
+    connection: Connection, item_id: str, attempt: int, candidate_id: str
+) -> dict[str, list[str]]:
+    """outcome -> what each voter for it said of one text in this attempt, empty where it gave no reason."""
+    query = (
+        select(panel_votes.c.outcome, texts.c.body)
+        .join(texts, texts.c.id == panel_votes.c.rationale_id, isouter=True)
+        .where(
+            panel_votes.c.item_id == item_id,
+            panel_votes.c.attempt == attempt,
+            panel_votes.c.a_id == candidate_id,
+            panel_votes.c.b_id.is_(None),
+        )
+        .order_by(panel_votes.c.id)
+    )
+    said: dict[str, list[str]] = {}
+    for outcome, body in connection.execute(query):
+        said.setdefault(outcome, []).append(body or "")
+    return said
 
 
 def voters_of(connection: Connection, run_id: str) -> set[str]:

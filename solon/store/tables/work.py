@@ -137,7 +137,8 @@ class Resolution(SQLModel, table=True):
         item_id: the item.
         attempt: its attempt.
         round: the round of drafts that the candidates are of.
-        favours_id: the candidate that it favours, None where it favours none.
+        favours_id: the candidate that it favours, None where it favours none; of one text, that text.
+        outcome: what it says of one text, None of pairs and where it handed over.
         cites: list of the principles and precedents that settle it.
         handed_over: why the question goes to a person, None where it was settled.
         text_id: text of its reasons, None without.
@@ -151,6 +152,7 @@ class Resolution(SQLModel, table=True):
     attempt: int
     round: int
     favours_id: str | None = ref("candidates.id", nullable=True)
+    outcome: str | None = Field(default=None, max_length=200)
     cites: Any = json_column()
     handed_over: str | None = None
     text_id: str | None = ref("texts.id", nullable=True)
