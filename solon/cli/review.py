@@ -277,8 +277,8 @@ def decide(
         list[str] | None,
         typer.Option(
             metavar="CANDIDATE[:FLAG]=WORDS",
-            help="Words of a candidate that one of its flags is about, or without a flag that decided; they stand in it "
-            "just so, and once. CANDIDATE[:FLAG]@START-END gives their place in characters instead. May be given again.",
+            help="Words of a candidate that one of its flags is about, or without a flag that decided; they stand in "
+            "it just so, and once. CANDIDATE[:FLAG]@START-END gives their place in characters. May be given again.",
         ),
     ] = None,
     score: Annotated[

@@ -215,7 +215,7 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
     reasons.append(
         {
             "code": "margin",
-            "text": f"margin {consensus.margin:.2f}, needed {threshold:.2f}",
+            "text": f"the first choice is ahead by {consensus.margin:.2f}, needed {threshold:.2f}",
             "value": round(consensus.margin, 4),
             "limit": threshold,
         }

@@ -39,7 +39,8 @@ class ReviewExport:
 def export_reviews(
     workspace: Workspace, format: str, path: str | Path, *, run_id: str | None = None, limit: int = 1000
 ) -> ReviewExport:
-    """Write waiting reviews, the first of the queue first, and beside them the settings that the other tool needs.
+    """Write waiting reviews, the first of the queue first, and beside them the settings that the other tool needs; what
+    is to be ranked stays here.
 
     Args:
         format: argilla or label-studio.
@@ -54,7 +55,8 @@ def export_reviews(
     check_target(output)
     if run_id is not None:
         run_id = workspace.summarize(run_id).run_id
-    questions = [_question(review) for review in workspace.reviews(run_id=run_id, limit=limit)]
+    waiting = workspace.reviews(run_id=run_id, limit=limit)
+    questions = [_question(review) for review in waiting if not review.ranked_by]
     mark_export(workspace.store, local_actor(), [str(output)], run=run_id, of="reviews")
     rows = [WRITERS[format](question) for question in questions]
     write_text_at_once(output, [json.dumps(rows, ensure_ascii=False, indent=1) + "\n"])

@@ -169,7 +169,8 @@ def _suspended(say: Language, promise: RunPromise | None) -> list[Step]:
         return []
     why = say.gettext("%(why)s. It is brought back by %(returns)s")
     words = say.gettext("The promise is suspended.")
-    return [Step(words, "#good", why % {"why": promise.why, "returns": promise.returns})]
+    values = {"why": say.tell(promise.why), "returns": say.tell(promise.returns)}
+    return [Step(words, "#good", why % values)]
 
 
 def _for_the_lead(say: Language, waits: LeadWork, first_case: str | None) -> list[Step]:
@@ -264,7 +265,7 @@ def _towards_a_promise(say: Language, promise: RunPromise | None, *, asked: bool
         say.gettext("Nothing is promised of these records yet."),
         say.gettext("What it takes: %(returns)s"),
     )
-    return [Step(words, "#good", why % {"returns": promise.returns})]
+    return [Step(words, "#good", why % {"returns": say.tell(promise.returns)})]
 
 
 def _after_all(say: Language, runs: Sequence[RunProgress], queue: Mapping[str, Any]) -> list[Step]:
@@ -355,7 +356,9 @@ def _slow(
     def read() -> SlowFigures:
         run = find_promised(connection)
         promise = read_promise(connection, run) if run is not None else None
-        picture = render_promise(promise, folded=True) if promise is not None else None
+        picture = (
+            render_promise(promise, folded=True, say=room.language.tell) if promise is not None else None
+        )
         about: dict[str, Any] = {"match": room.options.match, "reviewers": room.reviewers}
         free = {one.actor: count_free(connection, one, MOST_LEFT, **about) for one in people}
         return SlowFigures(clock.now(), promise, picture, free, too_few_people(room, connection))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gettext
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,13 @@ RIGHT_TO_LEFT = frozenset({"ar", "fa", "he"})
 ADVICE = f"give `{ENGLISH}`, or a TOML file with the texts as `[review] language`"
 _TAG = re.compile(r"<[^>]*>|<")
 _NAME = re.compile(r"%\((\w+)\)s")
+_VALUE = re.compile(r"%\(\d+\)s")
+LEAST_OWN = 12
+"""A composed text with fewer characters of its own is no more than one sentence."""
+SENTENCES = (". ", "; ")
+_NUMBER = re.compile(r"[\d.,]+ ")
+LONGEST_TOLD = 1000
+"""What is longer, in characters, is no text that the server composed of a few values."""
 
 Text = str | list[str]
 
@@ -32,12 +39,15 @@ class Language:
         code: its BCP 47 tag, such as `pt-BR`.
         pages: English text of a page -> the same in this language; a list where it depends on a number.
         scripts: the same of what the scripts of the pages say, as far as it differs from the English.
+        told: likewise of what the server composes: why something was refused, why an item came to people. `%(1)s`
+            stands for the first value in it.
         form: number -> place of the text in such a list.
     """
 
     code: str
     pages: Mapping[str, Text] = field(default_factory=dict)
     scripts: Mapping[str, Text] = field(default_factory=dict)
+    told: Mapping[str, Text] = field(default_factory=dict)
     form: Callable[[int], int] = field(default=lambda n: int(n != 1))
 
     @property
@@ -57,6 +67,47 @@ class Language:
             return one if n == 1 else many
         return found[min(self.form(n), len(found) - 1)]
 
+    def tell(self, text: str) -> str:
+        """Return what the server composed in English in this language; values in it, and what is not translated, stay.
+
+        A list is told part by part, and so are values that are composed themselves.
+        """
+        if not self.told or len(text) > LONGEST_TOLD:
+            return text
+        found = self._find(text)
+        if found is None and text[-1:] == "." and (found := self._find(text[:1].lower() + text[1:-1])):
+            found = f"{found[:1].upper()}{found[1:]}."
+        if found is not None:
+            return found
+        for joint in (*SENTENCES, ": ", ", "):
+            if joint in text:
+                return joint.join(self.tell(part) for part in text.split(joint))
+        number = _NUMBER.match(text)
+        return f"{number[0]}{self.tell(text[number.end() :])}" if number else text
+
+    def _find(self, text: str) -> str | None:
+        known = self.told.get(text) or self.pages.get(text)
+        if isinstance(known, str):
+            return known
+        for parts, said in self._composed:
+            values = _fill(parts, text)
+            short = sum(map(len, parts)) < LEAST_OWN  # "%(1)s of %(2)s" is found in many a sentence
+            if values is not None and not (short and any(joint in text for joint in SENTENCES)):
+                told = {str(place): self.tell(value) for place, value in enumerate(values, 1)}
+                return said % told
+        return None
+
+    @cached_property
+    def _composed(self) -> list[tuple[list[str], str]]:
+        """What stands around the values of each composed text, and the text in this language; those that say most come
+        first."""
+        composed = [
+            ([part.replace("%%", "%") for part in _VALUE.split(text)], said)
+            for text, said in self.told.items()
+            if isinstance(said, str) and _VALUE.search(text)
+        ]
+        return sorted(composed, key=lambda one: -len("".join(one[0])))
+
     def word(self, code: str) -> str:
         """Return a stored code, such as `both_bad`, in words of this language; what is no word of ours stays."""
         return self.gettext(str(code).replace("_", " "))
@@ -71,7 +122,7 @@ def read_language(name: str) -> Language:
 
     Args:
         name: a language that is shipped, by its code, or the path of a TOML file: `language`, `plural` (gettext's
-            formula) and the tables `pages` and `scripts`, as in `texts/en.toml`.
+            formula) and the tables `pages`, `scripts` and `told`, as in `texts/en.toml`.
 
     Raises:
         ConfigError: there is no such file, or it is none of texts of the pages.
@@ -90,14 +141,34 @@ def read_language(name: str) -> Language:
         raise ConfigError(
             f"{name}: plural: {error}", next_step="write a formula of gettext: n != 1"
         ) from None
-    pages, scripts = (_checked(name, found.get(part, {})) for part in ("pages", "scripts"))
-    return Language(code, pages, {text: said for text, said in scripts.items() if text != said}, form)
+    pages, scripts, told = (_checked(name, found.get(part, {})) for part in ("pages", "scripts", "told"))
+    return Language(code, pages, _differing(scripts), _differing(told), form)
+
+
+def _differing(texts: Mapping[str, Text]) -> dict[str, Text]:
+    """The texts that are not as in English, which needs no table."""
+    return {text: said for text, said in texts.items() if text != said}
+
+
+def _fill(parts: Sequence[str], text: str) -> list[str] | None:
+    """The values between these parts of a text, each up to the next part's first place; None where they are not its."""
+    first, *rest = parts
+    if not text.startswith(first):
+        return None
+    values, at = [], len(first)
+    for place, part in enumerate(rest, 1):
+        end = len(text) - len(part) if place == len(rest) else text.find(part, at)
+        if end < at or not text.startswith(part, end):
+            return None
+        values.append(text[at:end])
+        at = end + len(part)
+    return values
 
 
 def _checked(name: str, texts: Any) -> dict[str, Text]:
     """The texts of one table that say something, each with no other tags and names than the English has."""
     if not isinstance(texts, dict):
-        raise ConfigError(f"{name}: pages and scripts are tables of texts", next_step=ADVICE)
+        raise ConfigError(f"{name}: pages, scripts and told are tables of texts", next_step=ADVICE)
     for text, said in texts.items():
         for one in said if isinstance(said, list) and said else [said]:
             if not isinstance(one, str):

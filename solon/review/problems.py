@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.exceptions import HTTPException
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending, SolonError, StoreError, UsageError
-from solon.review.auth import NotAllowed, NotLoggedIn, form_fields
+from solon.review.auth import CSRF_HEADER, NotAllowed, NotLoggedIn, form_fields
 from solon.review.rendering import render
 from solon.review.state import get_room
 from solon.store.reviewing.review_rows import LeaseLost, NotThere
@@ -59,7 +59,7 @@ async def problem_page(request: Request, status: int, cause: str, next_step: str
             written = [text for name, text in fields.items() if name != "csrf" and " " in text.strip()]
     room = get_room(request)
     heading = room.language.gettext(HEADINGS.get(status, "This did not work"))
-    said = [room.language.gettext(words) for words in (cause, next_step) if words]
+    said = [room.language.tell(words) for words in (cause, next_step) if words]
     told = [words[:1].upper() + words[1:].rstrip(".") + "." for words in said]
     return HTMLResponse(
         render(room, "problem.html", heading=heading, told=told, written=written, status=status),
@@ -82,7 +82,9 @@ async def _solon_error(request: Request, error: Exception) -> Response:
     head, colon, _ = error.cause.partition(":")
     if code == "invalid" and colon and " " not in head:
         more["field"] = head
-    return problem(status, code, error.cause, error.next_step, **more)
+    # The page tells a person what is wrong in the language of the pages; the API keeps to its English.
+    say = get_room(request).language.tell if CSRF_HEADER in request.headers else str
+    return problem(status, code, say(error.cause), say(error.next_step), **more)
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

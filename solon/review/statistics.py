@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.binomial import clopper_pearson
 from solon.eval.replay.opinions import counted, overlaps
+from solon.eval.report.promise import find_promised
 from solon.eval.suites.agreement import measure_experts
 from solon.learning.people import SIGNS, PersonCheck, check_people
 from solon.review.language import Language
@@ -53,7 +54,11 @@ def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statist
     if expert.may("lead"):
         figures.team = [of(one) for one in list_experts(connection)]
         figures.runs = run_statistics(room, connection)
-        both = measure_experts(blind).experts_agree
+        promised = find_promised(connection)
+        both = measure_experts(
+            counted(evaluation.answers(connection, [promised.id], telling=True)) if promised else blind
+        ).experts_agree
+        figures.compared_in = promised.id if promised else None
         figures.compared, figures.agreed = both.n, round((both.value or 0.0) * both.n)
         figures.agreement = [round(both.low, 3), round(both.high, 3)] if both.known else None
         figures.repeated = _repeated(connection)

@@ -92,7 +92,7 @@ def test_reasons_say_it_in_words_and_numbers() -> None:
     reasons = choose_route(SPLIT, RoutingConfig(policy="threshold"), can_resolve=False).reasons
     told = [reason["text"] for reason in reasons]
     assert told[0] == "the two judges disagree (2 for A, 2 for B); each is steady under a swap"
-    assert told[1].startswith("margin 0.0")
+    assert told[1].startswith("the first choice is ahead by 0.0")
     assert told[1].endswith(", needed 0.20")
     certified = choose_route(
         WEAK, RoutingConfig(policy="certified"), Standing(threshold=0.9), can_resolve=False

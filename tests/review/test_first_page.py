@@ -126,7 +126,9 @@ def test_how_far_experts_agree_is_one_figure(project: Project, person: Any) -> N
     with project.store.connect() as connection:
         found = statistics(room, connection, lea)
     promise = read_first_page(room, lea).promise
-    assert promise is not None and found.agreed is not None and found.agreement is not None
+    assert promise is not None
+    assert found.agreed is not None
+    assert found.compared_in == promise.run
     figure = promise.experts
     assert (figure.n, figure.value) == (found.compared, found.agreed / 5)
     assert [round(figure.low, 3), round(figure.high, 3)] == found.agreement

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections import Counter
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +23,23 @@ from catalogue import (
     templates,
     texts_of_pages,
     texts_of_scripts,
+    texts_told,
     write,
 )
 from running import Server
 
 from solon.config.review import ReviewConfig
+from solon.consensus.panel import Consensus
 from solon.errors import ConfigError
 from solon.formats.exports import FORMATS
-from solon.review.language import read_language
+from solon.graphs.routing import explain
+from solon.review.language import Language, read_language
 from solon.review.rendering import environment
 from solon.review.state import options_of
 
 SEEN = {"aria-label", "placeholder", "title", "alt", "data-name"}
-NO_TEXT = {"figure", "code", "kbd", "script", "style", "time"}
-"""What holds no words of the pages: code, keys, times, and the figure of what is promised, which is the report's."""
+NO_TEXT = {"code", "kbd", "script", "style", "time"}
+"""What holds no words of the pages: code, keys and times."""
 VOID = {"br", "input", "link", "meta", "hr", "img", "rect", "line", "circle", "path"}
 NAMES = {"Solon", "UTC", "- Solon", "SHA-256", "general 1.0.0", "p", "n"}
 """What is the same in every language: names and symbols."""
@@ -75,7 +80,7 @@ def shown(html: str, data: str = "") -> list[str]:
 
 
 def test_the_file_holds_every_text() -> None:
-    made = write(texts_of_pages(), texts_of_scripts())
+    made = write(texts_of_pages(), texts_of_scripts(), texts_told())
     if os.environ.get("SOLON_WRITE_TEXTS"):
         FILE.write_text(made, encoding="utf-8")
     assert FILE.read_text(encoding="utf-8") == made, (
@@ -148,7 +153,9 @@ def in_brackets(folder: Path, code: str = "en") -> Path:
 
     path = folder / f"{code}.toml"
     head = HEAD.replace('language = "en"', f'language = "{code}"')
-    path.write_text(write(put(found["pages"]), put(found["scripts"]), head), encoding="utf-8")
+    path.write_text(
+        write(put(found["pages"]), put(found["scripts"]), put(found["told"]), head), encoding="utf-8"
+    )
     return path
 
 
@@ -189,7 +196,7 @@ async def test_a_page_in_another_language_has_no_english_left(
         for name in PAGES:
             left[name] = outside((await http.get(f"/{name}", headers=html)).text)
     data = re.compile(
-        rf"Ada|preference|general|local:\w+|[0-9a-f]{{6}} preference|{'|'.join(FORMATS)}|[a-z]+(-[a-z]+)+"
+        rf"Ada|preference|general|local:\w+|[0-9a-f]{{6}}( preference)?|{'|'.join(FORMATS)}|[a-z]+(-[a-z]+)+"
     )
     left = {name: [text for text in texts if not data.fullmatch(text)] for name, texts in left.items()}
     left = {name: sorted(set(texts)) for name, texts in left.items() if texts}
@@ -243,6 +250,74 @@ async def test_what_an_answer_brings_has_no_english_left(
     left = {name: [text for text in outside(text) if not data.fullmatch(text)] for name, text in html.items()}
     left = {name: sorted(set(texts)) for name, texts in left.items() if texts}
     assert left == {}, left
+
+
+def untranslated(language: Language, text: str) -> str:
+    """The words of a composed text that stand in no brackets, once it is told in this language."""
+    told = language.tell(text)
+    while (shorter := re.sub(r"⟦[^⟦⟧]*⟧", "", told)) != told:
+        told = shorter
+    return " ".join(re.findall(r"[a-z]{2,}", told))
+
+
+def test_why_an_item_came_to_people_is_told_in_the_language(tmp_path: Path) -> None:
+    """Whatever the panel found; names of outcomes and figures stay."""
+    language = read_language(str(in_brackets(tmp_path)))
+    votes = (("A", "B"), ("A", "A"), ("A", "abstain"), ("abstain", "abstain"))
+    signals = {"flips": 0.5, "critic_against": 0.4, "n_votes": 2.0}
+    told = set()
+    for pair, swapped, turned, wavering in product(votes, (0, 2), (0, 1, 2), (0, 1)):
+        if turned > swapped:
+            continue
+        consensus = Consensus(
+            best="A", posterior={"A": 0.6, "B": 0.4}, margin=0.2, confidence=0.6, votes=dict(Counter(pair)),
+            split=pair == ("A", "B"), judges=2, swapped=swapped, turned=turned, wavering=wavering, signals=signals,
+        )  # fmt: skip
+        told |= {reason["text"] for reason in explain(consensus, 0.3)}
+    assert len(told) > 8
+    assert {text: left for text in told if (left := untranslated(language, text))} == {}
+
+
+@pytest.mark.anyio
+async def test_a_refusal_is_told_in_the_language_on_the_page_alone(
+    project: Any, person: Any, serving: Any, client: Any, tmp_path: Path
+) -> None:
+    """The API keeps to its English, and to the field that it names."""
+    path = in_brackets(tmp_path)
+    _, token = person("Ada")
+    async with serving(project, language=str(path)) as app, client(app) as http:
+        bearer = {"Authorization": f"Bearer {token}"}
+        english = (await http.post("/api/v1/next", json={}, headers=bearer)).json()["item"]
+        wrong = {"token": english["token"], "answer": {"choice": "decline", "reason": "late"}}
+        where = f"/api/v1/reviews/{english['review']}/decision"
+        api = (await http.post(where, json=wrong, headers=bearer)).json()
+        await http.post("/login", data={"token": token})
+        csrf = re.search(r'name="csrf" content="([^"]+)"', (await http.get("/")).text)
+        assert csrf is not None
+        page = (await http.post(where, json=wrong, headers={"X-CSRF-Token": csrf[1]})).json()
+        lead = (await http.get("/lead/queue", headers={"Accept": "text/html"})).text
+    assert (api["field"], page["field"]) == ("reason", "reason")
+    assert api["cause"] == "reason: 'late' is no reason to decline"
+    assert page["cause"] == "⟦reason: ⟧'late'⟦ is no reason to decline⟧"
+    assert page["next_step"].startswith("⟦reasons: ⟧")
+    assert "<p>⟦this needs the role ⟧⟦lead⟧⟦; yours is ⟧⟦expert⟧.</p>" in lead
+
+
+def test_composed_texts_are_found_with_their_values(tmp_path: Path) -> None:
+    file = tmp_path / "de.toml"
+    file.write_text(
+        'language = "de"\n[told]\n"margin %(1)s, needed %(2)s" = "Abstand %(1)s, nötig %(2)s"\n'
+        '"at %(1)s%% of it" = "zu %(1)s%% davon"\n"not known" = "unbekannt"\n"%(1)s of %(2)s" = "%(1)s von %(2)s"\n'
+    )
+    told = read_language(str(file)).tell
+    assert told("margin 0.20, needed 0.30") == "Abstand 0.20, nötig 0.30"
+    assert told("Margin 0.20, needed 0.30.") == "Abstand 0.20, nötig 0.30."
+    assert told("not known; at 5% of it; 3 not known, so") == "unbekannt; zu 5% davon; 3 unbekannt, so"
+    assert told("1 of not known") == "1 von unbekannt"
+    assert [told(text) for text in ("margin", "margin 1", "of ", "")] == ["margin", "margin 1", "of ", ""]
+    hostile = ", ".join(["margin %(1)s, needed"] * 60)
+    assert told(hostile) == hostile
+    assert read_language("en").tell("margin 0.20, needed 0.30") == "margin 0.20, needed 0.30"
 
 
 def test_a_language_chooses_its_forms_and_its_direction(tmp_path: Path) -> None:

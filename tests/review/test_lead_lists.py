@@ -164,5 +164,5 @@ def test_a_day_of_the_log_is_one_of_the_readers() -> None:
     march = [read_day("2026-03-29", "since", zone) for zone in ("Europe/Stockholm", "UTC", "Asia/Tokyo")]
     assert [day - 1774742400 for day in march if day] == [-3600.0, 0.0, -9 * 3600.0]
     ends = read_day("2026-03-29", "until", "Europe/Stockholm", ends=True)
-    assert ends is not None and march[0] is not None and ends - march[0] == 23 * 3600
+    assert (ends or 0.0) - (march[0] or 0.0) == 23 * 3600
     assert read_day(" ", "since", "Mars") is None

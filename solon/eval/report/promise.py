@@ -24,7 +24,7 @@ from solon.store.reviewing import drawn_questions
 from solon.store.runs import certificates, items, pilot, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from solon.store.database.engine import Connection
     from solon.store.runs.certificates import CertificateRow
@@ -143,11 +143,10 @@ class RunPromise(BaseModel):
         about = f"about {self.covers:.0%} of such items; " if self.covers else ""
         return f"{about}of this run's {self.total}: {', '.join(parts) or 'none'}"
 
-    def lines(self) -> list[str]:
-        """All of it as text, a line each: what the picture shows."""
-        lines = [self.sentence]
-        lines += [f"{name}: {words}" for name, words in self.facts()]
-        return lines
+    def lines(self, say: Callable[[str], str] = str) -> list[str]:
+        """All of it as text, a line each: what the picture shows; `say` gives what is composed in English in the
+        reader's language."""
+        return [say(self.sentence), *(f"{say(name)}: {say(words)}" for name, words in self.facts())]
 
     def facts(self) -> list[tuple[str, str]]:
         """Name and words of each thing that a lead should know of the promise."""

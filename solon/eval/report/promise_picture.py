@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,20 +12,21 @@ from solon.eval.report.drawing import draw_line, draw_text
 from solon.eval.report.marking import load_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from markupsafe import Markup
 
     from solon.eval.report.promise import RunPromise
     from solon.eval.result import Figure
 
+Say = Callable[[str], str]
+BEHIND = "What it rests on, what suspends it, what brings it back"
 WIDTH, EDGE = 360, 4
 TOP, ROW, BAR, LINE = 34, 40, 16, 18
 """Heights: above the rows, of a row, of the bar, of a line of the legend. At 390 px of screen a unit is about 1 px."""
 
 
-def draw_promise(promise: RunPromise) -> str:
-    """Return the picture as an SVG element, in classes that the page's style sheet colours."""
+def draw_promise(promise: RunPromise, say: Say = str) -> str:
+    """Return the picture as an SVG element, in classes that the page's style sheet colours; `say` gives its texts in
+    the reader's language."""
     rows = promise.measured()
     parts = {name: n for name, n in promise.items.items() if n}
     bottom = TOP + ROW * len(rows)
@@ -34,14 +36,14 @@ def draw_promise(promise: RunPromise) -> str:
     def across(share: float) -> float:
         return EDGE + (share - low) / (1.0 - low) * (WIDTH - 2 * EDGE)
 
-    words = escape(" ".join(promise.lines()), quote=True)
+    words = escape(" ".join(promise.lines(say)), quote=True)
     aim = across(promise.aim)
     named = "promised" if promise.state == "in force" else "aimed at"
     drawn = [
         f'<svg class="promise-picture" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{words}">',
         f'<rect class="band" x="{aim:.1f}" y="{TOP - 8}" width="{WIDTH - EDGE - aim:.1f}" height="{ROW * len(rows)}"/>',
         draw_line("aim", [(aim, TOP - 12), (aim, TOP - 4)]),
-        draw_text(min(max(aim, 80), WIDTH - 80), 16, f"{named}: {promise.aim:.0%} or more", "middle"),
+        draw_text(min(max(aim, 80), WIDTH - 80), 16, say(f"{named}: {promise.aim:.0%} or more"), "middle"),
         draw_text(EDGE, bottom + 6, f"{low:.0%}", "start"),
         draw_text(WIDTH - EDGE, bottom + 6, "100%", "end"),
     ]
@@ -50,8 +52,8 @@ def draw_promise(promise: RunPromise) -> str:
         drawn.append(
             draw_line("aim", [(aim, top + 12), (aim, top + 28)])
         )  # beside the names, not through them
-        drawn += _row(top, name, figure, across)
-    drawn += _bar(bottom + 2 * LINE, parts, promise.total)
+        drawn += _row(top, say(name), figure, across, say)
+    drawn += _bar(bottom + 2 * LINE, parts, promise.total, say)
     return "".join([*drawn, "</svg>"])
 
 
@@ -61,9 +63,9 @@ def _lowest(promise: RunPromise) -> float:
     return max(0.0, math.floor(min(lows) * 10 + 1e-9) / 10)
 
 
-def _row(top: float, name: str, figure: Figure, across: Callable[[float], float]) -> list[str]:
+def _row(top: float, name: str, figure: Figure, across: Callable[[float], float], say: Say) -> list[str]:
     """One agreement: its name, its interval as a line, its value as a dot on it."""
-    value = f"{figure.value:.1%}" if figure.known else "not known"
+    value = f"{figure.value:.1%}" if figure.known else say("not known")
     drawn = [draw_text(EDGE, top + 8, name, "start"), draw_text(WIDTH - EDGE, top + 8, value, "end")]
     if figure.known and figure.value is not None:
         middle = top + 20
@@ -72,9 +74,9 @@ def _row(top: float, name: str, figure: Figure, across: Callable[[float], float]
     return drawn
 
 
-def _bar(top: float, parts: dict[str, int], total: int) -> list[str]:
+def _bar(top: float, parts: dict[str, int], total: int, say: Say) -> list[str]:
     """The items of the run as one bar, with a line for each of its parts."""
-    drawn = [draw_text(EDGE, top, f"The {total} items of the run", "start")]
+    drawn = [draw_text(EDGE, top, say(f"The {total} items of the run"), "start")]
     x = float(EDGE)
     for place, (name, n) in enumerate(parts.items()):
         kind = name.replace(" ", "-")
@@ -84,7 +86,7 @@ def _bar(top: float, parts: dict[str, int], total: int) -> list[str]:
             f'<rect class="{kind}" x="{x:.1f}" y="{top + 8}" width="{max(width, 1):.1f}" height="{BAR}"/>'
         )
         drawn.append(f'<rect class="{kind}" x="{EDGE}" y="{line - 10}" width="10" height="10"/>')
-        drawn.append(draw_text(EDGE + 16, line, f"{n} {name} ({_percent(n, total)})", "start"))
+        drawn.append(draw_text(EDGE + 16, line, f"{n} {say(name)} ({say(_percent(n, total))})", "start"))
         x += width
     return drawn
 
@@ -101,13 +103,15 @@ def picture_style() -> str:
     return (Path(__file__).parent / "promise.css").read_text(encoding="utf-8")
 
 
-def render_promise(promise: RunPromise, *, folded: bool = False) -> Markup:
+def render_promise(promise: RunPromise, *, folded: bool = False, say: Say = str) -> Markup:
     """Return the picture with its words as an HTML figure, every text of it escaped.
 
     Args:
         folded: the words stand behind a line that opens them.
+        say: gives what is composed in English in the reader's language.
     """
     from markupsafe import Markup
 
-    values = {"promise": promise, "picture": Markup(draw_promise(promise)), "folded": folded}
+    picture = Markup(draw_promise(promise, say))
+    values = {"promise": promise, "picture": picture, "folded": folded, "behind": BEHIND, "say": say}
     return Markup(load_templates().get_template("promise.html").render(**values))

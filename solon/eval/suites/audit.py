@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DECIDED = "decided"
 """Route of a record that a person gave, which is not audited."""
+NOT_AUDITED = "no such record was audited"
 PAYS = 0.05
 """Less than so large a share of audits is not worth speaking of."""
 
@@ -243,7 +244,7 @@ def agrees(answer: Answer, record: Choice) -> bool:
 
 
 def _share(audited: list[tuple[Answer, Choice]]) -> Figure:
-    return rate(sum(agrees(*pair) for pair in audited), len(audited), "no such record was audited")
+    return rate(sum(agrees(*pair) for pair in audited), len(audited), NOT_AUDITED)
 
 
 def _unsafe(audited: list[tuple[Answer, Choice]]) -> Figure:

@@ -113,7 +113,9 @@ def runs(room: TheRoom, caller: Lead, run: Short = "") -> HTMLResponse:
     with room.store.connect() as connection:
         found = run_statistics(room, connection)
         promised = find_promised(connection, run)
-        picture = render_promise(read_promise(connection, promised)) if promised else None
+        picture = (
+            render_promise(read_promise(connection, promised), say=room.language.tell) if promised else None
+        )
     return page(
         room,
         caller,
@@ -170,8 +172,8 @@ def log(
 
 
 def read_day(words: str, name: str, zone: str, *, ends: bool = False) -> float | None:
-    """Return the begin of a day in a time zone, or its end, in epoch seconds; None without one. What is no day, and no zone,
-    is refused by name."""
+    """Return the begin of a day in a time zone, or its end, in epoch seconds; None without one. What is no day, or
+    no zone, is refused by name."""
     if not words.strip():
         return None
     try:

@@ -165,7 +165,10 @@ REVIEW_PAGE: JsonDict = {
             "specialty": "pharmacology",
             "lang": "en",
             "rule": "threshold",
-            "reasons": ["the two judges disagree (3 for A, 1 for B)", "margin 0.12, needed 0.20"],
+            "reasons": [
+                "the two judges disagree (3 for A, 1 for B)",
+                "the first choice is ahead by 0.12, needed 0.20",
+            ],
             "margin": 0.12,
             "confidence": 0.56,
             "constitution": "medical 1.0.0",

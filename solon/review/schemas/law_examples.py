@@ -197,7 +197,10 @@ PRINCIPLES: JsonDict = {
 EXPLANATION: JsonDict = {
     "review": REVIEW,
     "kind": "interrupt",
-    "reasons": ["the two judges disagree (3 for answer 1, 1 for answer 2)", "margin 0.12, needed 0.20"],
+    "reasons": [
+        "the two judges disagree (3 for answer 1, 1 for answer 2)",
+        "the first choice is ahead by 0.12, needed 0.20",
+    ],
     "margin": 0.12,
     "confidence": 0.56,
     "candidates": [{"id": CAREFUL, "place": 1}, {"id": CARELESS, "place": 2}],
@@ -366,7 +369,12 @@ LINEAGE: JsonDict = {
             "rule": "threshold",
             "reasons": [
                 {"code": "split", "text": "the two judges disagree (3 for A, 1 for B)"},
-                {"code": "margin", "text": "margin 0.12, needed 0.20", "value": 0.12, "limit": 0.2},
+                {
+                    "code": "margin",
+                    "text": "the first choice is ahead by 0.12, needed 0.20",
+                    "value": 0.12,
+                    "limit": 0.2,
+                },
             ],
             "margin": 0.12,
             "confidence": 0.56,

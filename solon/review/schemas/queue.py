@@ -629,9 +629,10 @@ class Statistics(Wire, json_schema_extra=example(examples.STATISTICS)):
         me: the caller's own work; null where the caller answers nothing.
         team: everybody's work, for leads only.
         runs: the runs, for leads only.
-        compared: how many blind answers were compared with others'.
+        compared: pairs of blind answers of two people, in the newest run that a panel judged; in all runs without one.
         agreed: how many of these agreed.
-        agreement: that share's exact 95% interval; null of none.
+        agreement: that share's 95% interval; null of fewer than five pairs.
+        compared_in: id of that run; null without one.
         repeated: who was asked the same again, for leads only.
         test: everybody against the wanted level, and who may not read; for leads only.
     """
@@ -643,6 +644,7 @@ class Statistics(Wire, json_schema_extra=example(examples.STATISTICS)):
     compared: int | None = None
     agreed: int | None = None
     agreement: list[float] | None = None
+    compared_in: Id | None = None
     repeated: list[SelfAgreement] | None = None
     test: PeopleTest | None = None
 

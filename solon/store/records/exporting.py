@@ -168,9 +168,9 @@ def export_rows(
 
 
 def record_of_item(store: Store, item_id: str) -> ExportRow | None:
-    """The record in force of an item; None where it has none."""
+    """The (first) record in force of an item; None where it has none."""
     with store.connect() as connection:
-        query = with_seeds().where(records.c.item_id == item_id, Which().in_force())
+        query = with_seeds().where(records.c.item_id == item_id, Which().in_force(), records.c.place == 0)
         found = [dict(row) for row in connection.execute(query).mappings()]
         return next(iter(rows_of(store, connection, found)), None)
 

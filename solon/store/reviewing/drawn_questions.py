@@ -13,7 +13,7 @@ from solon.store.runs.pilot import count_items, count_pilot
 from solon.store.tables import items, reviews, seeds
 
 WAS_DRAWN = reviews.c.inclusion < literal_column("1.0")
-"""A review whose item was drawn with a known probability. The number is written out, so that their index is followed."""
+"""A review whose item was drawn with a known probability. The number is written out so that their index is followed."""
 
 
 @dataclass(frozen=True, slots=True)
