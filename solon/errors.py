@@ -83,12 +83,14 @@ class ModelError(SolonError):
         kind: a word for it, kept with the item.
         systemic: whether every other call would fail alike, until somebody acts.
         of_item: whether the server answers, and only what it said for this item cannot be used.
+        outage: whether the server was waited for in vain, so that the call was not even tried.
         model: the model that was asked, as the configuration names it; empty where nobody was.
     """
 
     kind = "model_error"
     systemic = False
     of_item = False
+    outage = False
     model = ""
 
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel
 
 from solon.agents.echoes import own_words
 from solon.agents.memory import MemoryJournal
+from solon.agents.models.gate import FIRST_PAUSE, Gate, GateClosed, Place
+from solon.agents.models.pace import Pace
+from solon.agents.models.tokens import most_tokens
 from solon.agents.models.tries import OF_CALL, Tries
 from solon.config import ROLES, Config
-from solon.config.sections import LimitsConfig, ModelConfig
-from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, TooLong
+from solon.config.sections import LimitsConfig, ModelConfig, seconds_of, spell_duration
+from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, ModelUnavailable, TooLong
 from solon.prompts.library import Rendered
 from solon.store.database.ids import new_id
 from solon.store.database.storable import storable
@@ -48,17 +51,18 @@ class Member:
         config: how the model is configured.
         chat: the chat model itself.
         capabilities: what it can do: schemas, log probabilities, context.
-        gate: lets as many calls in flight as the configuration or the provider allows.
+        gate: of the deployment, which other members may share.
     """
 
     config: ModelConfig
     chat: BaseChatModel
     capabilities: Capabilities
-    gate: asyncio.Semaphore
+    gate: Gate
 
 
 class ModelPool:
-    """The chat models of a configuration, made when first needed, each with its bound on calls in flight."""
+    """The chat models of a configuration, made when first needed, with one gate for each deployment: models that are
+    called by the same name at the same address with the same key share it."""
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class ModelPool:
         self._plugins = dict(plugins or {})
         self._loaded: dict[str, Plugin] = {}
         self._members: dict[str, Member] = {}
+        self._gates: dict[tuple[str | None, ...], Gate] = {}
         self._learned: dict[str, dict[str, Limit]] = {}
 
     def __getitem__(self, name: str) -> Member:
@@ -91,9 +96,25 @@ class ModelPool:
             if (dialect := getattr(chat, "dialect", None)) is not None:
                 known = replace(known, dialect=dialect)
             known.dialect.limits = self._learned.get(name, known.dialect.limits)
-            gate = asyncio.Semaphore(config.concurrency or known.default_concurrency)
+            gate = self._gate(name, config, config.concurrency or known.default_concurrency)
             self._members[name] = Member(config, chat, known, gate)
         return self._members[name]
+
+    def _gate(self, name: str, config: ModelConfig, ceiling: int) -> Gate:
+        """The gate of a model's deployment; where several names stand for it, what the first one says of it counts."""
+        deployment = (config.model, config.base_url, config.api_key_env)
+        if name in self._given:
+            deployment = (name, None, None)
+        if deployment not in self._gates:
+            pace = Pace.of(config.requests_per_minute, config.tokens_per_minute)
+            patience = seconds_of(self._config.run.patience)
+            self._gates[deployment] = Gate(ceiling, pace=pace, patience=patience)
+        return self._gates[deployment]
+
+    def line(self, name: str) -> tuple[Member, ...]:
+        """The model of this name, then the one that is asked where it does not answer."""
+        member = self[name]
+        return (member, self[member.config.fallback]) if member.config.fallback else (member,)
 
     def prepare(self, roles: Collection[str] = ROLES) -> None:
         """Make every model that one of these roles names, and load every function, so that a wrong one shows before any
@@ -137,6 +158,7 @@ class ModelPool:
             if close is not None:
                 await close()
         self._members.clear()
+        self._gates.clear()
 
 
 def _let_watch_only(chat: BaseChatModel) -> None:
@@ -207,6 +229,8 @@ class Account:
 
 
 MOST_SET_ASIDE = 64
+DOUBTED = 4
+"""Times that a call is made which fails while no other is answered, before it is told from an outage."""
 _LOGPROBS = frozenset({"logprobs"})
 
 
@@ -218,6 +242,8 @@ class Meter:
         max_calls: limit on requests; None without one.
         max_tokens: limit on input and output tokens together; None without one.
         max_cost: limit on cost, in the currency of the models' prices; None without one.
+        max_seconds: limit on the time of work; None without one.
+        worked: seconds of work of earlier sessions.
         calls: requests sent, further tries included.
         finished: calls that came to an outcome.
         cached: calls that were answered from the journal.
@@ -227,6 +253,9 @@ class Meter:
         cost: of all calls whose price is known.
         unknown_cost: calls whose cost is not known.
         stopping: why no further call is admitted, in words; empty while calls are.
+        away: which server is being waited for and for how long, in words; empty while none is.
+        watch: is told of each change of what it names: `away` with those words, and empty ones when it is over;
+            `stood_in` with the model that answered in another one's place.
         in_flight: calls that were admitted and have not ended.
         answered: the models that have answered in this session.
         over: whether `land` was called: no further call is admitted.
@@ -239,6 +268,8 @@ class Meter:
     max_calls: int | None = None
     max_tokens: int | None = None
     max_cost: float | None = None
+    max_seconds: float | None = None
+    worked: float = 0.0
     calls: int = 0
     finished: int = 0
     cached: int = 0
@@ -248,6 +279,8 @@ class Meter:
     cost: float = 0.0
     unknown_cost: int = 0
     stopping: str = ""
+    away: str = ""
+    watch: Callable[[str, str], None] = lambda _what, _words: None
     in_flight: int = 0
     over: bool = False
     of_run: bool = False
@@ -257,24 +290,30 @@ class Meter:
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def make(cls, limits: LimitsConfig, before: Spent) -> Meter:
+    def of(cls, limits: LimitsConfig) -> Self:
+        """A meter with these limits, which has counted nothing yet."""
+        return cls(
+            max_calls=limits.calls,
+            max_tokens=limits.tokens,
+            max_cost=limits.cost,
+            max_seconds=limits.seconds,
+        )
+
+    @classmethod
+    def make(cls, limits: LimitsConfig, before: Spent, worked: float = 0.0) -> Self:
         """A meter of a run's limits.
 
         Args:
             limits: the limits as configured.
             before: what the run has spent in earlier sessions; zeros where no limit asks for it.
+            worked: seconds that earlier sessions have worked on it.
         """
-        return cls(
-            max_calls=limits.calls,
-            max_tokens=limits.tokens,
-            max_cost=limits.cost,
-            calls=before.calls,
-            input_tokens=before.input_tokens,
-            output_tokens=before.output_tokens,
-            cost=before.cost,
-            unknown_cost=before.unpriced,
-            of_run=limits.any,
-        )
+        meter = cls.of(limits)
+        meter.worked, meter.of_run = worked, limits.any
+        meter.calls, meter.cost = before.calls, before.cost
+        meter.input_tokens, meter.output_tokens = before.input_tokens, before.output_tokens
+        meter.unknown_cost = before.unpriced
+        return meter
 
     async def admit(self) -> None:
         """Count a call that is about to be made, together with its first request. Every admitted call must be
@@ -292,15 +331,29 @@ class Meter:
         Raises:
             LimitReached: as of `admit`.
         """
-        self.stopping = self.stopping or self._reached()
-        if self.account is not None and not self.stopping and not self.account.left:
+        self.check()
+        if self.account is not None and not self.account.left:
             await self.account.set_aside(self)
-            self.stopping = self.stopping or self._reached()
-        if self.stopping or self.over:
-            raise LimitReached(self.stopping or "the run is over", next_step="continue with `solon resume`")
+            self.check()
         self.calls += 1
         if self.account is not None:
             self.account.left -= 1
+
+    def check(self) -> None:
+        """Check that the run goes on, before something that takes time or money.
+
+        Raises:
+            LimitReached: as of `admit`.
+        """
+        self.stopping = self.stopping or self._reached()
+        if self.stopping or self.over:
+            raise LimitReached(self.stopping or "the run is over", next_step="continue with `solon resume`")
+
+    def wait_for(self, server: str) -> None:
+        """Say which server is being waited for; empty: none any more."""
+        before, self.away = self.away, server
+        if bool(before) != bool(server):
+            self.watch("away", server)
 
     @property
     def total(self) -> Total:
@@ -325,6 +378,8 @@ class Meter:
             return f"--max-tokens {self.max_tokens} reached"
         if self.max_cost is not None and known.cost >= self.max_cost:
             return f"--max-cost {self.max_cost} reached"
+        if self.max_seconds is not None and self.worked + time.monotonic() - self.started >= self.max_seconds:
+            return f"--max-time {spell_duration(self.max_seconds)} reached"
         return ""
 
     def release(self) -> None:
@@ -421,6 +476,8 @@ class Caller:
         meter: counts the calls and stops them at the run's limits.
         tracing: where spans go.
         heard: by the model's name, whether anybody listens to its calls; shared by all callers of a run.
+        stood_in: whether another model has answered a call of the item in the place of the one that was asked, so that
+            no certificate speaks of it.
     """
 
     pool: ModelPool
@@ -428,14 +485,16 @@ class Caller:
     meter: Meter
     tracing: Tracing
     heard: dict[str, bool]
+    stood_in: bool = False
 
     def can_give_logprobs(self, model: str) -> bool:
         """Whether answers of this model can carry log probabilities."""
         return self.pool[model].capabilities.gives_logprobs
 
-    def voter(self, model: str) -> str:
-        """The name under which a model votes: seats of one model are one voter."""
-        return self.pool[model].config.model
+    def voter(self, model: str, outcome: Outcome | None = None) -> str:
+        """The name under which a model votes: seats of one model are one voter. An `outcome` that another model gave in
+        its place is that one's."""
+        return (outcome.model if outcome is not None else "") or self.pool[model].config.model
 
     async def call(self, ask: Ask) -> Outcome:
         """The outcome of a call: from the journal where an equal one has finished before, else by asking the
@@ -448,35 +507,100 @@ class Caller:
             ModelUnavailable, ModelRefused: the model cannot be reached, or does not take the request.
             LimitReached: the run has reached a limit.
         """
-        member = self.pool[ask.model]
+        line = self.pool.line(ask.model)
+        for member in line:
+            if (known := self.journal.find(_key(ask, member))) is not None:
+                self.meter.count_reused(known)
+                return self._signed(known, member, line[0])
+        places = [
+            (member, member.gate.place(ask.role, most_tokens([ask.prompt.text]) // 3 + ask.max_tokens))
+            for member in line
+        ]
+        failures = 0
+        while True:
+            failed: ModelUnavailable | None = None
+            for member, place in places:
+                if not member.gate.closed:
+                    try:
+                        outcome = await self._ask(ask, member, place)
+                    except GateClosed:
+                        continue
+                    except ModelUnavailable as error:
+                        if error.of_item:
+                            raise
+                        failed, failures = error, failures + 1
+                        continue
+                    return self._taken(outcome, member, line[0])
+            doubtful = any(place.gate.patient and not place.alone for _, place in places)
+            if failed is not None and doubtful and failures < DOUBTED:
+                await asyncio.sleep(
+                    FIRST_PAUSE * failures
+                )  # the calls beside it show whether it is the server
+            else:
+                await self._wait(line, failed)
+
+    def _taken(self, outcome: Outcome, member: Member, first: Member) -> Outcome:
+        """An answer that has just come, signed by who gave it."""
+        self.meter.wait_for("")
+        outcome = self._signed(outcome, member, first)
+        if outcome.model:
+            self.meter.watch("stood_in", f"{outcome.model} stood in for {first.config.model}")
+        return outcome
+
+    def _signed(self, outcome: Outcome, member: Member, first: Member) -> Outcome:
+        """The outcome with the model that gave it, where that is another one than the model that was asked first."""
+        if member.config.model == first.config.model:
+            return outcome
+        self.stood_in = True
+        return replace(outcome, model=member.config.model)
+
+    async def _wait(self, line: Sequence[Member], failed: ModelUnavailable | None) -> None:
+        """Wait until one of these may be asked again, while there is an outage of all of them.
+
+        Raises:
+            ModelUnavailable: there is none, so that the call has failed by itself; or it lasts too long.
+            LimitReached: the run is stopped meanwhile.
+        """
+        gates = [member.gate for member in line]
+        if failed is not None and not all(gate.outage for gate in gates):
+            raise failed
+        while all(gate.closed for gate in gates):
+            self.meter.check()
+            lasts, name = max(gate.outage for gate in gates), line[0].config.model
+            if lasts > gates[0].patience:
+                error = failed or ModelUnavailable(f"{name} has not answered for {spell_duration(lasts)}")
+                error.next_step, error.model = "see to the server, then run `solon resume`", name
+                error.outage = failed is None
+                raise error
+            soon = min(gate.until_probe for gate in gates)
+            self.meter.wait_for(
+                f"no answer from {name} for {spell_duration(lasts)}, tried again in {spell_duration(soon)}"
+            )
+            await asyncio.sleep(min(soon or 1.0, 1.0))
+
+    async def _ask(self, ask: Ask, member: Member, place: Place) -> Outcome:
+        """Ask a member and journal what came of it.
+
+        Raises:
+            GateClosed: it does not answer, and another call probes it.
+        """
         key = _key(ask, member)
-        known = self.journal.find(key)
-        if known is not None:
-            self.meter.count_reused(known)
-            return known
-        async with member.gate:
+        await place.take()
+        try:
             await self.journal.keep_claim()
             await self.meter.admit()
-            tries = Tries(
-                self.meter.leave, needs=_LOGPROBS if ask.logprobs and not ask.schema else frozenset()
-            )
+            needs = _LOGPROBS if ask.logprobs and not ask.schema else frozenset[str]()
+            tries = Tries(self.meter.leave, needs=needs, place=place)
             asked = OF_CALL.set(tries)
             try:
                 outcome = await self._make(ask, member, self.journal.call_id(key))
-                if (text := storable(outcome.text)) is not outcome.text:
-                    # What is stored, so that a replay from the journal goes on with the very same text.
-                    outcome = replace(outcome, text=text, parsed=None)
-                if outcome.reasoning:
-                    outcome = replace(outcome, reasoning=storable(outcome.reasoning))
-                if outcome.attempts:
-                    outcome = replace(outcome, attempts=tries.sent)
-                if outcome.input_tokens:
-                    self.meter.answered.add(member.config.model)
-                self.meter.count(outcome)
+                place.end()
+                outcome = self._kept(outcome, tries, member)
                 self.journal.write(key, outcome)
             except BaseException as error:
                 if isinstance(error, ModelError):
                     error.model = member.config.model
+                    place.end(failed=isinstance(error, ModelUnavailable))
                 vain = _vain(tries, member.config, getattr(error, "kind", "broken_off"))
                 self.meter.add(vain)
                 self.journal.write_vain(key, vain)
@@ -484,6 +608,21 @@ class Caller:
             finally:
                 OF_CALL.reset(asked)
                 self.meter.release()
+        finally:
+            place.leave()
+        return outcome
+
+    def _kept(self, outcome: Outcome, tries: Tries, member: Member) -> Outcome:
+        """An outcome as it is stored, so that a replay from the journal goes on with the very same text; counted."""
+        if (text := storable(outcome.text)) is not outcome.text:
+            outcome = replace(outcome, text=text, parsed=None)
+        if outcome.reasoning:
+            outcome = replace(outcome, reasoning=storable(outcome.reasoning))
+        if outcome.attempts:
+            outcome = replace(outcome, attempts=tries.sent)
+        if outcome.input_tokens:
+            self.meter.answered.add(member.config.model)
+        self.meter.count(outcome)
         return outcome
 
     async def _make(self, ask: Ask, member: Member, call_id: str) -> Outcome:

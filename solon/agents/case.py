@@ -154,7 +154,7 @@ class Case:
         elif not isinstance(config, Config):
             config = load_config(config)
         limits = config.limits
-        meter = Meter(max_calls=limits.calls, max_tokens=limits.tokens, max_cost=limits.cost)
+        meter = Meter.of(limits)
         return cls(
             caller=Caller(ModelPool(config), MemoryJournal(), meter, OFF, {}),
             config=config,
@@ -238,7 +238,7 @@ class Case:
             schema=schema,
         )
         outcome, parsed = await self.caller.parsed(ask)
-        self.answered.append((outcome, self.caller.voter(model)))
+        self.answered.append((outcome, self.caller.voter(model, outcome)))
         text = outcome.text if schema else cut(outcome.text, prompt, cites=role != "generator")
         if problem := problem_of(outcome, text):
             raise NoAnswer(f"{template}: the {role} gave no usable answer ({problem})", problem=problem)

@@ -145,7 +145,7 @@ async def _write_task(case: Case, what: str, index: int, round: int, model: str,
     ask = _ask(case, what, index, round, model, rendered, schema=InstructionDraft)
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, InstructionDraft):
-        return Draft("", outcome, case.caller.voter(model), problem=outcome.outcome)
+        return Draft("", outcome, case.caller.voter(model, outcome), problem=outcome.outcome)
     response = _finish(case, model, outcome, parsed.response.strip())
     return Draft(
         response.text,
@@ -218,7 +218,7 @@ async def edit(case: Case, index: int, *, round: int, answer: str, findings: str
         elif problem:
             problem = written.problem
     last = passages[-1].outcome if passages else None
-    return Draft(text, last, case.caller.voter(model), problem=problem)
+    return Draft(text, last, case.caller.voter(model, last), problem=problem)
 
 
 async def _rewrite(case: Case, index: int, round: int, answer: str, found: Finding) -> Draft:
@@ -307,4 +307,4 @@ def _ask(
 
 
 def _finish(case: Case, model: str, outcome: Outcome, text: str) -> Draft:
-    return Draft(text, outcome, case.caller.voter(model), problem=problem_of(outcome, text))
+    return Draft(text, outcome, case.caller.voter(model, outcome), problem=problem_of(outcome, text))

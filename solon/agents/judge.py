@@ -124,7 +124,7 @@ async def pair(
         for order in ORDERS
         for sample in range(judge.samples)
     ]
-    return list(await asyncio.gather(*jobs))
+    return [_signed(verdict) for verdict in await asyncio.gather(*jobs)]
 
 
 async def _judge_once(
@@ -178,6 +178,12 @@ async def _judge_once(
         outcome, parsed = await case.caller.parsed(ask)
         finding = _from_json(outcome, parsed, order, verdict)
     return finding
+
+
+def _signed(verdict: Verdict) -> Verdict:
+    """The verdict under the name of who gave it, where that is another model than the one that sits there."""
+    other = verdict.call.model if verdict.call is not None else ""
+    return replace(verdict, judge=other) if other else verdict
 
 
 def _seat_name(seat: int, judge: JudgeConfig) -> str:
@@ -319,7 +325,7 @@ async def score(
         if tier is None or judge.tier == tier
         for sample in range(judge.samples)
     ]
-    return list(await asyncio.gather(*jobs))
+    return [_signed(verdict) for verdict in await asyncio.gather(*jobs)]
 
 
 async def _score_once(
@@ -427,7 +433,7 @@ async def label(
         if tier is None or judge.tier == tier
         for sample in range(judge.samples)
     ]
-    return list(await asyncio.gather(*jobs))
+    return [_signed(verdict) for verdict in await asyncio.gather(*jobs)]
 
 
 async def _label_once(

@@ -49,6 +49,12 @@ MaxCallsOption = Annotated[
         help="Stop before the run, all sessions together, sends more requests; every try counts.",
     ),
 ]
+MaxTimeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME", help="Stop where the run, all sessions together, has worked so long: 8h, 1h30m."
+    ),
+]
 EngineOption = Annotated[
     str, typer.Option("--engine", metavar="local|ray", help="ray: on a cluster (needs solon[ray]).")
 ]
@@ -62,7 +68,7 @@ WorkersOption = Annotated[
     int, typer.Option("--workers", min=0, metavar="N", help="Workers on the cluster; 0: one a CPU.")
 ]
 
-LIMITS = {"--max-calls": "calls", "--max-tokens": "tokens", "--max-cost": "cost"}
+LIMITS = {"--max-calls": "calls", "--max-tokens": "tokens", "--max-cost": "cost", "--max-time": "time"}
 """Option -> the key in [limits] that says the same."""
 
 
@@ -99,6 +105,7 @@ def run(
     max_cost: MaxCostOption = None,
     max_tokens: MaxTokensOption = None,
     max_calls: MaxCallsOption = None,
+    max_time: MaxTimeOption = None,
     engine: EngineOption = "local",
     address: AddressOption = None,
     workers: WorkersOption = 0,
@@ -116,6 +123,7 @@ def run(
         "limits.cost": max_cost,
         "limits.tokens": max_tokens,
         "limits.calls": max_calls,
+        "limits.time": max_time,
     }
     if engine not in ("local", "ray"):
         raise UsageError(f"there is no engine {engine!r}", next_step="write --engine local or --engine ray")
@@ -194,6 +202,7 @@ def resume(
     max_cost: MaxCostOption = None,
     max_tokens: MaxTokensOption = None,
     max_calls: MaxCallsOption = None,
+    max_time: MaxTimeOption = None,
     adopt_recipe: Annotated[
         bool,
         typer.Option(
@@ -213,6 +222,7 @@ def resume(
         "limits.cost": max_cost,
         "limits.tokens": max_tokens,
         "limits.calls": max_calls,
+        "limits.time": max_time,
     }
     with open_project(store, config, overrides=overrides) as project:
         if adopt_recipe:

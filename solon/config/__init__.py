@@ -185,6 +185,16 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _fallbacks_exist(self) -> Config:
+        for name, model in self.models.items():
+            if model.fallback and (model.fallback == name or model.fallback not in self.models):
+                others = ", ".join(sorted(self.models.keys() - {name})) or "no other"
+                raise ValueError(
+                    f"models.{name}.fallback = {model.fallback!r} is no other name in [models], which has: {others}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _has_voters(self) -> Config:
         if not self.judges and not self.has_voters_beside:
             raise ValueError("judges is empty, and there are no rules and no classifier: nobody votes")
@@ -248,8 +258,9 @@ class Config(Section):
                 yield f"rule {rule.name}", f"rules[{place}].model", rule.model
 
     def models_in_use(self, roles: Collection[str] = ROLES) -> tuple[str, ...]:
-        """Return the names in [models] that any of these roles asks, each once."""
-        return tuple(dict.fromkeys(name for _, _, name in self.asked(roles)))
+        """Return the names in [models] that any of these roles asks, and those that stand in for them, each once."""
+        asked = [name for _, _, name in self.asked(roles)]
+        return tuple(dict.fromkeys(filter(None, [*asked, *(self.models[name].fallback for name in asked)])))
 
     def builtin_note(self, roles: Collection[str] = ROLES) -> str:
         """Return a sentence that says that the built-in model acts, and in which of these roles; empty where it does
@@ -285,7 +296,8 @@ class Config(Section):
     def effective(self) -> dict[str, Any]:
         """Return what shapes runs as plain values, as it is stored with a run: without gate, review, mail and single
         sign-on, and without those of the `NEWER` sections that are as they come; of `preference` only the keys that are
-        not, and `critic.grounded` and `resolver.scope` only where they are set.
+        not, and `critic.grounded` and `resolver.scope` only where they are set; of models
+        and `run` not how servers are reached and waited for.
 
         It never holds a secret.
         """
@@ -298,6 +310,8 @@ class Config(Section):
         if not self.critic.grounded:
             del plain["critic"]["grounded"]
         plain["resolver"] = self._resolver()
+        del plain["run"]["patience"]
+        plain["models"] = {name: model.made() for name, model in self.models.items()}
         return without_secrets(plain)
 
     def everything(self) -> dict[str, Any]:
@@ -320,7 +334,7 @@ class Config(Section):
         named = {judge.model for judge in self.judges if not judge.python} | {self.resolver.model}
         named |= {rule.model for rule in self.rules if rule.prompt}
         models = {
-            name: self.models[name].model_dump(mode="json", exclude={"price"})
+            name: {key: value for key, value in self.models[name].made().items() if key != "price"}
             for name in sorted(named & self.models.keys())  # a resolver that is not asked needs no model
         }
         judges = [_without_default_tier(judge.model_dump(mode="json")) for judge in self.judges]
@@ -336,7 +350,7 @@ class Config(Section):
         panel |= {"recipe": outside} if outside else {}
         panel |= {"labels": list(labels)} if labels else {}
         if readers:
-            writers = {name: self.models[name].model_dump(mode="json") for name in self.generator.models}
+            writers = {name: self.models[name].made() for name in self.generator.models}
             panel |= {
                 "readers": self.generator.model_dump(mode="json"),
                 "spans": self.spans.model_dump(mode="json"),

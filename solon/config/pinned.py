@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from solon.config import NOT_SHAPING, Config, parse_config
-from solon.config.sections import ModelConfig, PrivacyConfig
+from solon.config.sections import DELIVERY, ModelConfig, PrivacyConfig
 from solon.errors import UsageError
 
 LAW_DIFFERS = "its constitution, rubric or prompts were others"
@@ -105,8 +105,8 @@ def config_as_stored(stored: Mapping[str, Any], run_id: str) -> Config:
 def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config:
     """Return the configuration under which this session goes on with a run.
 
-    What shapes the data comes from the run; limits, concurrency, tracing and where texts may go are this session's. The
-    class of the seeds is the stricter one of both.
+    What shapes the data comes from the run; limits, concurrency, patience, how servers are reached, tracing and where
+    texts may go are this session's. The class of the seeds is the stricter one of both.
 
     Args:
         stored: the configuration as it was stored with the run.
@@ -118,9 +118,13 @@ def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config
         UsageError: a model's header, whose value is never stored, is missing in this session's configuration.
     """
     config = config_as_stored(stored, run_id)
-    run = config.run.model_copy(update={"concurrency": own.run.concurrency})
+    session = {"concurrency": own.run.concurrency, "patience": own.run.patience}
+    run = config.run.model_copy(update=session)
     privacy = _no_looser(own.privacy, config.privacy)
-    models = {name: _with_headers(model, own.models.get(name)) for name, model in config.models.items()}
+    models = {name: _as_reached(model, own.models.get(name)) for name, model in config.models.items()}
+    for model in [*models.values()]:
+        if model.fallback and model.fallback not in models:  # named in this session alone
+            models[model.fallback] = own.models[model.fallback]
     update = {"limits": own.limits, "tracing": own.tracing, "run": run, "privacy": privacy, "models": models}
     return config.model_copy(update=update)
 
@@ -130,6 +134,12 @@ def _no_looser(own: PrivacyConfig, before: PrivacyConfig) -> PrivacyConfig:
     order = ("synthetic", "deidentified", "personal")
     stricter = max(own.class_, before.class_, key=order.index)
     return own if stricter == own.class_ else own.model_copy(update={"class_": stricter})
+
+
+def _as_reached(model: ModelConfig, own: ModelConfig | None) -> ModelConfig:
+    """The model of a run, reached as this session's model of the same name is."""
+    ways = {key: getattr(own, key) for key in DELIVERY} if own is not None else {}
+    return _with_headers(model, own).model_copy(update=ways)
 
 
 def _with_headers(model: ModelConfig, own: ModelConfig | None) -> ModelConfig:

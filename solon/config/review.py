@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-EVENTS = ("review.created", "review.decided", "constitution.ratified")
+EVENTS = ("review.created", "review.decided", "constitution.ratified", "run.waiting", "run.continued")
 
 
 class _Section(BaseModel):

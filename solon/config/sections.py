@@ -33,6 +33,37 @@ def _names_a_variable(value: str) -> str:
     return value
 
 
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def seconds_of(duration: str) -> float:
+    """Return the seconds of a duration such as 90s, 30m, 1h30m or 2d; 0 of an empty one or of 0."""
+    found = _DURATION.fullmatch("0s" if duration == "0" else duration)
+    if found is None:
+        raise ValueError(f"{duration!r} is no duration; write e.g. 90s, 30m, 1h30m or 2d")
+    days, hours, minutes, seconds = (int(number or 0) for number in found.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+def spell_duration(seconds: float) -> str:
+    """Return a duration as it is written: 5400 -> 1h30m, 75.2 -> 1m15s."""
+    left, parts = round(seconds), []
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        number, left = divmod(left, size)
+        parts += [f"{number}{unit}"] if number else []
+    return "".join(parts) or "0s"
+
+
+def _is_duration(duration: str) -> str:
+    seconds_of(duration)
+    return duration
+
+
+Duration = Annotated[
+    str, BeforeValidator(lambda value: "0" if value == 0 else value), AfterValidator(_is_duration)
+]
+"""Time in days, hours, minutes and seconds: 30m, 1h30m; 0: none."""
+
 BUILTIN = "builtin:smollm2"
 """The small model that comes with Solon; what acts where no model is named at all."""
 
@@ -66,6 +97,10 @@ class Prices(Section):
     as_of: str = Field("", description="date or version of the price list, kept with the run")
 
 
+DELIVERY = ("requests_per_minute", "tokens_per_minute", "hedge", "fallback")
+"""Keys of a model that say how its server is reached, not what it is asked: they are those of the session."""
+
+
 class ModelConfig(Section):
     """One chat model. `[models.default]` serves every role that names no other. Where models are named and a role
     has none, nothing runs; where none is named at all, the small built-in one acts, and is told by name."""
@@ -95,6 +130,22 @@ class ModelConfig(Section):
         4, ge=0, le=20, description="further tries after 429, 5xx, connection and read timeouts"
     )
     concurrency: int = Field(0, ge=0, le=4096, description="calls in flight (0: what suits the provider)")
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="requests a minute at most (unset: as the server's headers tell)"
+    )
+    tokens_per_minute: int | None = Field(
+        None, ge=1, description="tokens a minute at most, prompts and answers (unset: as the headers tell)"
+    )
+    hedge: bool = Field(
+        False,
+        description="a call that takes much longer than others of its kind is sent a second time, and the first answer "
+        "counts; both may be paid for",
+    )
+    fallback: str = Field(
+        "",
+        description="a name in [models] that is asked where this one does not answer: another server of the same "
+        "model, or another model, whose answers are its own and suspend the certificate",
+    )
     price: Prices | None = Field(None, description="what its calls cost; unset: unknown")
     family: str = Field(
         "", description="for the rule that a judge does not judge its own (empty: by the name)"
@@ -109,6 +160,11 @@ class ModelConfig(Section):
         if ":" not in value:
             raise ValueError(f"{value!r} names no provider; write provider:model, e.g. openai:{value}")
         return value
+
+    def made(self) -> dict[str, Any]:
+        """What it is asked as plain values: without how its server is reached in time, so that a change of that changes
+        neither run nor panel."""
+        return self.model_dump(mode="json", exclude={*DELIVERY})
 
     @property
     def provider(self) -> str:
@@ -779,17 +835,28 @@ class LimitsConfig(Section):
     cost: float | None = Field(None, gt=0, description="money; needs the price of every model")
     tokens: int | None = Field(None, gt=0, description="input and output together")
     calls: int | None = Field(None, gt=0, description="requests to models, tries that failed too")
+    time: Duration = Field("", description="time of work, e.g. 8h; outages that are waited for count")
 
     @property
     def any(self) -> bool:
-        """Whether there is any limit at all."""
+        """Whether there is any limit at all on what is spent."""
         return (self.cost, self.tokens, self.calls) != (None, None, None)
+
+    @property
+    def seconds(self) -> float | None:
+        """The limit on time in seconds; None without one."""
+        return seconds_of(self.time) or None
 
 
 class RunConfig(Section):
-    """How many items are worked on at once."""
+    """How many items are worked on at once, and how long an outage is waited for."""
 
     concurrency: int = Field(0, ge=0, le=4096, description="items in flight (0: what suits the models)")
+    patience: Duration = Field(
+        "30m",
+        description="how long a run waits for a server that has answered and stops answering, e.g. 30m or 2h; 0: it "
+        "stops",
+    )
     seed: int = Field(0, ge=0, description="root of all randomness of a run")
 
 

@@ -35,6 +35,7 @@ class Spending(Protocol):
         cost: money for the calls whose price is known.
         unknown_cost: number of calls whose cost is not known.
         stopping: why the run is about to stop; empty while it goes on.
+        away: which server is being waited for and for how long; empty while none is.
     """
 
     calls: int
@@ -43,6 +44,7 @@ class Spending(Protocol):
     cost: float
     unknown_cost: int
     stopping: str
+    away: str
 
 
 class Progress(Protocol):
@@ -208,6 +210,8 @@ class ProgressDisplay:
             parts.append(f"ETA {spell_seconds(left * seconds / moved)}")
         if progress.round:
             parts.append(progress.round)
+        if meter.away:
+            parts.append(f"waiting: {meter.away}")
         if meter.stopping:
             parts.append("stopping")
         return ", ".join(parts)

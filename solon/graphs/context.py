@@ -54,7 +54,7 @@ class ItemContext:
         consensus: the weights and calibration that the item is pinned to.
         responses: the seed's own responses; empty where it came with none.
         examples: draws what the item's drafts are shown.
-        cuts: thresholds of the item's certificate by tier; None without a certificate in force.
+        pinned_cuts: thresholds of the item's certificate by tier; None without a certificate in force.
         casebook: precedents that judges may be shown; None without case law.
         verdicts: what was said elsewhere of the seed's responses; None where nothing came with it.
         on_step: is told the name of each step that is taken; None where nobody watches.
@@ -70,7 +70,7 @@ class ItemContext:
     consensus: ConsensusModel
     responses: list[dict[str, Any]]
     examples: Examples
-    cuts: Cuts = None
+    pinned_cuts: Cuts = None
     casebook: Casebook | None = None
     verdicts: list[dict[str, Any]] | None = None
     on_step: Callable[[str], None] | None = None
@@ -82,6 +82,12 @@ class ItemContext:
     _candidates: dict[str, CandidateRow] = field(default_factory=dict)
     _rows: list[tuple[type, Row]] = field(default_factory=list)
     _writing: asyncio.Future[None] | None = None
+
+    @property
+    def cuts(self) -> Cuts:
+        """The thresholds of the item's certificate by tier; None without one in force, and where another model took a
+        seat of the panel that it speaks of."""
+        return None if self.case.caller.stood_in else self.pinned_cuts
 
     def judged_elsewhere(self, round: int, pair: int = 0) -> bool:
         """Whether verdicts that came with the seed take the place of the panel's seats. They speak of its first

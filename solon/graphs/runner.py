@@ -32,12 +32,14 @@ from solon.graphs.threads import Threads
 from solon.observers import Observer
 from solon.privacy import make_scanner, texts_of
 from solon.recipes.recipe import Recipe
+from solon.store.database.events import CONTINUED, WAITING, event
 from solon.store.database.store import Store
 from solon.store.reviewing import deliveries
 from solon.store.reviewing import reviews as review_store
 from solon.store.reviewing.budget import find_round, open_picked, withdraw_held
 from solon.store.runs import holds
 from solon.store.runs import items as item_store
+from solon.store.runs.certificates import certificate_of, suspend
 from solon.store.runs.items import ItemRow
 from solon.store.runs.pilot import queued_pilot
 from solon.store.runs.run_row import RunRow
@@ -98,6 +100,9 @@ class Runner:
         self.recipe = recipe
         self._batch = recipe.source.at_once
         self.progress = Progress(meter)
+        self._notes: set[asyncio.Future[None]] = set()
+        self._stood_in: set[str] = set()
+        meter.watch = self._note
         self._on_progress, self._watcher = on_progress, Observer("on_progress")
         self.learned: int | None = (
             None  # reviews of the budget that were answered when the panel last learned
@@ -139,6 +144,7 @@ class Runner:
         beginning."""
         recipe = self.recipe
         self.meter.reopen()
+        self._stood_in.clear()
         if recipe.roles:
             self.pool.prepare(recipe.roles)
         async with open_saver(self.store) as saver:
@@ -166,6 +172,7 @@ class Runner:
     async def _end(self, seconds: float) -> None:
         # A call whose neighbour failed goes on by itself: what it brings must not be lost.
         await self.meter.land()
+        await asyncio.gather(*self._notes, return_exceptions=True)
         if isinstance(self._fatal, StoreError):
             return
         if self.meter.account is not None:
@@ -355,16 +362,40 @@ class Runner:
         if why := self._sieve.add(state):
             self.stop(why)
 
+    def _note(self, what: str, words: str) -> None:
+        """Write down what the meter tells: a server is waited for or answers again, another model answered in the place
+        of the one that was asked. What cannot be written is told by the next write of an item."""
+        if what == "away":
+            kind = WAITING if words else CONTINUED
+            note = self.store.writer.add([event("system", kind, self.run.id, {"why": words})])
+            self._recount()
+        else:
+            if words in self._stood_in:
+                return
+            self._stood_in.add(words)
+            note = self.store.writer.run(lambda c: self._suspend(c, words))
+        task = asyncio.ensure_future(note)
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
+
+    def _suspend(self, connection: Connection, why: str) -> None:
+        """A certificate speaks of its panel: it is suspended where another model took a seat."""
+        certificate = certificate_of(connection, self.run)
+        if certificate is not None and certificate.suspended_at is None:
+            suspend(connection, certificate.id, why=why)
+
     def _remember(self, error: ModelError) -> None:
         """Stop the run where nothing works: a wrong key or a dead server would otherwise park every item."""
         self._failures += 1
         never = error.systemic and error.model not in self.meter.answered
-        if never or self._failures >= GIVE_UP_AFTER:
+        if never or error.outage or self._failures >= GIVE_UP_AFTER:
             self._fatal = self._fatal or error
 
     def _is_blameless(self, error: ModelError) -> bool:
         """Whether an item has nothing to do with its failure, since the model has answered nobody: in this session
         where every call would fail alike, else in the whole run."""
+        if error.outage:
+            return True
         if error.of_item or error.model in self.meter.answered:
             return False
         if error.systemic:

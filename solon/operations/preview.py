@@ -310,10 +310,10 @@ async def _work(
     if isinstance(home, Workspace):
         preview_journal.share_calls(home.store, scratch.store, items, shared)
         preview_journal.share_holds(home.store, scratch.store, items, run.id)
-    config, limits = scratch.config, scratch.config.limits
+    config = scratch.config
     if isinstance(home, Workspace):  # ratified rules vote in a preview, too
         config = config.model_copy(update={"rules": home.config_for(recipe).rules})
-    meter = UsedCalls(max_calls=limits.calls, max_tokens=limits.tokens, max_cost=limits.cost)
+    meter = UsedCalls.of(config.limits)
     pool = scratch.model_pool(scratch.config)
     runner = Runner(
         scratch.store,

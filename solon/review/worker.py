@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from solon.project import Project
     from solon.review.live import Live
     from solon.store.database.engine import Connection
+    from solon.store.runs.run_row import RunRow
 
 LOOK_FOR_BEGUN = 30.0
 """Seconds between two looks for items that another process left on their way, and for runs that could learn."""
@@ -159,7 +160,7 @@ class Worker:
             run = run_store.find_run(connection, run_id)
             stored = run_store.config_payload(connection, run.config_id)
             config = config_of_run(stored, self._project.config, run_id)
-            meter = _make_meter(connection, run_id, config.limits)
+            meter = _make_meter(connection, run, config.limits)
         recipe = self._project.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver)
         pool = self._project.model_pool(config)
         self._runner = Courier(store, run, config, pool, meter, recipe=recipe)
@@ -184,6 +185,8 @@ class Worker:
             )
 
 
-def _make_meter(connection: Connection, run_id: str, limits: LimitsConfig) -> Meter:
+def _make_meter(connection: Connection, run: RunRow, limits: LimitsConfig) -> Meter:
     """A meter with what the run has spent; where no limit asks for that, its journal is not read."""
-    return Meter.make(limits, run_store.spent(connection, run_id)) if limits.any else Meter()
+    if not limits.any:
+        return Meter.of(limits.model_copy(update={"time": ""}))
+    return Meter.make(limits, run_store.spent(connection, run.id), run.active_seconds)

@@ -559,7 +559,7 @@ class Workspace:
             before = runs.spent(connection, run.id)
         config = config_of_run(stored, self.config, run.id)
         check_prices(config)
-        meter = Meter.make(config.limits, before)
+        meter = Meter.make(config.limits, before, run.active_seconds)
         recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver)
         pool = self.model_pool(config)
         return (kind or Runner)(

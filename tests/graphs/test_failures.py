@@ -32,7 +32,7 @@ def test_a_server_that_dies_parks_and_stops(make_desk: Make) -> None:
         served += 1
         return down(question) if served > 60 else None
 
-    desk = make_desk(answer=dies, run={"concurrency": 4})
+    desk = make_desk(answer=dies, run={"concurrency": 4, "patience": "0"})
     with pytest.raises(ModelUnavailable, match="503") as caught:
         desk.project.run("preference", SEEDS)
     assert caught.value.next_step

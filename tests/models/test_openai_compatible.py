@@ -6,6 +6,7 @@ import asyncio
 import logging
 import pickle
 import time
+from collections import deque
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -350,11 +351,41 @@ def test_overload_halves_the_calls_in_flight() -> None:
             answers = await asyncio.gather(*(chat.ainvoke(PROMPT) for _ in range(12)))
             assert len(answers) == 12
             assert server.most_in_flight == 8
-            assert chat._transport.limit.allowed < 8
-            assert chat._transport.limit.in_flight == 0
+            assert chat._transport.gate.allowed < 8
+            assert chat._transport.gate.in_flight == 0
             await chat.aclose()
 
     asyncio.run(scene())
+
+
+def test_a_retry_after_holds_one_call() -> None:
+    async def scene() -> list[int]:
+        async with serving(answering(failure(429, {"Retry-After": "0.5"}), completion())) as server:
+            chat, order = server.chat(concurrency=1), list[int]()
+
+            async def ask(number: int) -> None:
+                await chat.ainvoke(PROMPT)
+                order.append(number)
+
+            await asyncio.gather(*(ask(number) for number in range(4)))
+            await chat.aclose()
+            return order
+
+    assert asyncio.run(scene()) == [1, 2, 3, 0]
+
+
+def test_a_call_that_hangs_is_hedged() -> None:
+    async def scene() -> tuple[Any, int]:
+        async with serving(answering("hang", completion("from another"))) as server:
+            chat = server.chat(hedge=True)
+            known = chat._transport.gate._usual.setdefault("", deque())
+            known.extend([0.01] * 14 + [5.0] * 2)
+            answer = await chat.ainvoke(PROMPT)
+            assert (chat._transport.gate.in_flight, chat._transport.gate.hanging) == (0, 0)
+            await chat.aclose()
+            return answer.content, len(server.requests)
+
+    assert asyncio.run(scene()) == ("from another", 2)
 
 
 def test_a_cancelled_call_gives_its_place_back() -> None:
@@ -366,7 +397,7 @@ def test_a_cancelled_call_gives_its_place_back() -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert chat._transport.limit.in_flight == 0
+            assert chat._transport.gate.in_flight == 0
             await chat.aclose()
 
     asyncio.run(scene())

@@ -63,7 +63,12 @@ class Town:
         model: dict[str, Any] = {"model": "openai:m", "base_url": self.server.base_url, "retries": 0}
         model |= {"concurrency": 2, "price": {"input": 1e6, "output": 1e6}}
         routing = {"policy": "never", "audit_share": 0}
-        return {"models": {"default": model}, "routing": routing, "run": {"concurrency": 2}, **more}
+        return {
+            "models": {"default": model},
+            "routing": routing,
+            "run": {"concurrency": 2, "patience": "0"},
+            **more,
+        }
 
     def run(self, *limits: int | None, heal: bool = False) -> list[RunSummary | ModelError]:
         """One session with each limit on calls; each summary, or the error that ended it. `heal`: after the first the

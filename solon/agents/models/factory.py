@@ -127,6 +127,7 @@ def _openai(config: ModelConfig) -> BaseChatModel:
         key_env=key_env,
         headers=headers,
         extra_body=extra,
+        hedge=config.hedge,
         start_hint=_start_hint(base_url, config.name),
         **_common(config),
     )

@@ -52,6 +52,7 @@ class OpenAICompatibleChat(LeanChat):
         timeout: time limit of a request, in seconds.
         retries: further tries after a failure that may pass.
         concurrency: most calls in flight.
+        hedge: send a call a second time where it takes much longer than others of its kind.
         headers: further headers of every request; kept secret.
         extra_body: further fields of every request.
         start_hint: how to get this server running, for errors; empty without one.
@@ -73,6 +74,7 @@ class OpenAICompatibleChat(LeanChat):
     timeout: float = 120.0
     retries: int = 4
     concurrency: int = 64
+    hedge: bool = False
     headers: dict[str, SecretStr] = Field(default_factory=dict, exclude=True, repr=False)
     extra_body: dict[str, Any] = Field(default_factory=dict, description="further fields of every request")
     start_hint: str = ""
@@ -139,6 +141,7 @@ class OpenAICompatibleChat(LeanChat):
             timeout=self.timeout,
             retries=self.retries,
             concurrency=self.concurrency,
+            hedge=self.hedge,
             headers={name: value.get_secret_value() for name, value in self.headers.items()},
         )
 

@@ -1,4 +1,4 @@
-"""HTTP to one chat server over aiohttp: one session an event loop, tries, time limits, adaptive concurrency.
+"""HTTP to one chat server over aiohttp: one session an event loop, tries, time limits, hedged requests.
 
 Imports aiohttp, so nothing that `import solon` reaches may import this module at its top.
 """
@@ -14,6 +14,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -35,10 +36,10 @@ from solon.agents.models.failures import (
     unavailable,
     without_list,
 )
-from solon.agents.models.limiter import AdaptiveLimit
-from solon.agents.models.tries import ask_leave
+from solon.agents.models.gate import Gate, GateClosed, Place
+from solon.agents.models.tries import OF_CALL, ask_leave
 from solon.agents.models.wire import dump
-from solon.errors import ModelUnavailable
+from solon.errors import LimitReached, ModelUnavailable
 
 T = TypeVar("T")
 
@@ -47,7 +48,10 @@ ANSWER_BYTES = 8 * 2**20
 COMPLAINT_BYTES = 64 * 2**10
 """Bytes of an error's body, unpacked, that are read; what follows is left unread."""
 LONGEST_WAIT = 120.0
-"""Seconds. A server that wants a longer pause than this is taken for unavailable; the run can be resumed."""
+"""Seconds that a call waits at most between two tries. A server that wants a longer pause is taken for unavailable,
+unless it has answered and the run is patient."""
+HEDGED = 3
+"""Requests of one try at most, the first included, where it is hedged."""
 _BEGIN = 1000
 """Bytes of an answer that is no JSON by which it is told what it is."""
 _SHORTER = (
@@ -114,11 +118,12 @@ class _Link:
     """What belongs to one event loop."""
 
     session: aiohttp.ClientSession
-    limit: AdaptiveLimit
+    gate: Gate
 
 
 class Transport:
-    """Posts to one server. Usable from several event loops; each has a session and a limit of its own."""
+    """Posts to one server. Usable from several event loops; each has a session of its own, and a gate for calls that
+    come with no place at another one."""
 
     def __init__(
         self,
@@ -128,11 +133,13 @@ class Transport:
         retries: int,
         concurrency: int,
         headers: dict[str, str],
+        hedge: bool = False,
     ):
         self.server = server
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 15.0))
         self._seconds = timeout
         self._retries = retries
+        self._hedge = hedge
         self._concurrency = concurrency
         self._headers = {"Content-Type": "application/json", **headers}
         if server.key:
@@ -144,9 +151,9 @@ class Transport:
         return f"Transport({self.server!r})"
 
     @property
-    def limit(self) -> AdaptiveLimit:
-        """The gate for calls of the running event loop."""
-        return self._link().limit
+    def gate(self) -> Gate:
+        """The gate for calls of the running event loop that come with no place at another one."""
+        return self._link().gate
 
     def hang_up(self) -> None:
         """Break every connection now, from whatever thread; calls in flight fail."""
@@ -169,8 +176,8 @@ class Transport:
         """
         data = dump(payload)
 
-        async def once() -> tuple[dict[str, Any], str]:
-            async with self._opened(path, data) as response:
+        async def once(place: Place) -> tuple[dict[str, Any], str]:
+            async with self._opened(path, data, place) as response:
                 raw = await _read(response)
                 body = read_stream(raw) if is_stream(raw) else _decode(raw)
                 complaint = Complaint.within(body, self.server)
@@ -178,7 +185,7 @@ class Transport:
                     raise await self._error(complaint, response)
                 return body, response.headers.get("x-request-id", "")
 
-        (body, request_id), tries = await self._tried(once)
+        (body, request_id), tries = await self._tried(partial(self._hedged, once) if self._hedge else once)
         return Answer(body, request_id, tries)
 
     async def stream(self, path: str, payload: dict[str, Any]) -> AsyncIterator[tuple[dict[str, Any], str]]:
@@ -186,8 +193,8 @@ class Transport:
         data = dump(payload)
         held = AsyncExitStack()
 
-        async def once() -> aiohttp.ClientResponse:
-            return await held.enter_async_context(self._opened(path, data))
+        async def once(place: Place) -> aiohttp.ClientResponse:
+            return await held.enter_async_context(self._opened(path, data, place))
 
         async with held:
             response, tries = await self._tried(once)
@@ -213,62 +220,111 @@ class Transport:
                     f"the stream broke off ({type(error).__name__})", self.server, tries
                 ) from None
 
-    async def _tried(self, once: Callable[[], Awaitable[T]]) -> tuple[T, int]:
-        """The first try costs nothing extra; tenacity takes over, first failure included, when it fails."""
+    async def _tried(self, once: Callable[[Place], Awaitable[T]]) -> tuple[T, int]:
+        """The first try costs nothing extra; tenacity takes over, first failure included, when it fails. Between two
+        tries the call holds no place, so that a server which asks it to wait holds up nobody else."""
+        of_call = OF_CALL.get()
+        place = (of_call and of_call.place) or self.gate.place()
+        await place.take()
         try:
-            return await once(), 1
+            return await once(place), 1
         except _Passing as failure:
             first: _Passing | None = failure
+            last = failure
         tries = 0
 
         async def again() -> T:
-            nonlocal first, tries
+            nonlocal first, last, tries
             tries += 1
             failed, first = first, None
             if failed is not None:
                 raise failed
+            await place.take()
             await ask_leave()
-            return await once()
+            try:
+                return await once(place)
+            except _Passing as failure:
+                last = failure
+                raise
 
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(_Passing),
             stop=lambda state: (
-                stop_after_attempt(self._retries + 1)(state) or _asked_wait(state) > LONGEST_WAIT
+                stop_after_attempt(self._retries + 1)(state)
+                or (_asked_wait(state) > LONGEST_WAIT and not place.gate.patient)
+                or bool(place.gate.outage)
             ),
-            wait=lambda state: max(_asked_wait(state), 0.0 if _asked_wait(state) else _BACKOFF(state)),
+            wait=lambda state: min(_asked_wait(state) or _BACKOFF(state), LONGEST_WAIT),
             reraise=True,
         )
         try:
             return await retrying(again), tries
         except _Passing as failure:
             raise failure.after(self.server, tries) from None
+        except GateClosed:
+            raise last.after(self.server, tries - 1) from None
+        finally:
+            place.leave()
+
+    async def _hedged(self, once: Callable[[Place], Awaitable[T]], place: Place) -> T:
+        """One try, beside which further ones are sent once that pays; the first answer counts, and the others are
+        broken off."""
+        after = place.hedge_after
+        pending = all_tries = {asyncio.ensure_future(once(place))}
+        try:
+            while True:
+                more = after if len(all_tries) < HEDGED else None
+                done, pending = await asyncio.wait(pending, timeout=more, return_when=asyncio.FIRST_COMPLETED)
+                won = next((task for task in done if task.exception() is None), None)
+                if won is not None or not pending:
+                    return await (won or done.pop())
+                if not done:
+                    place = place.second()
+                    pending = pending | {asyncio.ensure_future(self._second(once, place))}
+                    all_tries = all_tries | pending
+        finally:
+            for task in all_tries:
+                task.cancel()
+            await asyncio.gather(*all_tries, return_exceptions=True)
+
+    async def _second(self, once: Callable[[Place], Awaitable[T]], place: Place) -> T:
+        try:
+            await place.take()
+            await ask_leave()
+            return await once(place)
+        except (LimitReached, GateClosed):
+            raise _Passing("no second request was sent") from None
+        finally:
+            place.leave()
 
     @asynccontextmanager
-    async def _opened(self, path: str, data: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One try: a place, a request, an answer of 2xx. Every failure of aiohttp is named here, once."""
-        link = self._link()
-        limit = link.limit
-        await limit.acquire()
+    async def _opened(self, path: str, data: bytes, place: Place) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One try: a request, an answer of 2xx; then the place is free. Every failure of aiohttp is named here,
+        once."""
         try:
-            async with link.session.post(
+            async with self._link().session.post(
                 self.server.base_url + path, data=data, allow_redirects=False
             ) as response:
+                place.gate.pace.learn(asyncio.get_running_loop().time(), response.headers)
                 if not 200 <= response.status < 300:
                     body = await _read(response, COMPLAINT_BYTES, cut=True)
                     raise await self._error(Complaint.read(response.status, body, self.server), response)
                 yield response
-            limit.succeeded()
+            place.answered()
         except _Passing as failure:
             if failure.overload:
-                wait = failure.retry_after
-                limit.overloaded(wait if wait is not None and wait <= LONGEST_WAIT else None)
+                place.refused()
+            else:
+                place.failed()
             raise
         except TimeoutError:
-            limit.overloaded()
+            place.failed()
             raise _Passing(f"nothing came within {self._seconds:g} s") from None
         except aiohttp.ClientConnectorError as error:
+            place.failed(unreachable=True)
             raise _Passing(_plainly(error), unreachable=True) from None
         except aiohttp.ClientError as error:
+            place.failed()
             raise _Passing(f"the connection broke ({_plainly(error)})") from None
         except _TooLarge as error:
             raise _Passing(f"the answer was not read: {error}", next_step=_SHORTER, of_item=True) from None
@@ -277,7 +333,7 @@ class Transport:
         except ValueError as error:
             raise _Passing(f"the answer is not JSON ({error})") from None
         finally:
-            limit.release()
+            place.leave()
 
     async def _error(self, complaint: Complaint, response: aiohttp.ClientResponse) -> Exception:
         """The error for an answer that is none."""
@@ -318,7 +374,7 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=_wants_proxy(self.server.base_url),
             )
-            link = self._links[loop] = _Link(session, AdaptiveLimit(self._concurrency))
+            link = self._links[loop] = _Link(session, Gate(self._concurrency))
         return link
 
     def _new_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:

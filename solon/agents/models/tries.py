@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from solon.agents.models.gate import Place
 
 
 @dataclass(slots=True)
@@ -24,6 +28,8 @@ class Tries:
         output_tokens: of all answers.
         estimated: whether any of these tokens were estimated, since the server did not tell them.
         needs: names of the features without which an answer is of no use to whoever asks.
+        place: the call's place at the gate of the deployment that is asked; None where the chat model has a gate of
+            its own.
     """
 
     leave: Callable[[], Awaitable[None]] | None = None
@@ -32,6 +38,7 @@ class Tries:
     output_tokens: int = 0
     estimated: bool = False
     needs: frozenset[str] = frozenset()
+    place: Place | None = None
 
     def add(self, input_tokens: int, output_tokens: int, *, estimated: bool) -> None:
         """Add the tokens of an answer that has come."""

@@ -30,7 +30,7 @@ async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, 
     await context.commit()
     votes = list(state["verdicts"])
     if resolution.favours:
-        voter = context.case.caller.voter(context.case.config.resolver.model)
+        voter = context.case.caller.voter(context.case.config.resolver.model, resolution.outcome)
         votes.append(Verdict(judge=voter, seat=RESOLVER, outcome=resolution.favours).to_state())
     summary = (
         resolution.handed_over

@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, exists, select, update
 
 from solon.store.database import clock
+from solon.store.database.events import CONTINUED, WAITING
 from solon.store.database.ids import hash_id
 from solon.store.database.writer import Rows, insert_rows
 from solon.store.reviewing.review_rows import PERSONAL
-from solon.store.tables import constitutions, decisions, meta, reviews
+from solon.store.tables import constitutions, decisions, events, meta, reviews
 from solon.store.tables import hook_deliveries as hooks
 from solon.store.tables.disputes import HookDelivery
 from solon.store.tables.runs import Meta
@@ -114,6 +115,15 @@ def _sources(since: float) -> Iterator[tuple[str, Select[Any]]]:
             untold("review.decided", decisions.c.review_id, hooks.c.created_at == decisions.c.decided_at),
         ),
     )
+    for kind in (WAITING, CONTINUED):
+        yield (
+            kind,
+            select(events.c.subject, events.c.at, events.c.id.label("happened")).where(
+                events.c.at > since,
+                events.c.kind == kind,
+                untold(kind, events.c.subject, hooks.c.created_at == events.c.at),
+            ),
+        )
     yield (
         "constitution.ratified",
         select(constitutions.c.id, constitutions.c.in_force_at, constitutions.c.id.label("happened")).where(
