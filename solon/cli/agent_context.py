@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import BaseModel
 
 from solon.errors import UsageError
 
@@ -67,6 +66,7 @@ def register(app: typer.Typer) -> None:
 
 
 def agent_context(
+    context: typer.Context,
     part: Annotated[
         Literal["all", "commands", "python", "config", "formats", "errors"],
         typer.Argument(help="Only this part."),
@@ -84,21 +84,29 @@ def agent_context(
 
     Example: solon agent-context python
     """
+    root = context.find_root().command
     if skill is not None:
-        typer.echo(write_skill(skill))
+        typer.echo(write_skill(skill, root))
     else:
-        typer.echo(spell_context(None if part == "all" else part), nl=False)
+        typer.echo(spell_context(root, None if part == "all" else part), nl=False)
 
 
-def spell_context(part: str | None = None) -> str:
-    """Return the whole text, or one part of it."""
+def spell_context(root: Any, part: str | None = None) -> str:
+    """Return the whole text, or one part of it.
+
+    Args:
+        root: the command line, as typer knows it.
+        part: a key of `_PARTS`; None: all of them.
+    """
     from solon import __version__
 
     chosen = _PARTS.values() if part is None else (_PARTS[part],)
-    return "\n".join([_HEAD.format(version=__version__), *("\n".join(spell()) for spell in chosen)]) + "\n"
+    return (
+        "\n".join([_HEAD.format(version=__version__), *("\n".join(spell(root)) for spell in chosen)]) + "\n"
+    )
 
 
-def write_skill(folder: Path) -> Path:
+def write_skill(folder: Path, root: Any) -> Path:
     """Write the skill, a folder with `SKILL.md` and a reference for each part (Agent Skills, agentskills.io); return
     it. What stood there under these names is replaced.
 
@@ -112,7 +120,7 @@ def write_skill(folder: Path) -> Path:
         (home / "references").mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(f"{error.filename} is no folder", next_step="name another with --skill") from None
-    texts = {Path("references", f"{part}.md"): spell_context(part) for part in _PARTS}
+    texts = {Path("references", f"{part}.md"): spell_context(root, part) for part in _PARTS}
     texts[Path("SKILL.md")] = (resources.files(__package__) / "skill.md").read_text(encoding="utf-8")
     for name, text in texts.items():
         check_target(home / name)
@@ -120,11 +128,9 @@ def write_skill(folder: Path) -> Path:
     return home
 
 
-def _commands() -> Iterator[str]:
-    from solon.cli.app import app
-
+def _commands(root: Any) -> Iterator[str]:
     yield "## Commands\n\nEvery command takes `--help`. What `--json` prints is in the page on contracts.\n"
-    yield from _walk(typer.main.get_command(app), ("solon",))
+    yield from _walk(root, ("solon",))
 
 
 def _walk(command: Any, words: tuple[str, ...]) -> Iterator[str]:
@@ -145,7 +151,7 @@ def _walk(command: Any, words: tuple[str, ...]) -> Iterator[str]:
     yield ""
 
 
-def _python() -> Iterator[str]:
+def _python(_root: Any) -> Iterator[str]:
     yield "## Python\n\n`from solon import Project` is where everything begins.\n"
     told: dict[type, str] = {}
     for name, members in API.items():
@@ -177,7 +183,7 @@ def _spell_methods(owner: type, told: dict[type, str]) -> Iterator[str]:
     new = [base for base in bases if base not in told]
     told |= dict.fromkeys(new, owner.__name__)
     data = {field.name for field in fields(owner)} if is_dataclass(owner) else set()
-    data |= set(owner.model_fields) if issubclass(owner, BaseModel) else set()
+    data |= set(getattr(owner, "model_fields", ()))  # of pydantic
     names = {
         name: value
         for base in new
@@ -218,7 +224,7 @@ def _default(one: object) -> object:
 
 def _signature(found: Any) -> str:
     """The arguments as they were written; nothing where Python does not tell them, or the text on the class does."""
-    if inspect.isclass(found) and issubclass(found, BaseModel):
+    if hasattr(found, "model_fields"):
         return ""
     try:
         told = inspect.signature(found)
@@ -241,13 +247,13 @@ def _doc(found: Any) -> str:
     return inspect.cleandoc(inspect.getdoc(found) or "")
 
 
-def _config() -> Iterator[str]:
+def _config(_root: Any) -> Iterator[str]:
     from solon.cli.config_reference import as_toml
 
     yield f"## Configuration\n\n```toml\n{as_toml()}```\n"
 
 
-def _formats() -> Iterator[str]:
+def _formats(_root: Any) -> Iterator[str]:
     from solon.eval.registry import BUILT_IN
     from solon.formats.exports import FORMATS
     from solon.formats.imports import FORMATS as IMPORTS
@@ -262,14 +268,13 @@ def _formats() -> Iterator[str]:
     yield f"\nSuites, `solon eval NAME`: {', '.join(BUILT_IN)}\n"
 
 
-def _errors() -> Iterator[str]:
+def _errors(root: Any) -> Iterator[str]:
     from solon import errors
-    from solon.cli.app import app
 
-    yield f"## Errors\n\n{app.info.epilog}\n\n```text\n{inspect.cleandoc(errors.__doc__ or '')}\n```\n"
+    yield f"## Errors\n\n{root.epilog}\n\n```text\n{inspect.cleandoc(errors.__doc__ or '')}\n```\n"
 
 
-_PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
+_PARTS: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "commands": _commands,
     "python": _python,
     "config": _config,

@@ -85,8 +85,8 @@ class GateItem(pytest.Item):
 
 
 def _hold(config: str | Path | None, store: str | None, bounds: dict[str, Any]) -> Gate:
-    from solon import Project
     from solon.errors import SolonError
+    from solon.project import Project
 
     try:
         with Project(store, config=config, create=False) as project:

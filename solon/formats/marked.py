@@ -1,5 +1,5 @@
-"""Texts that people marked or labelled elsewhere, as rows of seeds and of votes: Solon's own export `spans`, marked texts
-of Prodigy, and tasks of Label Studio's JSON export with Labels or Choices. Imports `spans` and neighbours only.
+"""Texts that people marked or labelled elsewhere, as rows of seeds and of votes: Solon's own export `spans`, marked
+texts of Prodigy, and tasks of Label Studio's JSON export with Labels or Choices. Imports `spans` and neighbours only.
 
 Source: Label Studio, "Labels", "Choices" and "Text" in its JSON format of annotated tasks. Its offsets count characters
 (code points), the end exclusive.

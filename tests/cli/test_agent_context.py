@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def skill(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_skill(tmp_path_factory.mktemp("skills"))
+    return write_skill(tmp_path_factory.mktemp("skills"), typer.main.get_command(app))
 
 
 @pytest.fixture(scope="module")

@@ -124,3 +124,16 @@ def test_other_rows_stay_as_they_are_and_a_task_without_text_is_refused_by_name(
     [refused] = read_seed_rows([{"data": {"image": "x.png"}, "annotations": []}])
     assert isinstance(refused, BadRow)
     assert "data: there is no text in it, only" in refused.reason
+
+
+@pytest.mark.parametrize("answer", ["accept", "reject", "ignore"])
+def test_marked_texts_of_prodigy_are_seeds_where_their_spans_were_left_standing(answer: str) -> None:
+    spans = [{"start": 0, "end": 3, "label": "person", "token_start": 0, "token_end": 0}]
+    row = {"text": TEXT, "spans": spans, "_task_hash": 5, "answer": answer}
+    if answer == "accept":
+        assert as_seed(row)["prompt"] == TEXT
+        assert as_seed(row)["spans"] == spans
+        return
+    with pytest.raises(RowProblem, match=f"answer is '{answer}'"):
+        as_seed(row)
+    assert as_seed({**row, "_task_hash": None, "answer": "42"})["prompt"] == TEXT
