@@ -64,6 +64,8 @@ PILOT_ONCE = 70
 """The pilot as it came before it followed from `alpha`: a run that was begun with it is the same run."""
 NEWER = ("preference", "rules", "classifier", "consensus", "spans", "documents", "dialogue", "filters")
 """Sections that runs were begun without in earlier versions: as they come they change nothing, and are not stored."""
+NEWER_KEYS = (("critic", "grounded"), ("resolver", "scope"), ("routing", "stops"))
+"""Keys of older sections of which the same is true."""
 ROLES = frozenset({"generator", "critic", "judge", "resolver"})
 """Roles that models play; a recipe has those of its steps."""
 
@@ -295,9 +297,8 @@ class Config(Section):
 
     def effective(self) -> dict[str, Any]:
         """Return what shapes runs as plain values, as it is stored with a run: without gate, review, mail and single
-        sign-on, and without those of the `NEWER` sections that are as they come; of `preference` only the keys that are
-        not, and `critic.grounded` and `resolver.scope` only where they are set; of models
-        and `run` not how servers are reached and waited for.
+        sign-on, without those of the `NEWER` sections and `NEWER_KEYS` that are as they come; of `preference` only the
+        keys that are not, of models and `run` not how servers are reached and waited for.
 
         It never holds a secret.
         """
@@ -307,9 +308,9 @@ class Config(Section):
         plain = self.model_dump(mode="json", by_alias=True, exclude=left_out)
         if "preference" in plain:
             plain["preference"] = self.preference.model_dump(mode="json", exclude_defaults=True)
-        if not self.critic.grounded:
-            del plain["critic"]["grounded"]
-        plain["resolver"] = self._resolver()
+        for name, key in NEWER_KEYS:
+            if getattr(getattr(self, name), key) == type(getattr(self, name)).model_fields[key].get_default():
+                del plain[name][key]
         del plain["run"]["patience"]
         plain["models"] = {name: model.made() for name, model in self.models.items()}
         return without_secrets(plain)
@@ -317,11 +318,6 @@ class Config(Section):
     def everything(self) -> dict[str, Any]:
         """Return the whole configuration as plain values: what `effective` returns, and all that it leaves out."""
         return without_secrets(self.model_dump(mode="json", by_alias=True))
-
-    def _resolver(self) -> dict[str, Any]:
-        """The resolver as plain values, as it was before there was a choice of where it speaks."""
-        left_out = {"scope"} if self.resolver.scope == "pairs" else None
-        return self.resolver.model_dump(mode="json", exclude=left_out)
 
     def panel_fingerprint(self, labels: Sequence[str] = (), *, readers: bool = False) -> str:
         """Return a hash of who judges what: seats, their models and the resolver, the recipe where it comes from
@@ -344,7 +340,7 @@ class Config(Section):
             "judges": judges,
             "functions": own,
             "models": models,
-            "resolver": self._resolver(),
+            "resolver": self.effective()["resolver"],
         }
         outside = {key: identity for key, identity in self.plugins.items() if key.startswith("recipe ")}
         panel |= {"recipe": outside} if outside else {}

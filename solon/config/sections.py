@@ -387,6 +387,11 @@ class RoutingConfig(Section):
         le=1000,
         description="policy budget: spent in so many rounds; after each the panel learns and chooses again",
     )
+    stops: bool = Field(
+        False,
+        description="policy budget, in rounds: no further round where a question of the next one would put less than "
+        "0.02 records right, see `solon learn --status`",
+    )
     acquisition: Literal["value", "uncertainty", "margin", "entropy", "committee", "core-set"] = Field(
         "value",
         description="policy budget: what is asked first; value: records put right per minute; uncertainty, margin, "
@@ -421,6 +426,8 @@ class RoutingConfig(Section):
     def _has_a_sample(self) -> RoutingConfig:
         if self.policy == "budget" and self.target != "single":
             raise ValueError(f"target {self.target} needs a pilot; under policy budget it can only be single")
+        if self.stops and not self.in_rounds:
+            raise ValueError("stops = true ends rounds of a budget, and there is one round or no budget")
         if self.policy != "budget" and (self.rounds > 1 or self.acquisition != "value"):
             raise ValueError(f"rounds and acquisition spend a budget, and policy {self.policy} has none")
         if self.strata and not self.draws_pilot:

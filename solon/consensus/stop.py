@@ -40,6 +40,7 @@ def judge_stopping(
     block: int = 20,
     worth: float = 0.02,
     least: int = 30,
+    chosen: int | None = None,
 ) -> Stopping:
     """Return whether the next ``block`` decisions are worth asking for.
 
@@ -51,20 +52,24 @@ def judge_stopping(
         reliability: of the expert who would be asked.
         curve: (decisions, expected share right) at past versions, measured on items that did not fit them.
         worth: records put right that one decision must buy.
+        chosen: how many decisions there are, where rounds chose them: none is held out, so that there is no curve, and
+            only what the next ones put right themselves counts.
     """
     order = np.sort(confidence)[:block]
     direct = float(score_value(order, reliability).mean()) if len(order) else 0.0
-    done = curve[-1][0] if curve else 0
+    done = chosen if chosen is not None else curve[-1][0] if curve else 0
     slope, error = _slope(curve)
     learning = None if slope is None else slope * len(confidence)
     spread = None if error is None else error * len(confidence)
     high = math.inf if learning is None or spread is None else learning + 2.0 * spread
+    if chosen is not None:
+        high = 0.0
     if not len(order):
         return Stopping(True, 0.0, learning, spread, "nothing is open")
     if direct >= worth:
         why = f"the next {len(order)} decisions put {direct:.3f} records right each, {worth:g} is asked"
     elif done < least:
-        why = f"{done} decisions are too few to see a learning curve, {least} are asked"
+        why = f"{done} decisions are too few to tell, {least} are asked"
     elif high >= worth:
         why = "the next decisions correct little, but may still teach the panel something"
     else:

@@ -10,6 +10,7 @@ from solon.agents.models.embedding import can_embed, embed, embed_words
 from solon.config.sections import RoutingConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
+from solon.questions import PAIR
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.reviewing.budget import (
@@ -23,7 +24,7 @@ from solon.store.reviewing.budget import (
     spent_budget,
 )
 from solon.store.reviewing.review_rows import ReviewRow
-from solon.store.runs.certificates import consensus_payload
+from solon.store.runs.certificates import consensus_payload, newest_stopping
 from solon.store.runs.throughput import review_seconds
 from solon.store.runs.verdicts import votes_on
 
@@ -76,7 +77,7 @@ def choose_reviews(
 
     Reads only. The random part is drawn by an order that was fixed before anything was known of the items. In rounds
     nothing enters the queue while a round is under way, nor before the panel has learned from it, and nothing is left
-    to the panel before the last one is answered.
+    to the panel before the last one is answered, or where `routing.stops` a further one would not pay.
 
     Args:
         outcomes: of the question.
@@ -92,6 +93,8 @@ def choose_reviews(
             open_reviews(connection, run.id) or (spent.reviews and spent.reviews != learned)
         ):
             return [], []
+        if routing.stops and spent.reviews and (newest_stopping(connection, run.scope) or {}).get("stop"):
+            return [], held
         known = _look_up(connection, run, routing, outcomes, held)
     picked = pick(held, spent, routing, known)
     if routing.in_rounds and picked:
@@ -136,7 +139,8 @@ def _score(
 ) -> tuple[NDArray[Any] | None, str]:
     """(n,) what asking is worth by the acquisition, None where the reviews say it; and why the first are asked.
 
-    While nothing was learned, what the panel ranks first for each outcome comes first.
+    While nothing was learned, what the panel ranks first for each outcome comes first; not of pairs, whose outcomes are
+    places.
     """
     import numpy as np
 
@@ -159,7 +163,9 @@ def _score(
     votes = [cast[r.item_id] for r in held]
     found = [judge_item(models[pinned[r.item_id]], said) for r, said in zip(held, votes, strict=True)]
     posterior = np.array([[one.posterior[outcome] for outcome in outcomes] for one in found])
-    if not any(model.n_decisions for model in models.values()):
+    # of two answers each is the first one as often as the second, so that neither needs an example
+    needs_examples = tuple(outcomes) != PAIR.outcomes
+    if needs_examples and not any(model.n_decisions for model in models.values()):
         return _in_turn(pick_ranked(posterior, len(held)), len(held)), RANKED_FIRST
     ballots = collect(votes, outcomes)
     member = np.where(ballots.active[:, :, None] > 0.0, ballots.shares, posterior[:, None, :])

@@ -408,7 +408,8 @@ def _take_stock(
     """Whether further decisions pay; and in rounds how often the version is right on what was drawn at random."""
     if not routing.in_rounds:
         return _judge_stopping(question, evidence, model, BLOCK), None
-    stopping = _judge_stopping(question, evidence, model, max(1, routing.review_budget // routing.rounds))
+    block = max(1, routing.review_budget // routing.rounds)
+    stopping = _judge_stopping(question, evidence, model, block, in_rounds=True)
     accuracy = measure_accuracy(evidence, partial(_fit_early, question, evidence))
     return replace(stopping, why=f"{accuracy}; {stopping.why}"), accuracy
 
@@ -557,10 +558,13 @@ def _fit_early(question: Question, evidence: Evidence, fit_on: Sequence[DecidedI
     return _fit(question, evidence, fit_on, unlabelled=False, calibration="none")
 
 
-def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel, block: int) -> Stopping:
+def _judge_stopping(
+    question: Question, evidence: Evidence, model: ConsensusModel, block: int, *, in_rounds: bool = False
+) -> Stopping:
     """Whether further decisions pay: what the next ones correct, and the end of the learning curve.
 
-    The curve is drawn by fitting the first decisions again and testing on the half that fits nothing.
+    The curve is drawn by fitting the first decisions again and testing on the half that fits nothing. In rounds there
+    is no such half: there what the next ones correct decides.
     """
     import numpy as np
 
@@ -579,9 +583,16 @@ def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusMode
         ]
         curve.append((size, sum(hits) / len(hits)))
     people = list(model.reviewers.values())
+    decided = {d.item_id for d in evidence.usable} if in_rounds else set()
     confidence = [
-        judge_item(model, j.votes, against=j.against, traits=j.traits).confidence for j in evidence.judged
+        judge_item(model, j.votes, against=j.against, traits=j.traits).confidence
+        for j in evidence.judged
+        if j.item_id not in decided
     ]
     return judge_stopping(
-        np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve, block=block
+        np.array(confidence),
+        sum(people) / len(people) if people else RELIABILITY,
+        curve=curve,
+        block=block,
+        chosen=len(evidence.usable) if in_rounds else None,
     )

@@ -77,6 +77,14 @@ PRESETS = {
             paper="Cui et al. 2024, UltraFeedback (arXiv 2310.01377); Pace et al. 2024, West-of-N (arXiv 2401.12086)",
         ),
         Preset(
+            "preference-active",
+            "preference",
+            "pairs in rounds: people decide what the panel is least sure of, until a further round would not pay",
+            "together",
+            "trl-preference",
+            paper="Lewis and Gale 1994 (arXiv cmp-lg/9407020); Houlsby et al. 2011, BALD (arXiv 1112.5745)",
+        ),
+        Preset(
             "preference-constitutional",
             "preference",
             "pairs of a draft and its revision by principles of the constitution, which the panel checks",

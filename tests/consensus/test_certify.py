@@ -362,3 +362,6 @@ def test_stopping_when_decisions_stop_paying() -> None:
     assert not judge_stopping(sure, 0.95, curve=rising, worth=0.01).stop
     assert not judge_stopping(sure, 0.95).stop
     assert judge_stopping(np.zeros(0), 0.95).stop
+    assert judge_stopping(sure, 0.95, chosen=30).stop, "rounds have no curve: what the next put right counts"
+    assert not judge_stopping(sure, 0.95, chosen=29).stop
+    assert not judge_stopping(unsure, 0.95, chosen=300).stop

@@ -20,6 +20,7 @@ from solon.config import Config
 from solon.config.sections import RoutingConfig
 from solon.consensus.select import pick_ranked, score_acquisition
 from solon.errors import ConfigError, LimitReached
+from solon.graphs import spending
 from solon.graphs.threads import Threads
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
@@ -137,6 +138,22 @@ def test_chosen_decisions_teach_and_never_certify(tmp_path: Path) -> None:
         first = project.learned()["versions"][-1]["decisions"]
         assert first >= 8, "the eight that were chosen all teach, whichever half their seeds are in"
         assert not project.learned()["looks"], "no look at the random part before all of it is there"
+
+
+@pytest.mark.parametrize(("stops", "asked"), [(True, 10), (False, 20)])
+def test_no_further_round_where_it_would_not_pay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: bool, asked: int
+) -> None:
+    """What nobody was asked about takes the panel's answer then, as after the last round."""
+    with labelling(tmp_path, stops=stops) as project:
+        answer(project)
+        monkeypatch.setattr(spending, "newest_stopping", lambda *_: {"stop": True, "why": "enough"})
+        project.resume()
+        found = states(project)
+        assert found["waiting"] + found["decided"] == asked
+        assert (found["held"] == 0) is stops
+        project.resume()
+        assert states(project) == found
 
 
 def test_a_killed_process_goes_on_in_its_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
