@@ -10,8 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _LINE = r"^>[ \t]?(?P<line>.+)$"
-_MARKS = r"\"([^\"\n]+)\"|“([^“”\n]+)”|„([^„“”\n]+)[“”]|«([^«»\n]+)»|「([^「」\n]+)」"
-_QUOTATION = re.compile(f"{_LINE}|{_MARKS}", re.MULTILINE)
+_DOUBLE = r"[\"“”]([^\"“”\n]++)[\"”]|\"([^\"\n]+)\"|“([^“”\n]+)”|„([^„“”\n]+)[“”]"
+_OTHER = r"«([^«»\n]+)»|»([^«»\n]+)[«»]|‹([^‹›\n]+)›|「([^「」\n]+)」|『([^『』\n]+)』"
+_LETTERS = r"(?:[^'‘’`\n]|(?<=\w)['‘’](?=\w))++"
+"""What stands between single marks: within a word such a mark is an apostrophe."""
+_LEFT_OUT = r"(?!\s|\d\ds?\b|(?i:tis|twas|twere|twill|em|til|bout|cause|n|s|t)\b)"
+"""Before these an opening mark is an apostrophe, too: '90s, 'tis."""
+_SINGLE = rf"(?:``|(?<![\w'])'')({_LETTERS})''|(?<![\w'’])['‘’‚‛`]{_LEFT_OUT}({_LETTERS})(?<!\s)['‘’](?!\w)"
+_QUOTATION = re.compile("|".join((_LINE, _DOUBLE, _OTHER, _SINGLE)), re.MULTILINE)
 LEAST_WORDS, LEAST_CHARS = 3, 20
 """Shorter words between quotation marks are a name or a term, and no quotation."""
 _AROUND = " \t\r.,;:"

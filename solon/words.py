@@ -7,6 +7,14 @@ import re
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f]+(?:\s|$)")
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 
+_MARKUP = re.compile(r"</?[A-Za-z!][^<>]*>|&#?\w{1,32};|\]\([^()]*\)")
+_LETTERS = re.compile(r"[^\W_]")
+
+
+def has_words(text: str) -> bool:
+    """Whether two letters or digits are left of a text when the markup of Markdown and HTML is taken away."""
+    return len(_LETTERS.findall(_MARKUP.sub(" ", text))) > 1
+
 
 def find_words(text: str) -> list[str]:
     """Return the words of a text in lower case.

@@ -196,7 +196,7 @@ INTERRUPTED = 130
 
 
 def _interrupted() -> int:
-    typer.echo("stopped; what was done is stored", err=True)
+    typer.echo("stopped; what was stored by then stays", err=True)
     return STOPPED
 
 

@@ -85,7 +85,9 @@ def export(
     recipe: Annotated[str | None, typer.Option(help="Records of this recipe only.")] = None,
     constitution: ConstitutionOption = None,
     as_of: AsOfOption = None,
-    min_margin: Annotated[float | None, typer.Option(help="Leave out records with a smaller margin.")] = None,
+    min_margin: Annotated[
+        float | None, typer.Option(help="Leave out records with a smaller margin, and those that have none.")
+    ] = None,
     certified_only: Annotated[
         bool, typer.Option("--certified-only", help="Leave out provisional records.")
     ] = False,

@@ -438,7 +438,7 @@ def _more_room(summary: RunSummary) -> tuple[str, str]:
 
 def _plan(runner: Runner) -> str:
     """What the run is going to call, before the first call."""
-    from solon.operations.recipes import planned_calls
+    from solon.operations.recipes import planned_calls, tell_unscored
     from solon.store.runs.items import count_replayed, count_states
 
     with runner.store.connect() as connection:
@@ -450,7 +450,8 @@ def _plan(runner: Runner) -> str:
     routed = f"; {again} are routed again from the answers that are there" if again else ""
     each = f"up to {calls}" if least == calls else f"{least} to {calls}"
     whole = f"{left * calls}" if least == calls else f"{left * least} to {left * calls}"
+    unscored = tell_unscored(runner.recipe, runner.config)
     return (
         f"run {runner.run.id}: {left} of {sum(counts.values())} items to do, {each} model calls each "
-        f"({whole} in all) before redrafts and the resolver{routed}"
+        f"({whole} in all) before redrafts and the resolver{routed}" + (unscored and f"\n{unscored}")
     )

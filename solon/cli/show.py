@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from json import loads as read_json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -96,6 +97,11 @@ def _draw_candidates(tree: Tree, found: dict[str, Any], record: dict[str, Any] |
     for candidate in found["candidates"]:
         head = (
             f"{candidate['id']}{marks.get(candidate['id'], '')}: {candidate['kind']} by {candidate['author']}"
+            + (
+                f", asked to {asked['asked_to']} {asked['principle']}"
+                if (asked := candidate["contrast"])
+                else ""
+            )
         )
         node = branch.add(clean(head))
         node.add(shorten(candidate["text"] or "(erased)", _TEXT))
@@ -104,7 +110,11 @@ def _draw_candidates(tree: Tree, found: dict[str, Any], record: dict[str, Any] |
                 said = (
                     critique["abstained"] or f"{critique['worst']} {', '.join(critique['principles'] or ())}"
                 )
-                node.add(clean(f"critique: {said}"))
+                told = node.add(clean(f"critique: {said}"))
+                for finding in read_json(critique["text"] or "[]"):
+                    quote = f" {finding['quote']!r}" if finding.get("quote") else ""
+                    words = f"{finding['severity']} {finding['principle']}{quote}: {finding['suggestion']}"
+                    told.add(shorten(words, _TEXT))
         for scored in found["shortlist"]:
             if scored["a_id"] == candidate["id"]:
                 scores = ", ".join(f"{name} {score:g}" for name, score in (scored["scores"] or {}).items())

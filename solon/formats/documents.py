@@ -18,6 +18,7 @@ from typing import Any
 from solon.errors import SeedError, UsageError
 from solon.formats.seed_files import BadRow, Raw
 from solon.formats.text_files import open_text, why_not_unicode
+from solon.words import has_words
 
 PART = "part_of_document"
 """The column that says which document a row is a part of, and at which of its characters the part begins."""
@@ -70,6 +71,8 @@ def _read(number: int, path: Path, name: str, max_chars: int) -> Iterator[Raw | 
     empty = True
     try:
         for start, text in _cut(_find_reader(path)(path), min(_MOST, max_chars // 2)):
+            if not has_words(text):
+                continue
             empty = False
             part = {"document": name, "start": start}
             yield (
@@ -135,19 +138,24 @@ def _read_html(path: Path) -> Iterator[str]:
 
 
 class _Html(HTMLParser):
-    """The text of a page, without what nobody reads; a block begins a paragraph."""
+    """The text of a page, without what nobody reads. A block begins a paragraph; a table is one, with a line for each
+    row and a bar between cells. Blocks within a cell are parted where it has several."""
 
     _HIDDEN = frozenset({"script", "style", "head", "title", "template", "noscript", "svg", "nav", "select"})
     _INLINE = frozenset(
         "a abbr b bdi bdo cite code data del dfn em font i img ins kbd mark q s samp small span strong sub sup time u "  # noqa: SIM905
         "var wbr".split()
     )
+    _CELLS = frozenset({"td", "th"})
+    _ROWS = frozenset({"tr", "thead", "tbody", "tfoot", "caption", "colgroup", "col"})
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._text: list[str] = []
-        self._last = "\n"
+        self._last = "\n\n"
         self._hidden = self._verbatim = 0
+        self._cells: list[int] = []  # for each open table how many cells its row has so far
+        self._in_cell = self._parted = False
 
     def take(self) -> str:
         """What has been read since it was taken last."""
@@ -158,6 +166,13 @@ class _Html(HTMLParser):
         self._hidden += tag in self._HIDDEN
         self._verbatim += tag == "pre"
         self._break(tag)
+        if tag == "table":
+            self._cells.append(0)
+            self._in_cell = False
+        elif tag in self._CELLS and self._cells:
+            self._add(" | "[self._last.endswith(" ") :] if self._cells[-1] else "")
+            self._cells[-1] += 1
+            self._in_cell, self._parted = True, False
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "body":  # whatever was left open
@@ -165,6 +180,11 @@ class _Html(HTMLParser):
         self._hidden = max(0, self._hidden - (tag in self._HIDDEN))
         self._verbatim = max(0, self._verbatim - (tag == "pre"))
         self._break(tag)
+        if tag == "table" and self._cells:
+            self._cells.pop()
+            self._in_cell = bool(self._cells and self._cells[-1])
+        elif tag in self._CELLS:
+            self._in_cell = False
 
     def handle_startendtag(self, tag: str, attrs: Any) -> None:
         self._break(tag)
@@ -173,20 +193,29 @@ class _Html(HTMLParser):
         if self._hidden:
             return
         text = data if self._verbatim else re.sub(r"\s+", " ", data)
-        if not self._verbatim and self._last.isspace():
+        if not self._verbatim and (self._last[-1].isspace() or (self._cells and not self._in_cell)):
             text = text.lstrip(" ")
+        if self._parted and text.strip():
+            text, self._parted = f"\n\n{text.lstrip()}", False
         self._add(text)
 
     def _break(self, tag: str) -> None:
         if tag == "br":
-            self._add("\n")
-        elif tag not in self._INLINE and self._last != "\n":
+            self._add(" " if self._in_cell else "\n")
+        elif tag in self._ROWS and self._cells:
+            self._cells[-1], self._in_cell, self._parted = 0, False, False
+            self._add("" if self._last[-1] == "\n" else "\n")
+        elif tag == "table":
+            self._add("\n\n"[len(self._last) - len(self._last.rstrip("\n")) :])
+        elif tag not in self._INLINE | self._CELLS and self._in_cell:
+            self._parted = self._last != "| " and self._last[-1] != "\n"
+        elif tag not in self._INLINE and self._last[-1] != "\n" and not (self._cells and tag in self._CELLS):
             self._add("\n\n")
 
     def _add(self, text: str) -> None:
         if text and not self._hidden:
             self._text.append(text)
-            self._last = text[-1]
+            self._last = (self._last + text)[-2:]
 
 
 def _read_pdf(path: Path) -> Iterator[str]:

@@ -32,10 +32,13 @@ class ExportRow:
         lang: language that the seed states; None where it states none.
         chosen: text of the better answer of a pair; None where the record has no pair (tie, single recipes).
         rejected: text of the worse answer of a pair; None with `chosen`.
-        response: text of a single recipe; None for pairs.
+        response: text of a single recipe, as an expert edited it; None for pairs. Beside an edited one `chosen` is the
+            same text and `rejected` what it mends.
         label: what the record says, e.g. `prefer`, `tie`, `edit`, or the label of a label recipe, whose text
             is `response`.
-        margin: signed strength of the preference; None where there is none.
+        margin: by how much the panel's probability of what the record says leads that of the next outcome, in [-1, 1]:
+            below 0 where a person decided against the panel; None without a panel, and where it never saw the chosen
+            text (an edit).
         confidence: probability in [0, 1] that an expert would agree; None where there is none.
         soft_label: probability in [0, 1] that `chosen` is the better one (.5 for a tie), or of the label; None where
             there is none.
@@ -62,7 +65,8 @@ class ExportRow:
         fields: what the form of a label recipe said beside the label.
         lineage: ids of calls, prompt versions, models, constitution, rubric and consensus versions, decision
             id, pseudonymous actor; `principles`: by which the texts were made, where a revision, or an answer that
-            follows or breaks one, is among them; `scores`: of texts that the panel scored, `chosen` (also of a
+            follows or breaks one, is among them; `contrast`: `chosen` and `rejected` -> the `principle` that this
+            answer was `asked_to` follow or break; `scores`: of texts that the panel scored, `chosen` (also of a
             single response) and `rejected` -> `score` (mean by the rubric's weights) and `scores` by criterion;
             `quotes`: of the answer's quotations that stand in `input`, `start` and `end` in the answer, `source` (start
             and end in the input), `differs` (what is spelt otherwise there), and of a passage `document` and
@@ -147,7 +151,7 @@ class ExportRow:
     def score_margin(self) -> float | None:
         """By how much the chosen text was scored higher than the rejected one; None where one was not scored."""
         chosen, rejected = self.score_chosen, self.score_rejected
-        return None if chosen is None or rejected is None else chosen - rejected
+        return None if chosen is None or rejected is None else round(chosen - rejected, 6)
 
     def _score(self, side: str) -> float | None:
         found = (self.lineage.get("scores") or {}).get(side)

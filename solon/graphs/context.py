@@ -257,11 +257,16 @@ class ItemContext:
         return self._scores
 
     def _held_against(self, shown: Sequence[str]) -> dict[str, float]:
-        """What critics hold against each outcome, the same whether it is remembered or read."""
-        if any(candidate not in self._severities for candidate in shown):
+        """What critics hold against each outcome."""
+        return self.question.held_against(shown, self.severities(shown))
+
+    def severities(self, candidates: Sequence[str]) -> Mapping[str, float]:
+        """candidate -> the worst that critics found, the same whether it is remembered or read. Those are missing of
+        which no critic said anything usable."""
+        if any(candidate not in self._severities for candidate in candidates):
             with self.store.connect() as connection:
-                self._severities |= severities(connection, shown)
-        return self.question.held_against(shown, self._severities)
+                self._severities |= severities(connection, candidates)
+        return self._severities
 
     def precedents(self, *shown: str) -> Shown:
         """The earlier decisions that judges of these candidates are shown. All of the candidates answer one

@@ -19,6 +19,7 @@ class ItemState(TypedDict, total=False):
         item: the item's id; the only input.
         round: how often the item was redrafted.
         candidates: ids of the live candidates, the most promising first.
+        refused: why drafts could not be used -> how many, of all rounds since there were enough usable ones.
         shown: ids of the candidates under judgement (two of a pair, or one).
         pairs: how many pairs of this round were judged before.
         verdicts: of the candidates shown, each as `Verdict.to_state` gives it.
@@ -42,6 +43,7 @@ class ItemState(TypedDict, total=False):
     item: str
     round: int
     candidates: list[str]
+    refused: dict[str, int]
     shown: list[str]
     pairs: int
     verdicts: list[list[Any]]
@@ -59,6 +61,10 @@ class ItemState(TypedDict, total=False):
     outcome: str
     reason: str
     record: str | None
+
+
+LATER = frozenset({"refused"})
+"""What checkpoints of earlier versions of Solon lack. It is read with a default, so that what waits there goes on."""
 
 
 class StepState(ItemState, total=False):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.config.sections import ResolverConfig
 from solon.graphs.build import build_graph, state_of
+from solon.graphs.state import LATER
 from solon.store.records.overview import waiting_graph_versions
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def graph_version(recipe: Recipe) -> tuple[str, dict[str, Any]]:
     shape = {
         "nodes": sorted(drawn.nodes),
         "edges": sorted([edge.source, edge.target] for edge in drawn.edges),
-        "state": sorted(state_of(recipe).__annotations__),
+        "state": sorted(set(state_of(recipe).__annotations__) - LATER),
         "response_schema": {schema: model_of(schema).model_json_schema()},
     }
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()

@@ -160,3 +160,19 @@ def count_scored(recipe: Recipe, config: Config, drafts: int) -> int:
     if drafts < 2 or not recipe.has_panel or recipe.maker.merges or not recipe.pairing_under(config).scored:
         return 0
     return drafts if drafts > recipe.question.asked(config).shown else 0
+
+
+def tell_unscored(recipe: Recipe, config: Config) -> str:
+    """That nothing is scored though the configured pairing chooses by scores, in words; empty where it is not so."""
+    from solon.recipes.makers import count_drafts
+    from solon.recipes.pairings import Configured
+
+    named, usual = config.preference.pairing, type(config.preference).model_fields["pairing"].default
+    if named == usual or not (isinstance(recipe.pairing, Configured) and recipe.pairing_under(config).scored):
+        return ""
+    if count_scored(recipe, config, drafts := count_drafts(recipe.maker, config)):
+        return ""
+    return (
+        f"nothing is scored: pairing {named!r} chooses two answers by their scores, and [generator] n = {drafts} "
+        "leaves no choice; with 3 or more they are scored"
+    )

@@ -13,6 +13,7 @@ from solon.errors import ConfigError
 from solon.formats.documents import PART
 from solon.formats.seed_rows import RowProblem, SeedRow
 from solon.recipes.failures import naming_failures
+from solon.words import has_words
 
 if TYPE_CHECKING:
     from solon.agents.case import Case
@@ -258,11 +259,19 @@ class Documents(Source):
     documents = True
 
     def seeds(self, row: SeedRow) -> Iterable[SeedRow]:
-        """One for each passage, `DOCUMENT#START-END`."""
+        """One for each passage with a word, `DOCUMENT#START-END`.
+
+        Raises:
+            RowProblem: there is none.
+        """
         text = row.input or row.prompt
+        if not has_words(text):
+            raise RowProblem("not a word of text in the document")
         name, before = _begin(row)
         metadata = {key: value for key, value in row.metadata.items() if key != PART}
         for start, end in cut_passages(text, self.size, self.overlap):
+            if not has_words(text[start:end]):
+                continue
             place = {"document": name, "start": before + start, "end": before + end}
             passage = replace(
                 row,
@@ -299,22 +308,24 @@ def _with_text(row: SeedRow, text: str) -> SeedRow:
 
 
 def cut_passages(text: str, size: int, overlap: int = 0) -> list[tuple[int, int]]:
-    """Where the passages of a text begin and end, in order; what lies between them is white space."""
+    """Where the passages of a text begin and end, in order; what lies between them is white space. But for
+    white space each has a tenth of `size` or more, unless the text has less."""
     ends = [[one.end() for one in pattern.finditer(text)] for pattern in (_PARAGRAPH, _SENTENCE, _SPACE)]
     found: list[tuple[int, int]] = []
     start, end = _skip_space(text, 0), 0
     while start < len(text):
-        end = _find_end(ends, start, end, size) if len(text) - start > size else len(text)
+        rest = len(text) - start
+        end = _find_end(ends, start, end, size, len(text)) if rest > size else len(text)
         found.append((start, start + len(text[start:end].rstrip())))
         start = len(text) if end == len(text) else _find_start(text, ends[1], start, end, size, overlap)
     return found
 
 
-def _find_end(ends: Sequence[Sequence[int]], start: int, before: int, size: int) -> int:
+def _find_end(ends: Sequence[Sequence[int]], start: int, before: int, size: int, length: int) -> int:
     """The end of the passage that begins at `start` and reaches beyond the one `before`: of a paragraph, if that leaves
-    half a passage, else of a sentence, else of a word."""
+    half a passage, else of a sentence, else of a word. It leaves enough for a passage behind it."""
     paragraphs, sentences, words = ends
-    above, most = max(start, before), start + size
+    above, most = max(start + size // 10, before), min(start + size, length - size // 10)
     half = _last(paragraphs, max(above, start + size // 2), most)
     return half or _last(sentences, above, most) or _last(words, above, most) or most
 

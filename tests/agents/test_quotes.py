@@ -29,6 +29,15 @@ TEXT = "The “old” mill – it’s from 1802 –\nstill turns. It grinds  rye
         ("„1802 – still turns“", "1802 –\nstill turns", ("line break",)),
         ("“the Mill – it’s from 1803”", "", ()),
         ("> STILL TURNS", "", ()),
+        ("It says 'open the door at dawn' of it.", "", ()),
+        ("‘open the miller’s door at dawn’", "", ()),
+        ("``open the door at dawn''", "", ()),
+        ("''open the door at dawn'', it says", "", ()),
+        ('“open the door at dawn"', "", ()),
+        ("”open the door at dawn”", "", ()),
+        ("'mill – it's from 1802'", "mill – it’s from 1802", ("quotation mark",)),
+        ("'Tis the millers' wheel, from the '90s, that isn't the boys' or girls'.", None, None),
+        ("It's the mill's `wheel that still turns` at the millers' house", None, None),
         ("> ", None, None),
         ("> ...", None, None),
     ],
@@ -51,7 +60,17 @@ def test_what_is_copied_stands_there(text: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", ["“" * 50_000, '"' * 50_001, ">" * 50_000, "> \t" * 30_000, "\n>" * 50_000]
+    "answer",
+    [
+        "“" * 50_000,
+        '"' * 50_001,
+        ">" * 50_000,
+        "> \t" * 30_000,
+        "\n>" * 50_000,
+        " 'a" * 30_000,
+        "'a" * 50_000,
+        "``a" * 30_000,
+    ],
 )
 def test_marks_alone_quote_nothing(answer: str) -> None:
     assert not any(quote.source for quote in find_quotes(answer, "a text " * 1000))

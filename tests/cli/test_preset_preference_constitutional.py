@@ -103,7 +103,10 @@ def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> N
         way = project.trace(rows[0]["id"])
     named = way["record"]["principles"]
     assert named == rows[0]["lineage"]["principles"]
-    assert f"made by the principles: {', '.join(named)}" in " ".join(solon("show", rows[0]["id"]).out.split())
+    shown = " ".join(solon("show", rows[0]["id"]).out.split())
+    assert f"made by the principles: {', '.join(named)}" in shown
+    finding = json.loads(next(one["text"] for one in way["critiques"] if one["principles"]))[0]
+    assert f"{finding['severity']} {finding['principle']}: {finding['suggestion']}" in shown
     assert [one["kind"] for one in way["candidates"]].count("revision") == 2
     assert sorted(one["worst"] for one in way["critiques"]) == ["minor", "minor", "none"]
     assert len(way["calls"]) == 1 + 3 + 2 + 4, (

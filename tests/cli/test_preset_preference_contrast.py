@@ -89,10 +89,29 @@ def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> N
     named = [row["lineage"]["principles"] for row in rows]
     assert all(len(names) == 1 for names in named), "both answers are about one principle"
     assert len({name for names in named for name in names}) > 1
+    for row, names in zip(rows, named, strict=True):
+        asked = row["lineage"]["contrast"]
+        assert asked["chosen"] == {"principle": names[0], "asked_to": "follow"}
+        assert asked["rejected"] == {"principle": names[0], "asked_to": "break"}
+    shown = solon("show", rows[0]["id"]).out
+    assert f"asked to break {named[0][0]}" in " ".join(shown.split())
     with Project("sqlite:///solon.db") as project:
         way = project.trace(rows[0]["id"])
     assert way["record"]["principles"] == named[0]
     assert len(way["calls"]) == 2 + 4, "two drafts, two judges in both orders"
+
+
+def test_a_tie_keeps_its_principle(solon: Cli, home: Path) -> None:
+    config = (home / "solon.toml").read_text().replace('policy = "pilot" ', 'policy = "always" ')
+    (home / "solon.toml").write_text(config)
+    assert solon(*RUN, "--limit", "1").code == 3
+    with Project("sqlite:///solon.db") as project:
+        project.decide(project.reviews()[0], "tie", rationale="Both will do.")
+        project.resume()
+        [row] = project.records()
+        way = project.trace(row.id)
+    assert (row.outcome, row.margin, len(row.lineage["principles"])) == ("tie", None, 1)
+    assert way["record"]["principles"] == row.lineage["principles"]
 
 
 def test_without_its_maker_no_answer_is_made_worse(solon: Cli, home: Path) -> None:

@@ -61,8 +61,10 @@ def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> N
     assert summary["pending_review"] > 0, "the pilot at least"
     ada = solon("expert", "add", "ada", "--json").json["token"]
     with Project("sqlite:///solon.db", expert=ada) as project:
-        for review in project.reviews():
-            project.decide(review, "prefer", review.candidates[0], rationale="It says what was asked.")
+        for place, review in enumerate(project.reviews()):
+            project.decide(
+                review, "prefer", review.candidates[place == 0], rationale="It says what was asked."
+            )
     assert solon("resume", "--json").json["accepted"] == 10
     sets = export(solon, "ultrafeedback")
     assert [len(row["completions"]) for row in sets] == [4] * 10
@@ -73,12 +75,22 @@ def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> N
         sides = row["chosen"][0]["content"], row["rejected"][0]["content"]
         assert {scores[text] for text in sides} == {max(scores.values()), min(scores.values())}, "West-of-N"
         assert (row["score_chosen"], row["score_rejected"]) == tuple(scores[text] for text in sides)
-        assert row["score_margin"] == row["score_chosen"] - row["score_rejected"]
-        assert 0 <= row["margin"] <= 1
+        assert row["score_margin"] == pytest.approx(row["score_chosen"] - row["score_rejected"])
+    assert min(row["margin"] for row in pairs) < 0 < max(row["margin"] for row in pairs), (
+        "a person overruled the panel"
+    )
     kept = export(solon, "jsonl")[0]["lineage"]["scores"]
     criteria = sets[0]["completions"][0]["scores"].keys()
     assert kept["chosen"]["scores"].keys() == kept["rejected"]["scores"].keys() == criteria
     assert len(criteria) > 1
+
+
+def test_of_two_answers_none_is_scored_and_the_run_says_so(solon: Cli, home: Path) -> None:
+    (home / "solon.toml").write_text((home / "solon.toml").read_text().replace("n = 4 ", "n = 2 "))
+    told = solon(*RUN, "--limit", "1")
+    assert "nothing is scored: pairing 'best-worst'" in told.err
+    with Project("sqlite:///solon.db") as project:
+        assert project.trace(project.items()[0].id)["shortlist"] == []
 
 
 def test_without_its_pairing_the_pair_is_of_the_two_best(solon: Cli, home: Path) -> None:

@@ -179,7 +179,7 @@ def test_why_nothing_came_of_items_is_told_with_one_to_look_at(
     (folder / "mute.json").write_text('{"rules": [{"role": "generator", "fail": "empty"}]}')
     (folder / "solon.toml").write_text('[models.default]\nmodel = "scripted:mute.json"\n')
     told = solon("run", "preference", "--seeds", five_seeds)
-    why = "rejected: 5 x too few usable drafts: 2 empty"
+    why = "rejected: 5 x too few usable drafts: 4 empty"
     assert why in told.err
     assert why in solon("status").out
     item = told.err.split("solon show ")[1].split()[0]

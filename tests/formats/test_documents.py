@@ -63,6 +63,12 @@ def test_a_row_that_only_looks_like_a_part_is_a_document_of_its_own() -> None:
         ("<pre>a\n  b</pre>c", "a\n  b\n\nc"),
         ("<p>never <b>closed", "never closed"),
         ("<script>left open<body>all hidden", ""),
+        (
+            "a<table>\n<tr><th></th> <th>Mon</th>\n</tr>\n<tr><td><p>rye</p></td><td>3<br>kg</td></tr></table>b",
+            "a\n\n | Mon\nrye | 3 kg\n\nb",
+        ),
+        ("<table><td><p>one</p><p>two</p><table><tr><td>x<td>y</table>z</table>", "one\n\ntwo\n\nx | y\n\nz"),
+        ("<td>a<td>b", "a\n\nb"),
         ("a<svg><text>no</text></svg>b</body></svg></p>c", "a\n\nb\n\nc"),
     ],
 )
@@ -115,7 +121,8 @@ def test_pdf_files_without_the_library(tmp_path: Path, monkeypatch: pytest.Monke
 def test_what_is_no_document_is_named(tmp_path: Path) -> None:
     files: dict[str, Any] = {
         "blank.txt": b" \n ", "bytes.txt": b"\xff\xfe\xfa", "empty.md": b"", "nul.txt": b"a\x00b", "pic.png": b"x",
-        "zip.txt": b"PK\x03\x04", "good.txt": b"good", ".hidden.txt": b"hidden",
+        "marks.md": b"---\n\n***\n", "tags.md": b"&nbsp;<br><div></div>", "links.md": b"[](http://x.y) ![](a.png)",
+        "letter.txt": b"x", "zip.txt": b"PK\x03\x04", "good.txt": b"good", ".hidden.txt": b"hidden",
     }  # fmt: skip
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
@@ -126,6 +133,15 @@ def test_what_is_no_document_is_named(tmp_path: Path) -> None:
     assert all(reason.startswith("not ") for reason in bad.values())
     for name in {*files, "link.txt"} - {"good.txt", ".hidden.txt"}:
         assert any(name in reason for reason in bad.values()), name
+
+
+def test_a_row_without_a_word_is_refused_as_a_document() -> None:
+    from solon.formats.seed_rows import RowProblem, SeedRow
+
+    with pytest.raises(RowProblem, match="not a word"):
+        find_seeds(Documents(), SeedRow("marks", "---\n***"))
+    (seed,) = find_seeds(Documents(size=20), SeedRow("rule", f"The gate opens.\n\n{'-' * 20}"))
+    assert seed.prompt == "The gate opens."
 
 
 def test_a_folder_without_a_file_is_refused_and_documents_only_where_they_are_read(tmp_path: Path) -> None:

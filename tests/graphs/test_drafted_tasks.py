@@ -129,7 +129,9 @@ def test_what_never_stands_is_rejected_by_name_within_the_bounds(
     desk = make_desk(answer=models, routing={"policy": "never", "max_redrafts": 2})
     desk.project.run("instruction", [SEED])
     (item,) = desk.rows("Item")
-    assert (item["state"], item["reason"]) == ("rejected", f"too few usable drafts: 1 {name}")
+    assert (item["state"], item["reason"]) == ("rejected", f"too few usable drafts: 3 {name}"), (
+        "drafts of all three rounds"
+    )
     assert len(models.of("generator")) == 3
     assert not models.of("critic")
 

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from solon import Project
 from solon.agents.case import Case
+from solon.errors import ConfigError
 from solon.eval.embedding import Embedder
 from solon.eval.material import gather
 from solon.eval.suites import generations
@@ -94,12 +96,32 @@ def test_a_person_is_drawn_of_a_file_that_is_never_held(tmp_path: Path) -> None:
 
 def test_each_line_is_as_likely_however_long_it_is(tmp_path: Path) -> None:
     path = tmp_path / "personas.jsonl"
-    path.write_text(json.dumps({"persona": "x" * 3000}) + '\n\n{"persona": "short"}\n{not json\n')
+    path.write_text(json.dumps({"persona": "x" * 3000}) + '\n\n{"persona": "short"}\nnot json\n')
     found = Counter(draw_line(path, seed) for seed in range(300))
-    assert set(found) == {"x" * 1000, "short", "{not json"}
+    assert set(found) == {"x" * 1000, "short", "not json"}
     assert min(found.values()) > 70
     path.write_text("somebody else altogether\n")
     assert draw_line(path, 1) == "somebody else altogether", "a file that was changed is gone through again"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"persona": "a nurse',
+        b'{"name": "a nurse"}',
+        b'{"persona": " "}',
+        b"42",
+        b'["a nurse"]',
+        b"\xff nurse",
+    ],
+)
+def test_a_line_that_is_no_person_is_refused_with_its_number(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "personas.txt"
+    path.write_bytes(b"a nurse\n\n" + line + b"\n")
+    with pytest.raises(ValidationError, match=r"line 3 .*\(1 of 2 lines are no persons\)"):
+        EvolveSettings(personas=path)
+    with pytest.raises(ConfigError, match="line 3"):
+        draw_line(path, 1)
 
 
 # Generations -----------------------------------------------------------------------------------------------------

@@ -283,6 +283,16 @@ def test_without_a_revision_there_is_no_pair_and_the_item_says_so(make_desk: Mak
     assert (told.state, told.reason) == ("rejected", reason)
 
 
+def test_a_critic_that_says_nothing_usable_is_not_one_that_finds_nothing(make_desk: Make) -> None:
+    speaks = panel({}, lambda a, b: True)
+    desk = make_desk(
+        answer=lambda asked: "I would rather not." if asked.role == "critic" else speaks(asked),
+        preference={"pairing": "draft-revision"},
+    )
+    desk.project.run("preference", ["Why is the sky blue?"])
+    assert desk.rows("Item")[0]["reason"].endswith("no revision (2 not criticised)")
+
+
 @pytest.mark.parametrize("given", [1, 2])
 def test_a_revision_stands_beside_a_given_text_which_stays(tmp_path: Path, given: int) -> None:
     texts = ["The  Elbe.\r\n", " e\u0301 "][:given]

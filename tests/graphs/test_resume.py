@@ -66,6 +66,9 @@ def test_decided_while_nothing_ran(store_url: str, make_desk: Make, choice: str,
         assert record["soft_label"] == 0.5
     if choice == "prefer":
         assert 0 <= record["soft_label"] <= 1
+    [row] = desk.project.records()
+    leads = None if choice != "prefer" else round(2 * record["soft_label"] - 1, 5)
+    assert (row.margin if row.margin is None else round(row.margin, 5)) == leads, "signed for the chosen text"
     other = desk.project.reviews()
     assert len(other) == 1
     assert other[0].id != review.id
@@ -253,7 +256,14 @@ def test_every_answer_to_a_single_candidate(
     assert [row["kind"] for row in records] == ([kind] if kind else [])
     if choice == "accept":
         assert records[0]["scores"] == {"correctness": 5}
+        [row] = desk.project.records()
+        assert row.margin == pytest.approx(
+            records[0]["shares"]["accept"] - records[0]["shares"]["reject"], abs=1e-5
+        )
     if choice == "edit":
+        [row] = desk.project.records()
+        assert (row.response, row.chosen, row.margin) == ("a better answer", "a better answer", None)
+        assert row.rejected == review.candidates[0].text
         assert texts_of(desk, records[0]) == ("a better answer", review.candidates[0].text)
 
 

@@ -405,6 +405,8 @@ def test_a_passage_ends_where_a_paragraph_does_else_a_sentence() -> None:
     assert found[0] == "The first paragraph says one thing. It says it twice."
     assert found[1] == "The second paragraph, a na\u00efve one, says another thing. \u201cReally?\u201d"
     assert cut_passages("word " * 30, 12)[0] == (0, 9)
+    cells = [end - start for start, end in cut_passages("Cell\n\n" + "word " * 30, 80)]
+    assert min(cells) >= 8, "a short paragraph is no passage of its own"
     assert cut_passages("x" * 25, 10) == [(0, 10), (10, 20), (20, 25)]
 
 

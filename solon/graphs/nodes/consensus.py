@@ -92,7 +92,9 @@ def end_by_panel(context: ItemContext, best: str, state: ItemState, rule: str) -
     if not context.recipe.has_panel:
         return {"outcome": "rejected", "reason": "nobody answered", "route": _machine_route(state)}
     outcome = "accepted" if context.question.gives_record(best) else "rejected"
-    reason = f"{context.recipe.question.by} by {rule}"
+    reason = (
+        f"{'' if outcome == 'accepted' else 'the panel rejects it: '}{context.recipe.question.by} by {rule}"
+    )
     return {"outcome": outcome, "reason": reason, "route": _machine_route(state)}
 
 

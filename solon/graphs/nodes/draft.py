@@ -49,8 +49,9 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     update = _begin(round_, usable)
     least = 1 if context.pairing.beside else shown  # its revision will stand beside it
     if len(usable) >= least:
-        return {**update, "next": "on"}
-    return {**update, **_too_few(context, round_, problems, drafts)}
+        return {**update, "refused": {}, "next": "on"}
+    refused = dict(Counter(state.get("refused", {})) + Counter(problems))
+    return {**update, "refused": refused, **_too_few(context, round_, refused, drafts)}
 
 
 def _begin(round_: int, candidates: list[str]) -> dict[str, Any]:
@@ -186,6 +187,10 @@ def _too_few(
     context: ItemContext, round_: int, problems: dict[str, int], drafts: list[Draft]
 ) -> dict[str, Any]:
     """Where to go on without enough drafts.
+
+    Args:
+        problems: why drafts could not be used -> how many, of all rounds.
+        drafts: of the last round.
 
     Raises:
         BadOutput: the room of every draft was used up before it began, as it would be for the next item.

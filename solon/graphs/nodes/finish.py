@@ -99,9 +99,8 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
     by_label = context.recipe.record == "label" and not decision
     label = consensus.get("best") if by_label else (decision or {}).get("label")
     said = context.question.said_by(chosen, label, state.get("shown") or [])
-    weighed = context.question.soft and (said is not None or kind == TIE)
-    shares = (consensus.get("posterior") or None) if weighed else None
-    soft = 0.5 if kind == TIE else (shares or {}).get(said or "")
+    shares = (consensus.get("posterior") or None) if said is not None or kind == TIE else None
+    soft = 0.5 if kind == TIE else (shares or {}).get(said or "") if context.question.soft else None
     if route == "voted" and decision is not None:  # panel and votes together
         confidence = soft = decision.get("confidence")
         shares = decision.get("shares")

@@ -58,9 +58,12 @@ def _tell_unrevised(context: ItemContext, state: ItemState) -> str:
     """Where the pairing shows revisions and there are none: why not, counted."""
     if not context.pairing_in(state["round"]).beside:
         return ""
-    counts = Counter(state.get("mend", {}).values())
-    if without := len(state["candidates"]) - counts.total():
-        counts["without findings"] = without
+    mended, live = state.get("mend", {}), state["candidates"]
+    criticised = context.severities(live)
+    counts = Counter(mended.values())
+    for candidate in live:
+        if candidate not in mended:
+            counts["without findings" if candidate in criticised else "not criticised"] += 1
     return f": no revision ({', '.join(f'{n} {why}' for why, n in sorted(counts.items()))})"
 
 

@@ -175,6 +175,17 @@ class PinnedTo(Wire):
     prompts: dict[str, str]
 
 
+class Contrast(Wire):
+    """What an answer was asked to do, so that two make a pair.
+
+    Attributes:
+        principle: id of the principle that both answers are about.
+    """
+
+    principle: str
+    asked_to: str = Field(description="follow or break")
+
+
 class CandidateRow(Wire):
     """A candidate, and how it came to be.
 
@@ -187,6 +198,7 @@ class CandidateRow(Wire):
         parent_id: id of the draft that it is a revision of; null where it is none.
         call_id: id of the model call that wrote it; null where no call did.
         text: its words; null where they were erased.
+        contrast: what it was asked to do with a principle; null where nothing was.
     """
 
     id: Id
@@ -198,6 +210,7 @@ class CandidateRow(Wire):
     call_id: Id | None
     model: str | None = Field(description="that wrote it; null where no call did")
     text: str | None
+    contrast: Contrast | None = None
 
 
 class CritiqueRow(Wire):

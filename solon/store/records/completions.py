@@ -90,7 +90,7 @@ def _rubrics(connection: Connection, ids: Collection[str]) -> dict[str, Rubric]:
 
 
 def _mean(scores: Sequence[Mapping[str, float]], rubric: Rubric) -> float:
-    return fmean(rubric.mean(one) for one in scores)
+    return round(fmean(rubric.mean(one) for one in scores), 6)
 
 
 def _by_criterion(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -98,7 +98,7 @@ def _by_criterion(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     for one in scores:
         for name, score in one.items():
             found.setdefault(name, []).append(score)
-    return {name: fmean(given) for name, given in found.items()}
+    return {name: round(fmean(given), 6) for name, given in found.items()}
 
 
 def _candidates(connection: Connection, item_ids: Collection[str]) -> dict[str, list[_Scored]]:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from solon.constraints import stated_constraints
 from solon.dialogues import Turn, find_turn, place_in_turn, read_dialogue
 from solon.formats.records import Completion, CritiqueOf, ExportRow, ScoredRow, plain_model
-from solon.questions import CONVERSED, MARKED
+from solon.questions import ACCEPT, CONVERSED, MARKED, PAIR, STANDS
 from solon.quotes import find_quotes
 from solon.responses import is_dialogue, read_fields
 from solon.spans import count_readings, read_spans, text_of
@@ -34,7 +34,7 @@ from solon.store.database.store import Store
 from solon.store.records.completions import completions_of, scores_of_records
 from solon.store.records.critiques import critiques_of
 from solon.store.records.generations import Descent, descents, drawn_for
-from solon.store.records.principles import principles_of
+from solon.store.records.principles import compared_in, contrasts_of, principles_of
 from solon.store.reviewing.disagreements import contested_shares, open_disputes, text_ids
 from solon.store.runs.items import FORGOTTEN
 from solon.store.runs.journal import DRAWS
@@ -409,6 +409,7 @@ def rows_of(
         if content is None or (row["chosen_id"] and (chosen is None or chosen[0] is None)):
             continue  # forgotten
         single = row["rejected_id"] is None and row["kind"] != "tie"
+        alone = single or len(row["shown"] or ()) == 1  # an edit stands before the response that it mends
         task = chosen[1] if chosen and chosen[1] else content
         messages = conversation_of(task)
         dialogue = _Dialogue.read(row, chosen)
@@ -428,9 +429,9 @@ def rows_of(
             input=task.get("input") or "",
             chosen=None if single or chosen is None else chosen[0],
             rejected=rejected[0] if rejected else None,
-            response=chosen[0] if single and chosen is not None and row["kind"] != MARKED else None,
+            response=chosen[0] if alone and chosen is not None and row["kind"] != MARKED else None,
             label="contested" if row["id"] in contested else row["label"] or _kind(row),
-            margin=row["margin"],
+            margin=_lead(row),
             confidence=row["confidence"],
             soft_label=contested.get(row["id"], row["soft_label"]),
             shares=divided.get(row["item_id"], row["shares"]) if row["label"] is not None else None,
@@ -521,6 +522,7 @@ class _Lineages:
         calls: item -> its calls, their templates and models.
         actors: decision -> who made it.
         principles: candidate -> those that it was made by.
+        contrasts: candidate -> the principle that it was asked to follow or to break.
         scores: record -> the panel's scores of its texts.
         descents: item -> its generation.
         drawn: candidate -> what was drawn for it.
@@ -530,6 +532,7 @@ class _Lineages:
     calls: Mapping[str, dict[str, Any]]
     actors: Mapping[str, str]
     principles: Mapping[str, list[str]]
+    contrasts: Mapping[str, dict[str, str]]
     scores: Mapping[str, dict[str, dict[str, Any]]]
     descents: Mapping[str, Descent]
     drawn: Mapping[str, dict[str, Any]]
@@ -549,7 +552,8 @@ class _Lineages:
             key,
             _calls(connection, item_ids),
             actors,
-            principles_of(connection, answers),
+            principles_of(connection, {name for row in chunk for name in compared_in(row)}),
+            contrasts_of(connection, answers),
             scores_of_records(connection, chunk),
             descents(connection, item_ids),
             drawn_for(connection, answers),
@@ -565,10 +569,11 @@ class _Lineages:
             content: of the seed.
         """
         item, actor = row["item_id"], self.actors.get(row["decision_id"])
-        principles = {name for made in _by_side(row, self.principles).values() for name in made}
+        principles = {name for made in compared_in(row) for name in self.principles.get(made, ())}
         descent = self.descents.get(item) if chosen and chosen[1] else None
         told = {
             "principles": sorted(principles),
+            "contrast": _by_side(row, self.contrasts),
             "scores": self.scores.get(row["id"]),
             "descent": descent and asdict(descent),
             "drawn": self.drawn.get(row["chosen_id"]),
@@ -637,6 +642,20 @@ def _in_document(passage: Any, source: tuple[int, int]) -> dict[str, Any]:
     return {"document": passage.get("document"), "in_document": [start + place for place in source]}
 
 
+def _lead(row: Mapping[str, Any]) -> float | None:
+    """By how much the panel's probability of what the record says leads that of the next outcome: below 0 where a
+    person decided against the panel. None without a panel, and where it never saw the chosen text."""
+    if row["route"] not in ("decided", "voted"):
+        return None if row["margin"] is None else float(row["margin"])
+    shares, shown = dict(row["shares"] or {}), row["shown"] or ()
+    if row["chosen_id"] not in shown:
+        return None
+    of_one = STANDS if row["kind"] == MARKED else ACCEPT.outcomes[0]
+    said = row["label"] or (PAIR.side(row["chosen_id"], shown) if row["rejected_id"] else of_one)
+    own = shares.pop(said, None)
+    return round(own - max(shares.values()), 6) if own is not None and shares else None
+
+
 def _kind(row: dict[str, Any]) -> str | None:
     """The record's kind; None of a label that was never written down."""
     return None if row["kind"] == "label" else row["kind"]
@@ -644,7 +663,18 @@ def _kind(row: dict[str, Any]) -> str | None:
 
 _NO_RECORD = {
     **dict.fromkeys(
-        ("rejected_id", "label", "margin", "confidence", "soft_label", "shares", "tier", "stale_at", "weight")
+        (
+            "rejected_id",
+            "label",
+            "margin",
+            "confidence",
+            "soft_label",
+            "shares",
+            "shown",
+            "tier",
+            "stale_at",
+            "weight",
+        )
     ),
     "kind": "reject",
     "provisional": False,

@@ -11,7 +11,7 @@ from solon.errors import UsageError
 from solon.store import tables
 from solon.store.database.ids import begins
 from solon.store.database.store import Store
-from solon.store.records.principles import principles_of
+from solon.store.records.principles import compared_in, contrasts_of, principles_of
 from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.rankings import stored_rankings
 from solon.store.reviewing.reading import quote_evidence, set_aside_rows
@@ -62,6 +62,9 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
             pointing["evidence"] = quote_evidence(connection, pointing["evidence"] or ())
         for decision in found["decisions"]:
             decision["rankings"] = _rankings(decision, called)
+        contrasts = contrasts_of(connection, [candidate["id"] for candidate in found["candidates"]])
+        for candidate in found["candidates"]:
+            candidate["contrast"] = contrasts.get(candidate["id"])
         _name_models(connection, found)
         found["set_aside"] = set_aside_rows(connection, item_id)
         return found
@@ -230,7 +233,7 @@ def _record(connection: Connection, item_id: str, record_id: str | None) -> dict
     row = connection.execute(query.order_by(table.c.place)).mappings().first()
     if row is None:
         return None
-    made_by = principles_of(connection, [row[side] for side in ("chosen_id", "rejected_id") if row[side]])
+    made_by = principles_of(connection, compared_in(dict(row)))
     return {**row, "principles": sorted({name for found in made_by.values() for name in found})}
 
 

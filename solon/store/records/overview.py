@@ -13,6 +13,7 @@ from solon.formats.records import plain_model
 from solon.store.database.engine import sqlite_path
 from solon.store.database.store import Store
 from solon.store.runs.holds import is_held
+from solon.store.runs.items import FORGOTTEN
 from solon.store.tables import (
     calls,
     candidates,
@@ -74,15 +75,20 @@ class Failure:
 
 
 def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[Failure]:
-    """Why items of a run failed, were parked, or were rejected without a judgement, the most frequent first."""
+    """Why items of a run failed, were parked, or were rejected without a person, the most frequent first."""
     number = func.count()
     unjudged = or_(*(items.c.reason.startswith(reason, autoescape=True) for reason in UNJUDGED))
+    by_machine = and_(
+        items.c.state == "rejected",
+        or_(unjudged, items.c.route.in_(("consensus", "resolved", "redrafted"))),
+        func.coalesce(items.c.reason, "") != FORGOTTEN,
+    )
     failed = items.c.state.in_(("failed", "parked"))
     # One expression, used twice: two of the same words have values of their own, and PostgreSQL takes them for two.
     outcome = case((failed, "failed"), else_="rejected").label("outcome")
     query = (
         select(outcome, items.c.reason, number, func.min(items.c.id))
-        .where(items.c.run_id == run_id, or_(failed, and_(items.c.state == "rejected", unjudged)), ~is_held())
+        .where(items.c.run_id == run_id, or_(failed, by_machine), ~is_held())
         .group_by(outcome, items.c.reason)
         .order_by(number.desc(), items.c.reason)
         .limit(limit)

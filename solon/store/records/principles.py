@@ -3,7 +3,8 @@ written to follow or to break. Reads only."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -23,7 +24,7 @@ def principles_of(connection: Connection, names: Collection[str]) -> dict[str, l
 
     Of a revision these are what critics cited of the text that it revises, and of those before it.
     """
-    cited = _contrasted(connection, names)
+    cited = {name: {asked["principle"]} for name, asked in contrasts_of(connection, names).items()}
     behind = {name: name for name in names}  # a text that was revised -> the candidate asked for
     while behind:
         behind = _revised_by(connection, behind)
@@ -35,7 +36,9 @@ def principles_of(connection: Connection, names: Collection[str]) -> dict[str, l
     return {name: sorted(found) for name, found in cited.items() if found}
 
 
-def _contrasted(connection: Connection, names: Collection[str]) -> dict[str, set[str]]:
+def contrasts_of(connection: Connection, names: Collection[str]) -> dict[str, dict[str, str]]:
+    """candidate id -> `principle` and whether the answer was `asked_to` follow or to break it; only of those that
+    were."""
     query = (
         select(candidates.c.id, calls.c.seat)
         .join(calls, calls.c.id == candidates.c.call_id)
@@ -43,7 +46,15 @@ def _contrasted(connection: Connection, names: Collection[str]) -> dict[str, set
             candidates.c.id.in_(names), calls.c.role == "generator", calls.c.seat.startswith(f"{CONTRAST}:")
         )
     )
-    return {row.id: {row.seat.split(":")[1]} for row in connection.execute(query)}
+    asked = {row.id: row.seat.split(":") for row in connection.execute(query)}
+    return {name: {"principle": seat[1], "asked_to": seat[2]} for name, seat in asked.items()}
+
+
+def compared_in(record: Mapping[str, Any]) -> list[str]:
+    """The candidates that a record speaks of: the chosen and the rejected one, or of a tie those that were shown."""
+    return [record[side] for side in ("chosen_id", "rejected_id") if record[side]] or list(
+        record["shown"] or ()
+    )
 
 
 def _revised_by(connection: Connection, revisions: dict[str, str]) -> dict[str, str]:

@@ -180,7 +180,7 @@ class Record(SQLModel, table=True):
             question), see `store.runs.row_keys`; None without a chosen candidate.
         shown: list of ids of the candidates that panel or person compared.
         label: the label that a person gave, in recipes of labels; None otherwise.
-        margin: the panel's best probability minus its second, None without a panel.
+        margin: the panel's best probability minus its second, whichever of them the record says; None without a panel.
         confidence: the probability that an expert agrees (of panel and votes together where those settled it), None
             without either.
         soft_label: the panel's probability that the chosen one is the better one, .5 for a tie; None where it did
