@@ -167,7 +167,8 @@ def _spell_member(name: str, found: Any, module: str, told: dict[type, str]) -> 
     if home != module and name in API.get(home, ()):
         yield f"- `{name}`: see {home}\n"
     elif not callable(found):
-        yield f"- `{name} = {found!r}`\n"
+        plain = isinstance(found, str | int | float | tuple | frozenset)
+        yield f"- `{name} = {_default(found)!r}`\n" if plain else f"- `{name}`: a `{type(found).__name__}`\n"
     elif not inspect.isclass(found):
         yield _spell_callable(name, found)
     else:
