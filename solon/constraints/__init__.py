@@ -1,5 +1,5 @@
 """Constraints on an answer that code can verify: those that an expert wrote into a row, those of IFEval's columns, and
-those that the wording of a request states. Pure: no I/O, no models."""
+those that the wording of a request states. Pure: no I/O, no models. Must never import the store, agents or formats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from solon.constraints.constraint import Constraint
 from solon.constraints.ifeval import of_columns, of_wording
 from solon.constraints.written import COLUMN, read_constraints
 
-__all__ = ["Constraint", "find_constraints", "stated_constraints"]
+__all__ = ["find_constraints", "stated_constraints"]
 
 
 def stated_constraints(metadata: Mapping[str, Any]) -> list[Constraint]:

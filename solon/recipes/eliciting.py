@@ -68,8 +68,8 @@ class FreeSettings(BaseModel):
         return template
 
     def before(self, system: str) -> str:
-        """What the model sees before a user's first words. The row's text is without the signs that markers of turns are
-        made of."""
+        """What the model sees before a user's first words. The row's text is without the signs that markers of turns
+        are made of."""
         text, _ = TEMPLATES.get(self.template, (self.template, ()))
         return text.replace(SYSTEM, re.sub(r"[<>|\[\]]", " ", system).strip())
 

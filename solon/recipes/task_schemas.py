@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from solon.agents import filler
 from solon.agents.drafts import Draft
-from solon.constraints import Constraint, stated_constraints
+from solon.constraints import stated_constraints
+from solon.constraints.constraint import Constraint
 from solon.constraints.written import COLUMN, read_constraints
 from solon.errors import NoAnswer
 from solon.formats.seed_rows import RowProblem, SeedRow

@@ -4,9 +4,6 @@ answered and exported; questions whose answers quote their passage; and what sta
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,26 +13,6 @@ import pytest
 from solon import Project
 
 Cli = Callable[..., Any]
-KILLER = """
-import os, signal, sys
-from pathlib import Path
-from solon.agents import backtranslator
-from solon.cli import main
-
-write, texts = backtranslator.write_request, []
-
-
-async def once(case, **options):
-    texts.append(case.prompt)
-    if len(texts) > 2 and not Path("seen").exists():
-        Path("seen").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return await write(case, **options)
-
-
-backtranslator.write_request = once
-sys.exit(main(sys.argv[1:]))
-"""
 ASKED = '{"instruction": "Explain for a beginner: $topic?"}'
 RULES = [
     {
@@ -92,10 +69,12 @@ def export(solon: Cli) -> dict[str, dict[str, Any]]:
     return {row["seed_id"]: row for row in rows if row["outcome"] == "accepted"}
 
 
-def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> None:
-    words = [sys.executable, "-c", KILLER, "run", "instruction-backtranslate", "--seeds", "docs"]
-    killed = subprocess.run(words, cwd=home, capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+def test_it_is_killed_resumed_answered_and_exported(
+    solon: Cli, home: Path, killed: Callable[..., None]
+) -> None:
+    killed(
+        "solon.agents.backtranslator:write_request", 2, "run", "instruction-backtranslate", "--seeds", "docs"
+    )
     summary = solon("resume", "--json").json
     assert (summary["items"], summary["failed"], summary["pending_review"]) == (3, 0, 3)
     (bad,) = home.glob("*.bad-rows.jsonl")

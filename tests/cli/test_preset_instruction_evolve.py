@@ -4,9 +4,6 @@ and what its own parts do."""
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -17,26 +14,6 @@ import pytest
 from solon import Project
 
 Cli = Callable[..., Any]
-KILLER = """
-import os, signal, sys
-from pathlib import Path
-from solon.agents import generator
-from solon.cli import main
-
-evolve, asked = generator.evolve, []
-
-
-async def once(case, *arguments, **options):
-    asked.append(case.prompt)
-    if case.record and len(asked) > 8 and not Path("seen").exists():
-        Path("seen").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return await evolve(case, *arguments, **options)
-
-
-generator.evolve = once
-sys.exit(main(sys.argv[1:]))
-"""
 PAINT = "How much paint do I need for a room?"
 RULES = {
     "rules": [
@@ -82,10 +59,10 @@ def drawn_by_item(project: Project) -> dict[str, list[Any]]:
     return found
 
 
-def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> None:
-    words = [sys.executable, "-c", KILLER, *RUN]
-    killed = subprocess.run(words, cwd=home, capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+def test_it_is_killed_resumed_answered_and_exported(
+    solon: Cli, home: Path, killed: Callable[..., None]
+) -> None:
+    killed("solon.agents.generator:evolve", 8, *RUN)
     with Project("sqlite:///solon.db") as project:
         before = {name: one for name, one in drawn_by_item(project).items() if one[0] is not None}
     summary = solon("resume", "--json").json

@@ -4,9 +4,6 @@ merging readings does."""
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,26 +13,6 @@ import pytest
 from solon import Project
 
 Cli = Callable[..., Any]
-KILLER = """
-import os, signal, sys
-from pathlib import Path
-from solon.agents import marker
-from solon.cli import main
-
-mark, texts = marker.mark, []
-
-
-async def once(case, **options):
-    texts.append(case.prompt)
-    if len(texts) > 7 and not Path("seen").exists():
-        Path("seen").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return await mark(case, **options)
-
-
-marker.mark = once
-sys.exit(main(sys.argv[1:]))
-"""
 RUN = ("run", "label-spans", "--seeds", "seeds.jsonl")
 
 
@@ -48,11 +25,9 @@ def home(solon: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_killed_resumed_answered_and_exported(
-    solon: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+    solon: Cli, home: Path, killed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = [sys.executable, "-c", KILLER, *RUN]
-    killed = subprocess.run(words, cwd=home, capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    killed("solon.agents.marker:mark", 7, *RUN)
     summary = solon("resume", "--json").json
     assert (summary["items"], summary["failed"]) == (10, 0)
     assert summary["pending_review"] > 0, "readings differ, or the pilot asks"

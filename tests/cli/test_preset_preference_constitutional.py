@@ -4,9 +4,6 @@ exported; and what pairing a draft with its revision does."""
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,26 +13,6 @@ import pytest
 from solon import Project
 
 Cli = Callable[..., Any]
-KILLER = """
-import os, signal, sys
-from pathlib import Path
-from solon.agents import generator
-from solon.cli import main
-
-revise, texts = generator.revise, []
-
-
-async def once(case, *arguments, **options):
-    texts.append(case.prompt)
-    if len(texts) > 7 and not Path("seen").exists():
-        Path("seen").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return await revise(case, *arguments, **options)
-
-
-generator.revise = once
-sys.exit(main(sys.argv[1:]))
-"""
 DRAFT_FIRST = r"\[Answer A \w+\]\nAn answer\.\n"
 FOUND = {"principle": "$id", "quote": "", "severity": "minor", "suggestion": "be exact"}
 RULES = {
@@ -73,10 +50,10 @@ def export(solon: Cli, name: str = "pairs") -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(f"{name}.jsonl").read_text().splitlines()]
 
 
-def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> None:
-    words = [sys.executable, "-c", KILLER, *RUN]
-    killed = subprocess.run(words, cwd=home, capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+def test_it_is_killed_resumed_answered_and_exported(
+    solon: Cli, home: Path, killed: Callable[..., None]
+) -> None:
+    killed("solon.agents.generator:revise", 7, *RUN)
     summary = solon("resume", "--json").json
     assert (summary["items"], summary["failed"], summary["rejected"]) == (10, 0, 0)
     ada = solon("expert", "add", "ada", "--json").json["token"]

@@ -4,9 +4,6 @@ what asking for an answer that breaks a principle does."""
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,26 +13,6 @@ import pytest
 from solon import Project
 
 Cli = Callable[..., Any]
-KILLER = """
-import os, signal, sys
-from pathlib import Path
-from solon.agents import generator
-from solon.cli import main
-
-contrast, texts = generator.contrast, []
-
-
-async def once(case, *arguments, **options):
-    texts.append(case.prompt)
-    if len(texts) > 11 and not Path("seen").exists():
-        Path("seen").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return await contrast(case, *arguments, **options)
-
-
-generator.contrast = once
-sys.exit(main(sys.argv[1:]))
-"""
 BAD_FIRST = r"\[Answer A \w+\]\nAn answer against it\."
 RULES = {
     "rules": [
@@ -63,10 +40,10 @@ def home(solon: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> None:
-    words = [sys.executable, "-c", KILLER, *RUN]
-    killed = subprocess.run(words, cwd=home, capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+def test_it_is_killed_resumed_answered_and_exported(
+    solon: Cli, home: Path, killed: Callable[..., None]
+) -> None:
+    killed("solon.agents.generator:contrast", 11, *RUN)
     summary = solon("resume", "--json").json
     assert (summary["items"], summary["failed"], summary["rejected"]) == (10, 0, 0)
     with Project("sqlite:///solon.db") as project:

@@ -4,9 +4,6 @@ its pairing does."""
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,26 +13,6 @@ import pytest
 from solon import Project
 
 Cli = Callable[..., Any]
-KILLER = """
-import os, signal, sys
-from pathlib import Path
-from solon.agents import judge
-from solon.cli import main
-
-score, answers = judge.score, []
-
-
-async def once(case, answer, **options):
-    answers.append(answer)
-    if len(answers) > 13 and not Path("seen").exists():
-        Path("seen").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return await score(case, answer, **options)
-
-
-judge.score = once
-sys.exit(main(sys.argv[1:]))
-"""
 RUN = ("run", "preference", "--seeds", "seeds.jsonl")
 
 
@@ -52,10 +29,10 @@ def export(solon: Cli, form: str, *options: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(f"{form}.jsonl").read_text().splitlines()]
 
 
-def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> None:
-    words = [sys.executable, "-c", KILLER, *RUN]
-    killed = subprocess.run(words, cwd=home, capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+def test_it_is_killed_resumed_answered_and_exported(
+    solon: Cli, home: Path, killed: Callable[..., None]
+) -> None:
+    killed("solon.agents.judge:score", 13, *RUN)
     summary = solon("resume", "--json").json
     assert (summary["items"], summary["failed"], summary["rejected"]) == (10, 0, 0)
     assert summary["pending_review"] > 0, "the pilot at least"
