@@ -144,7 +144,7 @@ def test_nothing_is_written_over(solon: Cli, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (("other",), ("preset 'other'", "preference, preference-scored, preference-constitutional")),
+        (("other",), ("preset 'other'", "preference, preference-scored, preference-active")),
         (("--field", "other"), ("field 'other'", "general, medical, law, education, code")),
         (("--privacy", "other"), ("privacy 'other'", "synthetic, deidentified, personal")),
         (("--model", "gpt"), ("--model", "'gpt' names no provider", "openai:gpt")),
