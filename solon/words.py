@@ -1,12 +1,15 @@
-"""The words and sentences of a text. Imports nothing of Solon."""
+"""The words and sentences of a text, and whether words or a pattern that a person wrote stand in it. Imports nothing of
+Solon."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+MATCH_SECONDS = 0.1
+"""How long a regular expression may look at one text."""
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f]+(?:\s|$)")
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
-
 _MARKUP = re.compile(r"</?[A-Za-z!][^<>]*>|&#?\w{1,32};|\]\([^()]*\)")
 _LETTERS = re.compile(r"[^\W_]")
 
@@ -27,3 +30,24 @@ def find_words(text: str) -> list[str]:
 def count_sentences(text: str) -> int:
     """Return the number of sentences by their end marks; at least one where there is a word."""
     return max(len(_SENTENCE.findall(text)), 1 if text.strip() else 0)
+
+
+def has_keyword(keywords: Iterable[str], text: str) -> bool:
+    """Return whether one of these words or phrases stands in a text, in upper or lower case."""
+    words = "|".join(re.escape(" ".join(word.split())).replace(r"\ ", r"\s+") for word in keywords)
+    return re.search(rf"(?<!\w)(?:{words})(?!\w)", text, flags=re.IGNORECASE) is not None
+
+
+def has_pattern(pattern: str, text: str, *, any_case: bool = False) -> bool:
+    """Return whether a regular expression is found in a text.
+
+    Args:
+        any_case: in upper or lower case.
+
+    Raises:
+        TimeoutError: it took longer than `MATCH_SECONDS`.
+    """
+    import regex
+
+    flags = regex.IGNORECASE if any_case else 0
+    return regex.search(pattern, text, flags=flags, timeout=MATCH_SECONDS) is not None

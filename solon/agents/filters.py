@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from solon.agents.voters import MATCH_SECONDS, has_keyword, has_pattern
 from solon.errors import ConfigError, EngineError
 from solon.languages import KNOWN, find_language, primary
-from solon.words import find_words
+from solon.words import MATCH_SECONDS, find_words, has_keyword, has_pattern
 
 if TYPE_CHECKING:
     from solon.agents.case import Case
@@ -105,7 +104,7 @@ _CHECKS: dict[str, Callable[[TextFilters, str], bool]] = {
     "length": _length,
     "language": _language,
     "keywords": lambda limits, text: bool(limits.keywords) and has_keyword(limits.keywords, text),
-    "regex": lambda limits, text: bool(limits.regex) and has_pattern(limits.regex or "", text),
+    "regex": lambda limits, text: bool(limits.regex) and has_pattern(limits.regex or "", text, any_case=True),
 }
 
 

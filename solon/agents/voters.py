@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from solon.consensus.panel import ABSTAIN, SILENT
 from solon.errors import ConfigError
 from solon.questions import CHANGED, STANDS, nearest
 from solon.spans import read_spans
+from solon.words import MATCH_SECONDS, has_keyword, has_pattern
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from solon.consensus.classifier import Classifier
     from solon.law.documents import Rule as LawRule
     from solon.questions import Question
-
-MATCH_SECONDS = 0.1
-"""How long a regular expression may look at one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,24 +196,7 @@ def matches(rule: RuleConfig, text: str) -> bool:
     Raises:
         TimeoutError: the pattern took longer than `MATCH_SECONDS`.
     """
-    return has_pattern(rule.regex, text) if rule.regex else has_keyword(rule.keywords, text)
-
-
-def has_pattern(pattern: str, text: str) -> bool:
-    """Whether a regular expression is found in a text, in upper or lower case.
-
-    Raises:
-        TimeoutError: it took longer than `MATCH_SECONDS`.
-    """
-    import regex
-
-    return regex.search(pattern, text, flags=regex.IGNORECASE, timeout=MATCH_SECONDS) is not None
-
-
-def has_keyword(keywords: Iterable[str], text: str) -> bool:
-    """Whether one of these words or phrases stands in a text, in upper or lower case."""
-    words = "|".join(re.escape(" ".join(word.split())).replace(r"\ ", r"\s+") for word in keywords)
-    return re.search(rf"(?<!\w)(?:{words})(?!\w)", text, flags=re.IGNORECASE) is not None
+    return has_pattern(rule.regex, text, any_case=True) if rule.regex else has_keyword(rule.keywords, text)
 
 
 @dataclass(frozen=True, slots=True)

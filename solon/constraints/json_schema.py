@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from solon.words import MATCH_SECONDS, has_pattern
+
 MOST_NODES, DEEPEST = 500, 20
 """Schemas within a schema, counted wherever they are referred to, and how deep they lie in each other."""
 LONGEST_MESSAGE = 160
-MATCH_SECONDS = 0.1
-"""How long a pattern may look at one text."""
 _ONE = ("items", "contains", "additionalProperties", "propertyNames", "not", "if", "then", "else")
 _LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
 _NAMED = ("properties", "dependentSchemas")
@@ -120,12 +120,10 @@ def _validator() -> Any:
     from jsonschema.validators import extend
 
     def pattern(_validator: Any, wanted: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
-        import regex
-
         if not isinstance(value, str):
             return
         try:
-            if not regex.search(wanted, value, timeout=MATCH_SECONDS):
+            if not has_pattern(wanted, value):
                 yield ValidationError(f"{json.dumps(value)[:60]} does not match {wanted!r:.60}")
         except TimeoutError:
             yield ValidationError(f"the pattern {wanted!r:.60} takes longer than {MATCH_SECONDS} s")

@@ -107,7 +107,7 @@ def test_a_missing_configuration_file_and_a_wrong_option(solon: Cli, five_seeds:
     assert solon("run", "preference", "--seeds", five_seeds, "--limit", "0").code == 2
     assert solon("nonsense").code == 2
     solon("run", "poetry", "--seeds", five_seeds).fails(
-        2, "'poetry'", "preference, preference-contrast, instruction"
+        2, "'poetry'", "preference, preference-contrast, preference-expert, instruction"
     )
 
 

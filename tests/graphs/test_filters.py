@@ -102,7 +102,7 @@ def test_what_filters_drop_is_rejected_by_their_name_and_counted(make_desk: Make
     )
     reasons = sorted(row["reason"] for row in desk.rows("Item") if row["state"] == "rejected")
     assert reasons == [
-        "dropped by filters: 2 answer_length",
+        "dropped by filters: 4 answer_length",
         "dropped by filters: the seed's request, by request_duplicates",
         "dropped by filters: the seed's request, by request_language",
     ]

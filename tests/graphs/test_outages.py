@@ -17,8 +17,8 @@ SEEDS = [f"Explain thing number {i}." for i in range(4)]
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("models.gate", "calls"):
-        monkeypatch.setattr(f"solon.agents.{place}.FIRST_PAUSE", 0.01)
+    for place in ("models.gate.FIRST_PAUSE", "models.gate.LONGEST_PAUSE", "calls.FIRST_PAUSE"):
+        monkeypatch.setattr(f"solon.agents.{place}", 0.01)
 
 
 def test_a_run_waits_and_goes_on(make_desk: Make) -> None:
