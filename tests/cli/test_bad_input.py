@@ -271,7 +271,7 @@ def test_an_unknown_key_says_what_would_be_right(
         ("[[judges]]\nmodl = 1\n", "'model'"),
         ("[models.big]\nmodel = 'a:b'\ntimout = 1\n", "'timeout'"),
         ("[privacy]\nclas = 1\n", "'class'"),
-        ("[run]\nzzz = 1\n", "concurrency, seed"),
+        ("[run]\nzzz = 1\n", "concurrency, patience, seed"),
         ("[judges]\nmodel = 'default'\n", "[[judges]]"),
     ):
         (folder / "solon.toml").write_text(toml)
