@@ -121,7 +121,7 @@ def test_what_is_quoted_stands_in_the_document(solon: Cli, home: Path) -> None:
     ]
     (home / "rules.json").write_text(json.dumps(rules))
     run = solon("run", "instruction-backtranslate", "--seeds", "dam.txt")
-    assert "1 misquoted" in run.err, "what is refused is counted"
+    assert "2 misquoted" in run.err, "what is refused is counted"
     (row,) = export(solon).values()
     assert row["response"] == "Ten million litres.\n\n> built in 1932 - holds “ten million” litres."
     (quote,) = row["lineage"]["quotes"]

@@ -66,8 +66,8 @@ def test_it_is_killed_resumed_answered_and_exported(
 ) -> None:
     killed("solon.agents.generator:elicit", 3, *RUN)
     told = solon("resume")
-    assert "1 x too few usable drafts: 1 dangling_reference" in told.err
-    assert "1 x too few usable drafts: 1 duplicate" in told.err
+    assert "1 x too few usable drafts: 2 dangling_reference" in told.err
+    assert "1 x too few usable drafts: 2 duplicate" in told.err
     ada = solon("expert", "add", "ada", "--json").json["token"]
     with Project(expert=ada) as project:
         for review in project.reviews():

@@ -67,7 +67,7 @@ def test_the_second_answer_is_refused_and_changes_nothing(solon: Cli, waiting: R
         (["prefer", "--candidate", "3"], 2, "candidate '3' is not part of review"),
         (["prefer", "--candidate", "deadbeefdeadbeefdeadbeef"], 2, "is not part of review"),
         (["accept"], 2, "prefer, tie, both_bad, edit, redraft"),
-        (["edit", "--candidate", "1"], 2, "needs the edited answer"),
+        (["edit", "--candidate", "1"], 2, "needs the answer as it should be"),
         (["redraft"], 2, "needs what the new draft shall do"),
         (["tie", "--flag", "1=ugly"], 2, "unsafe"),
         (["tie", "--flag", "unsafe"], 2, "is not NAME=VALUE"),
