@@ -24,6 +24,8 @@ from hypothesis import settings
 from sqlalchemy import Connection, Engine, event
 
 from benchmarks.postgres import private_server
+from solon.agents import calls
+from solon.config import Config
 from solon.store.database import ids, store
 from solon.store.reviewing import experts
 
@@ -124,6 +126,17 @@ def quick_tokens() -> Iterator[None]:
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experts, "_hasher", lambda: hasher)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_patience() -> Iterator[None]:
+    """A run whose model is away ends at once, where it would wait for as long as it is shipped to; a test of outages
+    says how long it waits."""
+    shipped = Config.model_fields["run"].get_default().patience
+    real = calls.seconds_of
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calls, "seconds_of", lambda said: 0.0 if said == shipped else real(said))
         yield
 
 

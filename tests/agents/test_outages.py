@@ -31,7 +31,7 @@ class Town:
     """Callers in one pool whose models answer, or fail, by the clock of the loop."""
 
     def __init__(
-        self, away: Callable[[float], bool], *, patience: str = "30m", fallback: str = "", **limits: Any
+        self, away: Callable[[float], bool], *, patience: str = "1800s", fallback: str = "", **limits: Any
     ) -> None:
         def answer(question: Any) -> Any:
             self.asked.append(asyncio.get_running_loop().time())

@@ -28,7 +28,7 @@ def test_a_run_waits_and_goes_on(make_desk: Make) -> None:
         asked.append(question)
         return ModelUnavailable("HTTP 503") if 20 < len(asked) <= 40 else None
 
-    desk = make_desk(answer=away, run={"concurrency": 4})
+    desk = make_desk(answer=away, run={"concurrency": 4, "patience": "10m"})
     summary = desk.project.run("preference", SEEDS)
     assert (summary.parked, summary.failed, summary.queued) == (0, 0, 0)
     kinds = [row["kind"] for row in desk.rows("Event") if row["kind"].startswith("run.")]
