@@ -257,6 +257,8 @@ class Meter:
         watch: is told of each change of what it names: `away` with those words, and empty ones when it is over;
             `stood_in` with the model that answered in another one's place.
         in_flight: calls that were admitted and have not ended.
+        open_tokens: tokens of the answers that these have got so far, of which they have made nothing yet.
+        open_cost: the cost of these.
         answered: the models that have answered in this session.
         over: whether `land` was called: no further call is admitted.
         of_run: whether the limits are those of the run, over all its sessions and processes, or of this meter
@@ -282,6 +284,8 @@ class Meter:
     away: str = ""
     watch: Callable[[str, str], None] = lambda _what, _words: None
     in_flight: int = 0
+    open_tokens: int = 0
+    open_cost: float = 0.0
     over: bool = False
     of_run: bool = False
     account: Account | None = None
@@ -374,13 +378,19 @@ class Meter:
         known = self.total + self.account.elsewhere if self.account is not None else self.total
         if self.max_calls is not None and known.calls >= self.max_calls:
             return f"--max-calls {self.max_calls} reached"
-        if self.max_tokens is not None and known.tokens >= self.max_tokens:
+        if self.max_tokens is not None and known.tokens + self.open_tokens >= self.max_tokens:
             return f"--max-tokens {self.max_tokens} reached"
-        if self.max_cost is not None and known.cost >= self.max_cost:
+        if self.max_cost is not None and known.cost + self.open_cost >= self.max_cost:
             return f"--max-cost {self.max_cost} reached"
         if self.max_seconds is not None and self.worked + time.monotonic() - self.started >= self.max_seconds:
             return f"--max-time {spell_duration(self.max_seconds)} reached"
         return ""
+
+    def hold(self, config: ModelConfig, input_tokens: int, output_tokens: int) -> None:
+        """Count an answer that a call in flight has got, for the limits alone; with negative tokens take it off again,
+        since the call has ended and counts as a whole."""
+        self.open_tokens += input_tokens + output_tokens
+        self.open_cost += _cost(config, input_tokens, output_tokens) or 0.0
 
     def release(self) -> None:
         """Take note that an admitted call has ended, whatever came of it."""
@@ -590,7 +600,8 @@ class Caller:
             await self.journal.keep_claim()
             await self.meter.admit()
             needs = _LOGPROBS if ask.logprobs and not ask.schema else frozenset[str]()
-            tries = Tries(self.meter.leave, needs=needs, place=place)
+            hold = partial(self.meter.hold, member.config)
+            tries = Tries(self.meter.leave, spent=hold, needs=needs, place=place)
             asked = OF_CALL.set(tries)
             try:
                 outcome = await self._make(ask, member, self.journal.call_id(key))
@@ -607,6 +618,7 @@ class Caller:
                 raise
             finally:
                 OF_CALL.reset(asked)
+                hold(-tries.input_tokens, -tries.output_tokens)
                 self.meter.release()
         finally:
             place.leave()

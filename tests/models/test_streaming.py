@@ -55,7 +55,7 @@ def collect(handler: Handler, **kwargs: Any) -> tuple[Any, FakeServer]:
                 async for chunk in chat.astream(PROMPT, **kwargs):
                     whole = chunk if whole is None else whole + chunk
             finally:
-                assert chat._transport.limit.in_flight == 0
+                assert chat._transport.gate.in_flight == 0
                 await chat.aclose()
             return whole, server
 

@@ -27,6 +27,7 @@ class Tries:
         input_tokens: of all prompts that were answered.
         output_tokens: of all answers.
         estimated: whether any of these tokens were estimated, since the server did not tell them.
+        spent: is told the input and output tokens of each answer as it comes; None: nobody asks.
         needs: names of the features without which an answer is of no use to whoever asks.
         place: the call's place at the gate of the deployment that is asked; None where the chat model has a gate of
             its own.
@@ -37,6 +38,7 @@ class Tries:
     input_tokens: int = 0
     output_tokens: int = 0
     estimated: bool = False
+    spent: Callable[[int, int], None] | None = None
     needs: frozenset[str] = frozenset()
     place: Place | None = None
 
@@ -45,6 +47,8 @@ class Tries:
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
         self.estimated |= estimated
+        if self.spent is not None:
+            self.spent(input_tokens, output_tokens)
 
 
 OF_CALL: ContextVar[Tries | None] = ContextVar("OF_CALL", default=None)
