@@ -17,7 +17,7 @@ from solon.store.database import clock
 from solon.store.records.lead_work import LeadWork, count_lead_work
 from solon.store.reviewing.adjudicating import NO_FILTERS, next_case
 from solon.store.reviewing.experts import ExpertRow, list_experts
-from solon.store.reviewing.queue import count_free, reviews_in_hand
+from solon.store.reviewing.queue import count_left, reviews_in_hand
 from solon.store.runs.certificates import changes
 from solon.store.runs.items import count_states_by_run
 from solon.store.runs.runs import all_runs
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DAY = 24 * 3600.0
 SHOWN_RUNS = 5
 MOST_LEFT = 100
-"""So many reviews are counted as left for one person: enough to see who has work for the day."""
+"""So many questions are counted as left for one person: enough to see who has work for the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class PersonLoad:
         name: the person.
         role: worker, expert, lead or admin.
         stage: guidelines, practice, calibration or proven.
-        left: reviews that they have open or would be given now; counting ends at `MOST_LEFT`.
+        left: questions that they have open or would be given now; counting ends at `MOST_LEFT`.
         in_hand: reviews that they have open.
         since: since when the oldest of these, in epoch seconds; None without any.
     """
@@ -293,14 +293,12 @@ class SlowFigures:
         read_at: when it was read, in epoch seconds.
         promise: what is promised of the newest run that a panel judged; None without one.
         picture: the same as a figure.
-        free: how many reviews each person would be given, by actor.
         few: waiting reviews that too few people can answer, by field and language.
     """
 
     read_at: float
     promise: RunPromise | None
     picture: Markup | None
-    free: dict[str, int]
     few: list[dict[str, Any]]
 
 
@@ -316,7 +314,7 @@ def read_first_page(room: Room, expert: ExpertRow) -> FirstPage:
             promise=slow.promise,
             picture=slow.picture,
             read_at=slow.read_at,
-            people=_loads(connection, people, slow.free),
+            people=_loads(room, connection, people),
             few=slow.few,
             waits=count_lead_work(connection, expert.actor),
             first_case=next_case(connection, expert.actor, NO_FILTERS),
@@ -338,12 +336,13 @@ def _progress(connection: Connection, runs: Sequence[RunRow]) -> list[RunProgres
     return progress
 
 
-def _loads(connection: Connection, people: Sequence[ExpertRow], free: Mapping[str, int]) -> list[PersonLoad]:
+def _loads(room: Room, connection: Connection, people: Sequence[ExpertRow]) -> list[PersonLoad]:
+    about: dict[str, Any] = {"match": room.options.match, "reviewers": room.reviewers, "most": MOST_LEFT}
     held = reviews_in_hand(connection)
     loads = []
     for one in people:
         n, since = held.get(one.actor, (0, None))
-        left = min(free.get(one.actor, 0) + n, MOST_LEFT)
+        left = count_left(connection, one, **about)
         loads.append(PersonLoad(one.name, one.role, one.stage, left, n, since))
     return loads
 
@@ -359,9 +358,7 @@ def _slow(
         picture = (
             render_promise(promise, folded=True, say=room.language.tell) if promise is not None else None
         )
-        about: dict[str, Any] = {"match": room.options.match, "reviewers": room.reviewers}
-        free = {one.actor: count_free(connection, one, MOST_LEFT, **about) for one in people}
-        return SlowFigures(clock.now(), promise, picture, free, too_few_people(room, connection))
+        return SlowFigures(clock.now(), promise, picture, too_few_people(room, connection))
 
     key = ([run.id for run in runs], changes(connection), [one.actor for one in people])
     figures: SlowFigures = room.slow_figures.get(key, read)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from solon.errors import ConfigError, SolonError, UsageError
 from solon.store.reviewing.adjudicating import cases_of, list_cases
 from solon.store.reviewing.experts import ExpertRow, list_experts
-from solon.store.reviewing.queue import count_for
+from solon.store.reviewing.queue import count_left
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -35,7 +35,7 @@ class Digest:
 
     Attributes:
         expert: the person.
-        reviews: reviews that they could be handed now.
+        reviews: questions that they have in hand or could be handed now; of their fields, where they have any.
         cases: disagreements that they may settle, as a lead who gave none of the answers; 0 for others.
         outcomes: outcomes of their own answers to which they have not replied.
     """
@@ -65,9 +65,8 @@ def _digest(connection: Connection, expert: ExpertRow) -> Digest:
     cases = [one for one in list_cases(connection) if one.number(expert.actor) is None]
     mine = cases_of(connection, expert.actor)
     unanswered = [case for case in mine if expert.actor not in replies_to(connection, case.id)]
-    return Digest(
-        expert, count_for(connection, expert), len(cases) if expert.may("lead") else 0, len(unanswered)
-    )
+    left = count_left(connection, expert, match="require" if expert.specialties else "prefer")
+    return Digest(expert, left, len(cases) if expert.may("lead") else 0, len(unanswered))
 
 
 def notify(store: Store, config: Config, *, dry_run: bool = False, say: Callable[[str], None]) -> int:

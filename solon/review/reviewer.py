@@ -30,7 +30,7 @@ from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import STAGES, ExpertRow
 from solon.store.reviewing.known import move_on, next_known
-from solon.store.reviewing.queue import count_in_hand, count_left, lease_next, lease_review
+from solon.store.reviewing.queue import count_in_hand, count_left, count_not_offered, lease_next, lease_review
 from solon.store.reviewing.rankings import stored_rankings
 from solon.store.reviewing.reading import text_bodies
 from solon.store.reviewing.review_lists import count_answers, list_own_answers
@@ -111,7 +111,7 @@ async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOu
         return _empty("guidelines", room.language.gettext("Read the guidelines first."))
     if expert.stage != "proven":
         return _empty("onboarding", room.language.gettext("Send what you have open; then it goes on."))
-    return await asyncio.to_thread(_why_empty, room, expert.actor)
+    return await asyncio.to_thread(_why_empty, room, expert)
 
 
 async def open_review(room: Room, caller: Caller, review_id: str) -> BlindItem:
@@ -138,29 +138,39 @@ def _shown(room: Room, connection: Connection, lease: Lease, review: ReviewRow, 
     return show_blind(room, connection, lease, review, caller.expert)
 
 
-def _why_empty(room: Room, actor: str) -> NextOut:
+def _why_empty(room: Room, expert: ExpertRow) -> NextOut:
     say, counts = room.language, room.live.counts(fresh=True)
     with room.store.connect() as connection:
         panel = judging(connection)
-        leased, escalated = count_in_hand(connection, actor)
-    if counts["free"]:
+        leased, escalated = count_in_hand(connection, expert.actor)
+        free = count_not_offered(connection, expert, room.options.match)
+    if free["aside"] or free["elsewhere"]:
         waits = say.ngettext(
-            "One review waits, but not for you: in other fields or languages, for other people, or set aside by you.",
-            "%(n)s reviews wait, but not for you: in other fields or languages, for other people, or set aside by you.",
+            "%(n)s review waits, but not for you: %(why)s.",
+            "%(n)s reviews wait, but not for you: %(why)s.",
             counts["free"],
         )
+        why = {
+            "elsewhere": say.gettext("in other fields or languages"),
+            "others": say.gettext("for other people"),
+            "aside": say.gettext("set aside by you"),
+        }
+        told = waits % {"n": counts["free"], "why": ", ".join(why[name] for name in why if free[name])}
         later = say.gettext("What you skipped comes back an hour later.")
-        return _empty("nothing_for_you", f"{waits % {'n': counts['free']}} {later}")
+        return _empty("nothing_for_you", f"{told} {later}" if free["aside"] else told)
     if panel.working or (counts["opening"] and room.worker is not None):
         told = say.gettext("The panel is still at work; new reviews appear here by themselves.")
         return _empty("being_judged", told, panel.until)
     if panel.stopped or counts["opening"]:
         return _empty("stopped", say.gettext("The run was stopped; whoever runs it can continue it."))
-    if leased or escalated:
-        parts = [say.gettext("others have %(n)s open") % {"n": leased}] if leased else []
-        parts += [say.gettext("%(n)s wait for a lead") % {"n": escalated}] if escalated else []
-        told = say.gettext("Nothing is free: %(why)s. What comes back appears here by itself.")
-        return _empty("in_hand", told % {"why": ", ".join(parts)})
+    parts = (
+        (leased, say.gettext("others have %(n)s open")),
+        (free["others"], say.gettext("%(n)s wait for other people")),
+        (escalated, say.gettext("%(n)s wait for a lead")),
+    )
+    if known := ", ".join(words % {"n": n} for n, words in parts if n):
+        told = say.gettext("Nothing is free for you: %(why)s. What comes back appears here by itself.")
+        return _empty("in_hand", told % {"why": known})
     if counts["held"]:
         told = say.gettext(
             "%(n)s are held back under a budget until all are judged; those worth most appear here by themselves."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from solon.project import Project
 from solon.store.tables import table_of
@@ -31,6 +31,10 @@ def test_carried_by_a_later_run_and_only_there(open_project: Any) -> None:
     )
     project.decide(waiting["c1"], "edit", waiting["c1"].candidates[0], text="a better one", rationale="so")
     project.decide(waiting["c2"], "tie")
+    with project.store.transaction() as connection:  # as an answer that was changed after a check leaves it
+        first = {"choice": "tie", "candidate": None, "flags": {}, "scores": {}}
+        checked = {"first": first, "blind": True, "at": 1.0, "said": [], "changed": ["choice"]}
+        connection.execute(update(table_of(Decision)).values(checked=checked, suggestion={"seen": True}))
     assert project.resume().pending_review == 1
     # another panel over the same candidates: the question is the same
     other = open_project(**GIVEN, judges=[{"persona": "someone else"}])
@@ -48,7 +52,7 @@ def test_carried_by_a_later_run_and_only_there(open_project: Any) -> None:
     edited = records["c1"]
     assert {c["id"]: c["text"] for c in edited["candidates"]}[edited["record"]["chosen_id"]] == "a better one"
     carried = [row for row in rows(other, Decision) if row.channel == "carried"]
-    assert not any(row.counts for row in carried)
+    assert not any(row.counts or row.checked or row.suggestion for row in carried), "it is evidence once"
     assert not {row.id for row in carried} & {row.decision_id for row in rows(other, Precedent)}
     assert sum(row.kind == "decision.carried" for row in rows(other, Event)) == 3
     # a third run carries the first answers, not the carried ones
@@ -104,8 +108,6 @@ def test_where_experts_disagreed_a_person_is_asked(open_project: Any) -> None:
 
 
 def test_a_withdrawn_answer_is_not_carried(open_project: Any) -> None:
-    from sqlalchemy import update
-
     project = open_project(**GIVEN)
     project.run("preference", SEEDS[:1])
     project.decide(project.reviews()[0], "tie")

@@ -413,6 +413,7 @@ def test_empty_queue_says_which_kind(project: Project, person: Any, serving: Any
         async with serving(project, match="require") as app, client(app, surgeon) as http:
             found = (await http.post("/api/v1/next", json={})).json()
             assert (found["item"], found["empty"]) == (None, "nothing_for_you")
+            assert found["message"] == "12 reviews wait, but not for you: in other fields or languages."
         with project.store.transaction() as connection:
             connection.execute(update(reviews).values(state="withdrawn"))
         async with serving(project) as app, client(app, token) as http:

@@ -23,6 +23,7 @@ from solon.review.rendering import environment
 from solon.review.schemas.queue import BlindItem
 from solon.store.learning.evidence import blind_answers, counted_decisions
 from solon.store.records.lineage import trace
+from solon.store.reviewing.adjudicating import list_cases
 from solon.store.reviewing.checks import MOST
 from solon.store.reviewing.experts import add_expert
 from solon.store.runs.runs import find_run
@@ -89,8 +90,8 @@ async def check(http: Any, item: Any, choice: str) -> Any:
     return await http.post(place, json={"answer": answer_with(choice)})
 
 
-async def send(http: Any, item: Any, choice: str, why: str = "money was sent") -> Any:
-    sent = {"token": item["token"], "answer": answer_with(choice, why)}
+async def send(http: Any, item: Any, choice: str, why: str = "money was sent", **more: Any) -> Any:
+    sent = {"token": item["token"], "answer": {**answer_with(choice, why), **more}}
     told = await http.post(f"/api/v1/reviews/{item['review']}/decision", json=sent)
     assert told.status_code == 200, told.text
     return told.json()
@@ -189,6 +190,41 @@ async def test_a_change_of_the_reasons_alone_leaves_an_answer_blind(
         await send(http, item, "card", why="a card is spoken of")
     [row] = labelling.rows()
     assert (row.counts, row.checked["changed"]) == (True, ["rationale"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "flags", "other", "cases"),
+    [
+        ("card", ["unsafe"], "transfer", 1),
+        ("transfer", [], "card", 1),
+        ("transfer", [], "transfer", 0),
+    ],
+)
+async def test_what_two_people_send_is_compared_also_where_one_of_them_changed_it_after_a_check(
+    labelling: Labelling, serving: Any, client: Any, sent: str, flags: list[str], other: str, cases: int
+) -> None:
+    """A lead settles in what the sent answers differ; what measures people is still the answer before the check."""
+    project = labelling.project
+    _, ada = add_expert(project.store, "Ada", role="expert", by="local:test")
+    _, bo = add_expert(project.store, "Bo", role="expert", by="local:test")
+    async with serving(project, check="reader", answers=2) as app:
+        async with client(app, ada) as http:
+            item = (await http.post("/api/v1/next")).json()["item"]
+            await check(http, item, "card")
+            await send(http, item, sent, flags={item["candidates"][0]["id"]: flags} if flags else {})
+        async with client(app, bo) as http:
+            with project.store.connect() as connection:
+                again = connection.execute(
+                    select(reviews.c.id).where(reviews.c.kind == "overlap")
+                ).scalar_one()
+            item = (await http.post(f"/api/v1/reviews/{again}/lease")).json()
+            await send(http, item, other)
+    with project.store.connect() as connection:
+        found = list_cases(connection)
+        blind = {one.outcome for one in blind_answers(connection)}
+    assert len(found) == cases
+    assert all({one.outcome for one in case.given} == {sent, other} for case in found)
+    assert blind == {"card", other}
 
 
 async def test_a_check_is_remembered_when_the_answer_is_taken_back(

@@ -16,15 +16,22 @@ from test_plans import listening, plan
 from benchmarks.review_fill import fill
 from solon.project import Project
 from solon.review.app import create_app
+from solon.review.auth import Caller
 from solon.review.first_page import FirstPage, PersonLoad, RunProgress, read_first_page
 from solon.review.language import IN_ENGLISH
+from solon.review.reviewer import progress_of
 from solon.review.state import Options
 from solon.review.statistics import statistics
 from solon.store.database import clock
+from solon.store.database.writer import insert_rows
 from solon.store.records.evaluation import answers
 from solon.store.records.lead_work import LeadWork, count_lead_work
+from solon.store.reviewing import queue
+from solon.store.reviewing.overlaps import overlap_row
 from solon.store.reviewing.proposals import keep_proposal
+from solon.store.reviewing.review_rows import ReviewRow, list_reviews
 from solon.store.tables import items, reviews
+from solon.store.tables.people import Review
 
 NOTHING = LeadWork(cases=0, own_cases=0, escalated=0, proposals=0, drafts=0)
 QUEUE = {"free": 0, "leased": 0, "escalated": 0, "opening": 0, "held": 0, "to_apply": 0, "worker": ""}
@@ -155,3 +162,26 @@ def test_the_first_page_reads_no_table_through(project: Project, person: Any) ->
         large = ("items", "reviews", "records", "decisions", "assignments", "texts")
         assert not [step for step in scans if step.split()[1] in large], (told, statement)
     assert len(again) < len(heard) - 10
+
+
+def test_a_question_for_two_people_is_left_once(project: Project, person: Any, serving: Any) -> None:
+    """Handing it out changes nothing, an answer takes one, and the table of the leads says the same."""
+    ada, lead = person("Ada")[0], person("Lea", role="lead")[0]
+    store = project.store
+    with store.transaction() as connection:
+        for review in list(list_reviews(connection))[:3]:
+            copy = overlap_row({name: getattr(review, name) for name in ReviewRow.__dataclass_fields__})
+            insert_rows(connection, [(Review, copy)])
+
+    async def left() -> set[int]:
+        async with serving(project) as app:
+            room = app.state.room
+            told = next(one for one in read_first_page(room, lead).people if one.name == "Ada")
+            return {told.left, progress_of(room, Caller(ada)).left}
+
+    assert asyncio.run(left()) == {12}
+    with store.transaction() as connection:
+        assert queue.lease_next(connection, ada) is not None
+    assert asyncio.run(left()) == {12}
+    give(project, ada, next(iter(project.reviews())).id, 0)
+    assert asyncio.run(left()) == {11}

@@ -126,7 +126,10 @@ def test_an_answer_is_checked_by_a_model_before_it_is_sent(browser: Any, project
         page.keyboard.press("1")
         page.click("text=Check my answer")
         page.wait_for_selector(".checked li")
-        assert page.inner_text(".checked li") == "A reason is missing: <b>Why</b> is not said."
+        assert (
+            page.inner_text(".checked li")
+            == "Your reason may leave out what decides: <b>Why</b> is not said."
+        )
         answer(page, "2", why="It is safer.")
         settled(page, 1)
     finally:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
@@ -15,6 +15,9 @@ from test_adjudication import give
 from solon.errors import InvalidDecision
 from solon.project import Project
 from solon.store.reviewing import queue
+from solon.store.reviewing.answering import answer_lease
+from solon.store.reviewing.checks import note_check
+from solon.store.reviewing.citations import read_answer
 from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.drafts import read_draft
 from solon.store.reviewing.manners import manners_of, order_seen, order_shown
@@ -22,7 +25,7 @@ from solon.store.reviewing.proposals import list_proposals, set_proposal
 from solon.store.reviewing.review_rows import LeaseLost, find_review
 from solon.store.reviewing.undoing import undo
 from solon.store.reviewing.unvoting import replayed, take_back
-from solon.store.tables import events
+from solon.store.tables import decisions, events
 
 RULE = "Name the dose, with its unit."
 
@@ -98,6 +101,74 @@ def test_both_answers_keep_their_places(project: Project, person: Any) -> None:
         drawn = [order_seen(connection, store.key, find_review(connection, asked), ada.actor)]
         row = find_review(connection, asked)
     assert drawn == [order_shown(store.key, asked, ada.id, row.candidates)]
+
+
+def test_what_was_checked_before_an_answer_was_taken_back_is_named_as_it_is_asked_again(
+    project: Project, person: Any
+) -> None:
+    """Candidates have other ids in a new attempt; the same answer, sent again, is no changed one."""
+    ada, store = person("Ada")[0], project.store
+    review_id = next(iter(project.reviews())).id
+
+    def answer_checked(asked: str, *, check: bool) -> tuple[str, dict[str, Any]]:
+        with store.transaction() as connection:
+            lease, review = queue.lease_review(connection, ada, asked)
+            chosen = review.candidates[0]
+            evidence = [{"candidate": chosen, "start": 0, "end": 3, "flag": "unsafe"}]
+            answer = {
+                "choice": "prefer",
+                "candidate": chosen,
+                "flags": {chosen: ["unsafe"]},
+                "evidence": evidence,
+            }
+            answer["rationale"] = "It says so."
+            if check:
+                note_check(
+                    store, connection, lease, review, read_answer(connection, review, answer), [], blind=True
+                )
+            done = answer_lease(
+                store, connection, ada, lease.token, answer, review_id=asked, channel="api", times={}
+            )  # fmt: skip
+            found = connection.execute(select(decisions.c.checked).where(decisions.c.id == done.decision_id))
+            return str(done.decision_id), {"shown": review.candidates, **found.scalar_one()}
+
+    decision_id, first = answer_checked(review_id, check=True)
+    project.resume()
+    with store.transaction() as connection:
+        undo(store, connection, ada, decision_id)
+    project.resume()
+    with store.connect() as connection:
+        asked = str(replayed(connection, decision_id, ada.actor))
+    _, again = answer_checked(asked, check=False)
+    assert not set(again["shown"]) & set(first["shown"])
+    assert {one["candidate"] for one in again["first"]["evidence"]} == {again["shown"][0]}
+    assert (again["changed"], again["at"]) == ([], first["at"])
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_what_was_taken_back_stands_there_again_before_what_was_begun(
+    project: Project, person: Any, left: bool
+) -> None:
+    """Whoever loads the page anew finds what they had taken back, and then what they had begun; so does whoever logs in
+    again, whose leases were given back."""
+    ada, store = person("Ada")[0], project.store
+    first, one, two = (review.id for review in list(project.reviews())[:3])
+    given = [str(give(project, ada, review_id, 0)[0].decision_id) for review_id in (one, two)]
+    with store.transaction() as connection:
+        begun = queue.lease_next(connection, ada)
+        assert begun is not None
+        assert begun[1].id == first
+        for decision_id in given:
+            take_back(store, connection, ada, decision_id)
+        if left:
+            queue.release_all(connection, ada.actor)
+        seen: dict[str, str] = {}
+        for _ in range(3):
+            found = queue.lease_next(connection, ada, exclude=seen)
+            assert found is not None
+            seen[found[0].id] = found[1].id
+    newest_first = [one, two] if left else [two, one]
+    assert list(seen.values()) == [*newest_first, first]
 
 
 def text_order(connection: Any, key: str, review: Any, actor: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select, update
+from test_adjudication import give
 
 from solon.project import Project
 from solon.review import blind
@@ -73,8 +74,9 @@ def test_a_run_that_has_just_begun_has_no_pace(project: Project) -> None:
 def test_what_others_have_in_hand_is_not_all_done(
     project: Project, person: Any, serving: Any, client: Any
 ) -> None:
-    """The last review with somebody else, then with the leads, then none but what a budget holds back."""
+    """The last review with somebody else, then with the leads, then set aside, then put to a second person alone."""
     bo, theirs = person("Bo")
+    sue, sue_token = person("Sue")
     mine = person("Ada")[1]
     with project.store.transaction() as connection:
         kept = select(reviews.c.id).limit(1).scalar_subquery()
@@ -99,10 +101,17 @@ def test_what_others_have_in_hand_is_not_all_done(
     now(escalated=True)
     kind, told = empty(theirs)
     assert (kind, "1 wait for a lead" in told) == ("in_hand", True)
-    now(state="held", escalated=False)
+    now(escalated=False)
+    kind, told = empty(theirs)
+    assert (kind, "not for you: set aside by you. What you skipped" in told) == ("nothing_for_you", True)
+    now(state="held")
     assert empty(mine)[0] == "held"
     now(state="withdrawn")
     assert empty(mine)[0] == "all_done"
+    now(state="waiting")
+    give(project, sue, review.id, 0)
+    kind, told = empty(sue_token)
+    assert (kind, "for you: 1 wait for other people." in told) == ("in_hand", True)
 
 
 def test_the_reference_is_shown_where_the_recipe_shows_it(

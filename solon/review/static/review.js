@@ -564,7 +564,8 @@ function listen() {
     const counts = JSON.parse(event.data);
     $("#waiting").textContent = counts.free + counts.escalated;
     askProgress();
-    if (!shown && !asking && counts.free + counts.escalated > 0) advance();
+    const changes = $("[data-empty=nothing_for_you], [data-empty=in_hand]", box);   // it tells how many wait, and why
+    if (!shown && !asking && (changes || counts.free + counts.escalated > 0)) advance();
   });
   stream.addEventListener("error", () => { if (stream === live && stream.readyState === EventSource.CLOSED) listenAgain(); });
 }

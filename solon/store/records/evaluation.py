@@ -204,8 +204,8 @@ def _second(row: dict[str, Any]) -> Answer:
         active_seconds=(given.get("times") or {}).get("active_seconds"),
         channel="page",
         principles=tuple(given.get("principles") or ()),
-        flags=given.get("flags") or {},
-        scores=given.get("scores") or {},
+        flags=blind.flags if blind else given.get("flags") or {},
+        scores=blind.scores if blind else given.get("scores") or {},
     )
 
 

@@ -188,6 +188,7 @@ def answer_lease(
         _keep_beside(store, connection, lease, response, basics, "second")
     else:
         saw = saw_votes(connection, expert.actor, review)
+        alone = not saw
         decision_id = store_decision(
             store,
             connection,
@@ -201,7 +202,7 @@ def answer_lease(
         if not saw_votes(connection, expert.actor, review, suggestions=False):
             note_on_decision(connection, decision_id, lease)
             saw = saw and not suggested  # what it saw was a suggestion and nothing else: it teaches
-        keep_with_decision(connection, decision_id, checked)
+        keep_with_decision(connection, decision_id, checked, alone=alone)
         close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
     keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
     if kind == "decided":

@@ -129,13 +129,25 @@ def earlier_check(connection: Connection, actor: str, review: ReviewRow) -> dict
     checked = connection.execute(query).scalar_one_or_none()
     if checked is None:
         return None
-    first = checked["first"]
-    named = [name for name in (first["candidate"], *(first["flags"] or {})) if name]
+    return {**checked, "first": _with_candidates_of(connection, checked["first"], review)}
+
+
+def _with_candidates_of(
+    connection: Connection, first: Mapping[str, Any], review: ReviewRow
+) -> dict[str, Any]:
+    """An answer as `kept_answer` gave it, its candidates named by their ids in this review: those of the same texts are
+    the same."""
+    flags, evidence = first["flags"] or {}, first.get("evidence") or []
+    named = {first["candidate"], *flags, *(one["candidate"] for one in evidence)} - {None}
     text_of = text_ids(connection, [*named, *review.candidates])
-    now_called = {text_of.get(name): name for name in review.candidates}
-    flags = {now_called.get(text_of.get(name), name): told for name, told in (first["flags"] or {}).items()}
-    candidate = now_called.get(text_of.get(first["candidate"] or ""), first["candidate"])
-    return {**checked, "first": {**first, "candidate": candidate, "flags": flags}}
+    called = {text_of.get(name): name for name in review.candidates}
+    now = {name: called.get(text_of.get(name), name) for name in named}
+    return {
+        **first,
+        "candidate": now.get(first["candidate"]),
+        "flags": {now[name]: told for name, told in flags.items()},
+        "evidence": [{**one, "candidate": now[one["candidate"]]} for one in evidence],
+    }
 
 
 def refuse_many(checked: Mapping[str, Any] | None) -> None:
@@ -163,12 +175,17 @@ def note_changes(
     return checked
 
 
-def keep_with_decision(connection: Connection, decision_id: str, checked: Mapping[str, Any] | None) -> None:
-    """Keep with a decision what was said of it before it was made, and what was changed after that."""
+def keep_with_decision(
+    connection: Connection, decision_id: str, checked: Mapping[str, Any] | None, *, alone: bool
+) -> None:
+    """Keep with a decision what was said of it before it was made, and what was changed after that.
+
+    Args:
+        alone: it was given with nothing but the check in sight, so that it may differ from what others say.
+    """
     if checked is not None:
-        connection.execute(
-            update(decisions).where(decisions.c.id == decision_id).values(checked=dict(checked))
-        )
+        kept = {**checked, "alone": alone}
+        connection.execute(update(decisions).where(decisions.c.id == decision_id).values(checked=kept))
 
 
 @dataclass(frozen=True, slots=True)

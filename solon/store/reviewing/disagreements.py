@@ -1,4 +1,5 @@
-"""Where two blind answers to one question differ: finding them, and the case that a lead then has to settle."""
+"""Where two people's answers to one question differ, neither of whom knew of the other's or of what the panel says:
+finding them, and the case that a lead then has to settle."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ SYSTEM = "system"
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswer:
-    """One person's blind answer to a question that several were asked.
+    """One person's answer to a question that several were asked, see `given_answers`.
 
     Attributes:
         assignment_id: the assignment that was answered.
@@ -84,7 +85,8 @@ def outcome_of(choice: str, side: str | None) -> str:
 
 
 def given_answers(connection: Connection, item_id: str, content_hash: str) -> list[GivenAnswer]:
-    """The blind answers to a question that stand, second opinions included, the first one first."""
+    """The answers to a question that stand and were given without sight of the panel or of others, second opinions
+    included, the first one first. Of an answer that was changed after a check it is the one that was sent."""
     blind = assignments.c.revealed_at.is_(None) | (assignments.c.revealed_at >= assignments.c.closed_at)
     query = (
         select(
@@ -112,7 +114,7 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
     first_of: dict[str, GivenAnswer] = {}
     sides = _texts_of(connection, rows)
     for row in rows:
-        if row["state"] == "decided" and (row["undone_at"] is not None or not row["counts"]):
+        if row["state"] == "decided" and (row["undone_at"] is not None or not _given_alone(row)):
             continue
         answer = row if row["state"] == "decided" else row["answer"] or {}
         one = GivenAnswer(
@@ -133,6 +135,13 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
         )
         first_of.setdefault(one.actor, one)  # a person's first answer is their blind one
     return list(first_of.values())
+
+
+def _given_alone(decision: Mapping[str, Any]) -> bool:
+    """Whether a decision was given without sight of the panel or of others: it is blind, or a check alone has told its
+    author something, and what they sent then is what they stand by."""
+    checked = decision["checked"] if question_of(decision["schema"]).outcomes else None
+    return bool(decision["counts"] or (checked and checked.get("alone", checked["blind"])))
 
 
 def _side(question: Question, answer: Mapping[str, Any], sides: Mapping[str, str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -50,7 +52,9 @@ LEASE_SECONDS = 1800.0
 MAX_LEASES = 8
 """So many reviews one person may hold at once."""
 MAX_LEFT = 1000
-"""So many reviews are counted as left for one person; a page says "more than" of the rest."""
+"""So many questions are counted as left for one person; a page says "more than" of the rest."""
+MOST_COPIES = 10
+"""No more people than that are asked one question: so many reviews are read for each that is counted."""
 WAIT_FOR_PREFERRED = 24 * 3600.0
 """After so long, a redraft is offered to others than the one who asked for it."""
 
@@ -64,7 +68,8 @@ def lease_next(
     reviewers: ReviewersConfig | None = None,
     offer: Callable[[], str | None] | None = None,
 ) -> tuple[Lease, ReviewRow] | None:
-    """Lease the next review to a person, atomically; what they hold already comes first.
+    """Lease the next review to a person, atomically. A question whose answer they took back comes first, then what they
+    hold already.
 
     Args:
         exclude: ids of assignments that the caller has on screen or has just answered.
@@ -79,13 +84,16 @@ def lease_next(
         NotPending: they hold too many reviews already.
     """
     expire(connection)
-    held = list(_held(connection, expert.actor))
-    for lease in held:
+    open_to_all = _open_to(connection, expert, reviewers)
+    held, back = list(_held(connection, expert.actor)), _taken_back(connection, expert.actor)
+    if back and expert.stage == "proven" and len(held) < MAX_LEASES:
+        held += _take_again(connection, expert, back, open_to_all)
+    # Those taken back have a time below zero: they come first, the newest before the others.
+    for lease in sorted(held, key=lambda one: one.opened_at * (-1 if one.review_id in back else 1)):
         if lease.id not in exclude:
             return lease, find_review(connection, lease.review_id)
     if len(held) >= MAX_LEASES:
         raise NotPending(f"you hold {len(held)} reviews already", next_step="answer or release one of them")
-    open_to_all = _open_to(connection, expert, reviewers)
     offered_id = offer() if offer is not None else None
     taken = _lease(connection, offered_id, expert.actor) if offered_id is not None else None
     if taken is not None:
@@ -97,6 +105,38 @@ def lease_next(
         if taken is not None:
             return taken, find_review(connection, review_id)
     return None
+
+
+def _taken_back(connection: Connection, actor: str) -> set[str]:
+    """Ids of the waiting reviews that ask again for an answer which this person took back."""
+    was = reviews.alias("was")
+    query = (
+        select(reviews.c.id)
+        .select_from(assignments)
+        .join(was, was.c.id == assignments.c.review_id)
+        .join(reviews, (reviews.c.item_id == was.c.item_id) & (reviews.c.ordinal == was.c.ordinal))
+        .where(
+            assignments.c.actor == actor,
+            assignments.c.state == "undone",
+            reviews.c.state.concat("") == "waiting",  # not by the index of all that waits
+        )
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _take_again(
+    connection: Connection,
+    expert: ExpertRow,
+    back: Collection[str],
+    open_to: Collection[ColumnElement[bool]],
+) -> Iterator[Lease]:
+    """Take up one of the questions whose answers a person took back, where it is free and nobody else's first."""
+    mine = or_(reviews.c.prefer_actor.is_(None), reviews.c.prefer_actor == expert.actor)
+    free = (reviews.c.id.in_(sorted(back)), reviews.c.escalated.is_(False), mine, *open_to)
+    review_id = _one(connection, _FEW, expert.actor, free)
+    taken = _lease(connection, review_id, expert.actor) if review_id is not None else None
+    if taken is not None:
+        yield taken
 
 
 def _offered(
@@ -193,28 +233,21 @@ def count_left(
     *,
     match: str = "prefer",
     reviewers: ReviewersConfig | None = None,
+    most: int = MAX_LEFT,
 ) -> int:
-    """Return how many reviews a person has in hand or would be given now; counting ends at `MAX_LEFT`.
+    """Return how many questions a person has in hand or would be given now; counting ends at `most`.
 
-    What they skipped, and what waits for another person, comes to them later and is not among these.
+    A question that waits for several people is one: nobody is asked it twice. What they skipped, and what waits for
+    another person, comes to them later and is not among these.
     """
     held = sum(1 for _ in _held(connection, expert.actor))
-    return held + count_free(connection, expert, MAX_LEFT, match=match, reviewers=reviewers)
-
-
-def count_free(
-    connection: Connection,
-    expert: ExpertRow,
-    most: int,
-    *,
-    match: str = "prefer",
-    reviewers: ReviewersConfig | None = None,
-) -> int:
-    """Return how many reviews a person would be given now, without those in their hands; counting ends at `most`."""
+    if expert.stage != "proven":
+        return held
     mine = or_(*(and_(*condition) for condition in _tiers(expert, match)))
-    found = select(reviews.c.id).where(*_ASKABLE, mine, *_open_to(connection, expert, reviewers))
-    free = select(func.count()).select_from(found.limit(most).subquery())
-    return int(connection.execute(free, {"me": expert.actor}).scalar_one())
+    found = select(reviews.c.content_hash).where(*_ASKABLE, mine, *_open_to(connection, expert, reviewers))
+    first = found.limit(most * MOST_COPIES).subquery()
+    free = connection.execute(select(func.count(first.c.content_hash.distinct())), {"me": expert.actor})
+    return min(most, held + int(free.scalar_one()))
 
 
 def _askable() -> tuple[ColumnElement[bool], ...]:
@@ -516,28 +549,6 @@ def find_skipped(connection: Connection, actor: str, open_to: Collection[ColumnE
     return None if found is None else str(found)
 
 
-def count_for(connection: Connection, expert: ExpertRow) -> int:
-    """How many reviews a person could be handed now, in their fields and languages, and was not asked yet."""
-    if expert.stage != "proven":
-        return 0
-    asked = exists().where(
-        assignments.c.actor == expert.actor,
-        assignments.c.review_id == reviews.c.id,
-        assignments.c.state.in_(DONE_WITH),
-    )
-    fields = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
-    query = select(func.count()).where(
-        reviews.c.state == "waiting",
-        reviews.c.leased.is_(False),
-        reviews.c.kind.not_in(PERSONAL),
-        ~asked,
-        *([fields] if expert.specialties else []),
-        *([spoken(expert)] if expert.languages else []),
-        *([] if expert.may("lead") else [reviews.c.escalated.is_(False)]),
-    )
-    return int(connection.execute(query).scalar_one())
-
-
 def count_waiting(connection: Connection) -> dict[str, int]:
     """How many reviews are free, leased, escalated, still being prepared, and held back under a budget; without those
     made for one person."""
@@ -570,6 +581,25 @@ def count_in_hand(connection: Connection, actor: str) -> tuple[int, int]:
     )
     counts = {bool(leased): int(n) for leased, n in connection.execute(query)}
     return counts.get(True, 0), counts.get(False, 0)
+
+
+def count_not_offered(connection: Connection, expert: ExpertRow, match: str) -> Counter[str]:
+    """How many free reviews are not offered to a person who has nothing left, by why: `aside` (they set the question
+    aside), `elsewhere` (not of their fields and languages, where `match` requires these) or `others` (for other people:
+    a second opinion on their own answer, or somebody else's to answer first). Counting ends at `MAX_LEFT`.
+    """
+    same = reviews.alias("same")
+    aside = exists().where(
+        same.c.content_hash == reviews.c.content_hash,
+        assignments.c.review_id == same.c.id,
+        assignments.c.actor == expert.actor,
+        assignments.c.state.in_(("skipped", "declined")),
+    )
+    elsewhere = [(~and_(*own_fields(expert)), "elsewhere")] if match == "require" else []
+    waits = (reviews.c.state == "waiting", reviews.c.leased.is_(False), reviews.c.escalated.is_(False))
+    why = case((aside, "aside"), *elsewhere, else_="others").label("why")
+    query = select(why).where(*waits, reviews.c.kind.not_in(PERSONAL)).limit(MAX_LEFT)
+    return Counter(connection.execute(query).scalars())
 
 
 def reviews_in_hand(connection: Connection) -> dict[str, tuple[int, float]]:

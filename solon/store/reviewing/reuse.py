@@ -129,6 +129,8 @@ def carry(store: Store, connection: Connection, review_id: str, found: Mapping[s
         "channel": CARRIED,
         "carried_from": found["id"],
         "counts": False,
+        "suggestion": None,  # what was in sight when it was given is told, and counted, once
+        "checked": None,
         "opened_at": None,
         "first_input_at": None,
         "active_seconds": None,

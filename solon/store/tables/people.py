@@ -187,7 +187,8 @@ class Decision(SQLModel, table=True):
         confidence: probability that panel and votes give the choice; only where votes settled the item.
         shares: outcome -> its probability by panel and votes together; only where votes settled the item.
         suggestion: as of the turn in which it was given.
-        checked: as of the turn, with the parts of the answer that were `changed` after it.
+        checked: as of the turn, with the parts of the answer that were `changed` after it, and whether it was given
+            `alone`: with nothing but the check in sight.
         overruled_by: the adjudicated decision that took its place, None otherwise; the answer itself stays as its
             author's evidence.
     """
