@@ -14,6 +14,7 @@ from fastapi import Depends, Request, Response
 from itsdangerous import BadSignature
 
 from solon.errors import InvalidDecision, SolonError
+from solon.review.language import IN_ENGLISH, Language
 from solon.review.state import Room, get_room
 from solon.store.database import clock
 from solon.store.reviewing.experts import ExpertRow, find_expert
@@ -43,6 +44,11 @@ class Caller:
     def channel(self) -> str:
         """How the person answers: `page` in a browser's session, `api` with a token."""
         return "page" if self.session else "api"
+
+
+def language_of(room: Room, caller: Caller) -> Language:
+    """Return the language in which a caller is told something: that of the pages in a browser, English to programs."""
+    return room.language if caller.session else IN_ENGLISH
 
 
 async def get_caller(request: Request) -> Caller:

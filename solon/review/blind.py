@@ -12,6 +12,7 @@ from solon.dialogues import spell_turn
 from solon.errors import UsageError
 from solon.questions import PAIR, AcceptQuestion, question_of
 from solon.responses import choices_of, fields_of
+from solon.review.auth import Caller, language_of
 from solon.review.schemas.queue import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
 from solon.review.state import Room
 from solon.store.reviewing.answering import asks_why, needs_why
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 
 
 def show_blind(
-    room: Room, connection: Connection, lease: Lease, review: ReviewRow, expert: ExpertRow
+    room: Room, connection: Connection, lease: Lease, review: ReviewRow, caller: Caller
 ) -> BlindItem:
     """Return a review with what its reviewer needs to answer it, and nothing more."""
+    expert = caller.expert
     item, content = seed_content(connection, review.item_id)
     constitution, rubric = room.law(connection, item["constitution_id"], item["rubric_id"])
     single = isinstance(question_of(review.response_schema), AcceptQuestion)
@@ -63,7 +65,7 @@ def show_blind(
         rationale_for=list(needs_why(room.store, review, expert.actor)),
         may_check=may_check(room, expert),
         draft=read_draft(connection, lease),
-        suggestion=show_suggestion(room, connection, lease, review, expert),
+        suggestion=show_suggestion(room, connection, lease, review, caller),
     )
 
 
@@ -74,25 +76,26 @@ def may_check(room: Room, expert: ExpertRow) -> bool:
 
 
 def show_suggestion(
-    room: Room, connection: Connection, lease: Lease, review: ReviewRow, expert: ExpertRow
+    room: Room, connection: Connection, lease: Lease, review: ReviewRow, caller: Caller
 ) -> str:
     """Return what the panel suggests to this person before the answer, in words; empty where nothing is shown, as to
     whoever's answer is a vote."""
-    if not expert.believed(room.reviewers).final:
+    if not caller.expert.believed(room.reviewers).final:
         return ""
     outcome = suggest(connection, room.store.key, lease, review, room.options.suggestion)
-    return spell_suggestion(room, connection, review, expert, outcome)
+    return spell_suggestion(room, connection, review, caller, outcome)
 
 
 def spell_suggestion(
-    room: Room, connection: Connection, review: ReviewRow, expert: ExpertRow, outcome: str | None
+    room: Room, connection: Connection, review: ReviewRow, caller: Caller, outcome: str | None
 ) -> str:
-    """Return an outcome in the words of the page: of a pair, by the place at which this person sees the answer."""
+    """Return an outcome in words: of a pair, by the place at which this person sees the answer."""
+    say = language_of(room, caller)
     if outcome and question_of(review.response_schema) == PAIR:
         shown = review.candidates[PAIR.outcomes.index(outcome)]
-        place = shown_order(room, connection, review, expert).index(shown) + 1
-        return room.language.gettext("Answer %(place)s") % {"place": place}
-    return room.language.word(outcome or "")
+        place = shown_order(room, connection, review, caller.expert).index(shown) + 1
+        return say.gettext("Answer %(place)s") % {"place": place}
+    return say.word(outcome or "")
 
 
 def shown_reference(room: Room, review: ReviewRow, content: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from solon.eval.report.promise import RunPromise, find_promised, read_promise
+from solon.eval.report.promise import RunPromise, find_promised, list_untested, read_promise
 from solon.eval.report.promise_picture import render_promise
 from solon.review.desk import too_few_people
 from solon.review.language import Language
@@ -116,6 +116,8 @@ class FirstPage:
         more_runs: further ones that are not among them.
         promise: what is promised of the newest run that a panel judged; None where no panel has judged any.
         picture: the same as a figure; None without it.
+        untested: runs that drew questions at random and have tested nothing yet, the newest first, each with the number
+            of those questions that have no answer.
         read_at: when promise and people's work were read, in epoch seconds.
         people: everyone's work, by name.
         few: waiting reviews that too few people can answer, by field and language.
@@ -129,6 +131,7 @@ class FirstPage:
     more_runs: int
     promise: RunPromise | None
     picture: Markup | None
+    untested: Mapping[str, int]
     read_at: float
     people: list[PersonLoad]
     few: list[dict[str, Any]]
@@ -144,7 +147,7 @@ class FirstPage:
             *_suspended(say, self.promise),
             *_for_the_lead(say, self.waits, self.first_case),
             *_for_people(say, self.queue, self.people, self.few),
-            *_towards_a_promise(say, self.promise, asked=bool(self.queue["free"])),
+            *_towards_a_promise(say, self.promise, self.untested, asked=bool(self.queue["free"])),
             *_after_all(say, self.runs, self.queue),
         ]
 
@@ -255,11 +258,22 @@ def _for_people(
     return steps
 
 
-def _towards_a_promise(say: Language, promise: RunPromise | None, *, asked: bool) -> list[Step]:
+def _towards_a_promise(
+    say: Language, promise: RunPromise | None, untested: Mapping[str, int], *, asked: bool
+) -> list[Step]:
     """What brings a promise into force, where that is not just that what waits is answered."""
+    if answered := next((run for run, missing in untested.items() if not missing), ""):
+        words = say.gettext(
+            "Find out what can be promised of run %(run)s: its random questions are answered."
+        )
+        return [
+            Step(
+                words % {"run": answered[-6:]}, f"/lead/runs?run={answered}", f"`solon learn {answered[:8]}`"
+            )
+        ]
     if promise is None or promise.state not in ("refused", "not tested", "none") or not promise.returns:
         return []
-    if asked and promise.drawn > promise.answered:
+    if asked and (promise.drawn > promise.answered or (promise.state == "none" and untested)):
         return []
     words, why = (
         say.gettext("Nothing is promised of these records yet."),
@@ -293,12 +307,14 @@ class SlowFigures:
         read_at: when it was read, in epoch seconds.
         promise: what is promised of the newest run that a panel judged; None without one.
         picture: the same as a figure.
+        untested: see `FirstPage`.
         few: waiting reviews that too few people can answer, by field and language.
     """
 
     read_at: float
     promise: RunPromise | None
     picture: Markup | None
+    untested: dict[str, int]
     few: list[dict[str, Any]]
 
 
@@ -313,6 +329,7 @@ def read_first_page(room: Room, expert: ExpertRow) -> FirstPage:
             more_runs=max(len(runs) - SHOWN_RUNS, 0),
             promise=slow.promise,
             picture=slow.picture,
+            untested=slow.untested,
             read_at=slow.read_at,
             people=_loads(room, connection, people),
             few=slow.few,
@@ -358,7 +375,8 @@ def _slow(
         picture = (
             render_promise(promise, folded=True, say=room.language.tell) if promise is not None else None
         )
-        return SlowFigures(clock.now(), promise, picture, too_few_people(room, connection))
+        untested = list_untested(connection, runs)
+        return SlowFigures(clock.now(), promise, picture, untested, too_few_people(room, connection))
 
     key = ([run.id for run in runs], changes(connection), [one.actor for one in people])
     figures: SlowFigures = room.slow_figures.get(key, read)

@@ -55,6 +55,20 @@ _CLOSERS = {"$$": "$$", r"\[": r"\]", r"\(": r"\)", "$": "$"}
 _ESCAPABLE = frozenset("*_`#+-.|~<>&$")
 _BEGIN = re.compile(rf"\\begin\{{({_ENVIRONMENTS}\*?)\}}")
 _SIGNAL = re.compile(r"[\\^_=+<>*/|]")
+_NESTING = re.compile(
+    r"\\(?P<begin>begin|end)\s*\{(?P<name>.*?)\}|\\(?P<fence>left|right)(?![a-zA-Z])|(?P<line>\\\\|&)|\\.|[{}]|\\$",
+    re.S,
+)
+_UNKNOWN = re.compile(
+    r"(?<!\\)[%#]"  # a comment, a parameter
+    r"|\\(?:left|right|middle|[bB]igg?[lr]?)(?![a-zA-Z])(?!\s*[][()|/.<>\\])"  # no bracket after it
+    r"|\\begin\s*\{array\}(?!\s*\{[lcr\s]+\})"  # no columns, or rules between them
+    r"|\\\\[\[*]"  # a distance of lines
+)
+_PARTS = {
+    "mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2, "msubsup": 3, "munderover": 3,
+}  # fmt: skip
+_SCRIPTS = {"msub", "msup", "msubsup"}
 _WIDTH = re.compile(r"(?:0?\.\d{1,4}|[12])em")
 
 
@@ -160,7 +174,7 @@ def to_mathml(formula: str, display: bool) -> str | None:
     from latex2mathml.converter import Converter
     from latex2mathml.symbols_parser import convert_symbol
 
-    if len(formula) > MAX_FORMULA or OPEN in formula or re.search(r"(?<!\\)[%#]", formula):
+    if len(formula) > MAX_FORMULA or OPEN in formula or _UNKNOWN.search(formula):
         return None
     bare, words = formula.strip(), re.findall(r"[^\W\d_]+", formula)
     if not _SIGNAL.search(bare) and (not words or max(map(len, words)) > 1):
@@ -172,6 +186,8 @@ def to_mathml(formula: str, display: bool) -> str | None:
         not re.fullmatch(rf"{_ENVIRONMENTS}\*?", name)
         for name in re.findall(r"\\(?:begin|end)\s*\{(.*?)\}", bare)
     ):
+        return None
+    if not _is_nested(bare):
         return None
     bare = re.sub(
         r"\\(begin|end)\{(align|gather|equation)\}", r"\\\1{\2*}", bare
@@ -188,9 +204,7 @@ def to_mathml(formula: str, display: bool) -> str | None:
 
 def _is_whole(formula: str, seen: str) -> bool:
     """Every letter, digit and sign of the formula is there, and no digit more."""
-    if HIDDEN.search(seen) or (
-        "\\\\" in formula and "\\begin" not in formula
-    ):  # lines are shown by environments only
+    if HIDDEN.search(seen):
         return False
     written = re.sub(r"\\begin\{array\}\{[^}]*\}|\\(?:begin|end)\{[^}]*\}|\\[a-zA-Z]+", " ", formula)
     wanted, there = (
@@ -201,10 +215,50 @@ def _is_whole(formula: str, seen: str) -> bool:
     return not wanted - there and all(wanted[one] == there[one] for one in digits)
 
 
+def _is_nested(formula: str) -> bool:
+    """Groups, fences and environments end in the order in which they began; lines and cells stand in environments."""
+    begun: list[str] = []
+    for found in _NESTING.finditer(formula):
+        one = found.group()
+        if found["line"]:
+            if not begun or begun[-1] in ("{", "left") or begun[-1].startswith("equation"):
+                return False
+        elif one == "{" or found["begin"] == "begin" or found["fence"] == "left":
+            begun.append(found["name"] or found["fence"] or one)
+        elif one == "}" or found["begin"] or found["fence"]:
+            if not begun or begun.pop() != (found["name"] or ("left" if found["fence"] else "{")):
+                return False
+        elif one == "\\":
+            return False
+    return not begun
+
+
+def _is_mended(element: Element) -> bool:
+    """Whether the library drew another thing than was written: it fills gaps and takes commands for letters."""
+    words, parts = element.text or "", list(element)
+    if element.tag in _PARTS and len(parts) != _PARTS[element.tag]:
+        return True
+    if element.tag == "mo" and not words and "fence" not in element.attrib:
+        return True
+    if ("\\" in words and words != "\\") or (element.tag != "mo" and re.search("[{}]", words)):
+        return True
+    scripts = element.tag in _SCRIPTS | {"munderover"}
+    if scripts and parts[0].tag in _SCRIPTS | {"munderover"}:  # a second index without braces
+        return True
+    if element.tag not in _PARTS and element.tag != "msqrt":
+        return False
+    arguments = parts[1:] if scripts else parts[:1] if element.tag == "mroot" else parts
+    return any(
+        one.tag == "mn" and len(one.text or "") > 1 for one in arguments
+    )  # TeX takes the first digit only
+
+
 def _spell(element: Element, depth: int) -> str:
     """Return an element as MathML, of tags and attributes that are known; what is foreign in it is text."""
     if element.tag not in TAGS or depth > MAX_DEPTH:
         raise ValueError(f"no element for a formula: {element.tag}")
+    if _is_mended(element):
+        raise ValueError(f"not drawn as it was written: {element.tag}")
     known = ATTRIBUTES.get(element.tag, set())
     given = {name: value for name, value in element.attrib.items() if name in known}
     if element.tag == "mspace" and not _WIDTH.fullmatch(given.get("width", "")):

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.errors import ReviewError
-from solon.review.auth import Caller
+from solon.review.auth import Caller, language_of
 from solon.review.blind import show_blind, shown_order, spell_suggestion
 from solon.review.language import Language
 from solon.review.schemas.queue import (
@@ -83,7 +83,7 @@ async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOu
     Args:
         exclude: assignments that are on screen or just answered.
     """
-    mix, store = room.options.mix, room.store
+    mix, store, say = room.options.mix, room.store, language_of(room, caller)
 
     def lease(connection: Connection) -> tuple[BlindItem | None, ExpertRow]:
         expert = caller.expert
@@ -108,10 +108,10 @@ async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOu
     if item is not None:
         return NextOut(item=item)
     if expert.stage == "guidelines":
-        return _empty("guidelines", room.language.gettext("Read the guidelines first."))
+        return _empty("guidelines", say.gettext("Read the guidelines first."))
     if expert.stage != "proven":
-        return _empty("onboarding", room.language.gettext("Send what you have open; then it goes on."))
-    return await asyncio.to_thread(_why_empty, room, expert)
+        return _empty("onboarding", say.gettext("Send what you have open; then it goes on."))
+    return await asyncio.to_thread(_why_empty, room, caller)
 
 
 async def open_review(room: Room, caller: Caller, review_id: str) -> BlindItem:
@@ -135,11 +135,12 @@ def _shown(room: Room, connection: Connection, lease: Lease, review: ReviewRow, 
         review.id,
         {"assignment": lease.id, "channel": caller.channel},
     )
-    return show_blind(room, connection, lease, review, caller.expert)
+    return show_blind(room, connection, lease, review, caller)
 
 
-def _why_empty(room: Room, expert: ExpertRow) -> NextOut:
-    say, counts = room.language, room.live.counts(fresh=True)
+def _why_empty(room: Room, caller: Caller) -> NextOut:
+    say, counts = language_of(room, caller), room.live.counts(fresh=True)
+    expert = caller.expert
     with room.store.connect() as connection:
         panel = judging(connection)
         leased, escalated = count_in_hand(connection, expert.actor)
@@ -270,7 +271,7 @@ async def take_answer(
 
     taken = await write(room, answer)
     votes = taken.kind in ("decided", "vote") and not caller.expert.believed(room.reviewers).final
-    told = room.language.gettext(TOLD["vote_of_learner" if votes else taken.kind])
+    told = language_of(room, caller).gettext(TOLD["vote_of_learner" if votes else taken.kind])
     if room.options.suggestion != "hidden" and taken.kind == "decided":
         told += await asyncio.to_thread(_after, room, caller, taken.review_id)
     if not taken.replayed:
@@ -295,8 +296,8 @@ def _after(room: Room, caller: Caller, review_id: str) -> str:
         review = find_review(connection, review_id)
         if not may_carry(review):
             return ""
-        found = spell_suggestion(room, connection, review, caller.expert, review.best)
-    return " " + room.language.gettext("The panel had found: %(found)s.") % {"found": found}
+        found = spell_suggestion(room, connection, review, caller, review.best)
+    return " " + language_of(room, caller).gettext("The panel had found: %(found)s.") % {"found": found}
 
 
 async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
@@ -308,7 +309,7 @@ async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
             return _shown(room, connection, lease, review, caller), say.gettext(TOLD["open_again"])
         return None, _who_is_next(say, connection, review, caller.expert)
 
-    until, say = time.monotonic() + REPLAY_SECONDS, room.language
+    until, say = time.monotonic() + REPLAY_SECONDS, language_of(room, caller)
     while True:
         try:
             item, message = await write(room, back)

@@ -11,7 +11,7 @@ from solon.eval.replay.opinions import counted, overlaps
 from solon.eval.report.promise import find_promised
 from solon.eval.suites.agreement import measure_experts
 from solon.learning.people import SIGNS, PersonCheck, check_people
-from solon.review.language import Language
+from solon.review.language import IN_ENGLISH, Language
 from solon.review.schemas.queue import (
     PeopleTest,
     PersonTest,
@@ -39,8 +39,14 @@ if TYPE_CHECKING:
     from solon.store.records.evaluation import Answer
 
 
-def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statistics:
-    """Return the figures that a person may see: experts their own; leads everyone's, without ranking, and the runs'."""
+def statistics(
+    room: Room, connection: Connection, expert: ExpertRow, say: Language = IN_ENGLISH
+) -> Statistics:
+    """Return the figures that a person may see: experts their own; leads everyone's, without ranking, and the runs'.
+
+    Args:
+        say: the language of what is told of people's tests.
+    """
     work, right = work_by_actor(connection), known_outcomes(connection)
     runs = [run.id for run in all_runs(connection)]
     blind = counted(evaluation.answers(connection, runs, telling=True))
@@ -63,7 +69,7 @@ def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statist
         figures.agreement = [round(both.low, 3), round(both.high, 3)] if both.known else None
         figures.repeated = _repeated(connection)
         wanted = room.reviewers.wanted
-        figures.test = _told(check_people(connection, room.store.key, wanted), room.language)
+        figures.test = _told(check_people(connection, room.store.key, wanted), say)
     return figures
 
 

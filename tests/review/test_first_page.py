@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
+from cases import build, seeds
 from sqlalchemy import delete, update
 from test_adjudication import first_review, give, other_review
 from test_plans import listening, plan
@@ -27,9 +29,11 @@ from solon.store.database.writer import insert_rows
 from solon.store.records.evaluation import answers
 from solon.store.records.lead_work import LeadWork, count_lead_work
 from solon.store.reviewing import queue
+from solon.store.reviewing.experts import add_expert
 from solon.store.reviewing.overlaps import overlap_row
 from solon.store.reviewing.proposals import keep_proposal
 from solon.store.reviewing.review_rows import ReviewRow, list_reviews
+from solon.store.reviewing.reviews import decide
 from solon.store.tables import items, reviews
 from solon.store.tables.people import Review
 
@@ -39,8 +43,8 @@ QUEUE = {"free": 0, "leased": 0, "escalated": 0, "opening": 0, "held": 0, "to_ap
 
 def page_of(**more: Any) -> FirstPage:
     values: dict[str, Any] = {
-        "runs": [], "more_runs": 0, "promise": None, "picture": None, "read_at": 0.0, "people": [], "few": [],
-        "waits": NOTHING, "first_case": None, "queue": QUEUE, "works": True,
+        "runs": [], "more_runs": 0, "promise": None, "picture": None, "untested": {}, "read_at": 0.0, "people": [],
+        "few": [], "waits": NOTHING, "first_case": None, "queue": QUEUE, "works": True,
     }  # fmt: skip
     return FirstPage(**{**values, **more})
 
@@ -71,6 +75,31 @@ def test_steps_are_ranked_from_what_is_broken_to_what_is_done() -> None:
     assert [step.link for step in done.steps(IN_ENGLISH)] == ["/lead/exports"]
 
 
+def test_a_run_that_needs_only_a_look_is_named(tmp_path: Path) -> None:
+    """Also where a newer run has no random questions, and so no promise of its own."""
+    models = {"default": {"model": "scripted:default"}}
+    routing = {"policy": "pilot", "pilot": 3, "pilot_share": 1.0, "audit_share": 0.0}
+    url = build(tmp_path, seeds(3), routing=routing, models=models)
+    newer = {"models": models, "routing": {"policy": "never", "audit_share": 0.0}}
+    with Project(url, config={"models": models, "routing": routing}) as project:
+        lea, _ = add_expert(project.store, "Lea", role="lead", by="local:test")
+        run = project.runs()[0].run_id
+    with Project(url, config=newer) as project:
+        project.run("preference", seeds(4, domain="other"))
+        with project.store.connect() as connection:
+            asked = [review for review in list_reviews(connection) if review.kind == "interrupt"]
+        for open_, review in zip((3, 2, 1), asked, strict=True):
+            room = create_app(project, Options(work=False)).state.room
+            found = read_first_page(room, lea)
+            assert (found.promise and found.promise.state, dict(found.untested)) == ("none", {run: open_})
+            assert "promise" not in str(found.steps(IN_ENGLISH)), "what is asked has to be answered first"
+            answer = {"choice": "prefer", "candidate": review.candidates[0]}
+            decide(project.store, review.id, answer, actor=lea.actor, channel="api", counts=True)
+        found = read_first_page(create_app(project, Options(work=False)).state.room, lea)
+        step = next(one for one in found.steps(IN_ENGLISH) if "promise" in one.words)
+        assert (step.link, step.why) == (f"/lead/runs?run={run}", f"`solon learn {run[:8]}`")
+
+
 def test_who_waits_for_what(project: Project, person: Any, serving: Any, client: Any) -> None:
     """A disagreement, a proposal, a review handed over: each is counted for whoever can do something about it."""
     ada, bo, lea = person("Ada")[0], person("Bo")[0], person("Lea", role="lead")
@@ -94,7 +123,7 @@ def test_who_waits_for_what(project: Project, person: Any, serving: Any, client:
             told = (await http.get("/lead")).text
             for words in (
                 "<b>2</b> disagreements", "<b>1</b> proposed principle<", "of 12 items are done",
-                "no questions were drawn at random", "Settle 2 questions", "Have reviewers answer",
+                "nothing has to be: people are asked about every item", "Settle 2 questions", "Have reviewers answer",
             ):  # fmt: skip
                 assert words in told, words
             nav = told[told.index("<nav") : told.index("</nav>")]
@@ -139,6 +168,12 @@ def test_how_far_experts_agree_is_one_figure(project: Project, person: Any) -> N
     figure = promise.experts
     assert (figure.n, figure.value) == (found.compared, found.agreed / 5)
     assert [round(figure.low, 3), round(figure.high, 3)] == found.agreement
+    assert promise.asks_all
+    assert (promise.state, promise.returns) == ("none", "")
+    assert "asked about every item" in promise.sentence
+    suite = project.evaluate("agreement")
+    assert (suite.random.n, suite.random.known) == (10, True)
+    assert any("10 of the 10 answers" in note and "asked about every item" in note for note in suite.notes)
     assert {(one.name, one.compared, one.agreed) for one in found.team or ()} == {
         ("Ada", 5, found.agreed), ("Bo", 5, found.agreed), ("Lea", 0, 0)
     }  # fmt: skip

@@ -203,6 +203,14 @@ async def test_a_page_in_another_language_has_no_english_left(
     assert left == {}, left
 
 
+async def open_page(http: Any, token: str) -> None:
+    """Log in as a browser does; what is sent from then on carries the page's CSRF token."""
+    await http.post("/login", data={"token": token})
+    csrf = re.search(r'name="csrf" content="([^"]+)"', (await http.get("/")).text)
+    assert csrf is not None
+    http.headers["X-CSRF-Token"] = csrf[1]
+
+
 @pytest.mark.anyio
 async def test_what_an_answer_brings_has_no_english_left(
     project: Any, person: Any, serving: Any, client: Any, tmp_path: Path
@@ -213,7 +221,8 @@ async def test_what_an_answer_brings_has_no_english_left(
     async with serving(project, language=str(in_brackets(tmp_path)), answers=2) as app:
         review = ""
         for place, token in enumerate(tokens[:2]):
-            async with client(app, token) as http:
+            async with client(app) as http:
+                await open_page(http, token)
                 found = (await http.post("/page/next", json={"exclude": []})).json()
                 item, html["item"] = found["item"], found["html"]
                 for name in ("diff", "source"):
@@ -279,7 +288,7 @@ def test_why_an_item_came_to_people_is_told_in_the_language(tmp_path: Path) -> N
 
 
 @pytest.mark.anyio
-async def test_a_refusal_is_told_in_the_language_on_the_page_alone(
+async def test_messages_and_refusals_are_told_in_the_language_on_the_page_alone(
     project: Any, person: Any, serving: Any, client: Any, tmp_path: Path
 ) -> None:
     """The API keeps to its English, and to the field that it names."""
@@ -291,11 +300,20 @@ async def test_a_refusal_is_told_in_the_language_on_the_page_alone(
         wrong = {"token": english["token"], "answer": {"choice": "decline", "reason": "late"}}
         where = f"/api/v1/reviews/{english['review']}/decision"
         api = (await http.post(where, json=wrong, headers=bearer)).json()
-        await http.post("/login", data={"token": token})
-        csrf = re.search(r'name="csrf" content="([^"]+)"', (await http.get("/")).text)
-        assert csrf is not None
-        page = (await http.post(where, json=wrong, headers={"X-CSRF-Token": csrf[1]})).json()
+        right = {**wrong, "answer": {"choice": "skip"}}
+        skipped = (await http.post(where, json=right, headers=bearer)).json()
+        undo = f"/api/v1/decisions/{skipped['assignment']}/undo"
+        undone = (await http.post(undo, headers=bearer)).json()
+        await open_page(http, token)
+        again = {**wrong, "token": undone["item"]["token"]}
+        page = (await http.post(where, json=again)).json()
+        said = (await http.post(where, json={**again, "answer": {"choice": "skip"}})).json()["message"]
         lead = (await http.get("/lead/queue", headers={"Accept": "text/html"})).text
+    assert (skipped["message"], undone["message"][:11]) == (
+        "Skipped: it goes to someone else.",
+        "Taken back.",
+    )
+    assert said == "⟦Skipped: it goes to someone else.⟧"
     assert (api["field"], page["field"]) == ("reason", "reason")
     assert api["cause"] == "reason: 'late' is no reason to decline"
     assert page["cause"] == "⟦reason: ⟧'late'⟦ is no reason to decline⟧"

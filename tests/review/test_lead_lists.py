@@ -85,6 +85,8 @@ def test_settling_opens_the_next(
             shown = (await http.get(url)).text
             assert "Left for you: <b>3</b>" in shown
             assert f'id="next-case" href="/lead/adjudications/{second.id}?recipe=preference"' in shown
+            shown = (await http.get(f"/lead/adjudications/{second.id}?text=tenant")).text
+            assert "Left for you: <b>1</b>" in shown, "as many as the list shows"
             form = {"csrf": csrf, "choice": "tie", "reason": "Both say the same."}
             wrong = await http.post(url, data={**form, "choice": "edit"})
             assert "Both say the same." in wrong.text
@@ -149,6 +151,8 @@ def test_an_export_shows_its_first_rows_before_it_is_made(
             told = (await http.post("/lead/exports", data=form)).text
             assert told.count('class="boxed preview"') == 1
             assert "&#34;chosen&#34;" in told
+            assert "stomach.\n\n- Paracetamol is the usual" in told, "lines stay lines"
+            assert "...&#34;" in told, "long texts are cut"
             assert "No exports yet." in told, "nothing was begun"
             assert "<option selected>trl-preference</option>" in told
             told = (await http.post("/lead/exports", data={**form, "certified_only": "yes"})).text

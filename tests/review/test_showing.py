@@ -37,6 +37,11 @@ class TestFormulas:
             (r"\mathbb{R}^n \to \hat{\beta}", {"msup", "mover"}),
             (r"\sqrt[3]{x} \le \boxed{42}", {"mroot", "menclose"}),
             (r"50\,\%", {"mspace"}),
+            (
+                r"\left\{ [0, 1) \right. \frac12 x_{12}^{34} \sqrt[12]{2} 12^3",
+                {"mrow", "mfrac", "msubsup", "mroot", "msup"},
+            ),
+            (r"\begin{equation}\begin{array}{rl}a & 1 \\ b & 2\end{array}\end{equation}", {"mtable"}),
         ],
     )
     def test_a_formula_is_rendered_whole(self, formula: str, elements: set[str]) -> None:
@@ -51,6 +56,13 @@ class TestFormulas:
             r"\href{javascript:x}{y}",
             r"\def\x{\x\x}\x", "5 or 5", r"a = b \\ c = d", "{" * 900, r"\style{x:y}{z}=1", "_" * 500,
             "x\ue000U+200B\ue001",
+            # what the library would mend in silence
+            r"\frac{1}{2", r"\frac{1}", r"x^{2", "x^2}", r"\text{if {x} is}", r"\left( x \right)}",
+            r"{\left( x} \right)", r"\left x \right)", r"\operatorname", r"\binom12", r"\frac{1}23", r"\sqrt 23",
+            "x_1^2_3", r"\end{matrix}", r"\begin{equation}x=1", r"\begin{matrix}{1\end{matrix}}",
+            r"\begin{array}1\end{array}", r"\begin{array}{c|c}1&2\end{array}",
+            r"a=1 \\ \begin{matrix}1\end{matrix}", r"\bigl\langle x",
+            r"\begin{matrix}1\\[2pt]2\end{matrix}", r"\begin{equation}a=1 \\ b=2\end{equation}",
         ],
     )  # fmt: skip
     def test_what_would_not_be_seen_whole_is_left_as_it_was_written(self, formula: str) -> None:

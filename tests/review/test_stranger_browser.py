@@ -36,6 +36,24 @@ def test_one_tap_chooses_on_a_phone(browser: Any, server: Server, person: Any) -
     page.evaluate("document.activeElement.blur()")
     page.tap("[data-choice=tie]")
     assert page.get_attribute("[data-choice=tie]", "aria-pressed") == "true"
+    assert top(page, "[data-do=first]") == before, "a second tap meets the same button"
+    assert page.is_visible(".send")
+
+
+def test_a_phone_has_room_to_read(browser: Any, server: Server, person: Any) -> None:
+    page = log_in(browser, server, person("Ada")[1], viewport=PHONE, has_touch=True, is_mobile=True)
+    assert page.is_hidden("#rationale"), "folded until something is chosen"
+    foot = page.locator(".answer").bounding_box()["height"]
+    assert top(page, ".item") + foot < 280, "two thirds of the screen are the text's"
+
+
+def test_what_was_said_has_one_line(browser: Any, server: Server, person: Any) -> None:
+    page = log_in(browser, server, person("Ada")[1], viewport={"width": 1440, "height": 900})
+    page.keyboard.press("x")
+    page.fill("#rationale", "Another field.")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function("() => document.querySelector('#said').textContent === 'Handed to a lead.'")
+    assert page.locator("#said").bounding_box()["height"] < 25
 
 
 def test_one_line_tells_what_happened(browser: Any, server: Server, person: Any) -> None:

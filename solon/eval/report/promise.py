@@ -60,6 +60,7 @@ class RunPromise(BaseModel):
         covers: share of the pilot that is as sure as the promise asks, 0 where nothing is promised.
         drawn: questions that were drawn at random among the run's items so far.
         answered: those of them that have an answer that counts.
+        asks_all: people are asked about every item of the run (`policy = "always"`): none rests on the panel alone.
         tested: questions on which the panel would accept a record, at the newest look: a promise is about these.
         probes: of a certificate that was carried over after a change: the random probes that it rests on, 0 otherwise.
         strata: agreement by stratum that is promised something by itself, on the answers that this rests on; empty
@@ -84,6 +85,7 @@ class RunPromise(BaseModel):
     covers: float
     drawn: int
     answered: int
+    asks_all: bool
     tested: int
     probes: int
     strata: dict[str, Figure]
@@ -105,6 +107,8 @@ class RunPromise(BaseModel):
                 f"Promised: of the records that the panel accepts, {aim}. The chance that this is wrong is at most "
                 f"{1 - self.confidence:.0%}."
             )
+        if self.state == "none" and self.asks_all:
+            return "Nothing is promised, and nothing has to be: people are asked about every item."
         told = {
             "suspended": "Suspended: nothing is promised of these records now.",
             "refused": "Nothing is promised: the experts' answers did not show it.",
@@ -120,6 +124,11 @@ class RunPromise(BaseModel):
             return (
                 f"{self.probes} probes, drawn at random after a change among all items that an earlier certificate "
                 "would accept then, and asked blind"
+            )
+        if not self.drawn and self.asks_all:
+            return (
+                "people's own answers: they are asked about every item, whatever the panel says; "
+                "`solon eval agreement` says how far it agrees with them"
             )
         if not self.drawn:
             return "nothing: no questions were drawn at random"
@@ -169,8 +178,9 @@ class RunPromise(BaseModel):
         shown = (
             "Experts agreed, on the answers it rests on" if self.covers else "Experts agreed, in the pilot"
         )
+        own = self.state == "none" and self.asks_all  # then no answers are tested
         return [
-            (shown, self.shown),
+            *(() if own else ((shown, self.shown),)),
             *((f"By itself: {shorten(name, 32)}", figure) for name, figure in self.strata.items()),
             ("Experts agreed, in audits since", self.audits),
             ("Two experts agree with each other", self.experts),
@@ -192,7 +202,8 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
     answers = counted(evaluation.answers(connection, [run.id], telling=True))
     drawn, answered = _sample(connection, run, {answer.item_id for answer in answers})
     state = _state(last, in_force, drawn)
-    why, returns = _way_back(run, state, last, drawn - answered)
+    asks_all = runs.config_payload(connection, run.config_id)["routing"].get("policy") == "always"
+    why, returns = ("", "") if state == "none" and asks_all else _way_back(run, state, last, drawn - answered)
     earlier = read_suspension(connection, run)
     if earlier is not None and (last is None or earlier.certificate != last.id):  # of before a change
         why, returns = f"certificate {earlier.certificate} is suspended: {earlier.why}", earlier.back
@@ -211,6 +222,7 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
         covers=float(in_force.figures.get("coverage") or 0.0) if in_force else 0.0,
         drawn=drawn,
         answered=answered,
+        asks_all=asks_all,
         tested=int(last.figures.get("tested") or 0) if last else 0,
         probes=int(in_force.figures["n"]) if in_force and "carry" in in_force.figures else 0,
         strata={one.name: rate(one.agreed, one.n) for one in by_stratum if one.threshold is not None},
@@ -252,6 +264,19 @@ def _sample(connection: Connection, run: RunRow, answered: set[str]) -> tuple[in
     asked = [item for item, of_pilot in questions.items() if not of_pilot or item in proper]
     drawn = max(len(asked), len(proper))
     return drawn, sum(item in answered for item in asked)
+
+
+def list_untested(connection: Connection, of: Sequence[RunRow]) -> dict[str, int]:
+    """Return the runs that drew questions at random and have tested nothing yet, by id in the order given, each with
+    the number of those questions that have no answer."""
+    untested = {}
+    for run in of:
+        if _newest(connection, run) is None:
+            answers = counted(evaluation.answers(connection, [run.id], telling=True))
+            drawn, answered = _sample(connection, run, {answer.item_id for answer in answers})
+            if drawn:
+                untested[run.id] = drawn - answered
+    return untested
 
 
 def _shown(last: CertificateRow | None) -> Figure:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 Say = Callable[[str], str]
 BEHIND = "What it rests on, what suspends it, what brings it back"
 WIDTH, EDGE = 360, 4
-TOP, ROW, BAR, LINE = 34, 40, 16, 18
-"""Heights: above the rows, of a row, of the bar, of a line of the legend. At 390 px of screen a unit is about 1 px."""
+TOP, ROW, SCALE, BAR, LINE = 34, 40, 14, 16, 18
+"""Heights: above the rows, of a row, of the scale in it, of the bar, of a line of the legend. At 390 px of screen a
+unit is about 1 px."""
 
 
 def draw_promise(promise: RunPromise, say: Say = str) -> str:
@@ -41,7 +42,6 @@ def draw_promise(promise: RunPromise, say: Say = str) -> str:
     named = "promised" if promise.state == "in force" else "aimed at"
     drawn = [
         f'<svg class="promise-picture" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{words}">',
-        f'<rect class="band" x="{aim:.1f}" y="{TOP - 8}" width="{WIDTH - EDGE - aim:.1f}" height="{ROW * len(rows)}"/>',
         draw_line("aim", [(aim, TOP - 12), (aim, TOP - 4)]),
         draw_text(min(max(aim, 80), WIDTH - 80), 16, say(f"{named}: {promise.aim:.0%} or more"), "middle"),
         draw_text(EDGE, bottom + 6, f"{low:.0%}", "start"),
@@ -49,9 +49,11 @@ def draw_promise(promise: RunPromise, say: Say = str) -> str:
     ]
     for place, (name, figure) in enumerate(rows):
         top = TOP + ROW * place
+        # under the names and values, which neither the line nor the shade's edge crosses
         drawn.append(
-            draw_line("aim", [(aim, top + 12), (aim, top + 28)])
-        )  # beside the names, not through them
+            f'<rect class="band" x="{aim:.1f}" y="{top + 13}" width="{WIDTH - EDGE - aim:.1f}" height="{SCALE}"/>'
+        )
+        drawn.append(draw_line("aim", [(aim, top + 13), (aim, top + 13 + SCALE)]))
         drawn += _row(top, say(name), figure, across, say)
     drawn += _bar(bottom + 2 * LINE, parts, promise.total, say)
     return "".join([*drawn, "</svg>"])
@@ -68,7 +70,7 @@ def _row(top: float, name: str, figure: Figure, across: Callable[[float], float]
     value = f"{figure.value:.1%}" if figure.known else say("not known")
     drawn = [draw_text(EDGE, top + 8, name, "start"), draw_text(WIDTH - EDGE, top + 8, value, "end")]
     if figure.known and figure.value is not None:
-        middle = top + 20
+        middle = top + 13 + SCALE / 2
         drawn.append(draw_line("whisker", [(across(figure.low), middle), (across(figure.high), middle)]))
         drawn.append(f'<circle class="dot" cx="{across(figure.value):.1f}" cy="{middle}" r="5"/>')
     return drawn

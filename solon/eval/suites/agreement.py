@@ -266,6 +266,7 @@ def evaluate(material: Material) -> Agreement:
         anchoring=_anchoring(half[True], half[False]),
         notes=(
             *_tell_gaps(gaps),
+            *_tell_all_asked(random),
             *_tell_left_out(every_answer, blind),
             *_notes(opinions, len(routed), none_twice if not ceiling.items else ""),
             *_tell_anchoring(half[True], half[False]),
@@ -307,6 +308,16 @@ def measure_gaps(asked: set[tuple[str, int]], answered: set[tuple[str, int]], ag
 
 def _tell_gaps(asked: Asked) -> tuple[str, ...]:
     return (f"of the questions drawn at random among all items {asked}",) if str(asked) else ()
+
+
+def _tell_all_asked(random: Sequence[Opinion]) -> tuple[str, ...]:
+    n = sum(opinion.answer.rule == "always" for opinion in random)
+    if not n:
+        return ()
+    return (
+        f"{n} of the {len(random)} answers on items drawn at random are of runs in which people are asked about every "
+        "item: there each is drawn, and no record needs a promise",
+    )
 
 
 def _anchoring(seen: Sequence[bool], hidden: Sequence[bool]) -> Figure:

@@ -30,7 +30,7 @@ from solon.review.schemas.cases import CaseLine, CaseOut, MyOutcome, ReplyIn, Ru
 from solon.review.schemas.queue import SettingsIn
 from solon.review.state import Room
 from solon.review.statistics import statistics
-from solon.store.reviewing.adjudicating import CONTESTED, CaseFilters, find_case, next_case
+from solon.store.reviewing.adjudicating import CONTESTED, CaseFilters, count_left_for, find_case, next_case
 from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.proposals import list_proposals
 from solon.store.runs.runs import recipes_of_runs
@@ -141,9 +141,10 @@ async def _case(
     with room.store.connect() as connection:
         here = find_case(connection, case_id)
         following = next_case(connection, caller.expert.actor, filters, here)
+        left = count_left_for(connection, caller.expert.actor, filters)
     values = {"problem": "", "given": {}, "settled": "", "agreed": agreed_fields(case), **about}
     yours = here.number(caller.expert.actor) is not None
-    values |= {"yours": yours, "following": following, "kept": _address(request)}
+    values |= {"yours": yours, "following": following, "left": left, "kept": _address(request)}
     values["settings"] = SettingsIn.model_validate(caller.expert.settings)
     return page(room, caller, "lead_case.html", case=case, **values)
 

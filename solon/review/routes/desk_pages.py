@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,7 +12,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
-from solon.display.text import shorten
 from solon.errors import InvalidDecision, ReviewError, UsageError
 from solon.formats.exports import FORMATS
 from solon.review.auth import Caller, Lead, TheRoom, read_form
@@ -43,6 +43,7 @@ SAMPLE = 10
 """Reviews that the page shows before it asks to confirm."""
 PREVIEW_TEXT = 300
 """Characters of each text of a row that the preview of an export shows."""
+BREAKS = {"n": "\n", "t": "\t"}
 EMPTY: Mapping[str, str] = {}
 
 
@@ -199,7 +200,9 @@ def _exports(
 
 
 def _shown(row: dict[str, Any]) -> str:
-    return json.dumps(_shortened(row), indent=2, ensure_ascii=False)
+    """A row as JSON, in which the lines of its texts are broken, as a person reads them."""
+    spelled = json.dumps(_shortened(row), indent=2, ensure_ascii=False)
+    return re.sub(r"\\(.)", lambda escape: BREAKS.get(escape[1], escape[0]), spelled)
 
 
 def _shortened(value: Any) -> Any:
@@ -208,7 +211,8 @@ def _shortened(value: Any) -> Any:
         return {name: _shortened(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_shortened(part) for part in value]
-    return shorten(value, PREVIEW_TEXT) if isinstance(value, str) else value
+    long = isinstance(value, str) and len(value) > PREVIEW_TEXT
+    return f"{value[: PREVIEW_TEXT - 3]}..." if long else value
 
 
 @router.post("/lead/exports")

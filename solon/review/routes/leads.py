@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 
 from solon.law import documents
-from solon.review.auth import Admin, AnyExpert, Lead, TheRoom
+from solon.review.auth import Admin, AnyExpert, Lead, TheRoom, language_of
 from solon.review.reviewer import note_shown, write
 from solon.review.routes.queue import AnId
 from solon.review.schemas.lineage import Lineage
@@ -118,7 +118,7 @@ async def show_review(room: TheRoom, caller: Lead, review_id: AnId) -> Lineage:
 def read_statistics(room: TheRoom, caller: AnyExpert) -> Statistics:
     """Experts see their own figures, leads everyone's and the runs'."""
     with room.store.connect() as connection:
-        return statistics(room, connection, caller.expert)
+        return statistics(room, connection, caller.expert, language_of(room, caller))
 
 
 def list_law(room: Room, kind: str) -> list[LawOut]:

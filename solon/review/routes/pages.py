@@ -211,7 +211,7 @@ def _source(room: Room, caller: Caller, assignment_id: str) -> str:
     with room.store.connect() as connection:
         lease = own_lease(connection, assignment_id, caller.expert.actor)
         review = find_review(connection, lease.review_id)
-        item = show_blind(room, connection, lease, review, caller.expert)
+        item = show_blind(room, connection, lease, review, caller)
     texts = {"prompt": item.prompt, "input": item.input, "asks": item.asks, "reference": item.reference}
     texts |= {f"turn:{n}": turn.content for n, turn in enumerate(item.turns)}
     texts |= {f"candidate:{n}": one.text for n, one in enumerate(item.candidates)}

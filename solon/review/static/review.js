@@ -92,7 +92,7 @@ function showBefore(view) {
 
 function atWork(found) {
   if (!found.until) return found.message;
-  const at = new Date(found.until * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const at = new Date(found.until * 1000).toLocaleTimeString("sv-SE", { hour: "2-digit", minute: "2-digit" });
   return t`Being judged until about ${at}. ${found.message}`;
 }
 
@@ -408,7 +408,7 @@ async function openBeside(what) {
 async function answers() {
   try {
     openDialog(t("My last ten answers"), await call("GET", "/page/answers", undefined, "text"));
-    for (const time of $$("[data-at]", dialog)) time.textContent = new Date(time.dataset.at * 1000).toLocaleTimeString();
+    (await import("/static/times.js")).showTimes(dialog);
   } catch (error) { failed(error); }
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, desc, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, desc, exists, func, or_, select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.questions import CHANGED, LABELLED, MARKED, STANDS, question_of
@@ -163,13 +163,23 @@ def next_case(
 ) -> str | None:
     """Return the id of the open case that a lead may settle next: the oldest after this one, else the oldest of all;
     None where no other is left."""
-    query = _cases("open", replace(filters, reviewer=None)).where(~answered_by(actor))
+    query = _left_for(actor, filters)
     if after is not None:
         at, name = _BY_AGE
         later = or_(at > after.created_at, and_(at == after.created_at, name > after.id))
         query = query.where(name != after.id).order_by(desc(later))
     found = connection.execute(query.order_by(*_BY_AGE).limit(1)).scalar_one_or_none()
     return None if found is None else str(found)
+
+
+def count_left_for(connection: Connection, actor: str, filters: CaseFilters) -> int:
+    """Return how many open cases that fit the filters a lead may settle."""
+    left = _left_for(actor, filters).subquery()
+    return int(connection.execute(select(func.count()).select_from(left)).scalar_one())
+
+
+def _left_for(actor: str, filters: CaseFilters) -> Select[Any]:
+    return _cases("open", replace(filters, reviewer=None)).where(~answered_by(actor))
 
 
 _BY_AGE = (adjudications.c.created_at, adjudications.c.id)
