@@ -28,6 +28,7 @@ from solon.recipes import Accept, Answer, Choice, Given, Instruct, Maker, Pair, 
 from solon.recipes.label import LABEL
 from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import Recipes, identify
+from solon.recipes.spans import LABEL_SPANS
 from solon.store.database.writer import insert_rows
 from solon.store.tables import items
 from solon.store.tables.runs import GraphVersion
@@ -312,7 +313,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(PREFERENCE, maker="me"), "maker"),
     (lambda: replace(PREFERENCE, question=Accept()), "Accept makes no preference records"),
     (lambda: replace(PREFERENCE, record="label"), "Pair makes no label records"),
-    (lambda: replace(PREFERENCE, record="instruction", question=Accept()), "resolve"),
+    (lambda: replace(LABEL_SPANS, steps=("draft", "judge", "resolve", "review")), "resolve"),
     (lambda: replace(PREFERENCE, maker=Forgetful()), "Forgetful"),
     (lambda: replace(LABEL, question=Choice(("only",))), "two"),
     (lambda: replace(LABEL, question=Choice(("same", "same"))), "same"),
