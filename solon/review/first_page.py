@@ -308,6 +308,7 @@ class SlowFigures:
         promise: what is promised of the newest run that a panel judged; None without one.
         picture: the same as a figure.
         untested: see `FirstPage`.
+        people: what is left for each person, and what they have in hand.
         few: waiting reviews that too few people can answer, by field and language.
     """
 
@@ -315,6 +316,7 @@ class SlowFigures:
     promise: RunPromise | None
     picture: Markup | None
     untested: dict[str, int]
+    people: list[PersonLoad]
     few: list[dict[str, Any]]
 
 
@@ -331,7 +333,7 @@ def read_first_page(room: Room, expert: ExpertRow) -> FirstPage:
             picture=slow.picture,
             untested=slow.untested,
             read_at=slow.read_at,
-            people=_loads(room, connection, people),
+            people=slow.people,
             few=slow.few,
             waits=count_lead_work(connection, expert.actor),
             first_case=next_case(connection, expert.actor, NO_FILTERS),
@@ -376,7 +378,8 @@ def _slow(
             render_promise(promise, folded=True, say=room.language.tell) if promise is not None else None
         )
         untested = list_untested(connection, runs)
-        return SlowFigures(clock.now(), promise, picture, untested, too_few_people(room, connection))
+        loads, few = _loads(room, connection, people), too_few_people(room, connection)
+        return SlowFigures(clock.now(), promise, picture, untested, loads, few)
 
     key = ([run.id for run in runs], changes(connection), [one.actor for one in people])
     figures: SlowFigures = room.slow_figures.get(key, read)
