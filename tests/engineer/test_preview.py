@@ -185,7 +185,13 @@ def test_command_lines(command: Any, seed_file: Path, folder: Path) -> None:
     code, out, err = command("preview", "preference", "--seeds", seed_file, "--against", runs[0]["run_id"])
     assert code == 0, err
     assert "is of the family that drafts" in err
-    for part in ("judge 1", "saw candidate", "5 the same", "critique: major (", "because the first choice is ahead by"):
+    for part in (
+        "judge 1",
+        "saw candidate",
+        "5 the same",
+        "critique: major (",
+        "because the first choice is ahead by",
+    ):
         assert part in out, out
     first, second = runs[1]["run_id"], runs[0]["run_id"]
     code, out, _ = command("diff", first, second, "--html", "diff.html", "--json")

@@ -53,8 +53,8 @@ MAX_LEASES = 8
 """So many reviews one person may hold at once."""
 MAX_LEFT = 1000
 """So many questions are counted as left for one person; a page says "more than" of the rest."""
-MOST_COPIES = 10
-"""No more people than that are asked one question: so many reviews are read for each that is counted."""
+READ_FOR_EACH = 1.2
+"""Reviews that are read for each question that is counted: some questions wait for several people."""
 WAIT_FOR_PREFERRED = 24 * 3600.0
 """After so long, a redraft is offered to others than the one who asked for it."""
 
@@ -235,7 +235,8 @@ def count_left(
     reviewers: ReviewersConfig | None = None,
     most: int = MAX_LEFT,
 ) -> int:
-    """Return how many questions a person has in hand or would be given now; counting ends at `most`.
+    """Return how many questions a person has in hand or would be given now; counting ends at `most`, which also stands
+    for more reviews than are read (`READ_FOR_EACH`).
 
     A question that waits for several people is one: nobody is asked it twice. What they skipped, and what waits for
     another person, comes to them later and is not among these.
@@ -245,9 +246,11 @@ def count_left(
         return held
     mine = or_(*(and_(*condition) for condition in _tiers(expert, match)))
     found = select(reviews.c.content_hash).where(*_ASKABLE, mine, *_open_to(connection, expert, reviewers))
-    first = found.limit(most * MOST_COPIES).subquery()
-    free = connection.execute(select(func.count(first.c.content_hash.distinct())), {"me": expert.actor})
-    return min(most, held + int(free.scalar_one()))
+    read = int(most * READ_FOR_EACH)
+    first = found.limit(read).subquery()
+    query = select(func.count(), func.count(first.c.content_hash.distinct())).select_from(first)
+    rows, free = connection.execute(query, {"me": expert.actor}).one()
+    return most if rows == read else min(most, held + free)
 
 
 def _askable() -> tuple[ColumnElement[bool], ...]:
