@@ -18,11 +18,11 @@ from solon.review.reviewer import REPLAY_SECONDS, write
 from solon.review.schemas.cases import (
     CaseLine,
     CaseOut,
-    CycleOut,
-    FlipOut,
     GivenOut,
     MyOutcome,
     OutcomeOut,
+    RankingCycle,
+    RankingFlip,
     ReplyIn,
     RulingIn,
 )
@@ -177,17 +177,17 @@ def _tiers(rankings: Mapping[str, Ranking]) -> dict[str, list[list[str]]]:
     return {question: [[*tier] for tier in ranking.tiers] for question, ranking in rankings.items()}
 
 
-def _contradictions(answers: Sequence[GivenOut]) -> tuple[list[FlipOut], list[CycleOut]]:
+def _contradictions(answers: Sequence[GivenOut]) -> tuple[list[RankingFlip], list[RankingCycle]]:
     """Where the rankings of several people contradict each other, question by question."""
     given = [one.rankings for one in answers if one.rankings]
-    flips, cycles = list[FlipOut](), list[CycleOut]()
+    flips, cycles = list[RankingFlip](), list[RankingCycle]()
     for question in given[0] if given else ():
         told = [Ranking("", tuple(map(tuple, one[question]))) for one in given]
         flips += [
-            FlipOut(question=question, a=f.a, b=f.b, a_first=f.a_first, b_first=f.b_first)
+            RankingFlip(question=question, a=f.a, b=f.b, a_first=f.a_first, b_first=f.b_first)
             for f in find_flips(told)
         ]
-        cycles += [CycleOut(question=question, candidates=[*c.answers]) for c in find_cycles(told)]
+        cycles += [RankingCycle(question=question, candidates=[*c.answers]) for c in find_cycles(told)]
     return flips, cycles
 
 

@@ -74,7 +74,7 @@ class OutcomeOut(Wire):
     shares: dict[str, float] | None
 
 
-class FlipOut(Wire):
+class RankingFlip(Wire):
     """Two candidates that rankings order both ways.
 
     Attributes:
@@ -92,7 +92,7 @@ class FlipOut(Wire):
     b_first: int
 
 
-class CycleOut(Wire):
+class RankingCycle(Wire):
     """Candidates of which people together prefer each to the next, and the last to the first: no order fits them.
 
     Attributes:
@@ -164,8 +164,8 @@ class CaseOut(Wire, json_schema_extra=example(examples.CASE)):
     constitution: str
     principles: list[ShownPrinciple]
     answers: list[GivenOut]
-    flips: list[FlipOut] = Field(default_factory=list)
-    cycles: list[CycleOut] = Field(default_factory=list)
+    flips: list[RankingFlip] = Field(default_factory=list)
+    cycles: list[RankingCycle] = Field(default_factory=list)
     choices: list[str] = Field(examples=[["prefer", "tie", "both_bad", "contested"]])
     fields: dict[str, dict[str, JsonValue]]
     outcome: OutcomeOut | None
