@@ -27,9 +27,9 @@ class RecordRow(Wire):
         kind: what was settled: prefer, tie, edit, accept or label.
         chosen_id: id of the chosen candidate; null where none was.
         rejected_id: id of the rejected candidate; null where none was.
-        shown: ids of the candidates judged, A first.
         weight: of a pair of a ranking, all of whose pairs weigh 1 together; null of other records.
         question: name of the question by which it was ranked; null where it has none.
+        shown: ids of the candidates judged, A first.
         label: the label; null where there is none.
         margin: how far the first outcome leads the second, 0 to 1; null without a panel.
         confidence: the panel's probability of its best outcome; null without a panel.
@@ -53,12 +53,12 @@ class RecordRow(Wire):
     kind: str
     chosen_id: Id | None
     rejected_id: Id | None
+    weight: float | None
+    question: str | None
     pair_key: str | None = Field(
         description="the same wherever the same answers are set to the same conversation, in any run"
     )
     shown: list[Id] | None
-    weight: float | None
-    question: str | None
     label: str | None
     margin: float | None
     confidence: float | None
