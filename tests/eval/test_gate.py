@@ -105,6 +105,7 @@ def test_hostile_names_leave_the_junit_file_well_formed() -> None:
     assert len(case.findall("failure")) == 1
 
 
+@pytest.mark.sqlite("a pytest process of its own, in which no database stands for the file")
 def test_pytest_runs_the_bounds_and_the_fixture(known: Known, tmp_path: Path) -> None:
     bounds = "[gate]\nagreement = 0.5\nduplicates = 0.5\njudge = 1.0\n"
     (tmp_path / "solon.toml").write_text(f'store = "{known.url}"\n{bounds}')
