@@ -518,21 +518,20 @@ class Caller:
             LimitReached: the run has reached a limit.
         """
         line = self.pool.line(ask.model)
-        for member in line:
-            if (known := self.journal.find(_key(ask, member))) is not None:
+        keys = [_key(ask, member) for member in line]
+        for member, key in zip(line, keys, strict=True):
+            if (known := self.journal.find(key)) is not None:
                 self.meter.count_reused(known)
                 return self._signed(known, member, line[0])
-        places = [
-            (member, member.gate.place(ask.role, most_tokens([ask.prompt.text]) // 3 + ask.max_tokens))
-            for member in line
-        ]
+        tokens = most_tokens([ask.prompt.text]) // 3 + ask.max_tokens
+        places = [member.gate.place(ask.role, tokens) for member in line]
         failures = 0
         while True:
             failed: ModelUnavailable | None = None
-            for member, place in places:
+            for member, key, place in zip(line, keys, places, strict=True):
                 if not member.gate.closed:
                     try:
-                        outcome = await self._ask(ask, member, place)
+                        outcome = await self._ask(ask, member, key, place)
                     except GateClosed:
                         continue
                     except ModelUnavailable as error:
@@ -541,11 +540,10 @@ class Caller:
                         failed, failures = error, failures + 1
                         continue
                     return self._taken(outcome, member, line[0])
-            doubtful = any(place.gate.patient and not place.alone for _, place in places)
+            doubtful = any(place.gate.patient and not place.alone for place in places)
             if failed is not None and doubtful and failures < DOUBTED:
-                await asyncio.sleep(
-                    FIRST_PAUSE * failures
-                )  # the calls beside it show whether it is the server
+                # The calls beside it show meanwhile whether it is the server.
+                await asyncio.sleep(FIRST_PAUSE * failures)
             else:
                 await self._wait(line, failed)
 
@@ -588,13 +586,12 @@ class Caller:
             )
             await asyncio.sleep(min(soon or 1.0, 1.0))
 
-    async def _ask(self, ask: Ask, member: Member, place: Place) -> Outcome:
+    async def _ask(self, ask: Ask, member: Member, key: CallKey, place: Place) -> Outcome:
         """Ask a member and journal what came of it.
 
         Raises:
             GateClosed: it does not answer, and another call probes it.
         """
-        key = _key(ask, member)
         await place.take()
         try:
             await self.journal.keep_claim()

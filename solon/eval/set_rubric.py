@@ -1,5 +1,6 @@
-"""The data set by a rubric: originality, diversity, quality control, documentation, each by figures that are measured
-anyway. No grade is given: what is enough depends on what the set is for.
+"""The data set by a rubric: originality, diversity, quality control, documentation, each by figures that cost little
+however large the set is; `look` names the suite that measures more. No grade is given: what is enough depends on what
+the set is for.
 
 Source: Winata et al. 2025, "Datasheets Aren't Enough: DataRubrics for Automated Quality Metrics and Accountability"
 (arXiv 2506.01789), which asks these four things of data sets that people or models made.
@@ -7,18 +8,22 @@ Source: Winata et al. 2025, "Datasheets Aren't Enough: DataRubrics for Automated
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from solon.eval.result import Figure, rate, spell_interval, spell_share
-from solon.eval.suites import agreement, diversity, duplicates, quality
+from solon.eval.suites import agreement, diversity, quality
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
     from solon.formats.records import ExportRow
 
+READ = 100
+"""Texts that are drawn to say how varied all are: the work on more grows with them, a hundred times."""
 STATED = {"language": "lang", "licence": "licence", "source": "source", "consent": "consent"}
 """What seeds may state of themselves -> the field of a record that has it."""
 
@@ -98,7 +103,7 @@ def judge_set(
     return SetRubric(
         records=len(rows),
         criteria=(
-            _originality(duplicates.evaluate(material)),
+            _originality(rows),
             _diversity(rows, material.seed),
             _quality_control(
                 rows, agreed or agreement.evaluate(material), read or quality.evaluate(material)
@@ -108,21 +113,31 @@ def judge_set(
     )
 
 
-def _originality(found: duplicates.Duplicates) -> Criterion:
+def _originality(rows: Sequence[ExportRow]) -> Criterion:
+    prompts, answers = [row.prompt for row in rows], [row.answer for row in rows if row.answer]
     return Criterion(
         name="originality",
         question="Is it new, or does it repeat itself?",
         measures=(
-            Measure(name="requests that another nearly repeats", figure=found.prompts),
-            Measure(name="answers that another nearly repeats", figure=found.answers),
+            Measure(name="records whose request another has word for word", figure=_repeated(prompts)),
+            Measure(name="answers that another has word for word", figure=_repeated(answers)),
         ),
-        look="`solon eval contamination --against FILE` looks for the texts of other sets",
+        look="`solon eval duplicates` looks for near repeats, `solon eval contamination --against FILE` for the texts "
+        "of other sets",
     )
 
 
+def _repeated(texts: Sequence[str]) -> Figure:
+    return rate(sum(n for n in Counter(texts).values() if n > 1), len(texts))
+
+
 def _diversity(rows: Sequence[ExportRow], seed: int) -> Criterion:
-    prompts = diversity.measure_variety(list(dict.fromkeys(row.prompt for row in rows)), seed)
-    answers = diversity.measure_variety([row.answer for row in rows if row.answer], seed)
+    def measure(texts: Sequence[str]) -> diversity.Variety:
+        drawn = random.Random(seed).sample(texts, READ) if len(texts) > READ else texts
+        return diversity.measure_variety(drawn, seed)
+
+    prompts = measure(list(dict.fromkeys(row.prompt for row in rows)))
+    answers = measure([row.answer for row in rows if row.answer])
     return Criterion(
         name="diversity",
         question="How varied are its requests and answers?",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from solon import Project
+from solon.eval import set_rubric
 from solon.eval.material import gather
 from solon.eval.report.markdown import render_markdown
 from solon.eval.report.page import render_page
@@ -27,7 +30,7 @@ def test_report_and_card_tell_what_the_suites_find(tmp_path: Path) -> None:
         found = judge_set(material)
         assert [one.name for one in found.criteria] == NAMES
         originality, _, control, documents = found.criteria
-        assert originality.measures[0].figure == duplicates.evaluate(material).prompts
+        assert originality.measures[0].figure == duplicates.evaluate(material).exact_prompts
         stated = {one.name.rsplit(" ", 1)[-1]: one.figure.value for one in documents.measures}
         assert stated == {"language": 1.0, "licence": 5 / 6, "source": 0.0, "consent": 0.0}
         assert [one.spell() for one in control.measures][1:3] == [
@@ -42,3 +45,13 @@ def test_report_and_card_tell_what_the_suites_find(tmp_path: Path) -> None:
     card = (tmp_path / "set" / "README.md").read_text()
     assert "## By a rubric" in card
     assert "records whose seed states its licence 83.3% \\(35.9% to 99.6%; n = 6\\)" in card
+
+
+def test_a_large_set_is_read_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"models": {"default": {"model": "scripted:default"}}, "routing": {"policy": "never"}}
+    monkeypatch.setattr(set_rubric, "READ", 5)
+    with Project(f"sqlite:///{tmp_path / 's.db'}", config=config) as project:
+        project.run("preference", [f"Explain thing number {n} to a child." for n in range(8)])
+        originality, diversity, *_ = judge_set(gather(project.store)).criteria
+    assert [one.figure.n for one in diversity.measures] == [5, 5, 5, 5]
+    assert originality.measures[0].figure.n > 5
