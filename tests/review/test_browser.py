@@ -218,8 +218,8 @@ def test_phone_dark_and_light_enough(browser: Any, server: Server, person: Any) 
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     shot(page, "item-phone", full_page=True)
     small = page.evaluate(
-        "[...document.querySelectorAll('#item .choice')]"
-        ".filter(b => b.getBoundingClientRect().height < (b.matches('.prefer') ? 40 : 30)).length"
+        "[...document.querySelectorAll('#item .choice, #item .send')].filter(b => b.checkVisibility())"
+        ".filter(b => b.getBoundingClientRect().height < 44).length"
     )
     assert small == 0
     page.tap("[data-do=diff]")

@@ -93,7 +93,7 @@ def problems(project: Project, heard: dict[str, Heard]) -> list[str]:
             found.append(f"reads all of it: {told}\n{statement}")
         elif "reviews.priority, " in statement and "LIMIT" in statement and any("B-TREE" in s for s in told):
             found.append(f"sorts the queue: {told}\n{statement}")
-        elif one.most * UNIT > (50 if counts else 3) * WAITING:
+        elif one.most * UNIT > (40 if counts else 3) * WAITING:
             found.append(f"{one.most * UNIT} steps: {told}\n{statement}")
     return found
 

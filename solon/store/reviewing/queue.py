@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -53,8 +54,6 @@ MAX_LEASES = 8
 """So many reviews one person may hold at once."""
 MAX_LEFT = 1000
 """So many questions are counted as left for one person; a page says "more than" of the rest."""
-READ_FOR_EACH = 1.2
-"""Reviews that are read for each question that is counted: some questions wait for several people."""
 WAIT_FOR_PREFERRED = 24 * 3600.0
 """After so long, a redraft is offered to others than the one who asked for it."""
 
@@ -235,8 +234,8 @@ def count_left(
     reviewers: ReviewersConfig | None = None,
     most: int = MAX_LEFT,
 ) -> int:
-    """Return how many questions a person has in hand or would be given now; counting ends at `most`, which also stands
-    for more reviews than are read (`READ_FOR_EACH`).
+    """Return how many questions a person has in hand or would be given now. Counting ends at `most` reviews: then it is
+    that number, which stands for all beyond.
 
     A question that waits for several people is one: nobody is asked it twice. What they skipped, and what waits for
     another person, comes to them later and is not among these.
@@ -244,13 +243,14 @@ def count_left(
     held = sum(1 for _ in _held(connection, expert.actor))
     if expert.stage != "proven":
         return held
-    mine = or_(*(and_(*condition) for condition in _tiers(expert, match)))
+    # Whoever is offered other fields in the end is offered every field: which come first makes no difference here.
+    offered = replace(expert, specialties=(), languages=()) if match == "prefer" else expert
+    mine = or_(*(and_(*condition) for condition in _tiers(offered, match)))
     found = select(reviews.c.content_hash).where(*_ASKABLE, mine, *_open_to(connection, expert, reviewers))
-    read = int(most * READ_FOR_EACH)
-    first = found.limit(read).subquery()
+    first = found.limit(most).subquery()
     query = select(func.count(), func.count(first.c.content_hash.distinct())).select_from(first)
     rows, free = connection.execute(query, {"me": expert.actor}).one()
-    return most if rows == read else min(most, held + free)
+    return most if rows == most else min(most, held + free)
 
 
 def _askable() -> tuple[ColumnElement[bool], ...]:
