@@ -364,7 +364,8 @@ class Runner:
 
     def _note(self, what: str, words: str) -> None:
         """Write down what the meter tells: a server is waited for or answers again, another model answered in the place
-        of the one that was asked. What cannot be written is told by the next write of an item."""
+        of the one that was asked. Where that cannot be written, the run ends: a certificate would stand that does not
+        hold."""
         if what == "away":
             kind = WAITING if words else CONTINUED
             note = self.store.writer.add([event("system", kind, self.run.id, {"why": words})])
@@ -376,7 +377,13 @@ class Runner:
             note = self.store.writer.run(lambda c: self._suspend(c, words))
         task = asyncio.ensure_future(note)
         self._notes.add(task)
-        task.add_done_callback(self._notes.discard)
+        task.add_done_callback(self._noted)
+
+    def _noted(self, task: asyncio.Future[None]) -> None:
+        self._notes.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, SolonError):
+            self._fatal = self._fatal or error
 
     def _suspend(self, connection: Connection, why: str) -> None:
         """A certificate speaks of its panel: it is suspended where another model took a seat."""

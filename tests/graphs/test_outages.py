@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from solon.agents.models.scripted import ScriptedChat
-from solon.errors import ModelUnavailable
+from solon.errors import ModelUnavailable, StoreError
+from solon.graphs.runner import Runner
 from solon.project import Project
 
 Make = Callable[..., Any]
@@ -45,3 +46,20 @@ def test_answers_of_another_model_are_recorded_as_its_own(make_desk: Make) -> No
     by_role = {(row["role"], row["model"]) for row in desk.rows("Call") if row["outcome"] == "ok"}
     assert {model for role, model in by_role if role == "generator"} == {"scripted:default"}
     assert {model for role, model in by_role if role == "judge"} == {"scripted:spare"}
+
+
+def test_what_cannot_be_noted_ends_the_run(make_desk: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate that could not be suspended would stand on another model's answers."""
+
+    def fails(*_arguments: Any) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(Runner, "_suspend", fails)
+    settings = {"models": {"default": {"fallback": "spare"}, "spare": {"model": "scripted:spare"}}}
+    desk = make_desk(answer=lambda q: ModelUnavailable("HTTP 503") if q.role == "judge" else None, **settings)
+    given = {"default": desk.chat, "spare": ScriptedChat(name="spare")}
+    with (
+        Project(desk.url, config=desk.settings, models=given) as project,
+        pytest.raises(StoreError, match="disk is full"),
+    ):
+        project.run("preference", SEEDS)
