@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,6 +62,14 @@ def pin_draws(monkeypatch: pytest.MonkeyPatch, first: int) -> None:
     monkeypatch.setattr(store, "secrets", SimpleNamespace(token_hex=lambda n: "7" * 2 * n))
 
 
+@contextmanager
+def same_draws_from(first: int) -> Iterator[None]:
+    """Pinned draws within the block: to be entered before a store is made, which draws its key."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        pin_draws(monkeypatch, first)
+        yield
+
+
 @pytest.fixture
 def same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     pin_draws(monkeypatch, 1_790_000_000)
@@ -76,8 +86,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "seeds.jsonl").write_text("".join(json.dumps(seed) + "\n" for seed in SEEDS))
         for name in ("mmlu.jsonl", "gsm8k.jsonl"):
             (folder / name).write_text(json.dumps({"question": "What does a thing do?"}) + "\n")
-        with pytest.MonkeyPatch.context() as monkeypatch, Project() as project:
-            pin_draws(monkeypatch, 1_780_000_000)
+        with same_draws_from(1_780_000_000), Project() as project:
             project.run("preference", "seeds.jsonl")
             for review in project.reviews()[:4]:
                 project.decide(review, "prefer", review.candidates[0], rationale="It answers the question.")
