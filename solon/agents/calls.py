@@ -389,6 +389,8 @@ class Meter:
     def hold(self, config: ModelConfig, input_tokens: int, output_tokens: int) -> None:
         """Count an answer that a call in flight has got, for the limits alone; with negative tokens take it off again,
         since the call has ended and counts as a whole."""
+        if self.max_tokens is None and self.max_cost is None:
+            return
         self.open_tokens += input_tokens + output_tokens
         self.open_cost += _cost(config, input_tokens, output_tokens) or 0.0
 
@@ -523,8 +525,7 @@ class Caller:
             if (known := self.journal.find(key)) is not None:
                 self.meter.count_reused(known)
                 return self._signed(known, member, line[0])
-        tokens = most_tokens([ask.prompt.text]) // 3 + ask.max_tokens
-        places = [member.gate.place(ask.role, tokens) for member in line]
+        places = [member.gate.place(ask.role, partial(_about, ask)) for member in line]
         failures = 0
         while True:
             failed: ModelUnavailable | None = None
@@ -549,7 +550,8 @@ class Caller:
 
     def _taken(self, outcome: Outcome, member: Member, first: Member) -> Outcome:
         """An answer that has just come, signed by who gave it."""
-        self.meter.wait_for("")
+        if self.meter.away:
+            self.meter.wait_for("")
         outcome = self._signed(outcome, member, first)
         if outcome.model:
             self.meter.watch("stood_in", f"{outcome.model} stood in for {first.config.model}")
@@ -706,6 +708,11 @@ def _without_words(error: ModelError, member: Member, call_id: str) -> ModelErro
     wordless = plain(cause, next_step=error.next_step)
     wordless.systemic, wordless.of_item = error.systemic, error.of_item
     return wordless
+
+
+def _about(ask: Ask) -> int:
+    """About how many tokens a call takes, prompt and answer together: for rates a minute."""
+    return most_tokens([ask.prompt.text]) // 3 + ask.max_tokens
 
 
 def _key(ask: Ask, member: Member) -> CallKey:

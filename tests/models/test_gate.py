@@ -275,7 +275,7 @@ async def moments(gate: Gate, places: list[Place]) -> list[float]:
 def test_requests_and_tokens_a_minute_are_kept() -> None:
     async def scene(pace: Pace, tokens: int) -> list[float]:
         gate = Gate(64, pace=pace)
-        return await moments(gate, [gate.place(tokens=tokens) for _ in range(30)])
+        return await moments(gate, [gate.place(tokens=lambda: tokens) for _ in range(30)])
 
     requests = run(scene(Pace.of(60, None), 0))
     assert requests[-1] == pytest.approx(24.0), "six at once, then one a second"
@@ -288,7 +288,9 @@ def test_rates_are_learnt_from_headers_unless_they_are_configured() -> None:
     pace = Pace()
     pace.learn(100.0, told)
     assert pace.requests.minute == 600
-    assert pace.book(100.0, 50) == pytest.approx(0.1), "none is left: the next one comes back after a tenth"
+    assert pace.book(100.0, lambda: 50) == pytest.approx(0.1), (
+        "none is left: the next one comes back after a tenth"
+    )
     fixed = Pace.of(60, None)
     fixed.learn(
         100.0, told | {"anthropic-ratelimit-tokens-limit": "9", "anthropic-ratelimit-tokens-remaining": "x"}
@@ -300,7 +302,7 @@ def test_rates_are_learnt_from_headers_unless_they_are_configured() -> None:
 def test_headers_that_cannot_be_read_change_little(value: str) -> None:
     pace = Pace()
     pace.learn(0.0, {"x-ratelimit-limit-requests": value, "x-ratelimit-remaining-requests": value})
-    assert pace.book(0.0, 10) == 0
+    assert pace.book(0.0, lambda: 10) == 0
     assert Rate().book(0.0, 5) == 0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from statistics import fmean, median
 
 from solon.agents.models.pace import Pace
@@ -29,8 +30,9 @@ HANGS_FROM = 4.0
 """Times the usual: a try that takes longer hangs."""
 LEAST_HANG = 1.0
 """Seconds below which no try hangs."""
-GRACE = 0.1
-"""Seconds more before a try is said to hang."""
+LOOK = 0.1
+"""Seconds from one look at the tries in flight to the next. A try hangs that is too long in flight at two in a row: a
+loop that was held up has not read at the first what has come meanwhile."""
 MOST_IN_FLIGHT = 8
 """Times the ceiling: tries in flight at most, hanging ones included."""
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
@@ -69,6 +71,8 @@ class Gate:
         self._ends: deque[str] = deque(maxlen=RECENT)
         self._served: deque[tuple[float, float]] = deque(maxlen=ANSWERS)
         self._usual: dict[str, deque[float]] = {}
+        self._places: dict[Place, None] = {}
+        self._looks = False
         self._decreased = float("-inf")
         self.newest = float("-inf")
         self._misses, self._since = 0, 0.0
@@ -77,12 +81,13 @@ class Gate:
         self._probe: Place | None = None
         self._next_probe, self._pause = 0.0, FIRST_PAUSE
 
-    def place(self, kind: str = "", tokens: int = 0) -> Place:
+    def place(self, kind: str = "", tokens: Callable[[], int] = lambda: 0) -> Place:
         """A place for one call and its tries.
 
         Args:
             kind: of calls that take about equally long, such as those of one role.
-            tokens: about how many a try takes, prompt and answer together.
+            tokens: tells about how many a try takes, prompt and answer together; asked where tokens a minute are
+                limited.
         """
         return Place(self, kind, tokens)
 
@@ -99,7 +104,7 @@ class Gate:
     @property
     def outage(self) -> float:
         """Seconds since tries began to bring no answer, in an outage; 0 without one."""
-        return max(_now() - self._since, 1e-9) if self.patient and self._out else 0.0
+        return max(_now() - self._since, 1e-9) if self._out and self.patient else 0.0
 
     @property
     def closed(self) -> bool:
@@ -116,6 +121,11 @@ class Gate:
         known = self._usual.get(kind, ())
         return median(known) if len(known) >= ENOUGH else None
 
+    def _longest(self, kind: str) -> float:
+        """Seconds after which a try of this kind hangs."""
+        usual = self.usual(kind)
+        return float("inf") if usual is None else max(LEAST_HANG, HANGS_FROM * usual)
+
     def hedge_after(self, kind: str) -> float | None:
         """Seconds after which a second try of such a call pays: twice the usual, where those that took longer had, in
         the mean, still more than the usual before them. None where they had not, or too little is known.
@@ -129,7 +139,7 @@ class Gate:
     @property
     def has_room(self) -> bool:
         """Whether another try may be sent now."""
-        share = self._share("hung") if len(self._ends) >= ENOUGH else 1.0
+        share = self._share("hung") if self.hanging and len(self._ends) >= ENOUGH else 1.0
         taken = self.in_flight - self.hanging + self.hanging * share**2
         return taken < int(self.allowed) and self.in_flight < MOST_IN_FLIGHT * self.ceiling
 
@@ -147,11 +157,12 @@ class Gate:
         return sum(recent) / max(_now() - begun, 1e-6)
 
     def _answer(self, kind: str, seconds: float) -> None:
-        self.newest = max(self.newest, _now() - seconds)
+        now = _now()
+        self.newest = max(self.newest, now - seconds)
         self._misses, self._out, self._pause = 0, False, FIRST_PAUSE
         self._missed.clear()
         self._ends.append("answered")
-        self._served.append((_now(), seconds))
+        self._served.append((now, seconds))
         self._usual.setdefault(kind, deque(maxlen=ANSWERS)).append(seconds)
         self.allowed = min(float(self.ceiling), self.allowed + 1 / self.allowed)
 
@@ -169,6 +180,23 @@ class Gate:
         self._missed.add(id(place))
         if not self._out and self._misses >= MISSES and (unreachable or len(self._missed) > 1):
             self._out, self._next_probe = True, _now() + self._pause
+
+    def _watch(self, place: Place) -> None:
+        """Look at this try from time to time until it ends."""
+        self._places[place] = None
+        if not self._looks:
+            self._looks = True
+            asyncio.get_running_loop().call_later(LOOK, self._look)
+
+    def _look(self) -> None:
+        """Find the tries that hang, and look again as long as any is in flight."""
+        now = _now()
+        longest = {kind: self._longest(kind) for kind in {place.kind for place in self._places}}
+        for place in [*self._places]:
+            place.look(now, longest[place.kind])
+        self._looks = bool(self._places)
+        if self._looks:
+            asyncio.get_running_loop().call_later(LOOK, self._look)
 
     def _probed(self) -> None:
         self._probe = None
@@ -200,24 +228,25 @@ class Gate:
 class Place:
     """A call's place at a gate: held while a try is in flight, given back between two of them."""
 
-    def __init__(self, gate: Gate, kind: str, tokens: int) -> None:
-        self.gate, self._kind, self._tokens = gate, kind, tokens
-        self._held = self._hangs = self._first = False
-        self._begun = self._long = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+    __slots__ = ("_begun", "_first", "_hangs", "_held", "_late", "_tokens", "gate", "kind")
+
+    def __init__(self, gate: Gate, kind: str, tokens: Callable[[], int]) -> None:
+        self.gate, self.kind, self._tokens = gate, kind, tokens
+        self._held = self._late = self._hangs = self._first = False
+        self._begun = 0.0
 
     def second(self) -> Place:
         """A place for a second try of this call beside the first, which from now on counts as one that hangs. It goes
         before all that wait, since its call has waited before."""
         self._hang()
-        place = Place(self.gate, self._kind, self._tokens)
+        place = Place(self.gate, self.kind, self._tokens)
         place._first = True
         return place
 
     @property
     def hedge_after(self) -> float | None:
         """Seconds after which a second try pays, see `Gate.hedge_after`."""
-        return self.gate.hedge_after(self._kind)
+        return self.gate.hedge_after(self.kind)
 
     @property
     def alone(self) -> bool:
@@ -236,17 +265,14 @@ class Place:
         if gate.outage:
             self._probe()
         else:
-            if pause := gate.pace.book(_now(), self._tokens):
+            if gate.pace.limited and (pause := gate.pace.book(_now(), self._tokens)):
                 await asyncio.sleep(pause)
             if not gate.has_room or (gate._waiters and not self._first):
                 await gate._queue(first=self._first)
             else:
                 gate.in_flight += 1
-        self._held, self._hangs, self._begun = True, False, _now()
-        usual = gate.usual(self._kind)
-        if usual is not None:
-            self._long = max(LEAST_HANG, HANGS_FROM * usual)
-            self._timer = asyncio.get_running_loop().call_later(self._long, self._look_again)
+        self._held, self._late, self._hangs, self._begun = True, False, False, _now()
+        gate._watch(self)
         if gate.outage and gate._probe is not self:  # it began while this one waited
             self.leave()
             raise GateClosed
@@ -263,9 +289,7 @@ class Place:
         if not self._held:
             return
         self._held = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        del self.gate._places[self]
         self.gate.in_flight -= 1
         self.gate.hanging -= self._hangs
         if self.gate._probe is self:
@@ -275,7 +299,7 @@ class Place:
     def answered(self) -> None:
         """Take note that the try was answered: an outage is over, and the allowance grows by one for each full round of
         answers."""
-        self.gate._answer(self._kind, _now() - self._begun)
+        self.gate._answer(self.kind, _now() - self._begun)
 
     def refused(self) -> None:
         """Take note that the try was refused for load."""
@@ -295,17 +319,21 @@ class Place:
             self.answered()
         self.leave()
 
-    def _look_again(self) -> None:
-        """A loop that was held up has not read yet what has come meanwhile: the try may have been answered."""
-        self._timer = asyncio.get_running_loop().call_later(GRACE, self._hang)
+    def look(self, now: float, longest: float) -> None:
+        """Say that the try hangs where it was in flight too long at the last look already."""
+        if now - self._begun < longest:
+            return
+        if self._late:
+            self._hang()
+        self._late = True
 
     def _hang(self) -> None:
         if self._hangs or not self._held:
             return
         self._hangs = True
+        self.gate._usual[self.kind].append(self.gate._longest(self.kind))
         self.gate.hanging += 1
         self.gate._ends.append("hung")
-        self.gate._usual[self._kind].append(self._long)
         self.gate._miss(self)
         self.gate._wake()
 

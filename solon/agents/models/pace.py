@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-_LIMIT = ("x-ratelimit-limit-{}", "anthropic-ratelimit-{}-limit")
-_LEFT = ("x-ratelimit-remaining-{}", "anthropic-ratelimit-{}-remaining")
+
+def _headers(of: str) -> tuple[tuple[str, str], ...]:
+    """Under which names servers tell a limit a minute, and how much of it is left."""
+    return (
+        (f"x-ratelimit-limit-{of}", f"anthropic-ratelimit-{of}-limit"),
+        (f"x-ratelimit-remaining-{of}", f"anthropic-ratelimit-{of}-remaining"),
+    )
+
+
+_REQUESTS, _TOKENS = _headers("requests"), _headers("tokens")
 
 
 @dataclass(slots=True)
@@ -56,21 +64,26 @@ class Pace:
         """The pace with these rates as configured; None: learnt from headers, unlimited until then."""
         return cls(Rate(requests, requests is not None), Rate(tokens, tokens is not None))
 
-    def book(self, now: float, tokens: float) -> float:
+    @property
+    def limited(self) -> bool:
+        """Whether there is a rate to keep to."""
+        return bool(self.requests.minute or self.tokens.minute)
+
+    def book(self, now: float, tokens: Callable[[], float]) -> float:
         """Take one request of so many tokens, and return the seconds until it may be sent."""
-        return max(self.requests.book(now, 1), self.tokens.book(now, tokens))
+        pause = self.requests.book(now, 1)
+        return max(pause, self.tokens.book(now, tokens())) if self.tokens.minute else pause
 
     def learn(self, now: float, headers: Mapping[str, str]) -> None:
         """Read the headers of an answer or a refusal; what cannot be read is left out."""
-        for name, rate in (("requests", self.requests), ("tokens", self.tokens)):
-            limit, left = (_number(headers, names, name) for names in (_LIMIT, _LEFT))
-            if limit and left is not None:
+        for rate, (limits, remaining) in ((self.requests, _REQUESTS), (self.tokens, _TOKENS)):
+            if (limit := _number(headers, limits)) and (left := _number(headers, remaining)) is not None:
                 rate.learn(now, limit, left)
 
 
-def _number(headers: Mapping[str, str], names: tuple[str, ...], of: str) -> float | None:
+def _number(headers: Mapping[str, str], names: tuple[str, ...]) -> float | None:
     for name in names:
-        value = headers.get(name.format(of), "").strip()
-        if value.isascii() and value.isdigit():
-            return float(value[:12])
+        value = headers.get(name)
+        if value is not None and (digits := value.strip()).isascii() and digits.isdigit():
+            return float(digits[:12])
     return None
