@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from solon.config.sections import family_of
 from solon.eval.releases.benchmark import _grams
+from solon.eval.suites import duplicates
 from solon.eval.suites.diversity import measure_distinct, measure_self_bleu, measure_variety
-from solon.eval.suites.duplicates import find_twins
+from solon.eval.suites.duplicates import find_twins, overlap
 from solon.eval.writing import (
     count_marks,
     count_sentences,
@@ -168,3 +169,22 @@ def test_families_and_grams() -> None:
     assert family_of("openai:gpt-4o-mini", {"openai:gpt-4o-mini": " Omni "}) == "omni"
     assert len(_grams(["a"] * 15, 13)) == 3
     assert _grams(["a"], 13) == []
+
+
+def test_texts_of_one_template_are_not_all_compared_with_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """300 texts that differ in two words have 44,850 pairs; two of them differ by a full stop."""
+    compared: list[str] = []
+
+    def counted(one: str, other: str) -> float:
+        compared.append(one)
+        return overlap(one, other)
+
+    monkeypatch.setattr(duplicates, "overlap", counted)
+    about = "is described in plain words that a child of ten understands and every buyer in a shop believes, with its "
+    about += "size and its weight, what it is made of, who makes it, how it is cared for and when it can be had again"
+    texts = [(f"t{n}", f"The article {n} from the town of {n * 7} {about}") for n in range(300)]
+    texts.append(("again", texts[170][1] + "."))
+    found = find_twins(texts)
+    assert len(compared) <= 301 * duplicates.CROWD
+    assert {twins.other for twins in found} >= {name for name, _ in texts[1:]}
+    assert any({twins.name, twins.other} == {"t170", "again"} for twins in found)

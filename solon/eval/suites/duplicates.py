@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from solon.eval.material import spell_sample
 from solon.eval.reading import read_texts
 from solon.eval.result import NO_RECORDS, Figure, SuiteResult, rate
-from solon.store.runs.duplicates import PERMUTATIONS, ROWS, shingles, signature, similarity
+from solon.store.runs.duplicates import PERMUTATIONS, ROWS, shingles, signature
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
@@ -20,6 +23,10 @@ THRESHOLD = 0.7
 """Jaccard similarity of word trigrams from which two texts are near-duplicates."""
 SLACK = 0.15
 """How far under the threshold an estimate may lie for its pair to be looked at: over three of its standard errors."""
+CROWD = 64
+"""Texts of a band that further ones are compared with: more have a band in common only where they follow a template."""
+CLOSEST = 8
+"""Pairs that a text is found in as the later one, at most."""
 SHOWN = 50
 
 
@@ -133,37 +140,71 @@ def find_twins(
     """Return the near-duplicates among named texts, or between them and others.
 
     Bands of four values of their signatures say which pairs to look at, which finds a pair of .7 in > .999;
-    the similarity that is returned is that of the texts themselves.
+    the similarity that is returned is that of the texts themselves. Where more than `CROWD` texts share a band, as
+    those of one template do, further ones are compared with the first `CROWD` of it, at most `CROWD` in all, and
+    paired with the `CLOSEST` of these, so that the work grows with the texts and not with their pairs. Two that are
+    nearly equal share bands that the others do not have, and are found all the same.
 
     Args:
         texts: (name, text).
         others: (name, text); None: the texts are compared with each other.
     """
-    own = [(name, text, signature(text)) for name, text in texts]
-    bands: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    similarity_of: dict[tuple[str, str], float] = {}
-
-    def look(name: str, text: str, sign: Sequence[int]) -> None:
-        for j in {j for band in _bands(sign) for j in bands.get(band, ())}:
-            other, body, theirs = own[j]
-            if similarity(sign, theirs) >= threshold - SLACK and (alike := overlap(text, body)) >= threshold:
-                similarity_of[other, name] = alike
-
-    for i, (name, text, sign) in enumerate(own):
+    index, found = _Index(threshold), list[Twins]()
+    for name, text in texts:
+        sign = np.array(signature(text), dtype=np.uint64)
         if others is None:
-            look(name, text, sign)
-        for band in _bands(sign):
-            bands[band].append(i)
+            found += [Twins(name=a, other=name, similarity=s) for a, s in index.closest(text, sign)]
+        index.add(name, text, sign)
     for name, text in others or ():
-        look(name, text, signature(text))
-    return [Twins(name=a, other=b, similarity=round(s, 4)) for (a, b), s in sorted(similarity_of.items())]
+        sign = np.array(signature(text), dtype=np.uint64)
+        found += [Twins(name=a, other=name, similarity=s) for a, s in index.closest(text, sign)]
+    return sorted(found, key=lambda twins: (twins.name, twins.other))
+
+
+class _Index:
+    """Named texts by the bands of their signatures."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._texts: list[tuple[str, str]] = []
+        self._signs: list[npt.NDArray[np.uint64]] = []
+        self._bands: dict[tuple[int, bytes], list[int]] = defaultdict(list)
+
+    def add(self, name: str, text: str, sign: npt.NDArray[np.uint64]) -> None:
+        """Add a text; to a band that has its `CROWD` already it is not added."""
+        for band in _bands(sign):
+            if len(self._bands[band]) < CROWD:
+                self._bands[band].append(len(self._texts))
+        self._texts.append((name, text))
+        self._signs.append(sign)
+
+    def closest(self, text: str, sign: npt.NDArray[np.uint64]) -> Iterator[tuple[str, float]]:
+        """The names of up to `CLOSEST` near-duplicates, with their similarity, those first that seem most alike."""
+        near = sorted({place for band in _bands(sign) for place in self._bands.get(band, ())})
+        if not near:
+            return
+        seems = (np.array([self._signs[place] for place in near]) == sign).mean(axis=1)
+        given = 0
+        for at in np.argsort(-seems, kind="stable")[:CROWD]:
+            if seems[at] < self._threshold - SLACK or given == CLOSEST:
+                return
+            name, other = self._texts[near[at]]
+            if (alike := overlap(text, other)) >= self._threshold:
+                given += 1
+                yield name, round(alike, 4)
 
 
 def overlap(one: str, other: str) -> float:
     """Return the Jaccard similarity of the word trigrams of two texts."""
-    a, b = set(shingles(one)), set(shingles(other))
-    return len(a & b) / len(a | b)
+    a, b = _trigrams(one), _trigrams(other)
+    common = len(a & b)
+    return common / (len(a) + len(b) - common)
 
 
-def _bands(sign: Sequence[int]) -> list[tuple[int, ...]]:
-    return [(i, *sign[i * ROWS : (i + 1) * ROWS]) for i in range(PERMUTATIONS // ROWS)]
+@lru_cache(maxsize=1024)
+def _trigrams(text: str) -> frozenset[str]:
+    return frozenset(shingles(text))
+
+
+def _bands(sign: npt.NDArray[np.uint64]) -> list[tuple[int, bytes]]:
+    return [(i, sign[i * ROWS : (i + 1) * ROWS].tobytes()) for i in range(PERMUTATIONS // ROWS)]
