@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cases import CONFIG
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from solon.cli.app import run_command
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending, UsageError
@@ -22,8 +22,9 @@ from solon.store.reviewing.answering import AnswerResult, answer_lease
 from solon.store.reviewing.disagreements import open_disputes, outcome_of, soft_shares
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.review_rows import NotThere, ReviewRow, find_review
+from solon.store.reviewing.reviews import set_escalated
 from solon.store.reviewing.undoing import undo
-from solon.store.tables import decisions, precedents, reviews
+from solon.store.tables import assignments, decisions, precedents, reviews
 
 
 def give(
@@ -98,6 +99,31 @@ def test_two_are_asked_and_agreement_opens_nothing(project: Project, person: Any
     _, review = give(project, ada, first_review(project), 0)
     give(project, bo, other_review(project, review), 0)
     assert cases(project, None) == []
+
+
+def test_an_answer_in_sight_of_the_panel_is_held_against_a_blind_one(project: Project, person: Any) -> None:
+    """It certifies nothing, but the record goes on with it."""
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    with project.store.transaction() as connection:
+        lease, review = queue.lease_review(connection, ada, first_review(project))
+        connection.execute(update(assignments).where(assignments.c.id == lease.id).values(revealed_at=1.0))
+    _, review = give(project, ada, review.id, 0)
+    give(project, bo, other_review(project, review), 1)
+    (case,) = cases(project)
+    assert {one.actor: one.alone for one in case.given} == {ada.actor: False, bo.actor: True}
+    with project.store.connect() as connection:
+        assert open_disputes(connection, [review.item_id]) == {review.item_id}
+
+
+def test_a_lead_has_the_last_word_on_what_was_handed_over(project: Project, person: Any) -> None:
+    lea = person("Lea", role="lead")[0]
+    with project.store.transaction() as connection:
+        asked = first_review(project)
+        set_escalated(connection, asked)
+    _, review = give(project, lea, asked, 0)
+    with project.store.connect() as connection:
+        query = select(reviews.c.id).where(reviews.c.content_hash == review.content_hash)
+        assert connection.execute(query).scalars().all() == [review.id]
 
 
 def test_an_edit_agrees_with_a_preference_for_the_same_answer() -> None:

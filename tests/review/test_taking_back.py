@@ -73,6 +73,24 @@ def test_what_was_set_aside_is_taken_up_again(
     assert (review.escalated, review.leased) == (False, True)
 
 
+def test_a_vote_that_went_along_to_a_lead_comes_back_beside_the_handing_over(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    _, token = person("Ada")
+
+    async def go() -> Any:
+        async with serving(project) as app, client(app, token) as http:
+            item = (await post(http, "next"))["item"]
+            vote = {"choice": "prefer", "candidate": item["candidates"][1]["id"], "strength": 2}
+            given = answered(item, "escalate", rationale="A lead should say what is current.", vote=vote)
+            taken = await post(http, f"reviews/{item['review']}/decision", **given)
+            back = await post(http, f"decisions/{taken['assignment']}/undo")
+            return vote, back["item"]["draft"]
+
+    vote, draft = asyncio.run(go())
+    assert draft == {"choice": "escalate", "rationale": "A lead should say what is current.", "vote": vote}
+
+
 def test_both_answers_keep_their_places(project: Project, person: Any) -> None:
     """Asked again in a new attempt, once and again, the person sees the same sides; the places of answers that were
     taken back before sides were kept stay as they were drawn."""

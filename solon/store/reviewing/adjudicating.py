@@ -47,7 +47,7 @@ class Case:
         item_id: the item whose question it is about.
         review: a review of the question.
         state: open, decided, contested or withdrawn.
-        given: the blind answers to the question, that of reviewer 1 first.
+        given: the answers to the question that stand, that of reviewer 1 first.
         actor: the lead who settled it; None while it is open.
         informed: that lead had read the item, and with it the panel's votes, before settling it.
         choice: what the lead ruled; None while it is open.

@@ -212,8 +212,11 @@ def answer_lease(
         settle(store, connection, review, reviewers or ReviewersConfig())
     elif kind == "decided":
         reliability = expert.believed(reviewers).reliability
-        if answers > 1 and _unsure(connection, review, response, reliability, answers_below):
-            ask_others(connection, review, answers)
+        wanted = (
+            1 if review.escalated else answers
+        )  # of what was handed to a lead the lead's answer is the last word
+        if wanted > 1 and _unsure(connection, review, response, reliability, answers_below):
+            ask_others(connection, review, wanted)
         else:
             ask_second(connection, review, response, expert.actor, doubt, reviewers)
     if kind != "vote":

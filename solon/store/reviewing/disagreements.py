@@ -1,5 +1,5 @@
-"""Where two people's answers to one question differ, neither of whom knew of the other's or of what the panel says:
-finding them, and the case that a lead then has to settle."""
+"""Where two people's answers to one question differ, neither of whom knew of the other's: finding them, and the case
+that a lead then has to settle."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class GivenAnswer:
         flags: candidate -> what the person flagged it as.
         evidence: the words that the answer points to, see `solon.responses.kept_evidence`.
         at: when it was given, in epoch seconds.
+        alone: it was given without sight of the panel or of others.
     """
 
     assignment_id: str
@@ -61,6 +62,7 @@ class GivenAnswer:
     flags: Mapping[str, Sequence[str]]
     evidence: Sequence[Mapping[str, Any]]
     at: float
+    alone: bool
 
     @property
     def outcome(self) -> str:
@@ -85,9 +87,9 @@ def outcome_of(choice: str, side: str | None) -> str:
 
 
 def given_answers(connection: Connection, item_id: str, content_hash: str) -> list[GivenAnswer]:
-    """The answers to a question that stand and were given without sight of the panel or of others, second opinions
-    included, the first one first. Of an answer that was changed after a check it is the one that was sent."""
-    blind = assignments.c.revealed_at.is_(None) | (assignments.c.revealed_at >= assignments.c.closed_at)
+    """The answers to a question that stand, second opinions included, the first one first: of each person the first
+    that was given without sight of the panel or of others, else the first. Of an answer that was changed after a check
+    it is the one that was sent."""
     query = (
         select(
             assignments.c.id.label("assignment"),
@@ -96,6 +98,7 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
             assignments.c.state,
             assignments.c.answer,
             assignments.c.closed_at,
+            assignments.c.revealed_at,
             reviews.c.response_schema.label("schema"),
             decisions,
         )
@@ -106,7 +109,6 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
             reviews.c.content_hash == content_hash,
             reviews.c.kind.in_(SHARED),
             assignments.c.state.in_(("decided", "second")),
-            blind,
         )
         .order_by(assignments.c.closed_at, assignments.c.id)
     )
@@ -114,7 +116,7 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
     first_of: dict[str, GivenAnswer] = {}
     sides = _texts_of(connection, rows)
     for row in rows:
-        if row["state"] == "decided" and (row["undone_at"] is not None or not _given_alone(row)):
+        if row["state"] == "decided" and row["undone_at"] is not None:
             continue
         answer = row if row["state"] == "decided" else row["answer"] or {}
         one = GivenAnswer(
@@ -132,16 +134,23 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
             flags=answer.get("flags") or {},
             evidence=answer.get("evidence") or (),
             at=row["closed_at"],
+            alone=_given_alone(row),
         )
-        first_of.setdefault(one.actor, one)  # a person's first answer is their blind one
-    return list(first_of.values())
+        known = first_of.get(one.actor)
+        if known is None or (one.alone and not known.alone):
+            first_of[one.actor] = one
+    return sorted(first_of.values(), key=lambda one: (one.at, one.assignment_id))
 
 
-def _given_alone(decision: Mapping[str, Any]) -> bool:
-    """Whether a decision was given without sight of the panel or of others: it is blind, or a check alone has told its
+def _given_alone(row: Mapping[str, Any]) -> bool:
+    """Whether an answer was given without sight of the panel or of others: it is blind, or a check alone has told its
     author something, and what they sent then is what they stand by."""
-    checked = decision["checked"] if question_of(decision["schema"]).outcomes else None
-    return bool(decision["counts"] or (checked and checked.get("alone", checked["blind"])))
+    if row["revealed_at"] is not None and row["revealed_at"] < row["closed_at"]:
+        return False
+    checked = row["checked"] if question_of(row["schema"]).outcomes else None
+    return bool(
+        row["state"] == "second" or row["counts"] or (checked and checked.get("alone", checked["blind"]))
+    )
 
 
 def _side(question: Question, answer: Mapping[str, Any], sides: Mapping[str, str]) -> str | None:

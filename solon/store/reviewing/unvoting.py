@@ -19,7 +19,7 @@ from solon.store.database.events import event
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
 from solon.store.reviewing.answering import ASIDE, refuse_forgotten
-from solon.store.reviewing.drafts import Lease, find_lease, write_draft
+from solon.store.reviewing.drafts import Lease, find_lease, read_draft, write_draft
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.manners import SAME_SIDES
 from solon.store.reviewing.proposals import withdraw_proposals
@@ -88,10 +88,14 @@ def _take_up_again(
     if aside["state"] == "escalated":
         _hand_back_from_leads(connection, review, reviewers)
     lease, review = lease_review(connection, expert, review.id, reviewers=reviewers)
-    if lease.draft_id is None and aside["state"] != "skipped":
+    vote = read_draft(connection, lease) or {}
+    if aside["state"] != "skipped" and vote.get("choice") not in ASIDE:
         choice = next(name for name, state in ASIDE.items() if state == aside["state"])
         why = text_bodies(connection, [(aside["answer"] or {}).get("rationale")])
-        draft = {"choice": choice, "reason": aside["reason"], "rationale": next(iter(why.values()), None)}
+        rationale = next(iter(why.values()), None) or vote.get("rationale")
+        draft = {"choice": choice, "reason": aside["reason"], "rationale": rationale}
+        if "choice" in vote:  # given along when it was handed over
+            draft["vote"] = {name: said for name, said in vote.items() if name != "rationale"}
         write_draft(connection, lease.id, review.id, {name: said for name, said in draft.items() if said})
         lease = find_lease(connection, lease.id)
     return lease, review
