@@ -168,6 +168,8 @@ def test_a_page_lists_the_operations(project: Project, serving: Any, client: Any
             for names in NAMES.values():
                 assert all(f"<b>{name}</b>" in answer.text for name in names.split())
             assert "<b>409</b>" in answer.text
+            assert "<code>rationale</code>" in answer.text or "`rationale`" in answer.text
+            assert "Both give twice the safe dose." in answer.text
             assert "<script" not in answer.text
             assert "://" not in answer.text
 

@@ -204,7 +204,11 @@ class DecisionIn(Wire):
 
     Attributes:
         token: that of the lease; else the header `If-Match`.
-        answer: the answer, with its choice.
+        answer: an object with `choice` (one of the item's `choices`, or `skip`, `decline`, `escalate`) and what belongs to
+            it: `candidate` (an id, of `prefer` and `edit`), `text` (of `edit` and `write`), `guidance` (of `redraft`),
+            `ranking`, `spans`, `reason` (of `decline`), `vote` (an answer, of `escalate`), the fields of the item's
+            form; and with any answer `rationale`, `strength` (1 to 3), `flags` and `scores` by candidate and criterion,
+            `principles`, `evidence` (marked words) and `proposal` (a rule for the constitution).
         times: when it was begun, and how long it took.
         next: ask for the next review at once.
         exclude: assignments that are on screen or just answered.
