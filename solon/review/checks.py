@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from solon.agents.checker import CheckRemark, GivenAnswer
 from solon.errors import InvalidDecision, NotPending, SolonError
 from solon.responses import NOT_ANSWERS, Response
-from solon.review.auth import Caller
+from solon.review.auth import Caller, language_of
 from solon.review.blind import may_check, shown_order
+from solon.review.language import Language
 from solon.review.reviewer import write
 from solon.review.schemas.queue import CheckOut, CheckRemarkOut
 from solon.review.state import Room
@@ -63,18 +64,20 @@ async def check_answer(room: Room, caller: Caller, assignment_id: str, answer: M
     except (SolonError, TimeoutError):
         remarks = None
     if remarks is None:
-        return CheckOut(made=False, remarks=[], message=NOT_MADE)
+        return CheckOut(made=False, remarks=[], message=language_of(room, caller).gettext(NOT_MADE))
     told: Sequence[CheckRemark] = remarks
     await write(room, lambda connection: _note(room, connection, caller, assignment_id, asked, told))
     shown = [CheckRemarkOut(kind=one.kind, text=one.text, cites=one.cites) for one in remarks]
-    return CheckOut(made=True, remarks=shown, message=_message(len(shown)))
+    return CheckOut(made=True, remarks=shown, message=_message(language_of(room, caller), len(shown)))
 
 
-def _message(n: int) -> str:
-    if not n:
-        return NOTHING
-    found = "One thing" if n == 1 else f"{n} things"
-    return f"{found} may be wrong, as a model says. Change your answer, or send it as it is."
+def _message(say: Language, n: int) -> str:
+    told = say.ngettext(
+        "%(n)s thing may be wrong, as a model says. Change your answer, or send it as it is.",
+        "%(n)s things may be wrong, as a model says. Change your answer, or send it as it is.",
+        n,
+    )
+    return told % {"n": n} if n else say.gettext(NOTHING)
 
 
 def _read(room: Room, caller: Caller, assignment_id: str, answer: Mapping[str, Any]) -> _Asked:

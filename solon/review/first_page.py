@@ -148,7 +148,7 @@ class FirstPage:
             *_for_the_lead(say, self.waits, self.first_case),
             *_for_people(say, self.queue, self.people, self.few),
             *_towards_a_promise(say, self.promise, self.untested, asked=bool(self.queue["free"])),
-            *_after_all(say, self.runs, self.queue),
+            *_after_all(say, self.runs, self.queue, disputes=self.waits.cases + self.waits.own_cases),
         ]
 
 
@@ -255,6 +255,13 @@ def _for_people(
                 words, "#who", say.gettext("`solon review notify` writes to those for whom something waits.")
             )
         )
+    elif queue["leased"]:
+        told = say.ngettext(
+            "Wait for %(n)s review that someone has in hand.",
+            "Wait for %(n)s reviews that people have in hand.",
+            queue["leased"],
+        )
+        steps.append(Step(_fill(told, queue["leased"]), "/lead/queue"))
     return steps
 
 
@@ -282,7 +289,9 @@ def _towards_a_promise(
     return [Step(words, "#good", why % {"returns": say.tell(promise.returns)})]
 
 
-def _after_all(say: Language, runs: Sequence[RunProgress], queue: Mapping[str, Any]) -> list[Step]:
+def _after_all(
+    say: Language, runs: Sequence[RunProgress], queue: Mapping[str, Any], *, disputes: int
+) -> list[Step]:
     steps = []
     if failed := sum(run.failed for run in runs):
         told = say.ngettext("%(n)s item has no result.", "%(n)s items have no result.", failed)
@@ -290,7 +299,8 @@ def _after_all(say: Language, runs: Sequence[RunProgress], queue: Mapping[str, A
         steps.append(
             Step(words, "/lead/runs", say.gettext("`solon status` says why, and `solon resume` tries again."))
         )
-    if runs and not queue["free"] and any(run.done for run in runs):
+    waits = queue["free"] or queue["leased"] or queue["escalated"] or disputes
+    if not waits and any(run.done for run in runs):
         steps.append(Step(say.gettext("Take the records out."), "/lead/exports"))
     return steps
 

@@ -103,7 +103,9 @@ _WORDS = (
     "guidelines acknowledged; export written; export read; export previewed; export asked; expert trust; "
     "expert stage; expert rotated; expert revoked; expert added; diff read; decision overruled; certificate "
     "suspended; constitution in force; rubric in force; rules in force; run begun; run ask again; there is no "
-    "such page"
+    "such page; review skip; review decline; review escalate; aside undone; vote undone; disputed; flagged; pending; "
+    "empty; identical; no pair; multi turn; tool calls; turns do not alternate; overlapping; not scored; "
+    "not revised; not criticised; no response; fault without place"
 )
 WORDS = tuple(_WORDS.split("; "))
 """Codes that are words already, as the pages show them: a language has them, too."""

@@ -111,7 +111,7 @@ async def test_what_it_says_is_kept_and_the_answer_before_it_is_the_evidence(
             assert told == {
                 "made": True,
                 "remarks": [DOUBT],
-                "message": "One thing may be wrong, as a model says. Change your answer, or send it as it is.",
+                "message": "1 thing may be wrong, as a model says. Change your answer, or send it as it is.",
             }, "what cites no rule that there is is left out"
             await send(http, item, "transfer" if n % 2 else "card")
             n += 1

@@ -28,14 +28,17 @@ from catalogue import (
 )
 from running import Server
 
+import solon
 from solon.config.review import ReviewConfig
 from solon.consensus.panel import Consensus
 from solon.errors import ConfigError
 from solon.formats.exports import FORMATS
 from solon.graphs.routing import explain
 from solon.review.language import Language, read_language
+from solon.review.plain_words import ACTIONS, REASONS, STATES, WORDS, spell_code
 from solon.review.rendering import environment
 from solon.review.state import options_of
+from solon.store.reviewing.answering import ASIDE
 
 SEEN = {"aria-label", "placeholder", "title", "alt", "data-name"}
 NO_TEXT = {"code", "kbd", "script", "style", "time"}
@@ -375,6 +378,19 @@ def test_a_file_that_is_no_language_is_refused(tmp_path: Path, written: str, tol
     file.write_text(written, encoding="utf-8")
     with pytest.raises(ConfigError, match=re.escape(told)):
         options_of(ReviewConfig(language=str(file)))
+
+
+def test_every_code_that_pages_show_as_words_is_among_the_texts() -> None:
+    """Entries of the log and reasons why an export leaves something out, as the code writes them."""
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(solon.__file__).parent.rglob("*.py"))
+    actions = re.findall(r"\bappend\(\s*store, connection, [\w.]+, \"([a-z_.]+)\"", source)
+    left_out = re.findall(r"LeftOut\(\"(\w+)\"", source)
+    assert len(actions) > 20
+    assert len(left_out) > 8
+    aside = [f"review.{choice}" for choice in ASIDE]
+    undone = ["vote.undone", "aside.undone", "decision.undone"]
+    known = {*WORDS, *ACTIONS.values(), *STATES.values(), *REASONS.values()}
+    assert {spell_code(code) for code in (*actions, *left_out, *aside, *undone)} - known == set()
 
 
 def test_a_language_that_there_is_not_is_refused() -> None:

@@ -58,6 +58,8 @@ def test_what_was_set_aside_is_taken_up_again(
             item = (await post(http, "next"))["item"]
             taken = await post(http, f"reviews/{item['review']}/decision", **answered(item, choice, **more))
             assert taken["decision"] is None
+            (listed,) = (await http.get("/api/v1/me/answers")).json()
+            assert (listed["decision"], listed["choice"]) == (taken["assignment"], choice)
             back = await post(http, f"decisions/{taken['assignment']}/undo")
             twice = await http.post(f"/api/v1/decisions/{taken['assignment']}/undo")
             return item, back, twice

@@ -71,7 +71,7 @@ CHECK: JsonDict = {
             "cites": [],
         }
     ],
-    "message": "One thing may be wrong, as a model says. Change your answer, or send it as it is.",
+    "message": "1 thing may be wrong, as a model says. Change your answer, or send it as it is.",
 }
 NEXT: JsonDict = {"item": BLIND_ITEM, "empty": None, "message": "", "until": None}
 LEASE: JsonDict = {"assignment": ASSIGNMENT, "state": "leased", "leased_until": 1767264031.25}

@@ -204,11 +204,11 @@ class DecisionIn(Wire):
 
     Attributes:
         token: that of the lease; else the header `If-Match`.
-        answer: an object with `choice` (one of the item's `choices`, or `skip`, `decline`, `escalate`) and what belongs to
-            it: `candidate` (an id, of `prefer` and `edit`), `text` (of `edit` and `write`), `guidance` (of `redraft`),
-            `ranking`, `spans`, `reason` (of `decline`), `vote` (an answer, of `escalate`), the fields of the item's
-            form; and with any answer `rationale`, `strength` (1 to 3), `flags` and `scores` by candidate and criterion,
-            `principles`, `evidence` (marked words) and `proposal` (a rule for the constitution).
+        answer: an object with `choice` (one of the item's `choices`, or `skip`, `decline`, `escalate`) and what belongs
+            to it: `candidate` (an id, of `prefer` and `edit`), `text` (of `edit` and `write`), `guidance` (of
+            `redraft`), `ranking`, `spans`, `reason` (of `decline`), `vote` (an answer, of `escalate`), the fields of
+            the item's form; and with any answer `rationale`, `strength` (1 to 3), `flags` and `scores` by candidate and
+            criterion, `principles`, `evidence` (marked words) and `proposal` (a rule for the constitution).
         times: when it was begun, and how long it took.
         next: ask for the next review at once.
         exclude: assignments that are on screen or just answered.
@@ -261,8 +261,8 @@ class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
     """One of one's own answers.
 
     Attributes:
-        kind: a decision or a vote.
-        decision: id that takes it back; of a vote it is the assignment's.
+        kind: a decision, a vote, or how a question that still waits was set aside.
+        decision: id that takes it back; of all but a decision it is the assignment's.
         review: id of the review.
         choice: one of the closed set of answers.
         candidate: id of the candidate that the choice is about; null where it is about all.
@@ -274,7 +274,7 @@ class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
         prompt: the request, as it is shown.
     """
 
-    kind: Literal["decided", "vote"]
+    kind: Literal["decided", "vote", "skipped", "declined", "escalated"]
     decision: Id
     review: Id
     choice: str

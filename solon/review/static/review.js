@@ -282,7 +282,7 @@ async function flush() {
 
 function saved(taken) {
   const undoable = taken.decision || (taken.kind === "second" ? null : taken.assignment);
-  last = { assignment: taken.assignment, decision: undoable };
+  last = { assignment: taken.assignment, decision: undoable, message: taken.message };
   $("#last").hidden = false;
   sayOf(null, taken.message);
   $("[data-do=undo]").hidden = !undoable;
@@ -312,6 +312,7 @@ function tellUnsent() {
   const waiting = $("#unsaved");
   waiting.hidden = !unsent.length || (flushing && unsent.length === 1 && retryIn === 1000);
   waiting.textContent = t`not saved: ${unsent.length}`;
+  if (!waiting.hidden && last && $("#said").textContent === last.message) say("");   // that the one before is saved
 }
 
 async function undo(decision) {
@@ -334,6 +335,7 @@ const diffOf = (view) => `/page/diff/${view.item.assignment}`;
 
 async function see(kind, path) {
   if (!shown) return;
+  if (saidOf === shown) sayOf(null, "");   // "Difference 1 of 9", of a view that is left
   try { await shown.seen.see(kind, path); } catch (error) { failed(error); }
 }
 

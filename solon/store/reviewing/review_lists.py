@@ -12,10 +12,14 @@ from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, ex
 
 from solon.errors import InvalidDecision
 from solon.store.database import clock
+from solon.store.reviewing.answering import ASIDE
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.undoing import UNDO_LAST
 from solon.store.runs.verdicts import panel_votes
 from solon.store.tables import assignments, constitutions, decisions, items, reviews, seeds, texts
+
+CHOSEN = {state: choice for choice, state in ASIDE.items()}
+"""State of a turn that was set aside -> what its person chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +166,10 @@ OWN_PROMPT = 600
 def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST) -> list[dict[str, Any]]:
     """A person's last answers that stand, the newest first.
 
-    Each has decision, review, choice, candidate, text_id, decided_at, prompt, kind (decided or vote) and undoable.
-    A vote has no decision: under `decision` stands the id of its assignment.
+    Each has decision, review, choice, candidate, text_id, decided_at, prompt, kind (decided, vote, or how a question
+    that waits was set aside) and undoable. But for decisions the id of the assignment stands under `decision`.
     """
-    answers = [*_own_decisions(connection, actor, limit), *_own_votes(connection, actor, limit)]
+    answers = [*_own_decisions(connection, actor, limit), *_own_others(connection, actor, limit)]
     answers.sort(key=lambda answer: (answer["decided_at"], answer["decision"]), reverse=True)
     for position, answer in enumerate(answers[:limit]):
         body = answer.pop("body")
@@ -174,11 +178,12 @@ def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST)
     return answers[:limit]
 
 
-def _own_votes(connection: Connection, actor: str, limit: int) -> list[dict[str, Any]]:
+def _own_others(connection: Connection, actor: str, limit: int) -> list[dict[str, Any]]:
     query = (
         select(
             assignments.c.id.label("decision"),
             assignments.c.review_id.label("review"),
+            assignments.c.state.label("kind"),
             assignments.c.answer,
             assignments.c.closed_at.label("decided_at"),
             texts.c.body,
@@ -187,15 +192,25 @@ def _own_votes(connection: Connection, actor: str, limit: int) -> list[dict[str,
         .join(items, items.c.id == reviews.c.item_id)
         .join(seeds, seeds.c.id == items.c.seed_id)
         .join(texts, texts.c.id == seeds.c.text_id)
-        .where(assignments.c.actor == actor, assignments.c.state == "vote")
+        .where(
+            assignments.c.actor == actor,
+            or_(
+                assignments.c.state == "vote",
+                and_(assignments.c.state.in_([*ASIDE.values()]), reviews.c.state == "waiting"),
+            ),
+        )
         .order_by(assignments.c.closed_at.desc(), assignments.c.id.desc())
         .limit(limit)
     )
     found = [dict(row) for row in connection.execute(query).mappings()]
     for row in found:
-        said = row.pop("answer") or {}
-        named = {"candidate": said.get("candidate"), "text_id": said.get("text")}
-        row |= {"choice": said.get("choice", ""), **named, "kind": "vote"}
+        kept = row.pop("answer") or {}
+        said = kept if row["kind"] == "vote" else {"choice": CHOSEN[row["kind"]]}
+        row |= {
+            "choice": said.get("choice", ""),
+            "candidate": said.get("candidate"),
+            "text_id": said.get("text"),
+        }
     return found
 
 

@@ -25,7 +25,7 @@ from solon.store.reviewing.manners import SAME_SIDES
 from solon.store.reviewing.proposals import withdraw_proposals
 from solon.store.reviewing.queue import lease_review
 from solon.store.reviewing.reading import text_bodies
-from solon.store.reviewing.review_lists import list_own_answers
+from solon.store.reviewing.review_lists import CHOSEN, list_own_answers
 from solon.store.reviewing.review_rows import PERSONAL, VOTES, ReviewRow, fell_with, find_review
 from solon.store.reviewing.undoing import (
     UNDO_LAST,
@@ -90,7 +90,7 @@ def _take_up_again(
     lease, review = lease_review(connection, expert, review.id, reviewers=reviewers)
     vote = read_draft(connection, lease) or {}
     if aside["state"] != "skipped" and vote.get("choice") not in ASIDE:
-        choice = next(name for name, state in ASIDE.items() if state == aside["state"])
+        choice = CHOSEN[aside["state"]]
         why = text_bodies(connection, [(aside["answer"] or {}).get("rationale")])
         rationale = next(iter(why.values()), None) or vote.get("rationale")
         draft = {"choice": choice, "reason": aside["reason"], "rationale": rationale}
