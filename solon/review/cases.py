@@ -141,6 +141,7 @@ def _answers(connection: Connection, case: Case, names: dict[str, str]) -> list[
             GivenOut(
                 reviewer=number,
                 name=names.get(one.actor),
+                alone=one.alone,
                 choice=one.choice,
                 candidate=candidate_of.get(one.side or ""),
                 text="" if case.fields or one.assignment_id in rankings else edit,

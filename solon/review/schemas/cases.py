@@ -17,6 +17,7 @@ class GivenOut(Wire):
     Attributes:
         reviewer: number of the person within the case, from 1.
         name: who it is, once the case is settled; null before.
+        alone: it was given without sight of what the panel says or of other answers.
         choice: one of the closed set of answers.
         candidate: id of the candidate that the choice is for; null where it is for none.
         text: an edited text, where the choice is an edit; an answer that the person wrote, where it is `write`.
@@ -35,6 +36,7 @@ class GivenOut(Wire):
 
     reviewer: int
     name: str | None
+    alone: bool = True
     choice: str
     candidate: Id | None
     text: str
