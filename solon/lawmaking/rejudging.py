@@ -242,7 +242,8 @@ async def rejudge(
     with store.connect() as connection:
         now = LawNow(connection)
         if reviews:
-            waiting = [t for t in stored.waiting_reviews(connection, run_id) if now.changed(t)]
+            found = stored.waiting_reviews(connection, run_id, but_under=now.settled())
+            waiting = [t for t in found if now.changed(t)]
             work = [Doubt(t, 0.0, t.margin or 0.0, False, 0.0) for t in waiting]
             result.waiting = len(waiting)
         stale = rank_stale(store, run_id) if records else []

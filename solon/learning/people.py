@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,8 @@ def _notice(connection: Connection, key: str, actors: Sequence[str]) -> dict[str
     manners = manners_of(connection, key, actors)
     for one in manners:
         by_actor[one.actor].append(one)
-    others = _said_by_others(connection)
+    labelled = {one.question for one in manners if question_of(one.schema) != PAIR}
+    others = _said_by_others(connection, labelled) if labelled else {}
     unseen = [
         _followed(one) for one in manners if one.suggestion and not one.suggestion["seen"] and one.outcome
     ]
@@ -155,10 +156,10 @@ def _followed(one: Manner) -> bool:
     return one.suggestion is not None and one.outcome == one.suggestion["outcome"]
 
 
-def _said_by_others(connection: Connection) -> dict[str, list[tuple[str, str]]]:
+def _said_by_others(connection: Connection, questions: Collection[str]) -> dict[str, list[tuple[str, str]]]:
     """question -> (person, answer): what is known first, then blind answers in the order in which they were given."""
     said = {question: [("", outcome)] for question, outcome in known_answers(connection).items()}
-    for blind in blind_answers(connection):
+    for blind in blind_answers(connection, {question.partition(":")[0] for question in questions}):
         if blind.outcome is not None:
             said.setdefault(f"{blind.item_id}:{blind.attempt}", []).append((blind.actor, blind.outcome))
     return said

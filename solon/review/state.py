@@ -150,6 +150,7 @@ class Room:
     similar: Similar
     sso: Sso | None
     slow_figures: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS))
+    principle_uses: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS))
     _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
 
     @property

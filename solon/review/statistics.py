@@ -40,16 +40,24 @@ if TYPE_CHECKING:
 
 
 def statistics(
-    room: Room, connection: Connection, expert: ExpertRow, say: Language = IN_ENGLISH
+    room: Room,
+    connection: Connection,
+    expert: ExpertRow,
+    say: Language = IN_ENGLISH,
+    *,
+    team: bool = True,
+    runs: bool = True,
 ) -> Statistics:
     """Return the figures that a person may see: experts their own; leads everyone's, without ranking, and the runs'.
 
     Args:
         say: the language of what is told of people's tests.
+        team: leads' figures of everyone are wanted, too.
+        runs: and those of the runs.
     """
     work, right = work_by_actor(connection), known_outcomes(connection)
-    runs = [run.id for run in all_runs(connection)]
-    blind = counted(evaluation.answers(connection, runs, telling=True))
+    listed = [run.id for run in all_runs(connection)]
+    blind = counted(evaluation.answers(connection, listed, telling=True))
     compared, agreed = _pairs(blind)
 
     def of(one: ExpertRow) -> ReviewerStats:
@@ -57,9 +65,9 @@ def statistics(
         return _stats(one, work.get(one.actor, Work()), met, right.get(one.actor, []))
 
     figures = Statistics(queue=QueueCounts(**room.live.counts()), me=of(expert))
-    if expert.may("lead"):
+    if team and expert.may("lead"):
         figures.team = [of(one) for one in list_experts(connection)]
-        figures.runs = run_statistics(room, connection)
+        figures.runs = run_statistics(room, connection) if runs else []
         promised = find_promised(connection)
         both = measure_experts(
             counted(evaluation.answers(connection, [promised.id], telling=True)) if promised else blind

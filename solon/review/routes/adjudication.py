@@ -188,7 +188,7 @@ def outcomes_page(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
     """The page of what came of the caller's own answers."""
     with room.store.connect() as connection:
         outcomes = my_outcomes(connection, caller.expert)
-        me = statistics(room, connection, caller.expert).me
+        me = statistics(room, connection, caller.expert, team=False).me
         proposed = list_proposals(connection, None, actor=caller.expert.actor)
     return page(room, caller, "outcomes.html", outcomes=outcomes, me=me, proposed=proposed)
 

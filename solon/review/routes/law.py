@@ -137,14 +137,15 @@ async def vote(room: TheRoom, caller: Lead, amendment_id: AnId, given: VoteIn) -
 
 @router.get("/principles", responses=refusals(404))
 def principles(room: TheRoom, _caller: Lead, constitution: Short = None) -> PrinciplesOut:
-    """How often each principle was cited, by whom, and how often the side that it was cited for won."""
+    """How often each principle was cited, by whom, and how often the side that it was cited for won; as of a minute
+    ago at most."""
     law, found = read_principles(room, constitution)
     told = [PrincipleOut(**use.to_json()) for use in found]
     return PrinciplesOut(name=law.name, version=law.version, principles=told)
 
 
 def read_principles(room: Room, named: str | None = None) -> tuple[LawVersion, list[PrincipleUse]]:
-    """Return a constitution and how often its principles were cited.
+    """Return a constitution and how often its principles were cited, as of a minute ago at most.
 
     Args:
         named: NAME counts every version, NAME@VERSION one; without it, the newest constitution in force.
@@ -160,4 +161,8 @@ def read_principles(room: Room, named: str | None = None) -> tuple[LawVersion, l
             law = known[-1] if known else None
         if law is None:
             raise NotThere("there is no such constitution", next_step="see /api/v1/constitutions")
-        return law, count_uses(connection, law, version_only="@" in (named or ""))
+        alone = "@" in (named or "")
+        uses = room.principle_uses.get(
+            (law.id, alone), lambda: count_uses(connection, law, version_only=alone)
+        )
+        return law, uses

@@ -102,7 +102,7 @@ async def item(room: TheRoom, caller: Lead, item_id: AnId) -> HTMLResponse:
 def reviewers(room: TheRoom, caller: Lead) -> HTMLResponse:
     """The page of everyone's work and agreement, by name, without ranking."""
     with room.store.connect() as connection:
-        found = statistics(room, connection, caller.expert, room.language)
+        found = statistics(room, connection, caller.expert, room.language, runs=False)
     return page(room, caller, "lead_reviewers.html", found=found)
 
 

@@ -7,6 +7,7 @@ a lead stays where it is.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,8 +109,14 @@ def stale_records(connection: Connection, run_id: str | None = None) -> list[Tar
     return [_target(row, row["shown"], record_id=row["record"], chosen=row["text_id"]) for row in rows]
 
 
-def waiting_reviews(connection: Connection, run_id: str | None = None) -> list[Target]:
-    """Items whose reviews wait, and that nobody has in hand, begun to answer or handed on, the oldest first."""
+def waiting_reviews(
+    connection: Connection, run_id: str | None = None, *, but_under: tuple[list[str], list[str]] = ([], [])
+) -> list[Target]:
+    """Items whose reviews wait, and that nobody has in hand, begun to answer or handed on, the oldest first.
+
+    Args:
+        but_under: ids of constitutions and of rubrics; items under one of each are left out.
+    """
     query = (
         select(*_ITEM, reviews.c.candidates, reviews.c.margin, reviews.c.id.label("review"))
         .join(reviews, (reviews.c.item_id == items.c.id) & (reviews.c.attempt == items.c.attempt))
@@ -122,6 +129,7 @@ def waiting_reviews(connection: Connection, run_id: str | None = None) -> list[T
             reviews.c.escalated.is_(False),
             reviews.c.prefer_actor.is_(None),
             ~_is_drafted(),
+            ~(items.c.constitution_id.in_(but_under[0]) & items.c.rubric_id.in_(but_under[1])),
         )
         .order_by(reviews.c.created_at, reviews.c.id)
     )
@@ -176,6 +184,15 @@ class LawNow:
         version = narrowest(in_force, target.recipe, target.domains)
         return version.id if version is not None else pinned
 
+    def settled(self) -> tuple[list[str], list[str]]:
+        """Ids of the constitutions, and of the rubrics, that govern whatever is under them: no other version of their
+        name is in force."""
+        found = []
+        for known in self._known.values():
+            names = Counter(v.name for v in known.values() if v.status == "in_force")
+            found.append([v.id for v in known.values() if v.status == "in_force" and names[v.name] == 1])
+        return found[0], found[1]
+
     def changed(self, target: Target) -> bool:
         """Is the law in force for this item now other than the law that it is under?"""
         return self.of(target) != (target.constitution_id, target.rubric_id)
@@ -185,7 +202,8 @@ def count_doubtful(connection: Connection) -> tuple[int, int]:
     """How many stale records, and how many waiting reviews, are under law that is not in force for them now."""
     now = LawNow(connection)
     stale = sum(now.changed(target) for target in stale_records(connection))
-    return stale, sum(now.changed(target) for target in waiting_reviews(connection))
+    waiting = waiting_reviews(connection, but_under=now.settled())
+    return stale, sum(now.changed(target) for target in waiting)
 
 
 def begin_again(

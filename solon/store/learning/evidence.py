@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, true
 
 from solon.consensus.panel import Vote
 from solon.consensus.traits import UNKNOWN, Traits
@@ -272,13 +272,26 @@ def texts_shown(connection: Connection, wanted: Mapping[str, str]) -> dict[str, 
     return {name: bodies[candidate] for name, candidate in wanted.items() if candidate in bodies}
 
 
-def blind_answers(connection: Connection) -> list[Blind]:
+def blind_answers(connection: Connection, item_ids: Collection[str] | None = None) -> list[Blind]:
     """What people answered without knowing what others, the panel or a check say, over all runs, the oldest first;
     without answers that were asked for because the panel doubted another, which no chance chose.
 
     These are decisions with an expert's token, votes, second opinions, and what was said before a review went to a
     lead.
+
+    Args:
+        item_ids: only answers about these items; None: about all.
     """
+    if item_ids is None:
+        answers = _blind_answers(connection, true())
+    else:
+        ids = sorted(item_ids)
+        among = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+        answers = [one for some in among for one in _blind_answers(connection, reviews.c.item_id.in_(some))]
+    return sorted(answers, key=lambda answer: (answer.at, answer.review_id, answer.actor))
+
+
+def _blind_answers(connection: Connection, wanted: ColumnElement[bool]) -> list[Blind]:
     asked = (
         reviews.c.id,
         reviews.c.item_id,
@@ -301,6 +314,7 @@ def blind_answers(connection: Connection) -> list[Blind]:
             or_(decisions.c.counts, decisions.c.checked.is_not(None)),
             decisions.c.undone_at.is_(None),
             reviews.c.rule != DOUBT,
+            wanted,
         )
     )
     answers = []
@@ -315,6 +329,7 @@ def blind_answers(connection: Connection) -> list[Blind]:
             assignments.c.state.in_(("vote", "second", "escalated")),
             reviews.c.rule != DOUBT,
             or_(assignments.c.revealed_at.is_(None), assignments.c.revealed_at >= assignments.c.closed_at),
+            wanted,
         )
     )
     for turn_row in connection.execute(others):
@@ -324,7 +339,7 @@ def blind_answers(connection: Connection) -> list[Blind]:
             answers.append(
                 _blind(turn_row, turn_row.answer["choice"], turn_row.answer.get("candidate"), turn_row.at)
             )
-    return sorted(answers, key=lambda answer: (answer.at, answer.review_id, answer.actor))
+    return answers
 
 
 def _blind(row: Any, choice: str, candidate_id: str | None, at: float) -> Blind:

@@ -113,19 +113,21 @@ def _renamed(connection: Connection, order: Sequence[str], shown: Sequence[str])
 
 def manners_of(connection: Connection, key: str, actors: Sequence[str]) -> list[Manner]:
     """How each of these people (`expert:ID`) gave their newest answers that stand; practice is left out."""
-    kept: dict[str, list[dict[str, Any]]] = {actor: [] for actor in actors}
-    for row in sorted(_answers(connection, actors), key=lambda row: (-row["at"], row["id"])):
-        if len(kept[row["actor"]]) < NEWEST:
-            kept[row["actor"]].append(row)
-    rows = [row for of_one in kept.values() for row in of_one]
+    rows = [row for actor in actors for row in _newest_answers(connection, actor)]
     lengths = _lengths(connection, sorted({name for row in rows for name in row["candidates"]}))
     orders = orders_seen(connection, key, rows)
     return [_manner(row, order, lengths) for row, order in zip(rows, orders, strict=True)]
 
 
-def _answers(connection: Connection, actors: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _newest_answers(connection: Connection, actor: str) -> list[dict[str, Any]]:
+    answers = sorted(_answers(connection, actor), key=lambda row: (-row["at"], row["id"]))
+    return answers[:NEWEST]
+
+
+def _answers(connection: Connection, actor: str) -> Iterator[dict[str, Any]]:
+    """The newest decisions, votes and second opinions of a person, `NEWEST` of each at least, where there are so
+    many."""
     asked = [reviews.c[name] for name in (*ASKED, "response_schema")]
-    wanted = set(actors)
     decided = (
         select(
             *asked,
@@ -138,8 +140,11 @@ def _answers(connection: Connection, actors: Sequence[str]) -> Iterator[dict[str
             decisions.c.suggestion,
         )
         .join(reviews, reviews.c.id == decisions.c.review_id)
-        .where(decisions.c.undone_at.is_(None), reviews.c.kind != "practice")
+        .where(decisions.c.actor == actor, decisions.c.undone_at.is_(None), reviews.c.kind != "practice")
+        .order_by(decisions.c.decided_at.desc(), reviews.c.id)
+        .limit(NEWEST)
     )
+    votes = (assignments.c.state.in_(("vote", "second")), assignments.c.closed_at.is_not(None))
     others = (
         select(
             *asked,
@@ -149,14 +154,15 @@ def _answers(connection: Connection, actors: Sequence[str]) -> Iterator[dict[str
             assignments.c.suggestion,
         )
         .join(reviews, reviews.c.id == assignments.c.review_id)
-        .where(assignments.c.state.in_(("vote", "second")), assignments.c.closed_at.is_not(None))
+        .where(assignments.c.actor == actor, *votes)
+        .order_by(assignments.c.closed_at.desc(), reviews.c.id)
+        .limit(2 * NEWEST)  # those without a choice are left out
     )
     for row in connection.execute(decided).mappings():
-        if row["actor"] in wanted:
-            yield dict(row)
+        yield dict(row)
     for row in connection.execute(others).mappings():
         answer = row["answer"] or {}
-        if row["actor"] in wanted and answer.get("choice"):
+        if answer.get("choice"):
             seconds = (answer.get("times") or {}).get("active_seconds")
             # a vote does not say how it came: only the page tells times
             channel = "page" if seconds is not None else ""

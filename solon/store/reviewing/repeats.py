@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from solon.questions import question_of
 from solon.store.database import clock
@@ -213,6 +213,13 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
         (reviews.c.kind == REPEAT)
         & ~has_seen(decisions.c.actor, decisions.c.item_id, decisions.c.decided_at),
     )
+    again = (
+        select(decisions.c.actor, decisions.c.content_hash)
+        .where(decisions.c.undone_at.is_(None))
+        .group_by(decisions.c.actor, decisions.c.content_hash)
+        .having(func.count() > 1)
+        .subquery()
+    )
     query = (
         select(
             decisions.c.actor,
@@ -222,6 +229,9 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
             decisions.c.response_schema,
             decisions.c.checked,
             candidates.c.text_id,
+        )
+        .join(
+            again, and_(again.c.actor == decisions.c.actor, again.c.content_hash == decisions.c.content_hash)
         )
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .join(items, items.c.id == decisions.c.item_id)
