@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from solon.errors import ConfigError
-from solon.responses import DIALOGUE, choices_of, is_label, kinds_of, ranked_by
+from solon.responses import CURATED, DIALOGUE, choices_of, is_label, kinds_of, ranked_by
 
 LABELLED = "label"
 """The kind of records that carry a label."""
@@ -38,6 +38,8 @@ class Question(ABC):
         soft: records carry the panel's probability of what they say, beside the confidence.
         detailed: an answer says more than its outcome, so that none can be made of an outcome alone.
         compares: the candidates are set against each other, so that an outcome is for one of them.
+        proposes: whoever answers sees what critics found in the candidate, and a revision that may take its place.
+            Their answer is no blind evidence.
     """
 
     outcomes: tuple[str, ...]
@@ -46,6 +48,7 @@ class Question(ABC):
     soft: bool
     detailed: bool = field(default=False, kw_only=True)
     compares: bool = field(default=False, kw_only=True)
+    proposes: bool = field(default=False, kw_only=True)
 
     @abstractmethod
     def outcome_of(self, choice: str, candidate_id: str | None, shown: Sequence[str]) -> str | None:
@@ -319,6 +322,7 @@ PLACES = tuple("ABCDEFGHI")
 """The outcomes of a ranking, as many as are ranked."""
 PAIR, ACCEPT, SPANNED = PairQuestion(), AcceptQuestion(), SpansQuestion()
 DIALOGUES = DialogueQuestion()
+CURATES = AcceptQuestion(proposes=True)
 UNKNOWN = LabelQuestion(())
 """Has no outcomes: nothing can be said of its answers."""
 KNOWN: Mapping[str, Question] = {
@@ -328,6 +332,8 @@ KNOWN: Mapping[str, Question] = {
     "single@1:given": ACCEPT,
     DIALOGUE: DIALOGUES,
     f"{DIALOGUE}:given": DIALOGUES,
+    CURATED: CURATES,
+    f"{CURATED}:given": CURATES,
 }
 
 

@@ -2,8 +2,9 @@
 `spans`.
 
 On every wire an answer names candidate ids, never letters or sides. A schema is known by its name: `pair@1`,
-`single@1`, `dialogue@1` (a single candidate that is a dialogue), whatever was registered, `label@1:clinical|legal` (a
-label out of these), `spans@1:person|place` (spans of these kinds; `overlapping-spans@1:...` where they may overlap),
+`single@1`, `dialogue@1` (a single candidate that is a dialogue), `curated@1` (a single candidate that is shown with
+what was found in it, and with a proposal for an edit), whatever was registered, `label@1:clinical|legal` (a label out
+of these), `spans@1:person|place` (spans of these kinds; `overlapping-spans@1:...` where they may overlap),
 `ranking@1:4:helpful|safe` (an order of 4 candidates by each of these questions; `ranking@1:4` by one without a name),
 or `module:Model`.
 """
@@ -231,6 +232,7 @@ def _is_list(value: Any) -> bool:
 
 LABEL, REQUEST, SPANS, OVERLAPPING = "label@1", "request@1", "spans@1", "overlapping-spans@1"
 DIALOGUE = "dialogue@1"
+CURATED = "curated@1"
 RANKING = "ranking@1"
 SCHEMAS: dict[str, type[Response]] = {
     "pair@1": PairResponse,
@@ -239,6 +241,8 @@ SCHEMAS: dict[str, type[Response]] = {
     "single@1:given": GivenSingleResponse,
     DIALOGUE: SingleResponse,
     f"{DIALOGUE}:given": GivenSingleResponse,
+    CURATED: SingleResponse,
+    f"{CURATED}:given": GivenSingleResponse,
     REQUEST: RequestResponse,
     LABEL: LabelResponse,
     SPANS: SpansResponse,

@@ -32,6 +32,23 @@ def count_sentences(text: str) -> int:
     return max(len(_SENTENCE.findall(text)), 1 if text.strip() else 0)
 
 
+def measure_readability(text: str) -> float | None:
+    """Return the Flesch reading ease (Flesch 1948): 0 very hard to 100 very easy. English only; None under
+    ten words.
+    """
+    words = find_words(text)
+    if len(words) < 10:
+        return None
+    syllables = sum(_count_syllables(word) for word in words)
+    return 206.835 - 1.015 * len(words) / count_sentences(text) - 84.6 * syllables / len(words)
+
+
+def _count_syllables(word: str) -> int:
+    groups = len(re.findall(r"[aeiouy]+", word))
+    silent = word.endswith("e") and not word.endswith(("le", "ee")) and groups > 1
+    return max(1, groups - silent)
+
+
 def has_keyword(keywords: Iterable[str], text: str) -> bool:
     """Return whether one of these words or phrases stands in a text, in upper or lower case."""
     words = "|".join(re.escape(" ".join(word.split())).replace(r"\ ", r"\s+") for word in keywords)

@@ -50,6 +50,7 @@ class Case:
         metadata: further columns of the seed.
         settings: of the recipe, as its own model read them from `[recipes.NAME]`; None where it has none.
         record: the latest record of an earlier item of the same seed, where the recipe's source evolves requests.
+        brief: what the recipe says of all its items, below the principles; empty where it says nothing.
         examples: tasks that are there already, where the recipe's source draws such; for whoever drafts alone.
         covered: attribute -> value -> how many records there are of it, where the recipe's source evolves requests.
         place: the round, and the number of the draft (or of the seat) within it, that `ask` asks for.
@@ -68,6 +69,7 @@ class Case:
     random_seed: int
     metadata: Mapping[str, Any] = field(default_factory=dict)
     settings: Any = None
+    brief: str = ""
     examples: tuple[Example, ...] = ()
     record: Example | None = None
     covered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -76,8 +78,8 @@ class Case:
 
     @cached_property
     def principles(self) -> str:
-        """The constitution as text for a prompt, rendered once."""
-        return self.constitution.as_prompt()
+        """The constitution as text for a prompt, with the recipe's brief below it; rendered once."""
+        return "\n\n".join(filter(None, (self.constitution.as_prompt(), self.brief)))
 
     def draw(self, *parts: str | int) -> int:
         """A seed for one call, the same whenever the item is replayed."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from solon.errors import ConfigError, EngineError
+from solon.errors import ConfigError, EngineError, UsageError
+from solon.formats.benchmarks import Benchmark
 from solon.languages import KNOWN, find_language, primary
 from solon.words import MATCH_SECONDS, find_words, has_keyword, has_pattern
 
@@ -41,6 +44,8 @@ async def find_filter(case: Case, side: Side, text: str) -> str:
             f"{len(text)} characters",
             next_step="write it without a repetition inside a repetition, such as (a+)+, and start a new run",
         ) from None
+    if not dropped and limits.benchmarks and await _holds_benchmark(case, text, limits.benchmarks):
+        dropped = "benchmarks"
     if not dropped and limits.perplexity is not None and await _is_surprising(case, text, limits.perplexity):
         dropped = "perplexity"
     return f"{side}_{dropped}" if dropped else ""
@@ -53,7 +58,8 @@ def check_filters(config: Config, recipe: str, *, marks_spans: bool) -> None:
         marks_spans: its candidates are spans of a text, and no texts themselves.
 
     Raises:
-        ConfigError: a language is none that can be told, or answers are filtered where there are none.
+        ConfigError: a language is none that can be told, a benchmark cannot be read, or answers are filtered where
+            there are none.
         EngineError: perplexity is limited, and the built-in model is not installed.
     """
     if marks_spans and config.filters.answer is not None:
@@ -71,6 +77,14 @@ def check_filters(config: Config, recipe: str, *, marks_spans: bool) -> None:
                 f"{config.place_of('filters', side, 'languages')}: no text can be told to be in {unknown!r}",
                 next_step=f"name some of {', '.join(sorted(KNOWN))}",
             )
+        for file in limits.benchmarks:
+            try:
+                _read_benchmark(file)
+            except (OSError, UsageError) as error:
+                raise ConfigError(
+                    f"{config.place_of('filters', side, 'benchmarks')}: {error}",
+                    next_step="name text files, JSON lines or CSV",
+                ) from None
         if limits.perplexity is not None:
             _check_model()
 
@@ -108,6 +122,31 @@ _CHECKS: dict[str, Callable[[TextFilters, str], bool]] = {
 }
 
 
+def _read_benchmark(name: str) -> Benchmark:
+    """A benchmark, read once in a process as long as its file stays as it is. Errors are those of `Benchmark`."""
+    file = Path(name).resolve()
+    return _read_version(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read_version(file: Path, changed: int) -> Benchmark:
+    return Benchmark(file)
+
+
+async def _holds_benchmark(case: Case, text: str, files: tuple[str, ...]) -> bool:
+    """Whether a text holds one of these benchmarks' texts. It is looked up once: an item that is made again gets the
+    same."""
+
+    def look() -> bool:
+        return any(_read_benchmark(file).line_in(text) is not None for file in files)
+
+    return bool(await case.keep_measured(f"benchmarks {_digest(text)}", look, given="|".join(files)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
 async def _is_surprising(case: Case, text: str, most: float) -> bool:
     """Whether the perplexity of a text is above a limit. It is measured once: an item that is made again gets the
     same."""
@@ -119,6 +158,5 @@ async def _is_surprising(case: Case, text: str, most: float) -> bool:
         found = server.perplexity(text, READ_TOKENS)
         return None if found is None else round(found, 3)
 
-    name = f"perplexity {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"
-    found = await case.keep_measured(name, measure, given=SHA256)
+    found = await case.keep_measured(f"perplexity {_digest(text)}", measure, given=SHA256)
     return found is not None and found > most

@@ -173,6 +173,12 @@ def print_review(found: Review, *, store: str = "") -> None:
             out.print(styled(f"request: {candidate.prompt}", "italic"))
         text = text_of({"input": found.input, "prompt": found.prompt})
         out.print(styled(spell_spans(candidate.text, text) if found.asks_spans else candidate.text))
+    for finding in found.findings:
+        quoted = f"{finding['quote']!r}: " if finding["quote"] else ""
+        out.print(styled(f"\nfound ({finding['severity']}): {quoted}{finding['suggestion']}"))
+    if found.fix:
+        out.print(styled("\na model would have it so; take it by an edit with this text", "bold"))
+        out.print(styled(found.fix))
     for told in found.evidence:
         what = (told["flag"] or "reason").replace("_", " ")
         where = f"{told['candidate']} [{told['start']}, {told['end']})"

@@ -64,7 +64,12 @@ PILOT_ONCE = 70
 """The pilot as it came before it followed from `alpha`: a run that was begun with it is the same run."""
 NEWER = ("preference", "rules", "classifier", "consensus", "spans", "documents", "dialogue", "filters")
 """Sections that runs were begun without in earlier versions: as they come they change nothing, and are not stored."""
-NEWER_KEYS = (("critic", "grounded"), ("resolver", "scope"), ("routing", "stops"))
+NEWER_KEYS = (
+    ("critic", "grounded"),
+    ("resolver", "scope"),
+    ("routing", "stops"),
+    *(("filters", side, key) for side in ("request", "answer") for key in ("benchmarks", "within")),
+)
 """Keys of older sections of which the same is true."""
 ROLES = frozenset({"generator", "critic", "judge", "resolver"})
 """Roles that models play; a recipe has those of its steps."""
@@ -308,9 +313,13 @@ class Config(Section):
         plain = self.model_dump(mode="json", by_alias=True, exclude=left_out)
         if "preference" in plain:
             plain["preference"] = self.preference.model_dump(mode="json", exclude_defaults=True)
-        for name, key in NEWER_KEYS:
-            if getattr(getattr(self, name), key) == type(getattr(self, name)).model_fields[key].get_default():
-                del plain[name][key]
+        for *path, key in NEWER_KEYS:
+            section: Any = self
+            held: Any = plain
+            for name in path:
+                section, held = getattr(section, name), (held or {}).get(name)
+            if held and getattr(section, key) == type(section).model_fields[key].get_default():
+                del held[key]
         del plain["run"]["patience"]
         plain["models"] = {name: model.made() for name, model in self.models.items()}
         return without_secrets(plain)

@@ -26,6 +26,11 @@ class ReviewConfig(_Section):
         le=1,
         description="ask further people only where panel and first answer are less sure than this; 1: always",
     )
+    second: Literal["blind", "told"] = Field(
+        "blind",
+        description="whether a further person is told what the first one answered, and why; only of questions that "
+        "show what was found in a text (instruction-curate), whose answers certify nothing",
+    )
     suggestion: Literal["hidden", "after", "shown", "randomised"] = Field(
         "hidden",
         description="what the panel found, beside a question whose answer decides: hidden, told after the answer, "
@@ -43,6 +48,11 @@ class ReviewConfig(_Section):
         le=1,
         description="ask a question again, of a second person or of the same one after `repeat_days`, where the panel "
         "is at least so sure of another answer than the one given; 1: never. It measures nobody",
+    )
+    hand_in: str = Field(
+        "",
+        description="name of the recipe, such as instruction-curate, whose requests experts write with their answers "
+        "on the page; empty: they write none",
     )
     onboarding: bool = Field(
         False, description="new experts begin with guidelines, practice and calibration before they decide"

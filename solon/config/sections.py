@@ -680,7 +680,7 @@ class SpansConfig(Section):
         return self
 
 
-FILTERS = ("length", "language", "keywords", "regex", "perplexity", "duplicates")
+FILTERS = ("length", "language", "keywords", "regex", "benchmarks", "perplexity", "duplicates")
 """The filters, in the order in which they look at a text: the first that drops it is the reason."""
 
 
@@ -706,6 +706,11 @@ class TextFilters(Section):
     regex: str | None = Field(
         None, description="filter regex: texts in which this is found, in upper or lower case, are dropped"
     )
+    benchmarks: tuple[str, ...] = Field(
+        (),
+        description="filter benchmarks: files (text, JSON lines, CSV); what holds half or more of one of their texts, "
+        "word by word, is dropped",
+    )
     perplexity: float | None = Field(
         None,
         gt=1,
@@ -717,7 +722,12 @@ class TextFilters(Section):
         gt=0,
         le=1,
         description="filter duplicates: Jaccard similarity of word trigrams from which a text repeats that of another "
-        "item of the run, and is dropped",
+        "item, and is dropped",
+    )
+    within: Literal["run", "store"] = Field(
+        "run",
+        description="whose texts a text may not repeat: those of the run, or of all runs of the recipe, rejected and "
+        "failed items excepted",
     )
 
     @model_validator(mode="after")

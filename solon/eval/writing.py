@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from solon.agents.tasks import find_refusal
-from solon.words import count_sentences, find_words
+from solon.words import find_words
 
 _MARKS = re.compile(
     r"^\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,3}[.)]\s|>\s|\|)|\*\*[^*\n]{1,200}\*\*|`[^`\n]{1,200}`", re.MULTILINE
@@ -33,23 +33,6 @@ RUDE = frozenset(
     )
     for word in line.split()
 )
-
-
-def measure_readability(text: str) -> float | None:
-    """Return the Flesch reading ease (Flesch 1948): 0 very hard to 100 very easy. English only; None under
-    ten words.
-    """
-    words = find_words(text)
-    if len(words) < 10:
-        return None
-    syllables = sum(_count_syllables(word) for word in words)
-    return 206.835 - 1.015 * len(words) / count_sentences(text) - 84.6 * syllables / len(words)
-
-
-def _count_syllables(word: str) -> int:
-    groups = len(re.findall(r"[aeiouy]+", word))
-    silent = word.endswith("e") and not word.endswith(("le", "ee")) and groups > 1
-    return max(1, groups - silent)
 
 
 def count_marks(text: str) -> int:

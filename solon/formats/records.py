@@ -74,7 +74,8 @@ class ExportRow:
             `descent`: of a task that was drafted beside examples its `generation` (1: made of a seed), and how many
             `seeds` and `records` its drafts were shown; `drawn`: the operator, persona and attributes that were drawn
             for it, and of a dialogue its `turns` (answers) and by what it `ended`; `ranking`: of a pair of a ranking
-            its `weight` and the name of its `question`.
+            its `weight` and the name of its `question`; `fix`: of a text that a model proposed a fix for,
+            whether this was `taken`, `edited` or left aside (`kept`).
         metadata: further columns of the seed.
     """
 

@@ -17,6 +17,7 @@ from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook
 from solon.law.documents import Constitution, Rubric
 from solon.prompts.library import PromptLibrary
+from solon.recipes.makers import brief_of
 from solon.recipes.questions import Seats
 from solon.recipes.recipe import Recipe
 from solon.recipes.registry import read_settings
@@ -73,6 +74,7 @@ class Contexts:
         self._heard: dict[str, bool] = {}
         self._voters: dict[int, tuple[Voter, ...]] = {}
         self._settings = read_settings(recipe, config)
+        self._brief = brief_of(recipe.maker, self._settings, guarded=config.privacy.guarded)
         self._examples = Examples(store, recipe)
         self._question, self._pairing = recipe.question.asked(config), recipe.pairing_under(config)
         self._outcomes = self._question.outcomes if recipe.has_panel else ()
@@ -105,6 +107,7 @@ class Contexts:
             random_seed=item.random_seed,
             metadata=content.get("metadata") or {},
             settings=self._settings,
+            brief=self._brief,
         )
         responses = content.get("responses") or []
         return ItemContext(

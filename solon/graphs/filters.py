@@ -33,9 +33,12 @@ async def filter_text(context: ItemContext, case: Case, side: Side, text: str, n
     dropped = await find_filter(case, side, text)
     if dropped or limits is None or limits.similarity is None:
         return dropped
-    kind, scope, item = f"{side}_duplicates", f"{context.item.run_id}/{side}", context.item
+    kind, item, standing = f"{side}_duplicates", context.item, limits.within == "store"
+    scope = f"{context.recipe.name if standing else item.run_id}/{side}"
     repeats = await context.store.writer.run(
-        lambda connection: register(connection, scope, name, item.id, text, limits.similarity, kind),
+        lambda connection: register(
+            connection, scope, name, item.id, text, limits.similarity, kind, standing=standing
+        ),
         claim=item.claim,
     )
     return kind if repeats else ""

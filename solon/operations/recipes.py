@@ -131,16 +131,16 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
         ConfigError: the recipe's maker does not say how many drafts it wants.
     """
     from solon.agents.outputs import MOST_FINDINGS
-    from solon.recipes.makers import count_drafts
+    from solon.recipes.makers import count_drafts, count_texts
 
     writer, steps = config.generator, recipe.step_names
-    drafts = count_drafts(recipe.maker, config)
+    drafts, texts = count_drafts(recipe.maker, config), count_texts(recipe.maker, config)
     own = len(writer.models) + len(writer.python)
     # Functions make no calls; what they wrote is revised by a model all the same.
     written = recipe.maker.calls(config) * sum(turn % own < len(writer.models) for turn in range(drafts))
     pairing = recipe.pairing_under(config)
-    criticised = 0 if config.critic.python or "critique" not in steps else drafts * pairing.turns
-    revisions = drafts * pairing.turns * (MOST_FINDINGS if pairing.edits else 1)
+    criticised = 0 if config.critic.python or "critique" not in steps else texts * pairing.turns
+    revisions = texts * pairing.turns * (MOST_FINDINGS if pairing.edits else 1)
     revised = revisions if writer.revise and writer.models and "revise" in steps else 0
     by_tier = [
         (judge.tier, 0 if judge.python else judge.samples * recipe.question.orders)

@@ -116,6 +116,14 @@ PRESETS = {
             "trl-sft",
         ),
         Preset(
+            "instruction-curate",
+            "instruction-curate",
+            "experts' own instructions, checked, with fixes that a model proposes and a person takes or leaves",
+            "people",
+            "trl-sft",
+            paper="Wang et al. 2022, Super-NaturalInstructions (arXiv 2204.07705)",
+        ),
+        Preset(
             "instruction-evolve",
             "instruction-evolve",
             "instructions evolved from the seeds by operators, generation after generation, with their answers",

@@ -11,6 +11,7 @@ configuration, from installed packages (entry points of the group `solon.recipes
 from solon.agents.drafts import Draft
 from solon.agents.judge import Verdict
 from solon.agents.outputs import Finding
+from solon.recipes.curating import Curated, CurateSettings, Written
 from solon.recipes.eliciting import Elicit, Free, FreeSettings
 from solon.recipes.evolving import Evolve, EvolveSettings
 from solon.recipes.makers import Answer, Backtranslate, Contrasted, Converse, Given, Instruct, Maker, Mark
@@ -21,10 +22,11 @@ from solon.recipes.pairings import (
     Contrast,
     DraftRevision,
     Pairing,
+    Proposal,
     RevisionDraft,
     Sweet,
 )
-from solon.recipes.questions import Accept, Choice, Dialogue, Pair, Question, Ranking, Spans
+from solon.recipes.questions import Accept, Choice, Curate, Dialogue, Pair, Question, Ranking, Spans
 from solon.recipes.recipe import STEPS, Recipe
 from solon.recipes.sources import Confirmed, Documents, Generations, Pool, Seeds, Source
 from solon.recipes.steps import Ask, Redraft, Reject, Step, StepItem
@@ -45,6 +47,9 @@ __all__ = [
     "Contrast",
     "Contrasted",
     "Converse",
+    "Curate",
+    "CurateSettings",
+    "Curated",
     "Dialogue",
     "Documents",
     "Draft",
@@ -64,6 +69,7 @@ __all__ = [
     "Pair",
     "Pairing",
     "Pool",
+    "Proposal",
     "Question",
     "Ranking",
     "Recipe",
@@ -79,4 +85,5 @@ __all__ = [
     "StepItem",
     "Sweet",
     "Verdict",
+    "Written",
 ]

@@ -20,6 +20,8 @@ from solon.recipes.personas import draw_line, has_lines
 from solon.spans import merge_spans, read_spans, write_spans
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from solon.agents.case import Case
     from solon.config import Config
 
@@ -40,6 +42,14 @@ class Maker:
     templates: ClassVar[frozenset[str]] = frozenset()
     unique: bool = False
     merges: bool = False
+
+    def brief(self, settings: BaseModel | None) -> str:
+        """What critics, judges and whoever drafts read of all items, below the principles; empty where that is nothing.
+
+        Args:
+            settings: of the recipe, as its own model read them; None where it has none.
+        """
+        return ""
 
     def count(self, config: Config) -> int:
         """How many candidates a round has; as many are drafted as the seed did not bring. 0: nothing is."""
@@ -90,6 +100,14 @@ class Maker:
 # What the graph asks of a maker. Each raises `PartFailed` where the maker's method raised, or gave what it may not.
 
 
+def brief_of(maker: Maker, settings: BaseModel | None, *, guarded: bool) -> str:
+    """What agents read of all items of a recipe; arguments as of `Maker.brief`."""
+    with naming_failures(maker, "brief", guarded=guarded) as expect:
+        brief = maker.brief(settings)
+        expect(isinstance(brief, str), f"{type(brief).__name__}, no text", "return a text, or an empty one")
+    return brief
+
+
 def count_drafts(maker: Maker, config: Config) -> int:
     """How many candidates the maker wants in a round."""
     with naming_failures(maker, "count", guarded=config.privacy.guarded) as expect:
@@ -97,6 +115,12 @@ def count_drafts(maker: Maker, config: Config) -> int:
         right = type(number) is int and number >= 0
         expect(right, f"{number!r:.80}", "return a whole number, 0 or more")
     return number
+
+
+def count_texts(maker: Maker, config: Config) -> int:
+    """How many texts of an item are there for critics: the drafts of a round, or the given ones where nothing is
+    drafted."""
+    return count_drafts(maker, config) or (maker.most if isinstance(maker, Given) else 0)
 
 
 def take_given(maker: Maker, case: Case, responses: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -149,6 +149,21 @@ class RevisionDraft(DraftRevision):
 
 
 @dataclass(frozen=True)
+class Proposal(Pairing):
+    """Each text as it was given, one at a time. Its revision is no candidate beside it but a proposal for an edit, seen
+    as a difference by whoever reads the text."""
+
+    scored = False
+    beside = True
+    mends_fatal = True
+
+    def shown(self, ranked: Sequence[Contender], tried: int, size: int) -> list[str]:
+        """The next texts that are no revisions of others, in the order in which they were made."""
+        there = {one.id for one in ranked}
+        return [one.id for one in ranked if one.parent not in there][tried * size : (tried + 1) * size]
+
+
+@dataclass(frozen=True)
 class Contrast(BestWorst):
     """The first and the last as they were made: whoever makes them begins with what shall be best. The panel checks
     it.

@@ -15,6 +15,7 @@ from solon.errors import ConfigError
 from solon.formats.seed_rows import RowProblem, SeedResponse
 from solon.recipes.failures import naming_failures
 from solon.responses import (
+    CURATED,
     DIALOGUE,
     LABEL,
     RANKING,
@@ -197,6 +198,14 @@ class Dialogue(Accept):
         return await judge.score(
             case, answers[0], round=round, ordinal=pair, precedents=precedents, tier=tier, turns=turns
         )
+
+
+@dataclass(frozen=True)
+class Curate(Accept):
+    """Whether a text that a person wrote will do. Whoever answers sees what critics found in it, and what a model would
+    make of it, and keeps the text, takes that, or edits."""
+
+    base: str = CURATED
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ SHIPPED = {
     "preference-contrast": "contrast",
     "preference-expert": "preference",
     "instruction": "instruction",
+    "instruction-curate": "curate",
     "instruction-evolve": "evolve",
     "instruction-backtranslate": "backtranslate",
     "instruction-dialogue": "dialogue",

@@ -27,6 +27,7 @@ from solon.review.routes import (
     api_page,
     desk,
     desk_pages,
+    handing_in,
     inbox,
     law,
     law_pages,
@@ -78,7 +79,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
         finally:
             room.live.closing = True
             # Where the server is stopped at once, their tasks are cancelled already.
-            stopping = (part.stop() for part in (*parts, room.checker))
+            stopping = (part.stop() for part in (*parts, room.checker, room.hand_ins))
             await asyncio.gather(*stopping, return_exceptions=True)
 
     app = DescribedApi(
@@ -104,6 +105,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     ]
     routers += [queue.core, leads.law, leads.log, leads.mine, leads.people, desk.jobs, desk.log]
     routers += [adjudication.router, adjudication.mine, adjudication.page_router, api_page.router]
+    routers += [handing_in.router, handing_in.page_router]
     for router in routers:
         app.router.routes.extend(router.routes)
     _add_script(app)

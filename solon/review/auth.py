@@ -192,8 +192,9 @@ def needs(role: str) -> Callable[[Caller], Awaitable[Caller]]:
     return check
 
 
-needs_lead, needs_admin = needs("lead"), needs("admin")
+needs_expert, needs_lead, needs_admin = needs("expert"), needs("lead"), needs("admin")
 AnyExpert = Annotated[Caller, Depends(get_caller)]
+Expert = Annotated[Caller, Depends(needs_expert)]
 Lead = Annotated[Caller, Depends(needs_lead)]
 Admin = Annotated[Caller, Depends(needs_admin)]
 TheRoom = Annotated[Room, Depends(get_room)]

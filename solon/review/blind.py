@@ -13,13 +13,28 @@ from solon.errors import UsageError
 from solon.questions import PAIR, AcceptQuestion, question_of
 from solon.responses import choices_of, fields_of
 from solon.review.auth import Caller, language_of
-from solon.review.schemas.queue import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
+from solon.review.schemas.queue import (
+    BlindItem,
+    FirstAnswer,
+    RemarkOut,
+    ShownCandidate,
+    ShownCriterion,
+    ShownPrinciple,
+    Turn,
+)
 from solon.review.state import Room
 from solon.store.reviewing.answering import asks_why, needs_why
+from solon.store.reviewing.disagreements import answered_before
 from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.manners import order_seen
-from solon.store.reviewing.reading import read_candidates, request_of, seed_content
+from solon.store.reviewing.reading import (
+    read_candidates,
+    read_proposed,
+    request_of,
+    seed_content,
+    text_bodies,
+)
 from solon.store.reviewing.review_rows import ReviewRow, what_is_asked
 from solon.store.reviewing.suggestions import suggest
 
@@ -37,6 +52,7 @@ def show_blind(
     single = isinstance(question_of(review.response_schema), AcceptQuestion)
     shown = read_candidates(connection, shown_order(room, connection, review, expert))
     prompt, asked_of = request_of(shown, content)
+    proposed = read_proposed(connection, review)
     return BlindItem(
         assignment=lease.id,
         review=review.id,
@@ -66,6 +82,9 @@ def show_blind(
         may_check=may_check(room, expert),
         draft=read_draft(connection, lease),
         suggestion=show_suggestion(room, connection, lease, review, caller),
+        remarks=[RemarkOut(**finding) for finding in proposed.findings],
+        fix=proposed.fix,
+        first=tell_first(room, connection, review, expert),
     )
 
 
@@ -73,6 +92,21 @@ def may_check(room: Room, expert: ExpertRow) -> bool:
     """Return whether a model may read this person's answers before they are sent: whose answer is a vote gives it
     alone, since votes are weighed as opinions that do not hang together."""
     return bool(room.options.check) and expert.believed(room.reviewers).final
+
+
+def tell_first(
+    room: Room, connection: Connection, review: ReviewRow, expert: ExpertRow
+) -> FirstAnswer | None:
+    """Return what somebody else answered before, where further people are told that; else None."""
+    first = answered_before(connection, review, expert.actor) if room.options.tells_first else None
+    if first is None:
+        return None
+    bodies = text_bodies(connection, [first.edit_id, first.rationale_id])
+    return FirstAnswer(
+        choice=first.choice,
+        text=bodies.get(first.edit_id, ""),
+        rationale=bodies.get(first.rationale_id, ""),
+    )
 
 
 def show_suggestion(

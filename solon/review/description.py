@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from solon.review.auth import COOKIE, CSRF_HEADER, get_caller, needs_admin, needs_lead
+from solon.review.auth import COOKIE, CSRF_HEADER, get_caller, needs_admin, needs_expert, needs_lead
 from solon.review.schemas.queue import Problem, Wire
 from solon.review.state import get_room
 
@@ -97,7 +97,8 @@ def _describe(operation: dict[str, Any], route: APIRoute) -> None:
     """Name an operation, and say who may call it and which refusals they can meet."""
     calls = set(_calls(route.dependant))
     changes = route.methods != {"GET"}
-    role = "admin" if needs_admin in calls else "lead" if needs_lead in calls else ""
+    needed = {"admin": needs_admin, "lead": needs_lead, "expert": needs_expert}
+    role = next((name for name, check in needed.items() if check in calls), "")
     operation["operationId"] = route.operation_id or route.name
     if get_caller in calls:
         cookie: dict[str, list[str]] = {"session": [], "csrf": []} if changes else {"session": []}

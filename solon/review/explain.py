@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from solon.store.reviewing.reading import (
     critiques_of,
     decision_row,
     drafts_behind,
+    findings_in,
     last_resolution,
     quote_evidence,
     tell_handed_over,
@@ -88,17 +88,11 @@ def _findings(connection: Connection, review: ReviewRow, place: dict[str, int]) 
     revised = drafts_behind(connection, place)
     rows = critiques_of(connection, [*place, *revised])
     bodies = text_bodies(connection, [text_id for _, text_id in rows])
-    findings = []
+    findings: list[dict[str, Any]] = []
     for candidate, text_id in rows:
-        body = bodies.get(text_id)
-        for finding in json.loads(body) if body else []:
-            kept = {
-                name: str(finding.get(name, "")) for name in ("principle", "quote", "severity", "suggestion")
-            }
-            shown = revised.get(candidate, candidate)
-            findings.append(
-                {"candidate": shown, "place": place[shown], "of_draft": candidate in revised, **kept}
-            )
+        shown = revised.get(candidate, candidate)
+        at = {"candidate": shown, "place": place[shown], "of_draft": candidate in revised}
+        findings += [{**at, **finding} for finding in findings_in(bodies.get(text_id))]
     return sorted(findings, key=lambda f: (f["place"], f["severity"] != "fatal", f["severity"] != "major"))
 
 

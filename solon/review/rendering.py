@@ -77,4 +77,5 @@ def page(room: Room, caller: Caller, name: str, **values: Any) -> HTMLResponse:
         with room.store.connect() as connection:
             waits = count_lead_work(connection, caller.expert.actor)
     common = {"expert": caller.expert, "csrf": csrf_token(room, caller.session), "waits": waits}
+    common["writes"] = bool(room.options.hand_in) and caller.expert.may("expert")
     return HTMLResponse(render(room, name, **common, **values))

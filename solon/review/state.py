@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from solon.config.review import ReviewConfig
     from solon.project import Project
     from solon.review.checker import Checker
+    from solon.review.handing_in import HandIns
     from solon.review.jobs import Jobs
     from solon.review.live import Live
     from solon.review.metrics import Metrics
@@ -50,7 +51,9 @@ class Options:
         answers: how many people are asked each question; a lead settles what they differ in.
         answers_below: further people are asked only where panel and first answer are less sure than this.
         suggestion: whether what the panel found is shown with a question.
+        tells_first: a further person is told what the first one answered, where the question shows what was found.
         check: name of the model that reads answers before they are sent; empty: none.
+        hand_in: name of the recipe whose requests and answers experts write on the page; empty: none.
         doubt: a question is asked again where the panel is at least so sure of another answer; 1: never.
         mix: how known questions are mixed into the queue.
         onboarding: new experts begin with the guidelines.
@@ -67,8 +70,10 @@ class Options:
     poll_seconds: float = 2.0
     answers: int = 1
     answers_below: float = 1.0
+    tells_first: bool = False
     suggestion: How = "hidden"
     check: str = ""
+    hand_in: str = ""
     doubt: float = 1.0
     mix: Mix = field(default_factory=Mix)
     onboarding: bool = False
@@ -102,8 +107,10 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
     return Options(
         answers=config.answers,
         answers_below=config.answers_below,
+        tells_first=config.second == "told",
         suggestion=config.suggestion,
         check=config.check,
+        hand_in=config.hand_in,
         doubt=config.doubt,
         mix=mix,
         onboarding=config.onboarding,
@@ -131,6 +138,7 @@ class Room:
         herald: tells webhooks of events; None where there are none.
         jobs: works through exports, measurements and rejudging.
         checker: asks a model about answers before they are sent.
+        hand_ins: takes in what experts write on the page.
         similar: finds decided items that resemble one.
         sso: the identity provider; None where there is no single sign-on.
         slow_figures: what the first page of leads shows and what takes longer to read.
@@ -147,6 +155,7 @@ class Room:
     herald: Herald | None
     jobs: Jobs
     checker: Checker
+    hand_ins: HandIns
     similar: Similar
     sso: Sso | None
     slow_figures: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS))
@@ -189,14 +198,18 @@ def make_room(project: Project, options: Options) -> Room:
 
     Raises:
         ConfigError: single sign-on is configured and something of it is missing.
+        UsageError: there is no recipe of the name that `hand_in` gives.
     """
     from solon.review.checker import Checker
+    from solon.review.handing_in import HandIns
     from solon.review.jobs import Jobs
     from solon.review.live import Live
     from solon.review.metrics import Metrics
     from solon.review.similar import Similar
     from solon.review.worker import Worker
 
+    if options.hand_in:
+        project.recipe(options.hand_in)
     key = sealing_key(project.store, "cookies")
     live = Live(project.store)
     return Room(
@@ -211,6 +224,7 @@ def make_room(project: Project, options: Options) -> Room:
         herald=Herald(project.store, options.hooks, options.poll_seconds) if options.hooks else None,
         jobs=Jobs(project, works=options.work),
         checker=Checker(project),
+        hand_ins=HandIns(project, options.hand_in, works=options.work),
         similar=Similar(),
         sso=sso_of(project.store, project.config.sso),
     )

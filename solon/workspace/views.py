@@ -244,6 +244,9 @@ class Review:
             empty where nothing is ranked.
         rationale_for: the choices that are refused without a reason; known of whoever answers by their token.
         suggestion: what the panel suggests, as `open_review` shows it; empty where nothing is shown.
+        findings: what was found in the candidate, each with principle, quote, severity and suggestion, where the recipe
+            shows that to whoever answers.
+        fix: the candidate as a model would have it, to be taken by an edit with this text; empty where there is none.
         evidence: the words that the decision points to, each with candidate, start, end, flag and quote; empty while it
             waits, and for reviewers.
     """
@@ -263,6 +266,8 @@ class Review:
     ranked_by: tuple[str, ...] = ()
     rationale_for: tuple[str, ...] = ()
     suggestion: str = ""
+    findings: tuple[dict[str, str], ...] = ()
+    fix: str = ""
     evidence: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -522,13 +527,20 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
     """
     from solon.responses import choices_of, is_label, ranked_by
     from solon.store.reviewing.queue_figures import kind_told
-    from solon.store.reviewing.reading import decided_evidence, read_candidates, request_of, tell_handed_over
+    from solon.store.reviewing.reading import (
+        decided_evidence,
+        read_candidates,
+        read_proposed,
+        request_of,
+        tell_handed_over,
+    )
     from solon.store.reviewing.review_rows import what_is_asked
     from solon.store.runs.items import load_items
 
     item = load_items(store, [row.item_id])[0]
     with store.connect() as connection:
         shown = read_candidates(connection, row.candidates)
+        proposed = read_proposed(connection, row)
         handed = tell_handed_over(connection, row.item_id, row.id) if row.escalated and not blind else []
         evidence = decided_evidence(connection, row.decision_id) if row.decision_id and not blind else []
     reasons = (*(reason["text"] for reason in row.reasons or ()), *handed)
@@ -548,6 +560,8 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         asks=what_is_asked(row),
         asks_label=is_label(row.response_schema),
         ranked_by=(ranked_by(row.response_schema) or (0, ()))[1],
+        findings=proposed.findings,
+        fix=proposed.fix,
         evidence=tuple(evidence),
     )
 

@@ -17,11 +17,12 @@ from solon.constraints import find_constraints
 from solon.errors import UsageError
 from solon.eval.embedding import load_embedder
 from solon.eval.material import gather
-from solon.eval.releases.benchmark import Benchmark, Contaminated, Gate
+from solon.eval.releases.benchmark import Contaminated, Gate
 from solon.eval.replay.winning import Duel, measure_wins
 from solon.eval.spread import group_vectors, measure_spread, measure_vendi
 from solon.eval.suites import contamination, diversity, downstream, judges, replay
 from solon.eval.suites.downstream import _arm, _Pair
+from solon.formats.benchmarks import Benchmark
 from solon.formats.records import ExportRow
 from solon.store.database.store import Store
 

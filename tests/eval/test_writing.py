@@ -7,21 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solon.config.sections import family_of
-from solon.eval.releases.benchmark import _grams
 from solon.eval.suites import duplicates
 from solon.eval.suites.diversity import measure_distinct, measure_self_bleu, measure_variety
 from solon.eval.suites.duplicates import find_twins, overlap
 from solon.eval.writing import (
     count_marks,
-    count_sentences,
     find_broken_markdown,
     find_personal,
     find_rude,
-    find_words,
     is_refusal,
-    measure_readability,
 )
+from solon.formats.benchmarks import _grams
 from solon.languages import KNOWN, find_language, primary
+from solon.words import count_sentences, find_words, measure_readability
 
 
 def test_readability_follows_flesch() -> None:

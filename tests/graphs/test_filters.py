@@ -75,6 +75,10 @@ def test_limits_that_cannot_be_meant_are_refused(limits: dict[str, Any], told: s
         parse_config({"filters": {"answer": limits}})
 
 
+def test_a_run_begun_before_there_were_benchmarks_goes_on() -> None:
+    assert parse_config({"filters": {"request": {"similarity": 0.8}}}).fingerprint() == "347fe10a67cb9d4c"
+
+
 def test_what_cannot_be_filtered_is_refused_before_the_run(make_desk: Make) -> None:
     spans = {"kinds": ["person"]}
     for recipe, filters, told in (

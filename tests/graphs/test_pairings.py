@@ -39,6 +39,7 @@ from solon.recipes import (
     Instruct,
     Pair,
     Pairing,
+    Proposal,
     Recipe,
     RevisionDraft,
     Sweet,
@@ -86,6 +87,11 @@ def all_shown(pairing: Pairing, contenders: list[Contender]) -> list[str]:
 )
 def test_the_pairs_of_known_scores(pairing: Pairing, contenders: list[Contender], pairs: list[str]) -> None:
     assert all_shown(pairing, contenders) == pairs
+
+
+def test_a_proposal_stands_aside() -> None:
+    texts = ranked(None, None, parents={"c0": "of another attempt", "c1": "c0"})
+    assert [pick(Proposal(), texts, tried, 1, guarded=False) for tried in (0, 1)] == [["c0"], []]
 
 
 def test_the_configuration_names_every_pairing() -> None:

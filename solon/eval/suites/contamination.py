@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from solon.errors import UsageError
 from solon.eval.embedding import Embedder, load_embedder
 from solon.eval.material import spell_sample
-from solon.eval.releases.benchmark import MOST_OF_IT, Benchmark, N, parts_of
+from solon.eval.releases.benchmark import parts_of
 from solon.eval.result import NO_RECORDS, Figure, SuiteResult, rate
+from solon.formats.benchmarks import MOST_OF_IT, Benchmark, N
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

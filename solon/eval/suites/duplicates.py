@@ -12,8 +12,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from solon.eval.material import spell_sample
-from solon.eval.reading import read_texts
 from solon.eval.result import NO_RECORDS, Figure, SuiteResult, rate
+from solon.formats.named_texts import read_texts
 from solon.store.runs.duplicates import PERMUTATIONS, ROWS, shingles, signature
 
 if TYPE_CHECKING:

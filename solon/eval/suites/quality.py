@@ -18,10 +18,9 @@ from solon.eval.writing import (
     find_personal,
     find_rude,
     is_refusal,
-    measure_readability,
 )
 from solon.languages import find_language, primary
-from solon.words import find_words
+from solon.words import find_words, measure_readability
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

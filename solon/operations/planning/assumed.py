@@ -36,7 +36,7 @@ class Assumed:
     def _roles(self) -> list[tuple[str, Range, float, float]]:
         """(model, calls, words of texts in each prompt as multiples of an answer, room for the answer)."""
         from solon.operations.recipes import count_scored
-        from solon.recipes.makers import count_drafts
+        from solon.recipes.makers import count_drafts, count_texts
 
         config = self.config
         drafts, steps, question = (
@@ -44,6 +44,7 @@ class Assumed:
             self.recipe.step_names,
             self.recipe.question,
         )
+        texts = count_texts(self.recipe.maker, config)
         shown = float(question.asked(config).shown)
         room = float(config.generator.max_tokens or self._room(config.generator.models))
         again = config.routing.max_redrafts
@@ -51,14 +52,14 @@ class Assumed:
         turns = float(self.recipe.pairing_under(config).turns)
         roles: list[tuple[str, Range, float, float]] = []
         authors = [*config.generator.models, *("" for _ in config.generator.python)]
-        for model in config.generator.models if drafts else ():
+        revises = config.generator.revise and "revise" in steps
+        for model in config.generator.models if drafts or (texts and revises) else ():
             share = drafts * self.recipe.maker.calls(config) / len(authors)
-            revises = config.generator.revise and "revise" in steps
-            revised = turns * drafts / len(config.generator.models) if revises else 0.0
+            revised = turns * texts / len(config.generator.models) if revises else 0.0
             roles.append((model, rounds.times(share), 0.0, room))
             roles.append((model, Range(0.0, revised * 0.3, revised * rounds.high), 1.5, room))
         if "critique" in steps and not config.critic.python:
-            criticised = multiply(rounds, Range(1.0, (1 + turns) / 2, turns)).times(drafts)
+            criticised = multiply(rounds, Range(1.0, (1 + turns) / 2, turns)).times(texts)
             roles.append((config.critic.model, criticised, 1.0, config.critic.max_tokens))
         ranked = rounds.times(count_scored(self.recipe, config, drafts))
         for seat in config.judges if self.recipe.has_seats else ():

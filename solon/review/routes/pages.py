@@ -44,7 +44,7 @@ from solon.review.state import Room
 from solon.store.database.audit_log import append
 from solon.store.reviewing.drafts import own_lease
 from solon.store.reviewing.experts import ExpertRow
-from solon.store.reviewing.reading import read_candidates
+from solon.store.reviewing.reading import read_candidates, read_proposed
 from solon.store.reviewing.review_rows import find_review
 from solon.store.reviewing.sessions import begin_session, end_session, use_login_link
 
@@ -183,7 +183,8 @@ async def page_preview(_caller: AnyExpert, given: PreviewIn) -> HTMLResponse:
 
 @router.get("/page/diff/{assignment_id}")
 async def page_diff(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> HTMLResponse:
-    """The two candidates as a word diff, in the order that the person sees; that it was read is noted."""
+    """The two candidates in the order that the person sees, or a text and the fix that is proposed for it, as a word
+    diff; that it was read is noted."""
     actor = caller.expert.actor
 
     def note(connection: Connection) -> None:
@@ -196,9 +197,12 @@ async def page_diff(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> HT
 
 def _diff(room: Room, caller: Caller, assignment_id: str) -> str:
     with room.store.connect() as connection:
-        texts = _texts_shown(room, connection, caller, assignment_id)
-    compared = compare(texts[0][1], texts[1][1]) if len(texts) == 2 else None
-    return render(room, "_diff.html", compared=compared)
+        texts = [text for _, text in _texts_shown(room, connection, caller, assignment_id)]
+        lease = own_lease(connection, assignment_id, caller.expert.actor)
+        fix = read_proposed(connection, find_review(connection, lease.review_id)).fix
+    texts += [fix] if fix else []
+    compared = compare(*texts) if len(texts) == 2 else None
+    return render(room, "_diff.html", compared=compared, fixed=bool(fix))
 
 
 @router.get("/page/source/{assignment_id}")
@@ -213,8 +217,11 @@ def _source(room: Room, caller: Caller, assignment_id: str) -> str:
         review = find_review(connection, lease.review_id)
         item = show_blind(room, connection, lease, review, caller)
     texts = {"prompt": item.prompt, "input": item.input, "asks": item.asks, "reference": item.reference}
+    texts["first"] = item.first.text if item.first else ""
     texts |= {f"turn:{n}": turn.content for n, turn in enumerate(item.turns)}
-    texts |= {f"candidate:{n}": one.text for n, one in enumerate(item.candidates)}
+    texts |= {
+        f"candidate:{n}": text for n, text in enumerate((*(one.text for one in item.candidates), item.fix))
+    }
     return render(room, "_source.html", texts={name: text for name, text in texts.items() if text})
 
 

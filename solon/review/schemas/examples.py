@@ -75,6 +75,7 @@ CHECK: JsonDict = {
 }
 NEXT: JsonDict = {"item": BLIND_ITEM, "empty": None, "message": "", "until": None}
 LEASE: JsonDict = {"assignment": ASSIGNMENT, "state": "leased", "leased_until": 1767264031.25}
+INSTRUCTION: JsonDict = {"item": ITEM}
 DECISION_MADE: JsonDict = {
     "kind": "decided",
     "review": REVIEW,

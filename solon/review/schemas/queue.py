@@ -61,6 +61,35 @@ class Turn(Wire):
     content: str
 
 
+class RemarkOut(Wire):
+    """Something that code or a critic found in a text.
+
+    Attributes:
+        principle: id of the principle that is broken; empty where none is named.
+        quote: the words that it is about; may be empty.
+        suggestion: how to mend it.
+    """
+
+    principle: str
+    quote: str
+    severity: str = Field(description="minor, major or fatal, as the critic said it")
+    suggestion: str
+
+
+class FirstAnswer(Wire):
+    """What somebody else answered before.
+
+    Attributes:
+        choice: what they chose.
+        text: the text that they made of the candidate; empty where they did not edit it.
+        rationale: why, in their words; empty where they gave no reason.
+    """
+
+    choice: Choice
+    text: str
+    rationale: str
+
+
 class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
     """A review before its answer.
 
@@ -86,6 +115,9 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
         may_check: a model reads the answer before it is sent, where that is asked for.
         draft: what was typed before, in the fields of an answer; null where nothing.
         suggestion: what the panel found, in words; empty where none is shown.
+        remarks: what was found in the candidate, where the question shows that; else empty.
+        fix: the candidate as a model would have it, where the question shows that; an `edit` with this text takes it.
+        first: what the first person answered, where further people are told; else null.
     """
 
     assignment: Id
@@ -113,6 +145,32 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
     may_check: bool = False
     draft: dict[str, Any] | None
     suggestion: str = ""
+    remarks: list[RemarkOut] = Field(default_factory=list)
+    fix: str = ""
+    first: FirstAnswer | None = None
+
+
+Written = Annotated[str, Field(max_length=20_000)]
+
+
+class InstructionIn(Wire):
+    """An instruction of one's own.
+
+    Attributes:
+        prompt: the request.
+        input: the text that the request is about; may be empty.
+        answer: the answer to it.
+    """
+
+    prompt: Written = Field(min_length=1, examples=["The kitchen tap drips. What can I do tonight?"])
+    input: Written = ""
+    answer: Written = Field(min_length=1, examples=["Close the valve under the sink."])
+
+
+class InstructionOut(Wire, json_schema_extra=example(examples.INSTRUCTION)):
+    """`item`: id of the item that the instruction became."""
+
+    item: Id
 
 
 class CheckIn(Wire, json_schema_extra=example(examples.CHECK_IN)):

@@ -5,7 +5,7 @@ import { t } from "./texts.js";
 
 const NAMES = {
   first: t("Answer 1 is better"), second: t("Answer 2 is better"), accept: t("Accept (single)"), reject: t("Reject (single)"), send: t("Send"),
-  tie: t("Tie"), both_bad: t("Both bad"), edit: t("Edit"), redraft: t("Redraft with guidance"), skip: t("Skip"), decline: t("Decline"),
+  tie: t("Tie"), both_bad: t("Both bad"), edit: t("Edit"), take: t("Take the proposed fix"), redraft: t("Redraft with guidance"), skip: t("Skip"), decline: t("Decline"),
   escalate: t("Hand to a lead"), principle: t("Cite a principle"), diff: t("Diff"), next: t("Next difference"),
   source: t("Source: the exact characters"), page: t("A page down (with Shift: up)"), down: t("Some lines down"), up: t("Some lines up"),
   together: t("Both answers scroll together, or one"), strength: t("How clear it was"), flag: t("Flag the first answer, then the second"),

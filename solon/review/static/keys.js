@@ -3,11 +3,11 @@ import { t } from "./texts.js";
 const [BEFORE, AFTER] = document.dir === "rtl" ? ["ArrowRight", "ArrowLeft"] : ["ArrowLeft", "ArrowRight"];   // where the first answer stands
 export const DEFAULT_KEYS = {
   first: ["1", BEFORE], second: ["2", AFTER], accept: ["a"], reject: ["n"], send: ["Enter"], tie: ["0", "="],
-  both_bad: ["b"], edit: ["e"], redraft: ["r"], skip: ["s"], decline: ["c"], escalate: ["x"], principle: ["p"], diff: ["d"],
+  both_bad: ["b"], edit: ["e"], take: ["t"], redraft: ["r"], skip: ["s"], decline: ["c"], escalate: ["x"], principle: ["p"], diff: ["d"],
   next: ["n"], source: ["o"], page: [" "], down: ["j"], up: ["k"], together: ["y"], strength: ["l"], flag: ["f"], evidence: ["m"], fields: ["i"],
   find: ["/"], undo: ["u"], why: ["w"], check: ["v"], guidelines: ["g"], help: ["?"],
 };
-export const PAIR = ["first", "second", "tie", "both_bad", "diff", "next", "together"];
+export const PAIR = ["first", "second", "tie", "both_bad", "next", "together"];
 export const SINGLE = ["accept", "reject"];
 
 export function keyName(action, settings) {

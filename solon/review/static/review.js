@@ -69,7 +69,9 @@ function show(view) {
     wire(view);
   }
   $(".problem", box).textContent = view.told || view.wrong || "";
+  const fresh = !view.seen;
   view.seen ||= otherViews(view.root, () => settings.together);
+  if (fresh && view.item.fix) see("diff", diffOf(view));
   if (view.over) $(".answer .send", box).textContent = t("Go on to the next");
   scrollTo({ top: 0 });
   if (saidOf && saidOf !== view) sayOf(null, "");
@@ -225,6 +227,14 @@ function choose(choice, candidate, more = false) {
   tellProblem(shown, null);
   const bare = !["both_bad", "edit", "redraft", "rank", "write", "all_bad", "decline", "escalate"].includes(choice);
   if (settings.send_at_once && bare && !more && !problemOf(shown, readAnswer(shown))) submit();
+}
+
+// The fix that a model proposed, or what was made of the text before, becomes the edit: sent as it is or changed further.
+function takeText(button) {
+  const text = button?.dataset.from ? shown?.item.first?.text : shown?.item.fix;
+  if (!text) return;
+  $("[name=text]", shown.root).value = text;
+  choose("edit");
 }
 
 // What is wrong with the answer, until it is put right.
@@ -495,7 +505,7 @@ const doing = {
   second: () => choose("prefer", $$(".candidate[data-candidate]", box)[1]?.dataset.candidate),
   given: (button) => choose(button.dataset.choice),
   tie: () => choose("tie"), both_bad: () => choose(shown?.ranker ? "all_bad" : "both_bad"), rank: () => choose("rank"), accept: () => (shown?.marker ? acceptMarks() : choose("accept")), reject: () => choose("reject"),
-  edit: () => choose(shown?.ranker ? "write" : "edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
+  edit: () => choose(shown?.ranker ? "write" : "edit"), take: takeText, redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
   escalate: () => (box.dataset.lead ? say(t("You are a lead yourself: decide it, or skip it.")) : choose("escalate")),
   send: submit, check: () => $("[data-do=check]", box) && check(), why, early, together, evidence, turn: markTurn, next: nextDifference,
   diff: () => $("[data-do=diff]", box) && see("diff", diffOf(shown)), source: () => see("source", `/page/source/${shown?.item.assignment}`),

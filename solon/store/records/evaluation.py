@@ -193,7 +193,8 @@ def _decision(row: dict[str, Any]) -> Answer:
 def _second(row: dict[str, Any]) -> Answer:
     given, closed, seen = row["answer"] or {}, row["closed_at"] or row["opened_at"], row["revealed_at"]
     blind = first_answer(row["checked"])
-    alone = (seen is None or seen >= closed) and not is_changed(row["checked"])
+    shown = question_of(row["schema"]).proposes
+    alone = (seen is None or seen >= closed) and not is_changed(row["checked"]) and not shown
     return Answer(
         **_facts(row),
         choice=blind.choice if blind else str(given.get("choice", "")),

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from solon.constraints import stated_constraints
 from solon.dialogues import Turn, find_turn, place_in_turn, read_dialogue
 from solon.formats.records import Completion, CritiqueOf, ExportRow, ScoredRow, plain_model
-from solon.questions import ACCEPT, CONVERSED, MARKED, PAIR, STANDS
+from solon.questions import ACCEPT, CONVERSED, MARKED, PAIR, STANDS, question_of
 from solon.quotes import find_quotes
 from solon.responses import is_dialogue, read_fields
 from solon.spans import count_readings, read_spans, text_of
@@ -36,6 +36,7 @@ from solon.store.records.critiques import critiques_of
 from solon.store.records.generations import Descent, descents, drawn_for
 from solon.store.records.principles import compared_in, contrasts_of, principles_of
 from solon.store.reviewing.disagreements import contested_shares, open_disputes, text_ids
+from solon.store.reviewing.reading import fixes_of
 from solon.store.runs.items import FORGOTTEN
 from solon.store.runs.journal import DRAWS
 from solon.store.runs.row_keys import WHITE, WIDTH, conversation_of, pair_key
@@ -526,6 +527,7 @@ class _Lineages:
         scores: record -> the panel's scores of its texts.
         descents: item -> its generation.
         drawn: candidate -> what was drawn for it.
+        fixes: record -> what became of the fix that was proposed.
     """
 
     key: str
@@ -536,6 +538,7 @@ class _Lineages:
     scores: Mapping[str, dict[str, dict[str, Any]]]
     descents: Mapping[str, Descent]
     drawn: Mapping[str, dict[str, Any]]
+    fixes: Mapping[str, str]
 
     @classmethod
     def read(
@@ -557,6 +560,7 @@ class _Lineages:
             scores_of_records(connection, chunk),
             descents(connection, item_ids),
             drawn_for(connection, answers),
+            _fixes(connection, chunk, answers),
         )
 
     def of(
@@ -578,6 +582,7 @@ class _Lineages:
             "descent": descent and asdict(descent),
             "drawn": self.drawn.get(row["chosen_id"]),
             "ranking": _in_ranking(row),
+            "fix": self.fixes.get(row["id"]),
         }
         return {
             "run": row["run_id"],
@@ -601,6 +606,28 @@ def _in_ranking(row: Mapping[str, Any]) -> dict[str, Any] | None:
     if row["weight"] is None:
         return None
     return {"weight": row["weight"], **({"question": row["question"]} if row["question"] else {})}
+
+
+def _fixes(
+    connection: Connection, chunk: list[dict[str, Any]], answers: Mapping[str, _Answer]
+) -> dict[str, str]:
+    """record id -> what a person did with the fix that they were shown: `taken`, `edited` or `kept` (the text stayed as
+    it was); only of records whose text had one."""
+    query = select(decisions.c.id, decisions.c.response_schema).where(
+        decisions.c.id.in_([row["decision_id"] for row in chunk if row["decision_id"]])
+    )
+    shown = {row.id for row in connection.execute(query) if question_of(row.response_schema).proposes}
+    written = {
+        row["id"]: (row["chosen_id"], row["rejected_id"] or row["chosen_id"])
+        for row in chunk
+        if row["decision_id"] in shown and row["kind"] != "reject"
+    }
+    fixes = fixes_of(connection, [before for _, before in written.values()])
+    return {
+        name: "kept" if chosen == before else "taken" if answers[chosen][0] == fixes[before] else "edited"
+        for name, (chosen, before) in written.items()
+        if before in fixes and chosen in answers
+    }
 
 
 def _quotes(answer: _Answer | None, task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:

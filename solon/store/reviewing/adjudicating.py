@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, desc, exists, fu
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.questions import CHANGED, LABELLED, MARKED, STANDS, question_of
-from solon.responses import choices_of, fields_of
+from solon.responses import WITH_ANSWER, choices_of, fields_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append, has_read
 from solon.store.database.events import event
@@ -94,9 +94,11 @@ class Case:
     def whole(self) -> dict[int, GivenAnswer]:
         """The answers that say more than their outcome, by the number of their reviewer: an adjudicator rules for one
         of them. Empty where the question has none such."""
-        if not question_of(self.review.response_schema).detailed:
+        question = question_of(self.review.response_schema)
+        if not (question.detailed or question.proposes):
             return {}
-        return {n: one for n, one in enumerate(self.given, 1) if one.choice in WHOLE}
+        whole = ("edit",) if question.proposes else WHOLE
+        return {n: one for n, one in enumerate(self.given, 1) if one.choice in whole}
 
     def ruled_for(self, choice: str | None) -> GivenAnswer | None:
         """The answer that a ruling is for as a whole; None where it is for none."""
@@ -352,7 +354,7 @@ def _rule(
     texts = text_ids(connection, review.candidates)
     question, ruled = question_of(review.response_schema), case.ruled_for(choice)
     held = texts.get(standing["candidate_id"] or "") if question.compares else None
-    if question.kind == MARKED:
+    if question.kind == MARKED or question.proposes:
         held = standing["edit_id"]
     if ruled is not None:
         choice, fields = ruled.choice, _brought(connection, ruled)
@@ -360,6 +362,7 @@ def _rule(
     if same and fields is None:
         return str(standing["id"])
     candidate = next((name for name, text in texts.items() if text == side), None)
+    candidate = review.candidates[0] if choice == "edit" else candidate
     answer: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
     answer |= {"principles": (principle,)} if principle else {}
     answer |= fields or _form_of(connection, case, choice)
@@ -405,8 +408,8 @@ def _shares(connection: Connection, case: Case, *more: str) -> dict[str, float]:
 
 
 def _brought(connection: Connection, answer: GivenAnswer) -> dict[str, Any]:
-    """What an answer brings beside its choice: spans, a ranking, or the answer that its author wrote."""
-    if answer.choice == "write":
+    """What an answer brings beside its choice: spans, a ranking, or the text that its author wrote."""
+    if answer.choice in WITH_ANSWER:
         return {"text": text_bodies(connection, [answer.edit_id]).get(answer.edit_id, "")}
     return form_in(connection, answer.edit_id)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from solon.config.sections import ReviewersConfig
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
+from solon.questions import question_of
 from solon.responses import NOT_ANSWERS, Response, choices_of
 from solon.store.database.audit_log import append, has_read
 from solon.store.database.events import event
@@ -68,9 +69,13 @@ class AnswerResult:
 
 
 def needs_why(store: Store, review: ReviewRow, actor: str) -> tuple[str, ...]:
-    """The choices of a review that are refused from this person without a sentence why."""
+    """The choices of a review that are refused from this person without a sentence why. An edit beside a proposal needs
+    none: what was found stands there."""
     choices = choices_of(review.response_schema)
-    return choices if asks_why(store, review, actor) else tuple(one for one in choices if one in EXPLAIN)
+    if asks_why(store, review, actor):
+        return choices
+    told = ("edit",) if question_of(review.response_schema).proposes else ()
+    return tuple(one for one in choices if one in EXPLAIN and one not in told)
 
 
 def asks_why(store: Store, review: ReviewRow, actor: str) -> bool:
@@ -188,7 +193,7 @@ def answer_lease(
         _keep_beside(store, connection, lease, response, basics, "second")
     else:
         saw = saw_votes(connection, expert.actor, review)
-        alone = not saw
+        alone = not saw and not question_of(review.response_schema).proposes
         decision_id = store_decision(
             store,
             connection,
@@ -196,7 +201,7 @@ def answer_lease(
             response,
             actor=expert.actor,
             channel=channel,
-            counts=review.kind != REPEAT and not saw and not is_changed(checked),
+            counts=review.kind != REPEAT and alone and not is_changed(checked),
             times=all_times,
         )
         if not saw_votes(connection, expert.actor, review, suggestions=False):

@@ -73,7 +73,8 @@ class GivenAnswer:
 def outcome_of(choice: str, side: str | None) -> str:
     """What an answer says, reduced to that in which two answers can differ.
 
-    An edit of one of two is for that one; both bad and a redraft say that neither will do; so does an edit of a single.
+    An edit of one of two is for that one; both bad and a redraft say that neither will do; so does an edit of a single,
+    unless its text is named.
     A label is what it says; changed spans are those that were marked; a ranking is for the best by its first question.
 
     Args:
@@ -142,6 +143,15 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
     return sorted(first_of.values(), key=lambda one: (one.at, one.assignment_id))
 
 
+def answered_before(connection: Connection, review: ReviewRow, actor: str) -> GivenAnswer | None:
+    """The first answer of somebody else to a question that further people are asked, where the question shows what was
+    found anyway; None of all others, which stay blind."""
+    if review.kind != "overlap" or not question_of(review.response_schema).proposes:
+        return None
+    given = given_answers(connection, review.item_id, review.content_hash)
+    return next((one for one in given if one.actor != actor), None)
+
+
 def _given_alone(row: Mapping[str, Any]) -> bool:
     """Whether an answer was given without sight of the panel or of others: it is blind, or a check alone has told its
     author something, and what they sent then is what they stand by."""
@@ -155,8 +165,9 @@ def _given_alone(row: Mapping[str, Any]) -> bool:
 
 def _side(question: Question, answer: Mapping[str, Any], sides: Mapping[str, str]) -> str | None:
     """The text that an answer is for: where candidates are compared that of the candidate, of changed spans the one
-    that they are written as, so that two people who marked the same agree."""
-    if question.kind == MARKED:
+    that they are written as, so that two people who marked the same agree. Beside a fix it is the edited text: two
+    people who edit differently differ."""
+    if question.kind == MARKED or question.proposes:
         return answer.get("edit_id") or answer.get("text")
     named = answer.get("candidate_id") or answer.get("candidate") or ""
     return sides.get(named) if question.compares else None

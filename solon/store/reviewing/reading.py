@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, text
 
+from solon.questions import question_of
 from solon.responses import read_fields
 from solon.store import tables
+from solon.store.reviewing.review_rows import ReviewRow
 from solon.store.runs.verdicts import panel_votes
 
 FORGOTTEN = "(this text was erased)"
@@ -151,6 +153,47 @@ def critiques_of(connection: Connection, candidates: Collection[str]) -> list[tu
         critiques.c.candidate_id.in_(candidates)
     )
     return [(row.candidate_id, row.text_id) for row in connection.execute(query)]
+
+
+FINDING = ("principle", "quote", "severity", "suggestion")
+"""What a finding says."""
+
+
+def findings_in(body: str | None) -> list[dict[str, str]]:
+    """The findings of a critique, as it is stored; none where they were erased."""
+    return [{name: str(one.get(name, "")) for name in FINDING} for one in (json.loads(body) if body else ())]
+
+
+class Proposed(NamedTuple):
+    """What stands beside a candidate whose question `proposes`.
+
+    Attributes:
+        findings: what code and critics found in it.
+        fix: its revision, which may be taken in its place; empty where there is none.
+    """
+
+    findings: tuple[dict[str, str], ...] = ()
+    fix: str = ""
+
+
+def read_proposed(connection: Connection, review: ReviewRow) -> Proposed:
+    """What stands beside the candidate of a review; nothing where its question does not propose."""
+    if not question_of(review.response_schema).proposes:
+        return Proposed()
+    bodies = text_bodies(connection, [text_id for _, text_id in critiques_of(connection, review.candidates)])
+    findings = tuple(one for body in bodies.values() for one in findings_in(body))
+    return Proposed(findings, fixes_of(connection, review.candidates).get(review.candidates[0], ""))
+
+
+def fixes_of(connection: Connection, names: Collection[str]) -> dict[str, str]:
+    """candidate id -> the text of its revision; only of those that have one, and whose text was not erased."""
+    candidates, texts = _table("candidates"), _table("texts")
+    query = (
+        select(candidates.c.parent_id, texts.c.body)
+        .join(texts, texts.c.id == candidates.c.text_id)
+        .where(candidates.c.parent_id.in_(names), candidates.c.kind == "revision", texts.c.body.is_not(None))
+    )
+    return {row.parent_id: row.body for row in connection.execute(query)} if names else {}
 
 
 def drafts_behind(connection: Connection, candidates: Collection[str]) -> dict[str, str]:

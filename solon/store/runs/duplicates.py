@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from solon.store.database.ids import hash_id
 from solon.store.database.writer import insert_rows
-from solon.store.tables import candidates, fingerprints
+from solon.store.tables import candidates, fingerprints, items
 from solon.store.tables.work import Fingerprint
 
 PERMUTATIONS = 128
@@ -47,6 +47,8 @@ def register(
     text: str,
     threshold: float,
     kind: str = "duplicate",
+    *,
+    standing: bool = False,
 ) -> str | None:
     """Register a text, unless one of another item is too similar: then the id of the candidate that it repeats is
     returned.
@@ -58,6 +60,7 @@ def register(
         scope: name of the recipe, or of the run, within which texts must differ.
         threshold: the Jaccard similarity from which two texts are too similar.
         kind: as which a candidate is kept that repeats another.
+        standing: texts of items that were rejected or failed may be repeated.
     """
     known = connection.execute(
         select(candidates.c.kind).where(candidates.c.id == candidate_id)
@@ -73,6 +76,10 @@ def register(
         )
         .distinct()
     )
+    if standing:
+        suspects = suspects.join(items, items.c.id == fingerprints.c.item_id).where(
+            items.c.state.not_in(("rejected", "failed"))
+        )
     for other_id, other in connection.execute(suspects):
         if similarity(own, json.loads(other)) >= threshold:
             return str(other_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from solon.store.runs.pilot import count_pilot, wanted_pilot
 from solon.store.runs.row_keys import RowKeys
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.runs import Pins, item_random_seed, seed_and_item, seed_identity
-from solon.store.tables import graph_items, items, precedents, runs
+from solon.store.tables import graph_items, items, precedents, runs, seeds, texts
 from solon.store.tables.runs import GraphItem
 
 INTERACTIVE = "interactive"
@@ -133,6 +134,45 @@ def _newest_precedent(connection: Connection, run: RunRow) -> float:
     newest = func.max(func.coalesce(precedents.c.retrievable_at, precedents.c.created_at))
     last = connection.execute(select(newest).where(precedents.c.recipe == run.recipe)).scalar()
     return float(last) + 1e-3 if last is not None else run.created_at
+
+
+@dataclass(frozen=True, slots=True)
+class FromSource:
+    """An item that was opened by itself, as its author sees it.
+
+    Attributes:
+        id: its id.
+        state: where it stands.
+        reason: why it ended; empty while it has not.
+        prompt: its request; empty where it was forgotten.
+    """
+
+    id: str
+    state: str
+    reason: str
+    prompt: str
+
+
+def items_from(connection: Connection, source: str, limit: int) -> list[FromSource]:
+    """The latest items that were opened by themselves and whose seeds name this source, the newest first."""
+    query = (
+        select(items.c.id, items.c.state, items.c.reason, texts.c.body)
+        .join(graph_items, graph_items.c.item_id == items.c.id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .where(seeds.c.source == source)
+        .order_by(items.c.run_id.desc(), items.c.position.desc())
+        .limit(limit)
+    )
+    return [
+        FromSource(
+            row.id,
+            row.state,
+            row.reason or "",
+            str(json.loads(row.body).get("prompt", "")) if row.body else "",
+        )
+        for row in connection.execute(query)
+    ]
 
 
 def is_interactive(run: RunRow) -> bool:
