@@ -164,7 +164,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _tell(project: Project, summary: RunSummary, model: str, json: bool) -> None:
-    from solon.store.records.overview import failure_reasons
+    from solon.store.records.overview import failure_reasons, spell_failures
 
     waiting = project.reviews(run_id=summary.run_id, limit=1)
     record = _first_record(project, summary.run_id)
@@ -178,8 +178,8 @@ def _tell(project: Project, summary: RunSummary, model: str, json: bool) -> None
         return
     out = console()
     print_summary(summary, title=f"\nrun {summary.run_id} ({summary.recipe})")
-    for one in failure_reasons(project.store, summary.run_id):
-        out.print(clean(f"  {one.state}: {one.count} x {one.reason}"))
+    for line in spell_failures(failure_reasons(project.store, summary.run_id)):
+        out.print(clean(f"  {line}"))
     example = _telling_example(project, summary.run_id, record)
     if example is not None:
         _print_way(out, example)

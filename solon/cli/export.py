@@ -58,6 +58,17 @@ def tell_cautions(cautions: Sequence[str]) -> None:
         say(f"note: {caution}")
 
 
+def spell_left_out(left_out: Mapping[str, int]) -> list[str]:
+    """A line for each reason why records were left out, in words where the reason is none."""
+    from solon.store.records.exporting import DISPUTED
+
+    differ = " (people differ: `solon review list --state disputed`, and single pairs of rankings)"
+    return [
+        clean(f"left out: {count} {reason}{differ if reason == DISPUTED else ''}")
+        for reason, count in left_out.items()
+    ]
+
+
 def name_runs(runs: Mapping[str, int], left_out: Mapping[str, int]) -> None:
     """Say on standard error which runs the records are of, where the user cannot know it from the command."""
     from solon.store.records.exporting import OTHER_RUN
@@ -143,8 +154,8 @@ def export(
         return
     for file in summary.files:
         typer.echo(f"{clean(file.path)}: {file.rows} rows, {file.bytes} bytes, sha256 {file.sha256}")
-    for reason, count in summary.left_out.items():
-        typer.echo(f"  left out: {count} {clean(reason)}")
+    for line in spell_left_out(summary.left_out):
+        typer.echo(f"  {line}")
     if summary.left_out and not any(file.rows for file in summary.files):
         say(f"note: no record has what {format} holds; jsonl, csv and parquet take records of every kind")
     if summary.withheld:

@@ -13,6 +13,7 @@ from solon.cli.export import (
     DropOption,
     RequireCleanOption,
     name_runs,
+    spell_left_out,
     tell_cautions,
 )
 from solon.cli.options import (
@@ -127,8 +128,8 @@ def create(
         return
     for file in manifest["export"]["files"]:
         typer.echo(clean(f"{file['path']}: {file['rows']} rows, sha256 {file['sha256']}"))
-    for reason, count in manifest["export"]["left_out"].items():
-        typer.echo(clean(f"  left out: {count} {reason}"))
+    for line in spell_left_out(manifest["export"]["left_out"]):
+        typer.echo(f"  {line}")
     typer.echo(clean(f"  {manifest['rows']['records']} records frozen in {output or FOLDER / name}"))
     if "promise" in manifest:
         for line in (manifest["promise"]["sentence"], *manifest["promise"]["arithmetic"]):

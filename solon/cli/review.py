@@ -68,14 +68,20 @@ def list_reviews(
     with open_project(store, config) as project:
         run_id = project.summarize(run).run_id if run else None
         found = project.reviews(state, run_id=run_id, limit=limit, blind=not unblind)
+        for_others = 0
         if state == "waiting" and not json:
             _tell_disputed(project, run_id)
+            for_others = 0 if found else _count_for_others(project)
         _note_listed(project, [review.item_id for review in found], unblind)
     if json:
         print_json({"reviews": [as_dict(review) for review in found]})
         return
     if not found:
-        say(f"no review is {state}")
+        say(
+            f"no review waits for you; {for_others} wait for somebody else, who has not answered the question yet"
+            if for_others
+            else f"no review is {state}"
+        )
         return
     from rich.table import Table
 
@@ -86,12 +92,23 @@ def list_reviews(
     for review in found:
         kind = [review.kind or ""] if with_kind else []
         why = [shorten("; ".join(review.reasons), 70)] if with_why else []
-        table.add_row(review.id, review.recipe, *kind, shorten(review.prompt, 50), *why)
+        table.add_row(review.id, review.recipe, *kind, shorten(review.said, 50), *why)
     console().print(table)
     if state == DISPUTED:
         say("a lead who gave none of the answers settles them: solon review serve, page Disagreements")
     else:
         say(f"look at one: solon review show {found[0].id}")
+
+
+def _count_for_others(project: Project) -> int:
+    """How many free reviews of all runs are not for whoever answers by their token; 0 without one."""
+    from solon.store.reviewing.queue import count_not_offered
+
+    expert = project.acting_expert()
+    if expert is None:
+        return 0
+    with project.store.connect() as connection:
+        return sum(count_not_offered(connection, expert, "").values())
 
 
 def _tell_disputed(project: Project, run_id: str | None) -> None:
@@ -159,6 +176,9 @@ def print_review(found: Review, *, store: str = "") -> None:
     out.print(styled(f"review {found.id} ({found.recipe}, {found.state})", "bold"))
     for reason in found.reasons:
         out.print(styled(f"  why: {reason}"))
+    for turn in found.turns:
+        out.print(styled(f"\n{turn['role']}", "bold"))
+        out.print(styled(turn["content"]))
     out.print(styled("\nrequest", "bold"))
     out.print(styled(found.prompt))
     if found.input:

@@ -258,7 +258,7 @@ def status(
 
     Example: solon status --json
     """
-    from solon.store.records.overview import failure_reasons
+    from solon.store.records.overview import failure_reasons, spell_failures
     from solon.store.runs.runs import all_runs, find_run
 
     with open_project(store, config) as project:
@@ -279,8 +279,8 @@ def status(
     for summary, row in zip(summaries, rows, strict=True):
         seeds = spell_path(row.seeds_name)
         print_summary(summary, title=f"run {row.id} ({row.recipe}, {seeds}): {row.status}")
-        for one in reasons[row.id]:
-            console().print(clean(f"  {one.state}: {one.count} x {one.reason}"))
+        for line in spell_failures(reasons[row.id]):
+            console().print(clean(f"  {line}"))
 
 
 def exit_code(summary: RunSummary) -> int:
@@ -394,14 +394,14 @@ def spell_trust(summary: RunSummary) -> list[str]:
 def next_steps(project: Project, summary: RunSummary, store: str | None) -> list[str]:
     """The commands that a person may want to run now."""
     from solon.graphs.versions import outdated_threads
-    from solon.store.records.overview import failure_reasons
+    from solon.store.records.overview import failure_reasons, spell_failures
     from solon.store.reviewing.deliveries import runs_with_deliveries
 
     steps, at = [], f" --store {store}" if store else ""
     if summary.bad_rows and summary.bad_rows_file:
         steps.append(f"bad rows: {summary.bad_rows}, see {summary.bad_rows_file}")
     found = failure_reasons(project.store, summary.run_id)
-    steps += [f"{one.state}: {one.count} x {one.reason}" for one in found]
+    steps += spell_failures(found)
     if found:
         steps.append(f"one of them in full: solon show {found[0].example}{at}")
     if summary.parked or summary.queued or summary.decisions_to_apply:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from solon.constraints.constraint import Constraint
-from solon.constraints.ifeval import of_columns, of_wording
+from solon.constraints.ifeval import not_verified, of_columns, of_wording
 from solon.constraints.written import COLUMN, read_constraints
 
-__all__ = ["find_constraints", "stated_constraints"]
+__all__ = ["find_constraints", "stated_constraints", "unverified_constraints"]
 
 
 def stated_constraints(metadata: Mapping[str, Any]) -> list[Constraint]:
@@ -22,6 +22,12 @@ def stated_constraints(metadata: Mapping[str, Any]) -> list[Constraint]:
     """
     written = metadata.get(COLUMN)
     return of_columns(metadata) if written is None else read_constraints(written).as_list()
+
+
+def unverified_constraints(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the ids of those instructions of IFEval that a row states and for which no check is known; none where it
+    has `constraints`."""
+    return not_verified(metadata) if metadata.get(COLUMN) is None else []
 
 
 def find_constraints(prompt: str, metadata: Mapping[str, Any]) -> list[Constraint]:

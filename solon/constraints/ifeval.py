@@ -9,19 +9,62 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from solon.constraints.constraint import Check, Constraint
 from solon.words import count_sentences, find_words
 
+IDS, ARGUMENTS = "instruction_id_list", "kwargs"
+"""The columns of IFEval."""
+UNVERIFIED = (
+    "language:response_language", "length_constraints:nth_paragraph_first_word",
+    "detectable_content:number_placeholders", "detectable_format:constrained_response",
+    "detectable_format:number_highlighted_sections", "detectable_format:multiple_sections",
+    "combination:two_responses", "combination:repeat_prompt", "change_case:capital_word_frequency",
+)  # fmt: skip
+"""The instructions of IFEval whose keeping is not checked here."""
+
 
 def of_columns(metadata: Mapping[str, Any]) -> list[Constraint]:
     """Return the constraints of IFEval's columns that are known here; none where there are no such columns."""
-    kinds, arguments = metadata.get("instruction_id_list"), metadata.get("kwargs")
+    return [one for one in _read_columns(metadata).values() if one is not None]
+
+
+def not_verified(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the instructions of IFEval's columns, by their ids, whose keeping is not checked here."""
+    return [kind for (_, kind), one in _read_columns(metadata).items() if one is None]
+
+
+def check_columns(metadata: Mapping[str, Any]) -> None:
+    """Refuse columns of IFEval that cannot be read; those instructions of IFEval whose keeping is not checked here
+    pass.
+
+    Raises:
+        ValueError: naming the key, the value seen and what is wrong with it.
+    """
+    kinds, arguments = metadata.get(IDS), metadata.get(ARGUMENTS)
+    if kinds is None:
+        return
     if not isinstance(kinds, list) or not isinstance(arguments, list) or len(kinds) != len(arguments):
-        return []
-    known = [_of_ifeval(str(kind), values) for kind, values in zip(kinds, arguments, strict=True)]
-    return [constraint for constraint in known if constraint is not None]
+        raise ValueError(f"{IDS}: this is to be a list, and {ARGUMENTS} another one of the same length")
+    for (place, kind), one in _read_columns(metadata).items():
+        if kind not in _IFEVAL and kind not in UNVERIFIED:
+            near = get_close_matches(kind, [*_IFEVAL, *UNVERIFIED], 1)
+            told = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{IDS}.{place}: IFEval has no such instruction (saw {kind!r:.80}){told}")
+        if one is None and kind in _IFEVAL:
+            seen = arguments[place]
+            raise ValueError(f"{ARGUMENTS}.{place}: not what {kind} needs (saw {seen!r:.80})")
+
+
+def _read_columns(metadata: Mapping[str, Any]) -> dict[tuple[int, str], Constraint | None]:
+    """Place and id of each instruction -> its constraint, None where there is none."""
+    kinds, arguments = metadata.get(IDS), metadata.get(ARGUMENTS)
+    if not isinstance(kinds, list) or not isinstance(arguments, list) or len(kinds) != len(arguments):
+        return {}
+    pairs = zip(map(str, kinds), arguments, strict=True)
+    return {(place, kind): _of_ifeval(kind, values) for place, (kind, values) in enumerate(pairs)}
 
 
 def _of_ifeval(kind: str, given: Any) -> Constraint | None:

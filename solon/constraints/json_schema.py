@@ -22,6 +22,10 @@ _PLAIN = (
     "minItems", "maxItems", "uniqueItems", "minContains", "maxContains", "minProperties", "maxProperties",
     "dependentRequired",
 )  # fmt: skip
+_BOUNDS = (
+    ("minLength", "maxLength"), ("minimum", "maximum"), ("minItems", "maxItems"), ("minContains", "maxContains"),
+    ("minProperties", "maxProperties"),
+)  # fmt: skip
 _LEFT_OUT = ("$schema", "$id", "$comment", "$defs", "definitions")
 
 
@@ -75,6 +79,7 @@ class _Inlining:
             for key, value in node.items()
             if key not in (*_LEFT_OUT, "$ref")
         }
+        _check_bounds(whole)
         if "$ref" not in node:
             return whole
         found = self.resolve(self._find(str(node["$ref"])), depth + 1)
@@ -102,6 +107,13 @@ class _Inlining:
         if not isinstance(target, dict) or name not in target:
             raise ValueError(f"$ref {reference!r:.60} names nothing")
         return target[name]
+
+
+def _check_bounds(schema: dict[str, Any]) -> None:
+    for least, most in _BOUNDS:
+        low, high = schema.get(least), schema.get(most)
+        if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
+            raise ValueError(f"{least}, {low}, is more than {most}, {high}")
 
 
 def _check_pattern(value: Any) -> None:

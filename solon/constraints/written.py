@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from solon.constraints.constraint import Constraint
+from solon.constraints.constraint import Check, Constraint
 from solon.constraints.ifeval import (
     count_bullets,
     count_paragraphs,
@@ -25,6 +26,8 @@ from solon.words import count_sentences, find_words, has_pattern
 COLUMN = "constraints"
 """The column of a row that they stand in."""
 LONGEST_PATTERN = 500
+SEEN = 40
+"""Characters of a text that a fault quotes."""
 _COUNTED: dict[str, tuple[str, Callable[[str], int]]] = {
     "words": ("word", lambda text: len(find_words(text))),
     "sentences": ("sentence", count_sentences),
@@ -33,6 +36,12 @@ _COUNTED: dict[str, tuple[str, Callable[[str], int]]] = {
     "characters": ("character", len),
 }
 """What can be counted -> what one is called, and how they are counted."""
+
+_JSON_BORDERS = {
+    "begins": re.compile(r"""[\[{"`\d-]|(?:t(?:r|$)|f(?:a|$)|n(?:u|$))"""),
+    "ends": re.compile(r"""(?s:.*)(?:[\]}"`\d]|e|l)$"""),
+}
+"""What the words that JSON begins or ends with look like, alone or in a code fence."""
 
 
 def _as_bounds(value: Any) -> Any:
@@ -153,26 +162,33 @@ class WrittenConstraints(BaseModel):
 
     def _of_words(self) -> Iterator[Constraint]:
         if self.keywords:
-            yield Constraint("keywords", has_all(self.keywords), f"Use the words {_quoted(self.keywords)}.")
+            told = f"Use the words {_quoted(self.keywords)}."
+            lacks = partial(_with_words, f"{told} Here it lacks", self.keywords, has_all)
+            yield Constraint("keywords", has_all(self.keywords), told, lacks)
         if self.forbidden:
             told = f"Do not use the words {_quoted(self.forbidden)}."
-            yield Constraint("forbidden", has_none(self.forbidden), told)
-        if self.begins:
-            told = f"Begin with {_quoted((self.begins,))}."
-            yield Constraint("begins", lambda text: text.strip().startswith(self.begins.strip()), told)
-        if self.ends:
-            told = f"End with {_quoted((self.ends,))}."
-            yield Constraint("ends", lambda text: text.strip().endswith(self.ends.strip()), told)
+            has = partial(_with_words, f"{told} Here it has", self.forbidden, has_none)
+            yield Constraint("forbidden", has_none(self.forbidden), told, has)
+        if begins := self.begins:
+            told = f"Begin with {_quoted((begins,))}."
+            seen = partial(_with_border, f"{told} Here it begins", slice(SEEN))
+            yield Constraint("begins", lambda text: text.strip().startswith(begins.strip()), told, seen)
+        if ends := self.ends:
+            told = f"End with {_quoted((ends,))}."
+            seen = partial(_with_border, f"{told} Here it ends", slice(-SEEN, None))
+            yield Constraint("ends", lambda text: text.strip().endswith(ends.strip()), told, seen)
 
     def _of_form(self) -> Iterator[Constraint]:
         if self.pattern is not None:
             yield Constraint("pattern", self.pattern.is_in, self.pattern.told)
         if code := self.language:
             told = f"Write in the language with the code {code}."
-            yield Constraint("language", lambda text: code in (find_language(text) or (code,)), told)
+            seen = partial(_with_language, told)
+            yield Constraint("language", lambda text: code in (find_language(text) or (code,)), told, seen)
         if self.case is not None:
-            check = str.isupper if self.case == "upper" else str.islower
-            yield Constraint("case", check, f"Write all letters in {self.case} case.")
+            check, other = (str.isupper, str.islower) if self.case == "upper" else (str.islower, str.isupper)
+            told = f"Write all letters in {self.case} case."
+            yield Constraint("case", check, told, partial(_with_letters, told, other))
         if isinstance(self.json_form, dict):
             yield _of_schema(self.json_form)
         elif self.json_form:
@@ -185,6 +201,8 @@ def read_constraints(written: Any) -> WrittenConstraints:
     Raises:
         ValueError: naming the key, the value seen and what is wrong with it.
     """
+    if isinstance(written, dict):  # Parquet has each key in every row
+        written = {key: value for key, value in written.items() if value is not None}
     try:
         return WrittenConstraints.model_validate(written)
     except ValidationError as error:
@@ -197,6 +215,34 @@ def read_constraints(written: Any) -> WrittenConstraints:
         raise ValueError(f"{place}: {told} (saw {first['input']!r:.80})") from None
 
 
+def check_constraints(written: Any) -> None:
+    """Refuse constraints of a row that is new, where one of them says nothing, or no answer can keep two of them, as
+    far as that is simple to tell: texts longer than the most words or characters, and JSON that begins or ends with
+    what no JSON does.
+
+    Raises:
+        ValueError: as `read_constraints`; naming the key, the value seen and what is wrong with it.
+    """
+    found = read_constraints(written)
+    for key, value in written.items():
+        blank = isinstance(value, str) and not value.strip()
+        if value is False or blank or value in ([], [None, None]):
+            raise ValueError(f"{COLUMN}.{key}: this asks for nothing; leave it out (saw {value!r:.80})")
+    texts = {"begins": (found.begins,), "ends": (found.ends,), "keywords": found.keywords}
+    for key, words in texts.items():
+        for kind in ("characters", "words"):
+            name, count = _COUNTED[kind]
+            most = getattr(found, kind)[1]
+            if most is not None and (longer := next((one for one in words if count(one.strip()) > most), "")):
+                raise ValueError(
+                    f"{COLUMN}.{key}: has more than the most {name}s, {most} (saw {longer!r:.80})"
+                )
+    for key, borders in _JSON_BORDERS.items():
+        words = getattr(found, key).strip()
+        if words and found.json_form is not False and not borders.match(words):
+            raise ValueError(f"{COLUMN}.{key}: no JSON {key} so (saw {words!r:.80})")
+
+
 def _is_within(count: Callable[[str], int], least: int | None, most: int | None, text: str) -> bool:
     number = count(text)
     return (least is None or least <= number) and (most is None or number <= most)
@@ -204,6 +250,23 @@ def _is_within(count: Callable[[str], int], least: int | None, most: int | None,
 
 def _with_number(told: str, count: Callable[[str], int], text: str) -> str:
     return f"{told} Here it is {count(text)}."
+
+
+def _with_words(told: str, words: Words, check: Callable[[Words], Check], text: str) -> str:
+    return f"{told} {_quoted(tuple(word for word in words if not check((word,))(text)))}."
+
+
+def _with_border(told: str, part: slice, text: str) -> str:
+    return f"{told} {_quoted((text.strip()[part],))}."
+
+
+def _with_language(told: str, text: str) -> str:
+    return f"{told} Here it is {' or '.join(find_language(text) or ())}."
+
+
+def _with_letters(told: str, other: Callable[[str], bool], text: str) -> str:
+    number = sum(map(other, text))
+    return f"{told} Here {number} are not." if number else f"{told} Here are no letters."
 
 
 def _of_schema(schema: dict[str, Any]) -> Constraint:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_serializer
 
 from solon.consensus.ballots import Floats
 from solon.consensus.binomial import clopper_pearson
@@ -30,7 +30,8 @@ class Figure(BaseModel):
         low: lower end of the interval.
         high: upper end of the interval.
         n: over how many things it was taken.
-        why: why there is no value or no proper interval; empty where there are both.
+        why: why there is no value or no proper interval; empty where there are both. As JSON it says, too, that `n` is
+            too small for the value to be told in words.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +41,10 @@ class Figure(BaseModel):
     high: float
     n: int
     why: str = ""
+
+    @field_serializer("why")
+    def _tell_why(self, why: str) -> str:
+        return why or ("" if self.value is None else self.why_unknown)
 
     @property
     def known(self) -> bool:

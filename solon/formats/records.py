@@ -70,12 +70,13 @@ class ExportRow:
             single response) and `rejected` -> `score` (mean by the rubric's weights) and `scores` by criterion;
             `quotes`: of the answer's quotations that stand in `input`, `start` and `end` in the answer, `source` (start
             and end in the input), `differs` (what is spelt otherwise there), and of a passage `document` and
-            `in_document`; `constraints`: the `kind` of each that its row states, and whether the answer `kept` it;
+            `in_document`; `constraints`: the `kind` of each that its row states, and whether the answer `kept`
+            it (None where no check is known);
             `descent`: of a task that was drafted beside examples its `generation` (1: made of a seed), and how many
             `seeds` and `records` its drafts were shown; `drawn`: the operator, persona and attributes that were drawn
-            for it, and of a dialogue its `turns` (answers) and by what it `ended`; `ranking`: of a pair of a ranking
-            its `weight` and the name of its `question`; `fix`: of a text that a model proposed a fix for,
-            whether this was `taken`, `edited` or left aside (`kept`).
+            for it, and of a dialogue its `turns` (answers) and, unless a person edited it, by what it `ended`;
+            `ranking`: of a pair of a ranking its `weight` and the name of its `question`; `fix`: of a text that a
+            model proposed a fix for, whether this was `taken`, `edited` or left aside (`kept`).
         metadata: further columns of the seed.
     """
 

@@ -506,17 +506,26 @@ def _share(value: Any, where: str) -> float | None:
     return float(value)
 
 
+def read_cell(value: Any, column: str) -> Any:
+    """The value of a cell of CSV, or of a column of Parquet, that holds JSON as text; what is no text is as it was.
+
+    Raises:
+        RowProblem: the text is no JSON.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        decoded = read_value(value)
+    except (ValueError, RecursionError) as error:
+        raise RowProblem(
+            f"{column} is text that is not JSON: {show(value, 60)} ({why_not_json(error)})"
+        ) from None
+    _refuse_unusable_text(decoded, len(value))
+    return _plain(decoded, column, MAX_DEPTH)
+
+
 def _json_list(value: Any, column: str) -> list[Any]:
-    # a CSV cell, or a Parquet column of JSON texts
-    if isinstance(value, str):
-        try:
-            decoded = read_value(value)
-        except (ValueError, RecursionError) as error:
-            raise RowProblem(
-                f"{column} is text that is not JSON: {show(value, 60)} ({why_not_json(error)})"
-            ) from None
-        _refuse_unusable_text(decoded, len(value))
-        value = _plain(decoded, column, MAX_DEPTH)
+    value = read_cell(value, column)
     if not isinstance(value, list):
         raise RowProblem(f"{column} is a {kind_of(value)}, not a list")
     return value

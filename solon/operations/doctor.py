@@ -194,7 +194,10 @@ def check_pilot(config: Config) -> Iterator[Check]:
     from solon.consensus.power import chance_of
 
     routing = config.routing
-    if routing.draws_pilot:
+    if config.preference.questions:  # so that answers are ranked
+        told = "preference-expert has no panel: people rank every item, and there is no certificate"
+        yield Check("pilot", "note", told, "the pilot is that of other recipes, such as preference")
+    elif routing.draws_pilot:
         chance = chance_of(routing.pilot_size, routing.alpha, routing.delta)
         told = f"{chance}; it takes a run of {math.ceil(routing.pilot_size / routing.pilot_share)} items"
         weak = chance.is_weak

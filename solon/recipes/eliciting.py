@@ -101,6 +101,8 @@ class Free(Source):
             RowProblem: `items` is no number from 1 on, or the row is a conversation.
         """
         items = row.metadata.get(ITEMS, self.items)
+        if isinstance(items, str | float) and re.fullmatch(r"\s*\d{1,9}(\.0)?\s*", str(items)):
+            items = int(float(items))  # of a table
         if type(items) is not int or not 1 <= items <= MOST_ITEMS:
             raise RowProblem(f"items: {items!r:.40} is no whole number from 1 to {MOST_ITEMS}")
         if len(row.messages) > 1:

@@ -3,6 +3,7 @@ makes seeds of them, the maker that fills, answers and mends, and the step that 
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,9 +17,10 @@ from solon.agents import filler
 from solon.agents.drafts import Draft
 from solon.constraints import stated_constraints
 from solon.constraints.constraint import Constraint
-from solon.constraints.written import COLUMN, read_constraints
+from solon.constraints.ifeval import ARGUMENTS, IDS, check_columns
+from solon.constraints.written import COLUMN, check_constraints, read_constraints
 from solon.errors import NoAnswer
-from solon.formats.seed_rows import RowProblem, SeedRow
+from solon.formats.seed_rows import RowProblem, SeedRow, read_cell
 from solon.recipes.makers import Maker, refuse_functions
 from solon.recipes.sources import Source
 from solon.recipes.steps import Ask, Reject, Step, StepItem
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 SLOTS = "slots"
 """The column of a row that holds its slots: name -> the values that it takes, or what shall stand there, in words."""
+FILLED = "filled"
+"""The column of a seed that holds what stands in the slots that have lists; of a record, in all of them."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z]\w{0,39}$")]
 Value = Annotated[str, Field(min_length=1, max_length=2000)]
 Values = Annotated[tuple[Value, ...], Field(min_length=1, max_length=1000)]
@@ -78,6 +82,7 @@ class Schemas(Source):
         Raises:
             RowProblem: what stands in `slots` or `constraints` cannot be used.
         """
+        row = _read_table(row)
         slots = read_slots(row)
         listed = {name: values for name, values in slots.items() if not isinstance(values, str)}
         if not listed:
@@ -93,8 +98,15 @@ class Schemas(Source):
                 prompt=prompt,
                 messages=turns,
                 group=row.group or row.id,
-                metadata={**row.metadata, SLOTS: left, "filled": values},
+                metadata={**row.metadata, SLOTS: left, FILLED: values},
             )
+
+
+def _read_table(row: SeedRow) -> SeedRow:
+    """The row with the values of those columns that a table holds as JSON texts."""
+    columns = (SLOTS, COLUMN, IDS, ARGUMENTS)
+    read = {name: read_cell(row.metadata[name], name) for name in columns if name in row.metadata}
+    return replace(row, metadata={**row.metadata, **read})
 
 
 def read_slots(row: SeedRow) -> dict[str, str | tuple[str, ...]]:
@@ -105,7 +117,9 @@ def read_slots(row: SeedRow) -> dict[str, str | tuple[str, ...]]:
     """
     try:
         if row.metadata.get(COLUMN) is not None:
-            read_constraints(row.metadata[COLUMN])
+            check_constraints(row.metadata[COLUMN])
+        else:
+            check_columns(row.metadata)
         slots = _SLOTS.validate_python(row.metadata.get(SLOTS) or {})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -203,7 +217,10 @@ async def _write_request(case: Case, constraints: Iterable[Constraint], guidance
     }
     request = fill(case.prompt, values)
     if left := {name: told for name, told in slots.items() if isinstance(told, str)}:
-        request = fill(request, await filler.fill_slots(case, request, left, guidance=guidance))
+        written = await filler.fill_slots(case, request, left, guidance=guidance)
+        request, values = fill(request, written), values | written
+    if values:  # kept with the draft, so that its record tells them
+        case.keep("filled", lambda: {FILLED: values}, given=json.dumps(values))
     told = [one.told for one in constraints if one.told] if SchemaSettings.of(case).told else []
     return "\n\n".join([request, *([" ".join(told)] if told else [])])
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from solon.dialogues import spell_turn
 from solon.errors import UsageError
 from solon.questions import PAIR, AcceptQuestion, question_of
 from solon.responses import choices_of, fields_of
@@ -29,6 +28,7 @@ from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.manners import order_seen
 from solon.store.reviewing.reading import (
+    earlier_turns,
     read_candidates,
     read_proposed,
     request_of,
@@ -63,10 +63,7 @@ def show_blind(
         fields=fields_of(review.response_schema),
         recipe=review.recipe,
         prompt=prompt,
-        turns=[
-            Turn(role=str(t.get("role", "")), content=spell_turn(t))
-            for t in (content.get("messages") or [])[:-1]
-        ],
+        turns=[Turn(**turn) for turn in earlier_turns(content)],
         input=asked_of,
         asks=what_is_asked(review),
         reference=shown_reference(room, review, content),

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from solon.consensus.rankings import Ranking, find_cycles, find_flips
-from solon.dialogues import spell_turn
 from solon.errors import InvalidDecision, ReviewError
 from solon.questions import LABELLED, RankingQuestion, question_of
 from solon.responses import read_fields
@@ -47,6 +46,7 @@ from solon.store.reviewing.reading import (
     FORGOTTEN,
     decided_form,
     decision_row,
+    earlier_turns,
     quote_evidence,
     read_candidates,
     request_of,
@@ -99,10 +99,7 @@ def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
         item=case.item_id,
         state=case.state,
         prompt=prompt,
-        turns=[
-            Turn(role=str(turn.get("role", "")), content=spell_turn(turn))
-            for turn in (content.get("messages") or [])[:-1]
-        ],
+        turns=[Turn(**turn) for turn in earlier_turns(content)],
         input=asked_of,
         reference=shown_reference(room, case.review, content),
         candidates=_candidates(connection, case),

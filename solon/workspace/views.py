@@ -231,6 +231,8 @@ class Review:
     Attributes:
         id, item_id, recipe: of the review, its item and its run's recipe.
         prompt: the request that the candidates answer.
+        turns: what was said before it, each with `role` and `content`; the system's text, too.
+        said: what a person said last: the prompt, unless that is a tool's result.
         input: what the request is about; empty where the seed has none.
         candidates: in the order in which they are shown.
         choices: the answers that there are, besides skip, decline and escalate.
@@ -269,6 +271,8 @@ class Review:
     findings: tuple[dict[str, str], ...] = ()
     fix: str = ""
     evidence: tuple[dict[str, Any], ...] = ()
+    turns: tuple[dict[str, str], ...] = ()
+    said: str = ""
 
     @property
     def asks_spans(self) -> bool:
@@ -294,7 +298,8 @@ class Review:
             "why": "; ".join(self.reasons),
             "choices": ", ".join(self.choices),
         }
-        texts = [passage("request", self.prompt), *([passage("input", self.input)] if self.input else [])]
+        texts = [passage(turn["role"], turn["content"]) for turn in self.turns]
+        texts += [passage("request", self.prompt), *([passage("input", self.input)] if self.input else [])]
         title = f"review {self.id} ({self.recipe}, {self.state})"
         return card(title, facts, *texts, side_by_side(candidates))
 
@@ -529,6 +534,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
     from solon.store.reviewing.queue_figures import kind_told
     from solon.store.reviewing.reading import (
         decided_evidence,
+        earlier_turns,
         read_candidates,
         read_proposed,
         request_of,
@@ -545,6 +551,9 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         evidence = decided_evidence(connection, row.decision_id) if row.decision_id and not blind else []
     reasons = (*(reason["text"] for reason in row.reasons or ()), *handed)
     prompt, asked_of = request_of(shown, item.content)
+    turns = earlier_turns(item.content)
+    ends_with_tool = (item.content.get("messages") or [{}])[-1].get("role") == "tool"
+    said = turns if ends_with_tool else []
     candidates = tuple(Candidate(one.id, one.text, one.prompt or prompt) for one in shown)
     return Review(
         id=row.id,
@@ -563,6 +572,8 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         findings=proposed.findings,
         fix=proposed.fix,
         evidence=tuple(evidence),
+        turns=tuple(turns),
+        said=next((turn["content"] for turn in reversed(said) if turn["role"] == "user"), prompt),
     )
 
 

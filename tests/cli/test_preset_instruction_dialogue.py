@@ -100,6 +100,13 @@ def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> N
     summary = solon("resume", "--json").json
     assert (summary["items"], summary["failed"], summary["pending_review"]) == (3, 0, 3)
     ada = solon("expert", "add", "ada", "--json").json["token"]
+    listed = solon("review", "list").out
+    assert "Is Emma there?" in listed
+    assert "2 copies" not in listed, "a tool's result is nobody's words"
+    with Project(expert=ada) as project:
+        tools = next(review for review in project.reviews() if review.prompt == "2 copies")
+    told = solon("review", "show", tools.id).out
+    assert told.index("Is Emma there?") < told.index("calls find({})") < told.index("2 copies")
     with Project(expert=ada) as project:
         by_request = {review.prompt: review for review in project.reviews()}
         review = by_request["How do I bake a cake?"]
@@ -134,6 +141,9 @@ def test_it_is_killed_resumed_answered_and_exported(solon: Cli, home: Path) -> N
     assert emma[1:3] == [{**TOOLS[1], "content": ""}, TOOLS[2]], "as they were given"
     assert [turn["content"] for turn in emma[3:]] == ["First.", "And then?", "Second."]
     rows = {row["seed_id"]: row for row in export(solon)}
+    assert rows["a"]["lineage"]["drawn"] == {"persona": "an old baker", "turns": 2}, (
+        "edited: a person ended it"
+    )
     assert rows["a"]["response"] == "Bake it hot."
     assert rows["c"]["lineage"]["drawn"] == {"persona": "an old baker", "turns": 2, "ended": "user"}
     (row,) = (one for one in export(solon, "trl-unpaired-preference") if not one["label"])

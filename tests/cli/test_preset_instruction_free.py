@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from solon import Project
-from solon.recipes.eliciting import MARKERS, TEMPLATES, FreeSettings
+from solon.formats.seed_rows import SeedRow
+from solon.recipes.eliciting import MARKERS, TEMPLATES, Free, FreeSettings
 
 Cli = Callable[..., Any]
 ROWS = [
@@ -96,6 +97,11 @@ def test_a_row_breaks_out_of_no_turn(template: str) -> None:
     assert not MARKERS.sub("", "".join(settings.after)), "what ends a request is no text of it"
 
 
+def test_a_table_says_how_many_as_text() -> None:
+    for items in ("2", 2.0, " 2.0"):
+        assert len(list(Free().seeds(SeedRow("a", "You help.", metadata={"items": items})))) == 2
+
+
 def test_a_template_may_be_written_out() -> None:
     assert FreeSettings(template="<s>{system}\nUSER:", ends=("ASSISTANT:",)).before("Hi") == "<s>Hi\nUSER:"
     with pytest.raises(ValueError, match="no form of chats; there are chatml, llama3"):
@@ -117,7 +123,7 @@ def test_a_model_that_writes_no_text_on_is_refused_at_the_start(
 
 
 @pytest.mark.parametrize(
-    ("row", "named"), [({"items": 0}, "items: 0 is no whole number"), ({"items": "7"}, "items: '7'")]
+    ("row", "named"), [({"items": 0}, "items: 0 is no whole number"), ({"items": "many"}, "items: 'many'")]
 )
 def test_a_row_that_cannot_be_used_is_refused_alone(
     solon: Cli, home: Path, row: dict[str, Any], named: str

@@ -33,7 +33,12 @@ ROWS = [
         },
     },
     {"id": "never", "prompt": "Say nothing of birds.", "constraints": {"ends": "as you wish, birds"}},
-    {"id": "ifeval", "prompt": "No commas.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]},
+    {
+        "id": "ifeval",
+        "prompt": "No commas.",
+        "instruction_id_list": ["punctuation:no_comma", "combination:repeat_prompt"],
+        "kwargs": [{}, {}],
+    },
 ]
 LONG = "A lamp that is warm and bright and good for everybody."
 RULES = [
@@ -102,11 +107,12 @@ def test_it_is_killed_resumed_answered_and_exported(
         "shop#1": [("words", True), ("keywords", True)],
         "shop#2": [("words", False), ("keywords", True)],
         "note": [("json", True)],
-        "ifeval": [("punctuation:no_comma", True)],
+        "ifeval": [("punctuation:no_comma", True), ("combination:repeat_prompt", None)],
     }, "what an expert wrote is verified, too"
     told = 'Write 3 to 6 words. Use the words "warm".'
     assert rows["shop#1"]["prompt"] == f"Describe a lamp for a {{this}} nurse. Keep {{this}}.\n\n{told}"
     assert rows["shop#2"]["prompt"].startswith("Describe a kettle for a {this} nurse.")
+    assert rows["shop#1"]["metadata"]["filled"] == {"product": "a lamp", "buyer": "a {this} nurse"}
     assert rows["shop#1"]["response"] == "Warm light, small price."
     assert json.loads(rows["note"]["response"]) == {"day": "Monday"}
     assert rows["ifeval"]["prompt"] == "No commas.", "what IFEval's columns ask for the prompt says itself"
@@ -118,7 +124,9 @@ def test_what_still_breaks_a_constraint_goes_to_a_person(solon: Cli, home: Path)
     assert solon(*RUN, "--json").json["pending_review"] == 1
     with Project() as project:
         (review,) = project.reviews()
-        assert 'the answer breaks ends. End with "as you wish, birds".' in str(review.reasons)
+        assert 'the answer breaks ends. End with "as you wish, birds". Here it ends "As you wish."' in str(
+            review.reasons
+        )
         kinds = [call["role"] for call in project.trace(review.item_id)["calls"]]
     assert kinds.count("generator") == 2, "a mended answer that is the same is not asked for again"
 
@@ -142,6 +150,16 @@ def test_without_its_parts_nothing_is_verified(solon: Cli, home: Path) -> None:
         ({"constraints": {"json": {"$ref": "http://example.org/x"}}}, "only '#/$defs/NAME' is looked up"),
         ({"slots": {"who": ["a"]}}, "slots.who: {who} stands nowhere in the prompt"),
         ({"slots": {"it": []}}, "slots.it"),
+        ({"slots": "{it: 1}"}, "slots is text that is not JSON"),
+        ({"constraints": {"json": False}}, "constraints.json: this asks for nothing"),
+        (
+            {"instruction_id_list": ["punctuation:no_coma"], "kwargs": [{}]},
+            "no such instruction (saw 'punctuation:no_coma'); did you mean punctuation:no_comma?",
+        ),
+        (
+            {"instruction_id_list": ["keywords:existence"], "kwargs": [{}]},
+            "kwargs.0: not what keywords:existence needs",
+        ),
         ({"responses": [{"text": "yes"}]}, "the recipe has a use for 0 of them"),
     ],
 )
@@ -153,3 +171,12 @@ def test_a_row_that_cannot_be_used_is_refused_alone(
     summary = solon(*RUN, "--json").json
     assert (summary["items"], summary["bad_rows"]) == (1, 1)
     assert named in Path(summary["bad_rows_file"]).read_text().replace('\\"', '"')
+
+
+def test_tables_hold_lists_and_objects_as_json(solon: Cli, home: Path) -> None:
+    head = "id,prompt,slots,constraints"
+    row = 'a,Say {it}.,"{""it"": [""ah"", ""oh""]}","{""words"": 1}"'
+    Path("rows.csv").write_text(f"{head}\n{row}\n")
+    assert solon(*RUN[:2], "--seeds", "rows.csv", "--json").json["items"] == 2
+    with Project() as project:
+        assert {item.seed for item in project.items()} == {"a#1", "a#2"}

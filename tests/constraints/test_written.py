@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from solon.constraints import find_constraints, stated_constraints
+from solon.constraints.written import check_constraints
 
 DAY = {"$ref": "#/$defs/day", "$defs": {"day": {"enum": ["Monday"]}}}
 RUNAWAY = {"type": "object", "properties": {"a": {"pattern": "^(a|a)+$"}}}
@@ -27,19 +28,24 @@ def faults(constraints: dict[str, Any], text: str) -> list[str]:
         ({"bullets": [2, None]}, "- a\n- b", "a", "Write at least 2 bullet points. Here it is 0."),
         ({"paragraphs": 2}, "a\n\nb", "a", "Write exactly 2 paragraphs. Here it is 1."),
         ({"characters": [None, 3]}, "abc", "abcd", "Write at most 3 characters. Here it is 4."),
-        ({"keywords": ["dog", "cat"]}, "Cats and DOGS", "a dog", 'Use the words "dog", "cat".'),
-        ({"forbidden": ["best"]}, "bestow", "The Best.", 'Do not use the words "best".'),
-        ({"begins": "Dear"}, "Dear Ada", "Oh, Dear", 'Begin with "Dear".'),
-        ({"ends": "Yours"}, "I am\nYours\n", "Yours, Ada", 'End with "Yours".'),
+        (
+            {"keywords": ["dog", "cat"]},
+            "Cats and DOGS",
+            "a dog",
+            'Use the words "dog", "cat". Here it lacks "cat".',
+        ),
+        ({"forbidden": ["best"]}, "bestow", "The Best.", 'Do not use the words "best". Here it has "best".'),
+        ({"begins": "Dear"}, "Dear Ada", "Oh, Dear", 'Begin with "Dear". Here it begins "Oh, Dear".'),
+        ({"ends": "Yours"}, "I am\nYours\n", "Yours, Ada", 'End with "Yours". Here it ends "Yours, Ada".'),
         ({"pattern": {"regex": r"\d{2}", "told": "Two digits."}}, "a 12", "a 1", "Two digits."),
         ({"pattern": {"regex": "^(a|a)+$", "told": "All a."}}, "aaa", "a" * 60 + "!", "All a."),
         (
             {"language": "de"},
             "Hm.",
             "This is the text that it was.",
-            "Write in the language with the code de.",
+            "Write in the language with the code de. Here it is en.",
         ),
-        ({"case": "upper"}, "AH!", "Ah", "Write all letters in upper case."),
+        ({"case": "upper"}, "AH!", "Ah", "Write all letters in upper case. Here 1 are not."),
         ({"json": True}, "```json\n[1]\n```", "{", "Write JSON and nothing else."),
         ({"json": DAY}, '"Monday"', "Monday", "It is no JSON."),
         (
@@ -97,6 +103,34 @@ def test_what_cannot_be_verified_is_refused_by_name(constraints: Any, named: str
     with pytest.raises(ValueError, match=r"^constraints") as refused:
         stated_constraints({"constraints": constraints})
     assert named in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "named"),
+    [
+        ({"json": False}, "constraints.json: this asks for nothing; leave it out (saw False)"),
+        ({"begins": " "}, "constraints.begins: this asks for nothing"),
+        ({"keywords": []}, "constraints.keywords: this asks for nothing"),
+        ({"words": [None, None]}, "constraints.words: this asks for nothing"),
+        (
+            {"begins": "Dear Ada", "characters": [1, 5]},
+            "constraints.begins: has more than the most characters, 5",
+        ),
+        (
+            {"keywords": ["so it is"], "words": [None, 2]},
+            "constraints.keywords: has more than the most words, 2",
+        ),
+        ({"json": True, "begins": "Dear"}, "constraints.begins: no JSON begins so (saw 'Dear')"),
+        ({"json": {"minLength": 3, "maxLength": 2}}, "minLength, 3, is more than maxLength, 2"),
+    ],
+)
+def test_what_asks_for_nothing_or_for_what_cannot_be_is_refused(
+    constraints: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ValueError, match=r"^constraints") as refused:
+        check_constraints(constraints)
+    assert named in str(refused.value)
+    check_constraints({"json": True, "begins": "{", "ends": "}", "characters": 2, "words": None})
 
 
 def test_what_is_written_goes_before_columns_and_wording() -> None:

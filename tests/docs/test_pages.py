@@ -87,6 +87,17 @@ def pages_to_read() -> list[Path]:
     return [page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in made]
 
 
+def test_a_command_that_begins_a_folder_asks_nobody() -> None:
+    """Whoever copies it into a script has nobody there who says of what class the seeds are."""
+    begun = [
+        line
+        for page in PAGES
+        for line in re.findall(r"(?m)^solon init .*--model.*$", page.read_text("utf-8"))
+    ]
+    assert len(begun) > 10
+    assert not [line for line in begun if "--privacy" not in line and "--yes" not in line]
+
+
 @pytest.mark.parametrize("page", pages_to_read(), ids=name_of)
 def test_every_page_leads_on_to_another(page: Path) -> None:
     last = page.read_text(encoding="utf-8").rstrip().split("\n\n")[-1]

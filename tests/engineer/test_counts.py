@@ -36,7 +36,7 @@ from solon.recipes.preference import PREFERENCE
 from solon.review.statistics import run_statistics
 from solon.store.privacy.forgetting import Wanted
 from solon.store.records.exporting import export_rows
-from solon.store.records.overview import failure_reasons
+from solon.store.records.overview import Failure, failure_reasons, spell_failures
 from solon.sync import run_sync
 
 SEEDS = [
@@ -367,3 +367,11 @@ def test_a_stopped_run_is_told_as_it_stands(counted: Counted) -> None:
     assert stopped["running"] == 0
     assert stopped["queued"] > 0
     assert re.fullmatch(r"[0-9a-f]+", counted.first)
+
+
+def test_more_reasons_than_are_told_are_counted() -> None:
+    found = [Failure("rejected", f"why {n}", n, "x") for n in range(9, 0, -1)]
+    *told, rest = spell_failures(found)
+    assert told == [f"rejected: {n} x why {n}" for n in range(9, 4, -1)]
+    assert rest == "and 10 more, for 4 other reasons"
+    assert spell_failures(found[:5])[-1] == "rejected: 5 x why 5"

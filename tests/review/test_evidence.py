@@ -211,7 +211,11 @@ def test_a_turn_of_a_dialogue_is_marked_by_its_button(browser: Any, tmp_path: Pa
                 assert button.get_attribute("aria-pressed") == pressed
             page.click("[data-choice=reject]")
             page.fill("#rationale", "Not this.")
-            page.click(".send")
+            button.focus()
+            page.keyboard.press("Space")
+            assert button.get_attribute("aria-pressed") == "false"
+            page.keyboard.press("Space")
+            page.keyboard.press("Enter")  # sends, and does not press the button
             page.wait_for_selector("#last:not([hidden])")
             with project.store.connect() as connection:
                 ((told,),) = connection.execute(select(decisions.c.evidence)).scalars().all()

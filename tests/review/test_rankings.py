@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from solon.cli import main
+from solon.config import Config
 from solon.errors import ConfigError, InvalidDecision, UsageError
+from solon.operations.doctor import check_pilot
 from solon.project import Project
 from solon.review.cases import my_outcomes, show_case
 from solon.review.state import Options, make_room
@@ -28,9 +31,9 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def open_project(folder: Path, **config: Any) -> Project:
+def open_project(folder: Path, *, seeds: Any = (SEED,), **config: Any) -> Project:
     project = Project(f"sqlite:///{folder}/solon.db", config=CONFIG | config)
-    project.run("preference-expert", [SEED])
+    project.run("preference-expert", list(seeds))
     return project
 
 
@@ -71,6 +74,21 @@ def test_where_all_are_alike_there_is_no_pair(project: Project) -> None:
     rank(project, project.add_expert("Ada"), "abc")
     project.resume()
     assert [(row.label, row.outcome, row.chosen) for row in project.records()] == [("tie", "tie", None)]
+
+
+@pytest.mark.parametrize(
+    ("given", "more"), [(2, ["draft"] * 3), (5, []), (6, ["given"] * 3)], ids=["drafted", "too few", "next"]
+)
+def test_what_a_person_called_bad_does_not_come_back(tmp_path: Path, given: int, more: list[str]) -> None:
+    seed = SEED | {"responses": [{"text": f"given {n}"} for n in range(given)]}
+    with open_project(tmp_path, routing={"max_redrafts": 1}, review={"answers": 1}, seeds=[seed]) as project:
+        [review] = project.reviews()
+        token, first = project.add_expert("Ada"), {one.text for one in review.candidates}
+        project.decide(review, "all_bad", rationale="all too thin", expert=token)
+        assert project.resume().rejected == (not more)
+        after = [one for review in project.reviews() for one in review.candidates]
+        assert not first & {one.text for one in after}
+        assert ["given" if one.text.startswith("given") else "draft" for one in after] == more
 
 
 @pytest.mark.parametrize(
@@ -137,6 +155,52 @@ def test_a_lead_sees_both_rankings_and_rules_for_one(project: Project) -> None:
     assert lea
 
 
+def test_a_pair_that_somebody_orders_the_other_way_is_left_out(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """All hold the same answer for the best, so that no lead is asked."""
+    with open_project(tmp_path, review={"answers": 3}) as project:
+        for name, order in (("Ada", "a b c"), ("Bo", "a c b"), ("Cy", "a bc")):
+            rank(project, project.add_expert(name), order)
+        project.resume()
+        outcomes = {(row.chosen, row.rejected): row.outcome for row in project.records()}
+        assert outcomes == {
+            ("alpha", "bravo"): "accepted",
+            ("alpha", "charlie"): "accepted",
+            ("bravo", "charlie"): "disputed",
+        }
+        done = project.export(format="trl-preference", path=tmp_path / "pairs.jsonl")
+        assert (done.written, done.left_out) == (2, {"disputed": 1})
+        assert not project.summarize().disputed
+        main(
+            [
+                "export",
+                "--store",
+                project.store.url,
+                "--format",
+                "trl-preference",
+                "--output",
+                f"{tmp_path}/a.jsonl",
+            ]
+        )
+        assert "left out: 1 disputed (people differ" in capfd.readouterr().out
+
+
+def test_a_list_tells_what_waits_for_somebody_else(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    token = project.add_expert("Ada")
+    rank(project, token, "a b c")
+    monkeypatch.setenv("SOLON_TOKEN", token)
+    main(["review", "list", "--store", project.store.url])
+    assert "no review waits for you; 1 wait for somebody else" in " ".join(capfd.readouterr().err.split())
+
+
+def test_no_certificate_is_promised_where_people_rank() -> None:
+    told = [check.told for check in check_pilot(Config(preference={"questions": ["safe"]}))]
+    assert told == ["preference-expert has no panel: people rank every item, and there is no certificate"]
+
+
 def test_several_peoples_rankings_are_compared(tmp_path: Path) -> None:
     """Three that run in a circle: every pair is ordered both ways, and no order fits."""
     with open_project(tmp_path, review={"answers": 3}) as project:
@@ -150,8 +214,12 @@ def test_several_peoples_rankings_are_compared(tmp_path: Path) -> None:
         0.0,
     )
     assert found.alike.low < 1 / 3 < found.alike.high, "one item says little"
-    assert [sorted(flip.weights) for flip in found.flips] == [[1, 2]] * 3
-    assert [len(cycle.candidates) for cycle in found.cycles] == [3]
+    [item] = found.contradicted
+    assert (item.name, item.question) == ("Name a word.", "")
+    assert [sorted(flip.weights) for flip in item.flips] == [[1, 2]] * 3
+    assert [len(cycle.candidates) for cycle in item.cycles] == [3]
+    told = found.model_dump(mode="json")["by_question"]["(without a name)"]
+    assert told["why"] == "too few, n = 1, 5 are the least", "as in words"
 
 
 def test_votes_for_the_same_best_answer_settle(tmp_path: Path) -> None:

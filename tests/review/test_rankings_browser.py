@@ -82,7 +82,11 @@ def test_by_keyboard_mouse_and_touch(asked: tuple[Any, Project], look: Any) -> N
     if page.locator(".why .needed").count():
         page.fill("#rationale", "Boiling is what counts.")
     before = page.inner_text(".request .text")
-    page.click(".send")
+    page.focus(f"{line}3 >> button")
+    page.keyboard.press("Space")  # presses the button, and Enter sends
+    assert orders(page)[1][-1] == "– Answer 4"
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
     page.wait_for_function(
         "before => document.querySelector('.request .text')?.innerText !== before", arg=before
     )

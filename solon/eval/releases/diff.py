@@ -29,7 +29,7 @@ _STATES = {
     "accepted": "it is outside what the other one covers",
 }
 _VERSIONS = ("constitution", "rubric", "prompts", "consensus")
-_DOUBTS = {"stale": "its law was amended", "disputed": "people differ, and a lead has still to settle it"}
+_DOUBTS = {"stale": "its law was amended", "disputed": "people differ, and no lead has settled it"}
 _FIGURES = ("margin", "confidence", "soft_label", "shares")
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.consensus.binomial import clopper_pearson
 from solon.consensus.rankings import Ranking, find_cycles, find_flips, pairs_of
 from solon.consensus.resample import ratio_interval
+from solon.display.text import shorten
 from solon.eval.replay.opinions import counted
 from solon.eval.result import Figure, SuiteResult, nothing, rate
 from solon.store.records import evaluation
@@ -21,16 +22,20 @@ from solon.store.records.rankings import RankedItem, ranked_items
 if TYPE_CHECKING:
     from solon.eval.material import Material
 
-MOST_TOLD = 50
-"""Contradictions that are told one by one."""
+MOST_TOLD, NAMED = 50, 60
+"""Items whose contradictions are told, and how many characters of their requests."""
+COUNTED = (
+    "n counts rankings: one person's order of an item's answers by one question. The n of the figures: `alike` and `by "
+    "question` count items by question of which two people order a pair, `best` counts pairs of rankings of the same "
+    "answers by two people, `fitted` counts items by question that several people ranked"
+)
+"""What is counted, for whoever reads the figures."""
 
 
 class Contradiction(BaseModel):
     """Where the rankings of an item's answers contradict each other.
 
     Attributes:
-        item: id of the item.
-        question: name of the question; empty where it has none.
         candidates: ids of the two that are ordered both ways, or of those of which each is preferred to the next and
             the last to the first.
         weights: of two, how many people hold the first and how many the second for the better one; of a cycle, by how
@@ -39,10 +44,28 @@ class Contradiction(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    item: str
-    question: str
     candidates: tuple[str, ...]
     weights: tuple[float, ...]
+
+
+class Contradicted(BaseModel):
+    """An item whose rankings by one question contradict each other.
+
+    Attributes:
+        name: the beginning of its request.
+        item: its id.
+        question: name of the question; empty where it has none.
+        flips: pairs that people order both ways.
+        cycles: answers that no order fits.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    item: str
+    question: str
+    flips: tuple[Contradiction, ...]
+    cycles: tuple[Contradiction, ...]
 
 
 class Rankings(SuiteResult):
@@ -53,16 +76,14 @@ class Rankings(SuiteResult):
         best: share of two people's rankings with the same best answer, of those with a single one each.
         by_question: `alike` by the name of the question.
         fitted: share of the items ranked by several people, by question, whose rankings some order fits.
-        flips: pairs that people order both ways, at most the first 50.
-        cycles: answers that no order fits, at most the first 50.
+        contradicted: the items whose rankings contradict each other, at most the first 50.
     """
 
     alike: Figure
     best: Figure
     by_question: dict[str, Figure]
     fitted: Figure
-    flips: tuple[Contradiction, ...]
-    cycles: tuple[Contradiction, ...]
+    contradicted: tuple[Contradicted, ...]
 
     def headline(self) -> dict[str, Figure]:
         """How far two people agree on pairs and on the best, and how often an order fits all."""
@@ -77,11 +98,12 @@ def evaluate(material: Material) -> Rankings:
     """Return how far people's rankings agree, from counted answers, and where they contradict each other."""
     with material.store.connect() as connection:
         found = ranked_items(connection, counted(evaluation.answers(connection, material.run_ids)))
-    several = [one for one in found if len(one.rankings) > 1]
+        several = [one for one in found if len(one.rankings) > 1]
+        requests = evaluation.seed_prompts(connection, [one.item_id for one in several])
     questions = dict.fromkeys(one.question for one in found)
     tops = [pair for one in several for pair in combinations(map(_best, one.rankings), 2) if None not in pair]
-    cycles = [cycle for one in several for cycle in _cycles(one)]
-    tangled = {(one.item, one.question) for one in cycles}
+    told = [_contradicted(one, requests.get(one.item_id, "")) for one in several]
+    tangled = sum(bool(one.cycles) for one in told)
     why = "no answers were ranked by two people"
     return Rankings(
         suite="rankings",
@@ -94,9 +116,9 @@ def evaluate(material: Material) -> Rankings:
             )
             for name in questions
         },
-        fitted=rate(len(several) - len(tangled), len(several), why),
-        flips=tuple(flip for one in several for flip in _flips(one))[:MOST_TOLD],
-        cycles=tuple(cycles)[:MOST_TOLD],
+        fitted=rate(len(several) - tangled, len(several), why),
+        contradicted=tuple(one for one in told if one.flips or one.cycles)[:MOST_TOLD],
+        notes=(COUNTED,) if found else (),
     )
 
 
@@ -123,14 +145,17 @@ def _compared(rankings: Sequence[Ranking]) -> tuple[int, int]:
     return same, same + turned
 
 
-def _flips(one: RankedItem) -> list[Contradiction]:
+def _contradicted(one: RankedItem, request: str) -> Contradicted:
     flips = find_flips(Ranking("", ranking.tiers) for ranking in one.rankings)
-    return [_told(one, (flip.a, flip.b), (flip.a_first, flip.b_first)) for flip in flips]
-
-
-def _cycles(one: RankedItem) -> list[Contradiction]:
-    return [_told(one, cycle.answers, cycle.leads) for cycle in find_cycles(one.rankings)]
-
-
-def _told(one: RankedItem, candidates: tuple[str, ...], weights: tuple[float, ...]) -> Contradiction:
-    return Contradiction(item=one.item_id, question=one.question, candidates=candidates, weights=weights)
+    return Contradicted(
+        name=shorten(request, NAMED) or one.item_id,
+        item=one.item_id,
+        question=one.question,
+        flips=tuple(
+            Contradiction(candidates=(flip.a, flip.b), weights=(flip.a_first, flip.b_first)) for flip in flips
+        ),
+        cycles=tuple(
+            Contradiction(candidates=cycle.answers, weights=cycle.leads)
+            for cycle in find_cycles(one.rankings)
+        ),
+    )

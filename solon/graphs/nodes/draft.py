@@ -1,5 +1,5 @@
 """Draft the candidates of a round, in parallel; responses that came with the seed take the generator's place, and stay
-in every round."""
+in every round until a person calls all that were shown bad."""
 
 from __future__ import annotations
 

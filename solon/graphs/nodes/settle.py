@@ -64,13 +64,14 @@ async def _edited(context: ItemContext, state: ItemState, decision: dict[str, An
 
 
 def _next_candidates(context: ItemContext, state: ItemState, choice: str) -> dict[str, Any]:
-    """None will do: the next candidates, then a redraft (of given texts none), then a rejection."""
+    """None will do: the next candidates, then others in place of all, given ones too (none where all are given), then a
+    rejection."""
     tried = state.get("pairs", 0) + 1
     if context.show(state["candidates"], tried, round=state["round"]):
         return {"next": "next", "pairs": tried, "review": None}
     may_draft = not context.came_with_seed(state["candidates"])
     if may_draft and state["round"] < context.case.config.routing.max_redrafts:
-        return {"next": "again", "round": state["round"] + 1, "review": None}
+        return {"next": "again", "round": state["round"] + 1, "candidates": [], "review": None}
     return {"next": "end", "route": "decided", "outcome": "rejected", "reason": choice, "review": None}
 
 

@@ -198,8 +198,7 @@ export function marker(root, text, there, changed, dashed = true) {
   place.addEventListener("click", (event) => { if (touched) tap(event); });
   place.addEventListener("mouseup", () => { if (!touched) setTimeout(taken); });
   for (const button of all(root, "[data-kind]")) button.addEventListener("click", () => { add(button.dataset.kind); place.focus({ preventScroll: true }); });
-  root.querySelector("[data-marks=remove]").addEventListener("click", remove);
-  root.querySelector("[data-marks=undo]").addEventListener("click", undo);
+  for (const [name, does] of [["remove", remove], ["undo", undo]]) root.querySelector(`[data-marks=${name}]`).addEventListener("click", () => { does(); place.focus({ preventScroll: true }); });
 
   const rtl = () => getComputedStyle(place).direction === "rtl";
 

@@ -22,8 +22,8 @@ from sqlalchemy import (
     true,
 )
 
-from solon.constraints import stated_constraints
-from solon.dialogues import Turn, find_turn, place_in_turn, read_dialogue
+from solon.constraints import stated_constraints, unverified_constraints
+from solon.dialogues import ASSISTANT, Turn, find_turn, place_in_turn, read_dialogue
 from solon.formats.records import Completion, CritiqueOf, ExportRow, ScoredRow, plain_model
 from solon.questions import ACCEPT, CONVERSED, MARKED, PAIR, STANDS, question_of
 from solon.quotes import find_quotes
@@ -35,6 +35,7 @@ from solon.store.records.completions import completions_of, scores_of_records
 from solon.store.records.critiques import critiques_of
 from solon.store.records.generations import Descent, descents, drawn_for
 from solon.store.records.principles import compared_in, contrasts_of, principles_of
+from solon.store.records.rankings import reversed_by_others
 from solon.store.reviewing.disagreements import contested_shares, open_disputes, text_ids
 from solon.store.reviewing.reading import fixes_of
 from solon.store.runs.items import FORGOTTEN
@@ -404,6 +405,7 @@ def rows_of(
     divided = contested_shares(connection, item_ids)
     contested = _contested(connection, chunk, divided)
     disputed = open_disputes(connection, item_ids, as_of)
+    turned = reversed_by_others(connection, chunk, as_of)
     for row in chunk:
         content = json.loads(row["body"]) if row["body"] else None
         chosen, rejected = answers.get(row["chosen_id"]), answers.get(row["rejected_id"])
@@ -439,15 +441,21 @@ def rows_of(
             reference=content.get("reference"),
             given=_given(content, {"chosen": chosen, "rejected": rejected}),
             fields=forms.get(row["id"], forms.get(row["decision_id"], {})),
-            outcome=_outcome(row, row["id"] in contested, row["item_id"] in disputed, as_of, contradicted),
+            outcome=_outcome(
+                row,
+                row["id"] in contested,
+                row["item_id"] in disputed or row["id"] in turned,
+                as_of,
+                contradicted,
+            ),
             route=row["route"],
             provisional=bool(row["provisional"]),
             flags=() if row["kind"] == "reject" else tuple(flagged.get(row["chosen_id"], ())),
             flagged_candidates=tuple(sorted(flagged)),
             faults=dialogue.place_faults(faults) if dialogue else faults,
             evidence=dialogue.place_evidence(pointed) if dialogue else pointed,
-            lineage=lineages.of(row, chosen, task, content),
-            metadata=content.get("metadata") or {},
+            lineage=lineages.of(row, chosen, task, content, dialogue),
+            metadata=_metadata(content, lineages.drawn.get(row["chosen_id"], {})),
         )
 
 
@@ -564,13 +572,19 @@ class _Lineages:
         )
 
     def of(
-        self, row: Mapping[str, Any], chosen: _Answer | None, task: dict[str, Any], content: dict[str, Any]
+        self,
+        row: Mapping[str, Any],
+        chosen: _Answer | None,
+        task: dict[str, Any],
+        content: dict[str, Any],
+        dialogue: _Dialogue | None,
     ) -> dict[str, Any]:
         """The lineage of one record; what does not stand in it there is nothing of.
 
         Args:
             task: what the chosen text answers.
             content: of the seed.
+            dialogue: that the record's text stands for; None for none.
         """
         item, actor = row["item_id"], self.actors.get(row["decision_id"])
         principles = {name for made in compared_in(row) for name in self.principles.get(made, ())}
@@ -580,7 +594,7 @@ class _Lineages:
             "contrast": _by_side(row, self.contrasts),
             "scores": self.scores.get(row["id"]),
             "descent": descent and asdict(descent),
-            "drawn": self.drawn.get(row["chosen_id"]),
+            "drawn": _drawn(self.drawn.get(row["chosen_id"], {}), dialogue),
             "ranking": _in_ranking(row),
             "fix": self.fixes.get(row["id"]),
         }
@@ -599,6 +613,24 @@ class _Lineages:
             "decided_by": keyed_hash(self.key, "actor", actor) if actor else None,
             **self.calls.get(item, {}),
         }
+
+
+def _drawn(drawn: Mapping[str, Any], dialogue: _Dialogue | None) -> dict[str, Any] | None:
+    """What was drawn for a record, with the turns that its own dialogue has."""
+    told = {name: value for name, value in drawn.items() if name != "filled"}
+    if dialogue is not None and "turns" in told:
+        told["turns"] = sum(turn.role == ASSISTANT for turn in dialogue.turns)
+    return told or None
+
+
+def _metadata(content: dict[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """The further columns of a record's row, with what a model put into its slots."""
+    metadata: dict[str, Any] = content.get("metadata") or {}
+    filled = metadata.get("filled")
+    written = drawn.get("filled")
+    if not isinstance(written, dict):
+        return metadata
+    return {**metadata, "filled": {**(filled if isinstance(filled, dict) else {}), **written}}
 
 
 def _in_ranking(row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -650,15 +682,17 @@ def _quotes(answer: _Answer | None, task: dict[str, Any], content: dict[str, Any
 
 
 def _constraints(answer: _Answer | None, content: dict[str, Any]) -> dict[str, Any]:
-    """What the row of a record constrains, each with whether the answer keeps it, as `constraints`; nothing without
-    any."""
+    """What the row of a record constrains, each with whether the answer keeps it (None where no check is known), as
+    `constraints`; nothing without any."""
     try:
         stated = stated_constraints(content.get("metadata") or {})
     except ValueError:  # a column of this name that means something else
         return {}
-    if not stated or answer is None or answer[0] is None:
+    if answer is None or answer[0] is None:
         return {}
-    return {"constraints": [{"kind": one.kind, "kept": one.check(answer[0])} for one in stated]}
+    told: list[dict[str, Any]] = [{"kind": one.kind, "kept": one.check(answer[0])} for one in stated]
+    told += [{"kind": kind, "kept": None} for kind in unverified_constraints(content.get("metadata") or {})]
+    return {"constraints": told} if told else {}
 
 
 def _in_document(passage: Any, source: tuple[int, int]) -> dict[str, Any]:
@@ -756,7 +790,7 @@ def _outcome(
     row: dict[str, Any], contested: bool, disputed: bool, as_of: float | None, contradicted: Collection[str]
 ) -> str:
     """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then. Next
-    goes what people differ on and a lead has still to settle. A label says what a text is, not that it is good: formats
+    goes what people differ on and a lead has not settled. A label says what a text is, not that it is good: formats
     that are trained on leave it out by that name."""
     if row["kind"] == "reject":
         return CONTRADICTED if row["pair_key"] in contradicted else "rejected"

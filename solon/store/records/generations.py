@@ -76,13 +76,14 @@ def descents(connection: Connection, item_ids: Collection[str]) -> dict[str, Des
 
 
 def drawn_for(connection: Connection, candidate_ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """candidate id -> what was drawn for it or for what it revises (operator, attributes, persona), of a dialogue also
-    its `turns` and by what it `ended`; only of those for which something was."""
+    """candidate id -> what was drawn for it or for what it revises (operator, attributes, persona, `filled` slots), of
+    a dialogue also the `turns` of its draft and, unless a person edited it, by what it `ended`; only of those for which
+    something was."""
     parent, call, draw, answer = (
         candidates.alias("parent"), calls.alias("call"), calls.alias("draw"), texts.alias("answer"),
     )  # fmt: skip
     query = (
-        select(candidates.c.id, answer.c.body)
+        select(candidates.c.id, candidates.c.kind, answer.c.body)
         .join(parent, parent.c.id == candidates.c.parent_id, isouter=True)
         .join(call, call.c.id == func.coalesce(candidates.c.call_id, parent.c.call_id))
         .join(
@@ -99,6 +100,8 @@ def drawn_for(connection: Connection, candidate_ids: Collection[str]) -> dict[st
         for row in connection.execute(query.where(candidates.c.id.in_(part))):
             drawn = json.loads(row.body)
             if isinstance(drawn, dict):  # a maker of one's own may keep anything
+                if row.kind == "edit":  # a person ended it
+                    drawn.pop("ended", None)
                 found.setdefault(row.id, {}).update(drawn)
     return found
 

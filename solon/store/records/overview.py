@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -74,7 +75,16 @@ class Failure:
     example: str
 
 
-def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[Failure]:
+def spell_failures(found: Sequence[Failure], most: int = 5) -> list[str]:
+    """A line for each of the first reasons why items came to nothing, and one that counts the others."""
+    lines = [f"{one.state}: {one.count} x {one.reason}" for one in found[:most]]
+    if rest := found[most:]:
+        items = sum(one.count for one in rest)
+        lines.append(f"and {items} more, for {len(rest)} other reasons")
+    return lines
+
+
+def failure_reasons(store: Store, run_id: str) -> list[Failure]:
     """Why items of a run failed, were parked, or were rejected without a person, the most frequent first."""
     number = func.count()
     unjudged = or_(*(items.c.reason.startswith(reason, autoescape=True) for reason in UNJUDGED))
@@ -91,7 +101,6 @@ def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[Failure]:
         .where(items.c.run_id == run_id, or_(failed, by_machine), ~is_held())
         .group_by(outcome, items.c.reason)
         .order_by(number.desc(), items.c.reason)
-        .limit(limit)
     )
     with store.connect() as connection:
         return [Failure(state, str(why), int(n), one) for state, why, n, one in connection.execute(query)]

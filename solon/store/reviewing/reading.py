@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, text
 
+from solon.dialogues import spell_turn
 from solon.questions import question_of
 from solon.responses import read_fields
 from solon.store import tables
@@ -78,6 +79,15 @@ def request_of(shown: Sequence[ShownText], content: Mapping[str, Any]) -> tuple[
         if candidate.prompt:
             return candidate.prompt, candidate.input
     return content.get("prompt") or FORGOTTEN, content.get("input") or ""
+
+
+def earlier_turns(content: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What was said before the request, each with its `role` and `content`: the system's text, too; of a tool's result
+    that ends a conversation all before it."""
+    return [
+        {"role": str(turn.get("role", "")), "content": spell_turn(turn)}
+        for turn in (content.get("messages") or [])[:-1]
+    ]
 
 
 def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str | None, str]:
