@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.help import Panels
-from solon.cli.options import Command, ConfigOption, JsonOption, RunOption, StoreOption, open_project
+from solon.cli.options import (
+    Command,
+    ConfigOption,
+    JsonOption,
+    RunOption,
+    StoreOption,
+    open_project,
+    read_config,
+)
 from solon.cli.terminal import console, print_json
 from solon.display.text import clean
 
@@ -23,7 +31,8 @@ _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
 Suites: agreement, audit, drift, judges, confusions, tiers, spans, rankings, quality, diversity, duplicates,
 contamination, downstream, compare, scores, replay; further ones come from packages by the entry point
-`solon.suites`. `scores`, `replay` and `labels`, which checks the labels of a file, have options of their own (--help).
+`solon.suites`. `scores`, `replay`, `labels`, which checks the labels of a file, and `injection`, which attacks a
+judge, have options of their own (--help).
 """
 
 
@@ -109,6 +118,34 @@ def scores(
         result = project.score(
             runs or (), judge=judge, limit=limit, own_family=own_family, max_calls=max_calls, seed=seed
         )
+    if json:
+        print_json(to_json(result))
+    else:
+        show_result(result)
+
+
+@evaluations.command("injection")
+def injection(
+    judge: Annotated[
+        str, typer.Option("--judge", metavar="NAME", help="A name in [models]: who is attacked.")
+    ] = "default",
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Attacks, drawn at random; default: all. Each takes six calls."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how often a judge obeys texts that order it to choose the worse answer, and how many of them are marked.
+
+    Example: solon eval injection --judge strong --limit 20
+    """
+    from solon.project import Project
+
+    result = Project.attack(read_config(config), judge, limit=limit, seed=seed)
     if json:
         print_json(to_json(result))
     else:

@@ -94,6 +94,7 @@ PANELS: dict[str, dict[str, str]] = {
         "judges": "change what is refused in [[judges]], then `solon preview`",
         "eval suite": "`solon report`",
         "eval scores": "`solon report`",
+        "eval injection": "leave `routing.injection` at review, or take another judge",
         "eval labels": "the same with `--review`, then `solon review serve`",
         "eval replay": "`solon plan`",
         "eval power": "set `routing.alpha` and `routing.pilot`, then `solon plan`",

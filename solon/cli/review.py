@@ -199,6 +199,9 @@ def print_review(found: Review, *, store: str = "") -> None:
     if found.fix:
         out.print(styled("\na model would have it so; take it by an edit with this text", "bold"))
         out.print(styled(found.fix))
+    for order in found.orders:
+        where = f"{order['where']} [{order['start']}, {order['end']})"
+        out.print(styled(f"\ngives orders to models, {where}, {order['tries']}: {order['quote']}"))
     for told in found.evidence:
         what = (told["flag"] or "reason").replace("_", " ")
         where = f"{told['candidate']} [{told['start']}, {told['end']})"

@@ -68,6 +68,7 @@ NEWER_KEYS = (
     ("critic", "grounded"),
     ("resolver", "scope"),
     ("routing", "stops"),
+    ("routing", "injection"),
     *(("filters", side, key) for side in ("request", "answer") for key in ("benchmarks", "within")),
 )
 """Keys of older sections of which the same is true."""

@@ -398,6 +398,12 @@ class RoutingConfig(Section):
         "entropy: what the consensus is unsure of; committee: where voters differ; core-set: what is unlike all that "
         "was asked",
     )
+    injection: Literal["review", "note", "off"] = Field(
+        "review",
+        description="requests and answers with words that give orders to models; review: such an item goes to a person "
+        "(under the policy never it is noted alone); note: it is said where a person is asked anyway, or with how the "
+        "item ended; off: nothing is looked for",
+    )
     review_seconds: float = Field(
         60.0, gt=0, description="what a review of ordinary length takes, until answers show it"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from solon.agents.calls import Caller, Meter, ModelPool
@@ -185,9 +185,15 @@ class Contexts:
         return self._laws[pins]
 
 
+TURNS_APART = "\n\n"
+"""What stands between the turns of a conversation that is one request."""
+
+
+def turns_of(messages: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The turns of a seed's conversation as its request has them: who speaks, and what is said."""
+    return [(f"{turn['role']}: ", spell_turn(turn)) for turn in messages] if len(messages) > 1 else []
+
+
 def _with_earlier_turns(messages: list[dict[str, Any]], prompt: str) -> str:
     """A conversation as one request: earlier turns by role, then the last user turn."""
-    if len(messages) < 2:
-        return prompt
-    turns = [f"{turn['role']}: {spell_turn(turn)}" for turn in messages]
-    return "\n\n".join(turns)
+    return TURNS_APART.join(role + said for role, said in turns_of(messages)) or prompt

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from solon.config.sections import RoutingConfig
@@ -128,6 +129,31 @@ def is_covered(consensus: Consensus, standing: Standing, presumed: str | None) -
     """Whether the certificate in force speaks for what the panel finds; False without one."""
     sure = standing.threshold is not None and consensus.confidence >= standing.threshold
     return sure and bears_out(consensus, presumed)
+
+
+def routed_by_orders(route: Route, routing: RoutingConfig, injection: Mapping[str, Any] | None) -> Route:
+    """The route of an item whose texts give orders to models (`ItemState.injection`): to a person, for this reason
+    before all others. Under the policy never, and where it is only to be noted, the way stays as it was."""
+    if not injection or routing.injection == "off":
+        return route
+    reasons = (*explain_orders(injection), *route.reasons)
+    if routing.policy == "never" or routing.injection == "note":
+        return replace(route, reasons=reasons)
+    # what a budget leaves over is accepted, and this must not be
+    kept = route.where == "review" and route.rule != "budget"
+    return Route("review", route.rule if kept else "injection", reasons)
+
+
+def explain_orders(injection: Mapping[str, Any] | None) -> tuple[dict[str, Any], ...]:
+    """The reasons for a person to look at texts that give orders to models; empty of others."""
+    if not injection:
+        return ()
+    text = f"words of the texts give orders to models: {injection['kinds']}"
+    reasons = [{"code": "injection", "text": text, "value": injection["spans"]}]
+    if injection["without"] is not None:
+        text = f"without these words the panel chooses otherwise: it favours {injection['without']}"
+        reasons.append({"code": "injection_turns", "text": text})
+    return tuple(reasons)
 
 
 def _explain_presumption(consensus: Consensus, presumed: str | None) -> tuple[dict[str, Any], ...]:

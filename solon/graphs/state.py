@@ -34,6 +34,8 @@ class ItemState(TypedDict, total=False):
         guidance: id of the text that an expert gave for the redraft.
         prefer_actor: the expert to whom the redraft goes back.
         next: the last node's word on where the item goes, see `graphs.build.lay_out`.
+        injection: of words that give orders to models what they try, in words (`kinds`), how many `spans` there
+            are, and what the panel chooses `without` them where that is something else; None where there are none.
         route: how the item came to its outcome: consensus, resolved, redrafted, voted or decided.
         outcome: accepted | rejected | failed, once final.
         reason: why it has this outcome, in words.
@@ -57,13 +59,14 @@ class ItemState(TypedDict, total=False):
     guidance: str | None
     prefer_actor: str | None
     next: str
+    injection: dict[str, Any] | None
     route: str
     outcome: str
     reason: str
     record: str | None
 
 
-LATER = frozenset({"refused"})
+LATER = frozenset({"refused", "injection"})
 """What checkpoints of earlier versions of Solon lack. It is read with a default, so that what waits there goes on."""
 
 

@@ -11,6 +11,7 @@ from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, stand, stops_here
 from solon.store.learning import adoption
+from solon.store.reviewing.budget import asked_items
 from solon.store.runs.verdicts import RESOLVER
 
 if TYPE_CHECKING:
@@ -40,10 +41,12 @@ def adopt(
     pins = {"consensus_id": version_id, "certificate_id": certificate_id}
     with store.transaction() as connection:
         queued = adoption.adopt_for_queued(connection, run.id, version_id, certificate_id)
+        ordered = frozenset(asked_items(connection, run.id, rule="injection"))
     for item in judged:
         consensus, standing, tier = rest(model, item, config, cuts)
         route = choose_route(consensus, config.routing, standing, can_resolve=False, presumed=presumed)
-        accepts = route.where == "accept"
+        # no version makes a text harmless that gives orders to models
+        accepts = route.where == "accept" and not (item.state == "waiting" and item.item_id in ordered)
         if item.state == "waiting" and not accepts:
             kept_waiting[str(item.review_id)] = weigh_decision(
                 consensus.confidence, consensus.signals["model_change"], decisions=model.n_decisions

@@ -16,7 +16,10 @@ from solon.sync import run_sync
 from solon.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
     from solon.agents.calls import Meter
+    from solon.config import Config
     from solon.eval.admission import Standings
     from solon.eval.gate import Gate
     from solon.eval.importing import Imports
@@ -665,6 +668,32 @@ class Project(Workspace):
             material, self.config, judge, models=self.models, own_family=own_family, max_calls=max_calls
         )
         return run_sync(work)
+
+    @staticmethod
+    def attack(
+        config: Config | Mapping[str, Any] | str | Path | None = None,
+        judge: str = "default",
+        *,
+        models: Mapping[str, BaseChatModel] | None = None,
+        limit: int | None = None,
+        seed: int = 0,
+    ) -> SuiteResult:
+        """How often a model as a judge obeys texts that order it to choose the worse answer. Needs no store.
+
+        Args:
+            config: a file, plain values or a configuration; default: `solon.toml` if it is there.
+            judge: a name in [models].
+            models: chat models by name, in place of those of the configuration.
+            limit: attacks, drawn at random; default: all of them.
+            seed: of the draw.
+
+        Raises:
+            ConfigError: naming the key, the value seen and what would be right.
+            UsageError: there is no such model.
+        """
+        from solon.eval.attacks import attack_judge
+
+        return run_sync(attack_judge(config, judge, models=models, limit=limit, seed=seed))
 
     @staticmethod
     def power(

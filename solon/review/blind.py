@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
+from solon.injection import find_orders
 from solon.questions import PAIR, AcceptQuestion, question_of
 from solon.responses import choices_of, fields_of
 from solon.review.auth import Caller, language_of
 from solon.review.schemas.queue import (
     BlindItem,
     FirstAnswer,
+    OrderOut,
     RemarkOut,
     ShownCandidate,
     ShownCriterion,
@@ -34,6 +36,7 @@ from solon.store.reviewing.reading import (
     request_of,
     seed_content,
     text_bodies,
+    texts_shown,
 )
 from solon.store.reviewing.review_rows import ReviewRow, what_is_asked
 from solon.store.reviewing.suggestions import suggest
@@ -53,6 +56,7 @@ def show_blind(
     shown = read_candidates(connection, shown_order(room, connection, review, expert))
     prompt, asked_of = request_of(shown, content)
     proposed = read_proposed(connection, review)
+    turns = earlier_turns(content)
     return BlindItem(
         assignment=lease.id,
         review=review.id,
@@ -63,7 +67,7 @@ def show_blind(
         fields=fields_of(review.response_schema),
         recipe=review.recipe,
         prompt=prompt,
-        turns=[Turn(**turn) for turn in earlier_turns(content)],
+        turns=[Turn(**turn) for turn in turns],
         input=asked_of,
         asks=what_is_asked(review),
         reference=shown_reference(room, review, content),
@@ -82,6 +86,7 @@ def show_blind(
         remarks=[RemarkOut(**finding) for finding in proposed.findings],
         fix=proposed.fix,
         first=tell_first(room, connection, review, expert),
+        orders=[OrderOut(**told) for told in find_orders(texts_shown(prompt, asked_of, shown, turns))],
     )
 
 

@@ -13,6 +13,8 @@ REASONS = {
     "no_panel": "no panel judges this",
     "resolver": "the resolver handed it over",
     "step": "a step of the recipe asks",
+    "injection": "words that give orders to models",
+    "injection_turns": "the panel chooses otherwise without such words",
     "pilot": "drawn at random for the pilot",
     "value": "worth the time under the budget",
 }

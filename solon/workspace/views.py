@@ -15,6 +15,7 @@ from solon.config.pinned import list_differences
 from solon.display.notebook import card, passage, side_by_side, spell_cell, table
 from solon.display.text import shorten
 from solon.errors import UsageError
+from solon.injection import find_orders
 from solon.questions import PAIR, STANDS
 
 if TYPE_CHECKING:
@@ -251,6 +252,7 @@ class Review:
         fix: the candidate as a model would have it, to be taken by an edit with this text; empty where there is none.
         evidence: the words that the decision points to, each with candidate, start, end, flag and quote; empty while it
             waits, and for reviewers.
+        orders: words of these texts that give orders to models, see `solon.injection.find_orders`.
     """
 
     id: str
@@ -273,6 +275,7 @@ class Review:
     evidence: tuple[dict[str, Any], ...] = ()
     turns: tuple[dict[str, str], ...] = ()
     said: str = ""
+    orders: tuple[dict[str, Any], ...] = ()
 
     @property
     def asks_spans(self) -> bool:
@@ -539,6 +542,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         read_proposed,
         request_of,
         tell_handed_over,
+        texts_shown,
     )
     from solon.store.reviewing.review_rows import what_is_asked
     from solon.store.runs.items import load_items
@@ -574,6 +578,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         evidence=tuple(evidence),
         turns=tuple(turns),
         said=next((turn["content"] for turn in reversed(said) if turn["role"] == "user"), prompt),
+        orders=tuple(find_orders(texts_shown(prompt, asked_of, shown, turns))),
     )
 
 

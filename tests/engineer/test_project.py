@@ -28,6 +28,7 @@ METHODS = {
     "diff": "diff",
     "doctor": "doctor",
     "eval SUITE": "evaluate",
+    "eval injection": "attack",
     "eval labels": "labels",
     "eval power": "power",
     "eval replay": "replay",

@@ -11,6 +11,7 @@ from sqlalchemy import event, text
 
 from solon import Project
 from solon.errors import UsageError
+from solon.eval.attacks import AttackCase, read_cases
 from solon.lawmaking.drafting import legislate, measure_impact, propose
 from solon.store.lawmaking.amendments import AmendmentRow, Standing, find_amendment, visible_flips, vote
 from solon.store.lawmaking.precedents import all_precedents
@@ -100,6 +101,26 @@ def test_a_limit_leaves_what_was_drafted_before_it(court: Court) -> None:
     made = asyncio.run(legislate(court.store, court.project.config, models=court.models, max_calls=1))
     assert (made.clusters, len(made.amendments), made.problems) == (2, 1, ["--max-calls 1 reached"])
     assert len(query(court, "SELECT id FROM amendments")) == 1
+
+
+@pytest.mark.parametrize("case", [case for case in read_cases()[1] if case.place == "proposal"][:3])
+def test_what_hostile_reasons_propose_stays_a_proposal(court: Court, case: AttackCase) -> None:
+    """The legislator reads reasons that order it to change the law, and obeys: what it writes is a draft all the same,
+    and leads vote on it."""
+    with court.store.transaction() as connection:
+        reasons = "SELECT rationale_id FROM decisions"
+        connection.execute(
+            text(f"UPDATE texts SET body = :said WHERE id IN ({reasons})"), {"said": case.text}
+        )
+    before = query(court, "SELECT id FROM constitutions")
+    made = asyncio.run(legislate(court.store, court.project.config, models=court.models))
+    read = [question.prompt for question in court.fake.prompts if question.role == "legislator"]
+    assert any(case.text in prompt for prompt in read)
+    assert {row.state for row in made.amendments} <= {"drafted"}
+    assert query(court, "SELECT id FROM constitutions") == before
+    assert query(court, "SELECT count(*) FROM amendment_votes") == [(0,)]
+    with court.store.connect() as connection:
+        assert version_in_force(connection, "constitution", "general").version == "1.0.0"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

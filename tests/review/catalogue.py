@@ -15,6 +15,7 @@ from solon.eval.suites.agreement import NONE_TWICE
 from solon.eval.suites.audit import NOT_AUDITED
 from solon.formats.exports import FORMATS
 from solon.graphs.routing import _COUNTS
+from solon.injection import KINDS
 from solon.learning.people import SIGNS
 from solon.review import plain_words
 from solon.review.explain import BROUGHT_BY
@@ -75,6 +76,7 @@ def texts_of_pages() -> Texts:
                 if node.func.attr in ("gettext", "ngettext"):
                     _add(found, node.func.attr, given)
     for words in (
+        KINDS,
         plain_words.REASONS,
         plain_words.STATES,
         plain_words.ACTIONS,

@@ -12,7 +12,15 @@ from solon.consensus.panel import Consensus
 from solon.consensus.tiers import tier_reached
 from solon.consensus.worth import RELIABILITY, Worth, reading_minutes, weigh_decision
 from solon.graphs.context import ItemContext
-from solon.graphs.routing import Route, choose_route, is_covered, presumption, stand
+from solon.graphs.routing import (
+    Route,
+    choose_route,
+    explain_orders,
+    is_covered,
+    presumption,
+    routed_by_orders,
+    stand,
+)
 from solon.graphs.state import ItemState, StepState
 from solon.recipes.questions import find_schema
 from solon.responses import for_given
@@ -46,6 +54,7 @@ async def consensus(state: StepState, runtime: Runtime[ItemContext]) -> dict[str
         may_end=context.question.may_end(panel_view.best),
     )
     route = _asked_by_steps(route, state.get("asks") or {})
+    route = routed_by_orders(route, routing, state.get("injection"))
     summary = {
         "best": panel_view.best,
         "margin": round(panel_view.margin, 6),
@@ -95,6 +104,7 @@ def end_by_panel(context: ItemContext, best: str, state: ItemState, rule: str) -
     reason = (
         f"{'' if outcome == 'accepted' else 'the panel rejects it: '}{context.recipe.question.by} by {rule}"
     )
+    reason = "; ".join((reason, *(told["text"] for told in explain_orders(state.get("injection")))))
     return {"outcome": outcome, "reason": reason, "route": _machine_route(state)}
 
 

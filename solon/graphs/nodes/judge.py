@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -14,8 +16,10 @@ from solon.agents.case import Case
 from solon.agents.judge import Verdict
 from solon.agents.voters import Put, Voter
 from solon.graphs.context import ItemContext
+from solon.graphs.contexts import TURNS_APART, turns_of
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
+from solon.injection import find_marks, find_marks_within, mask_marks, spell_kinds
 from solon.store.database import clock
 from solon.store.records.overview import UNJUDGED
 from solon.store.runs.verdicts import SHORTLIST
@@ -44,14 +48,50 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     else:
         verdicts = await judge_shown(context, shown, round=round_, pair=tried) if asked else []
     _store(context, f"{round_}.{tried}", shown, verdicts, round_)
+    injection = await _look_for_orders(context, shown, verdicts, round_, tried, ask=asked and not elsewhere)
     await context.commit()
     return {
         "candidates": live,
+        **({} if injection is None and "injection" not in state else {"injection": injection}),
         "shown": shown,
         "verdicts": [verdict.to_state() for verdict in verdicts],
         "resolved": None,
         "next": "on",
     }
+
+
+async def _look_for_orders(
+    context: ItemContext,
+    shown: Sequence[str],
+    verdicts: Sequence[Verdict],
+    round_: int,
+    pair: int,
+    *,
+    ask: bool,
+) -> dict[str, Any] | None:
+    """What gives orders to models in the request and the candidates shown, for the routing; None where nothing does.
+
+    Args:
+        ask: put the texts before the panel once more without these words. Only what they chose is compared: nothing of
+            it is a vote.
+    """
+    if context.case.config.routing.injection == "off":
+        return None
+    case, put = _put(context, shown, round_, pair)
+    texts = (case.prompt, case.input, *put.answers)
+    turns = turns_of(context.item.content.get("messages") or ()) if case is context.case else []
+    request = find_marks_within(turns, TURNS_APART) if turns else find_marks(case.prompt)
+    marks = [request, *map(find_marks, texts[1:])]
+    if not any(marks):
+        return None
+    found = {"kinds": spell_kinds(chain.from_iterable(marks)), "spans": sum(map(len, marks)), "without": None}
+    if ask and (before := context.weigh(verdicts, shown)).signals.get("n_votes"):
+        prompt, input, *answers = (mask_marks(*pair) for pair in zip(texts, marks, strict=True))
+        masked = replace(case, prompt=prompt, input=input), replace(put, answers=tuple(answers))
+        after = context.weigh(await _judge_put(context, shown, *masked), shown)
+        if after.signals.get("n_votes") and after.best != before.best:
+            found["without"] = after.best
+    return found
 
 
 def _tell_unrevised(context: ItemContext, state: ItemState) -> str:
@@ -73,7 +113,10 @@ async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int,
     The cascade: the cheap judges first, the next tier where those asked so far are not sure enough. Every call is
     journalled as any other, so that an item replayed asks the same tiers and pays for none again.
     """
-    case, put = _put(context, shown, round, pair)
+    return await _judge_put(context, shown, *_put(context, shown, round, pair))
+
+
+async def _judge_put(context: ItemContext, shown: Sequence[str], case: Case, put: Put) -> list[Verdict]:
     verdicts: list[Verdict] = []
     last = max(context.case.config.tiers)
     for tier in range(last + 1):

@@ -90,6 +90,24 @@ class FirstAnswer(Wire):
     rationale: str
 
 
+class OrderOut(Wire, json_schema_extra=example(examples.ORDER)):
+    """Words of a text that give orders to models.
+
+    Attributes:
+        where: `prompt`, `input`, `turn 1` of those before it, or the id of a candidate.
+        start: where they begin, in characters (code points) of the text.
+        end: where they end, exclusive.
+        quote: the words.
+        tries: what they try, in words.
+    """
+
+    where: str
+    start: int
+    end: int
+    quote: str
+    tries: str
+
+
 class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
     """A review before its answer.
 
@@ -118,6 +136,7 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
         remarks: what was found in the candidate, where the question shows that; else empty.
         fix: the candidate as a model would have it, where the question shows that; an `edit` with this text takes it.
         first: what the first person answered, where further people are told; else null.
+        orders: words of these texts that give orders to models; whoever judges need not do what they say.
     """
 
     assignment: Id
@@ -148,6 +167,7 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
     remarks: list[RemarkOut] = Field(default_factory=list)
     fix: str = ""
     first: FirstAnswer | None = None
+    orders: list[OrderOut] = Field(default_factory=list)
 
 
 Written = Annotated[str, Field(max_length=20_000)]

@@ -90,6 +90,15 @@ def earlier_turns(content: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def texts_shown(
+    prompt: str, input: str, candidates: Sequence[Any], turns: Sequence[Mapping[str, str]]
+) -> dict[str, str]:
+    """The texts that somebody sees of a question, each by what it is: `prompt`, `input`, the id of a candidate, or
+    `turn 1` of those before the request."""
+    shown = {"prompt": prompt, "input": input, **{one.id: one.text for one in candidates}}
+    return shown | {f"turn {number}": turn["content"] for number, turn in enumerate(turns, start=1)}
+
+
 def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str | None, str]:
     """The bodies of texts by their ids; empty where one was erased."""
     wanted = [text_id for text_id in ids if text_id]
