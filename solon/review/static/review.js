@@ -548,7 +548,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (!settings.keys_on || dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
   const control = event.target.closest("button, a, summary, input");
-  const marks = event.key === "Enter" && control?.matches("[data-do=turn], .ranks button");   // Space presses it, Enter sends what it is a part of
+  const marks = event.key === "Enter" && (control?.matches("[data-do=turn]") || control?.closest(".ranks"));   // Space presses it, Enter sends what it is a part of
   if (control && !marks && (event.key === "Enter" || event.key === " ") && !(control.classList.contains("choice") && control.getAttribute("aria-pressed") === "true")) return;
   if (control?.type === "radio" && event.key.startsWith("Arrow")) return;
   const key = meant(event, settings), action = actionOf(key, settings, shown?.item.candidates.length === 1);
