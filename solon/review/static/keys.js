@@ -8,7 +8,7 @@ export const DEFAULT_KEYS = {
   find: ["/"], undo: ["u"], why: ["w"], check: ["v"], guidelines: ["g"], help: ["?"],
 };
 export const PAIR = ["first", "second", "tie", "both_bad", "next", "together"];
-export const SINGLE = ["accept", "reject"];
+export const SINGLE = ["accept", "reject", "take"];
 
 export function keyName(action, settings) {
   const key = settings.keys[action] || DEFAULT_KEYS[action]?.[0] || "";

@@ -322,7 +322,7 @@ function tellUnsent() {
   const waiting = $("#unsaved");
   waiting.hidden = !unsent.length || (flushing && unsent.length === 1 && retryIn === 1000);
   waiting.textContent = t`not saved: ${unsent.length}`;
-  if (!waiting.hidden && last && $("#said").textContent === last.message) say("");   // that the one before is saved
+  if (!waiting.hidden && $("#said").textContent === last?.message) say("");   // that the one before is saved
 }
 
 async function undo(decision) {
@@ -548,7 +548,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (!settings.keys_on || dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
   const control = event.target.closest("button, a, summary, input");
-  const marks = event.key === "Enter" && (control?.matches("[data-do=turn]") || control?.closest(".ranks"));   // Space presses it, Enter sends what it is a part of
+  const marks = event.key === "Enter" && control?.closest("[data-do=turn],.ranks");   // Space presses it, Enter sends what it is a part of
   if (control && !marks && (event.key === "Enter" || event.key === " ") && !(control.classList.contains("choice") && control.getAttribute("aria-pressed") === "true")) return;
   if (control?.type === "radio" && event.key.startsWith("Arrow")) return;
   const key = meant(event, settings), action = actionOf(key, settings, shown?.item.candidates.length === 1);
