@@ -141,22 +141,8 @@ def item_html(room: Room, item: BlindItem) -> str:
     return render(room, "_item.html", item=item)
 
 
-DRAWN = {
-    "answer_schema",
-    "turns",
-    "reference",
-    "asks",
-    "rationale_wanted",
-    "may_check",
-    "suggestion",
-    "remarks",
-    "orders",
-}
-"""Parts of an item that the page's scripts do not read: its HTML has them."""
-
-
 def _with_html(room: Room, given: NextOut) -> dict[str, Any]:
-    plain = given.model_dump(exclude={"item": DRAWN})
+    plain = given.model_dump()
     plain["html"] = item_html(room, given.item) if given.item is not None else ""
     return plain
 

@@ -112,3 +112,17 @@ export async function guidelinesOf({ call }, item) {
   else for (const law of found.constitutions) part(t`Constitution in force: ${law.name} ${law.version}`, law.document.principles || []);
   return body;
 }
+
+const REMARKS = { contradiction: t("Your reason may speak for another answer"), principle: t("A principle may speak against it"), precedent: t("An earlier decision may speak against it"), missing_reason: t("Your reason may leave out what decides") };
+
+// What a model noticed in an answer before it is sent.
+export function listRemarks(found) {
+  const list = document.createElement("ul");
+  for (const one of found) {
+    const line = document.createElement("li");
+    line.dir = "auto";
+    line.textContent = `${REMARKS[one.kind] || one.kind}: ${one.text}${one.cites.length ? ` (${one.cites.join(", ")})` : ""}`;   // a model's words, as text only
+    list.append(line);
+  }
+  return list;
+}

@@ -389,24 +389,11 @@ async function check() {
   place.textContent = t("A model reads your answer. You need not wait: send it when you like.");
   try {
     const told = await call("POST", `/api/v1/assignments/${view.item.assignment}/check`, { answer });
-    if (!view.sent) place.replaceChildren(told.message, remarks(told.remarks));
+    if (!view.sent) place.replaceChildren(told.message, (await beside()).listRemarks(told.remarks));
   } catch (error) {
     place.hidden = true;
     if (!view.sent) failed(error);
   } finally { view.checking = false; }
-}
-
-const REMARKS = { contradiction: t("Your reason may speak for another answer"), principle: t("A principle may speak against it"), precedent: t("An earlier decision may speak against it"), missing_reason: t("Your reason may leave out what decides") };
-
-function remarks(found) {
-  const list = document.createElement("ul");
-  for (const one of found) {
-    const line = document.createElement("li");
-    line.dir = "auto";
-    line.textContent = `${REMARKS[one.kind] || one.kind}: ${one.text}${one.cites.length ? ` (${one.cites.join(", ")})` : ""}`;   // a model's words, as text only
-    list.append(line);
-  }
-  return list;
 }
 
 // What is opened beside an item is fetched where somebody asks for it.
