@@ -4,14 +4,15 @@ dropped, and what stands there without its own parts."""
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from solon import Project
+from solon.store.tables import decisions
 
 Cli = Callable[..., Any]
 
@@ -67,7 +68,8 @@ def home(solon: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         .read_text()
         .replace('# benchmarks = ["gsm8k.jsonl"]', 'benchmarks = ["exam.jsonl"]')
     )
-    (home / "solon.toml").write_text(config)
+    # one after the other: of two requests that are alike the first one stays
+    (home / "solon.toml").write_text(f"{config}\n[run]\nconcurrency = 1\n")
     monkeypatch.chdir(home)
     return home
 
@@ -110,8 +112,9 @@ def test_it_is_killed_resumed_answered_and_exported(
         "kept": ("Dont ring the bell.", "kept"),
         "fine": ("Only to change its battery.", None),
     }
-    blind = sqlite3.connect("solon.db").execute("select count(*) from decisions where counts").fetchone()
-    assert blind == (0,), "the fix was in sight"
+    with Project() as project, project.store.connect() as connection:
+        blind = connection.execute(select(func.count()).where(decisions.c.counts)).scalar_one()
+    assert blind == 0, "the fix was in sight"
 
 
 def test_what_stands_may_not_be_handed_in_twice_and_what_was_rejected_may(solon: Cli, home: Path) -> None:
