@@ -215,7 +215,7 @@ def test_one_expert_settles_a_doubtful_record_whatever_its_audit(court: Court) -
     """Nobody is asked the same twice: of a record and its audit, only one is ever left to be asked."""
     routing = {"policy": "threshold", "threshold": 0.2, "audit_share": 0.5}
     audited = {**DOUBTFUL, "routing": routing, "run": {"seed": 7}}
-    run_id = run_under(court, audited, 100, 8)
+    run_id = run_under(court, audited, 100, 24)  # of which half are audited, by lot
     with Project(court.store.url, config=audited, models=court.models) as project:
         ada = project.add_expert("Dr Ada Lind")
     with court.store.connect() as connection:
@@ -229,7 +229,7 @@ def test_one_expert_settles_a_doubtful_record_whatever_its_audit(court: Court) -
     ratify(court)
     court.fake.split = True
     done = again(court)
-    assert (done.stale, done.review, done.left) == (8, 7, 0), "one was settled by its audit"
+    assert (done.stale, done.review, done.left) == (24, 23, 0), "one was settled by its audit"
     states = dict(
         query(
             court,
@@ -241,8 +241,8 @@ def test_one_expert_settles_a_doubtful_record_whatever_its_audit(court: Court) -
         for review in list(project.reviews(run_id=run_id)):
             project.decide(review, "prefer", review.candidates[0], rationale="the unit")
         summary = project.resume(run_id)
-        assert (summary.accepted, summary.pending_review) == (8, 0)
-    assert right(court, run_id)[1] == 8
+        assert (summary.accepted, summary.pending_review) == (24, 0)
+    assert right(court, run_id)[1] == 24
 
 
 def list_reviews_of(court: Court, run_id: str) -> list[ReviewRow]:

@@ -19,7 +19,7 @@ from solon.store.reviewing.experts import add_expert
 
 pytestmark = pytest.mark.anyio
 
-HOSTILE = '<img src=x onerror="alert(1)"> {{ 7 * 7 }}'
+HOSTILE = '<img src=x onerror="alert(1)"> {{ 7777 * 77777 }}'
 GIVEN = {"prompt": f"How do I bleed a radiator? {HOSTILE}", "answer": f"Open its valve. {HOSTILE}"}
 
 
@@ -88,7 +88,7 @@ async def test_the_form_of_the_page_hands_in_and_tells_what_became_of_it(
     for html in (empty.text, told):
         assert "<img" not in html
         assert "How do I bleed a radiator?" in html
-        assert "49" not in html
+        assert str(7777 * 77777) not in html
 
 
 async def test_a_server_without_a_worker_leaves_the_check_to_the_next_session(
