@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,12 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def open_project(folder: Path, *, seeds: Any = (SEED,), **config: Any) -> Project:
-    project = Project(f"sqlite:///{folder}/solon.db", config=CONFIG | config)
-    project.run("preference-expert", list(seeds))
-    return project
+@contextmanager
+def open_project(folder: Path, *, seeds: Any = (SEED,), **config: Any) -> Iterator[Project]:
+    """A project whose run is begun; closed also where the run is refused."""
+    with Project(f"sqlite:///{folder}/solon.db", config=CONFIG | config) as project:
+        project.run("preference-expert", list(seeds))
+        yield project
 
 
 @pytest.fixture
@@ -261,5 +264,5 @@ def test_what_is_taken_back_comes_as_it_was_given_and_later_runs_know_it(project
     ],
 )
 def test_what_cannot_be_asked(tmp_path: Path, config: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
-        open_project(tmp_path, **config)
+    with pytest.raises(ConfigError, match=told), open_project(tmp_path, **config):
+        pass

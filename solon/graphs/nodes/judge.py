@@ -19,7 +19,7 @@ from solon.graphs.context import ItemContext
 from solon.graphs.contexts import TURNS_APART, turns_of
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
-from solon.injection import find_marks, find_marks_within, mask_marks, spell_kinds
+from solon.injection import Mark, find_marks, find_marks_within, mask_marks, spell_kinds
 from solon.store.database import clock
 from solon.store.records.overview import UNJUDGED
 from solon.store.runs.verdicts import SHORTLIST
@@ -60,6 +60,10 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     }
 
 
+LONG = 20_000
+"""Characters from which texts are searched beside the event loop: some hundredths of a second."""
+
+
 async def _look_for_orders(
     context: ItemContext,
     shown: Sequence[str],
@@ -80,8 +84,12 @@ async def _look_for_orders(
     case, put = _put(context, shown, round_, pair)
     texts = (case.prompt, case.input, *put.answers)
     turns = turns_of(context.item.content.get("messages") or ()) if case is context.case else []
-    request = find_marks_within(turns, TURNS_APART) if turns else find_marks(case.prompt)
-    marks = [request, *map(find_marks, texts[1:])]
+
+    def look() -> list[tuple[Mark, ...]]:
+        request = find_marks_within(turns, TURNS_APART) if turns else find_marks(case.prompt)
+        return [request, *map(find_marks, texts[1:])]
+
+    marks = look() if sum(map(len, texts)) < LONG else await asyncio.to_thread(look)
     if not any(marks):
         return None
     found = {"kinds": spell_kinds(chain.from_iterable(marks)), "spans": sum(map(len, marks)), "without": None}
