@@ -7,7 +7,7 @@ several languages. What they miss, the difference test of `solon.graphs.nodes.ju
 look, and a text without one is not proven harmless.
 
 Pure and linear in the length of a text: each word is looked up once, and words are set against those nearby by
-bisection; no pattern has an open repetition inside another. Imports nothing of Solon.
+bisection; no pattern has an open repetition inside another. Imports nothing of Solon but `spans`.
 """
 
 from __future__ import annotations
@@ -24,27 +24,14 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
 
+from solon.spans import Span
+
 MASK = "[...]"
 """What stands in the place of a masked span."""
 _MOST_MARKS = 500
 """Spans that one rule marks in a text."""
 _REACH = 240
 """Characters by which a mark grows at most to each side, to the ends of its sentence."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Mark:
-    """A span of a text that gives orders to a model or a judge.
-
-    Attributes:
-        start: its first character, from 0.
-        end: the character after its last.
-        kind: what it tries, see `KINDS`.
-    """
-
-    start: int
-    end: int
-    kind: str
 
 
 KINDS = {
@@ -57,10 +44,10 @@ KINDS = {
     "block": "the end of a block is faked",
     "json": "an answer in JSON is faked",
 }
-"""Kind of a mark -> what it tries, in words."""
+"""Label of a mark -> what it tries, in words."""
 
 
-def find_marks(text: str) -> tuple[Mark, ...]:
+def find_marks(text: str) -> tuple[Span, ...]:
     """Return the spans of a text that give orders to a model or a judge, each grown to its sentence, in order and
     without overlaps."""
     folded = _Folded.of(text)
@@ -68,7 +55,7 @@ def find_marks(text: str) -> tuple[Mark, ...]:
     return _merge(text, [_grow(text, mark) for mark in found])
 
 
-def find_marks_within(parts: Iterable[tuple[str, str]], between: str) -> tuple[Mark, ...]:
+def find_marks_within(parts: Iterable[tuple[str, str]], between: str) -> tuple[Span, ...]:
     """Return the marks of a text that was put together of parts, each a head of Solon's own and the foreign text behind
     it: places are those of the whole, and heads are never marked.
 
@@ -78,12 +65,12 @@ def find_marks_within(parts: Iterable[tuple[str, str]], between: str) -> tuple[M
     found, at = [], 0
     for head, text in parts:
         at += len(head)
-        found += [Mark(at + mark.start, at + mark.end, mark.kind) for mark in find_marks(text)]
+        found += [Span(at + mark.start, at + mark.end, mark.label) for mark in find_marks(text)]
         at += len(text) + len(between)
     return tuple(found)
 
 
-def mask_marks(text: str, marks: Iterable[Mark]) -> str:
+def mask_marks(text: str, marks: Iterable[Span]) -> str:
     """Return a text with `MASK` in the place of each of its marks, which are in order and do not overlap."""
     parts, last = [], 0
     for mark in marks:
@@ -92,9 +79,9 @@ def mask_marks(text: str, marks: Iterable[Mark]) -> str:
     return "".join((*parts, text[last:]))
 
 
-def spell_kinds(marks: Iterable[Mark]) -> str:
+def spell_kinds(marks: Iterable[Span]) -> str:
     """What marks try, in words."""
-    return ", ".join(KINDS[kind] for kind in KINDS if kind in {mark.kind for mark in marks})
+    return ", ".join(KINDS[kind] for kind in KINDS if kind in {mark.label for mark in marks})
 
 
 def find_orders(texts: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -108,8 +95,8 @@ def find_orders(texts: Mapping[str, str]) -> list[dict[str, Any]]:
             "where": where,
             "start": mark.start,
             "end": mark.end,
-            "quote": text[mark.start : mark.end],
-            "tries": KINDS[mark.kind],
+            "quote": mark.quote(text),
+            "tries": KINDS[mark.label],
         }
         for text, where in seen.items()
         for mark in find_marks(text)
@@ -177,11 +164,11 @@ class _Folded:
         gone = [place - number for number, place in enumerate(places)]
         return cls(same_long.replace(_GONE, ""), gone)
 
-    def marks(self, found: Iterable[Mark]) -> Iterator[Mark]:
+    def marks(self, found: Iterable[Span]) -> Iterator[Span]:
         """Marks of the folded text as marks of the text itself."""
         for mark in found:
             start = mark.start + bisect_left(self.gone, mark.start + 1)
-            yield Mark(start, mark.end + bisect_left(self.gone, mark.end), mark.kind)
+            yield Span(start, mark.end + bisect_left(self.gone, mark.end), mark.label)
 
 
 # By words --------------------------------------------------------------------------------------------------------
@@ -328,7 +315,7 @@ _RULES: tuple[tuple[str, int, Near], ...] = (
 others around it: the rarest stands first."""
 
 
-def _by_words(folded: str) -> Iterator[Mark]:
+def _by_words(folded: str) -> Iterator[Span]:
     roles = _find_roles(folded) if _may_play(folded) else {}
     for kind, width, (first, *others) in _RULES:
         if not all(name in roles for name in (first, *others)):
@@ -341,7 +328,7 @@ def _by_words(folded: str) -> Iterator[Mark]:
             torn = kind == "override" and span is not None and "," in folded[span[0] : anchor[0]]
             if span is not None and not torn:
                 passed, number = span[1], number + 1
-                yield Mark(*span, kind)
+                yield Span(*span, kind)
 
 
 def _may_play(folded: str) -> bool:
@@ -569,21 +556,21 @@ _MOST_CODED = 4096
 """Characters of a Base64 word that are decoded."""
 
 
-def _by_shape(folded: str) -> Iterator[Mark]:
+def _by_shape(folded: str) -> Iterator[Span]:
     for kind, shape in _SHAPES:
         if any(piece in folded for piece in _PIECES_OF.get(kind, ("",))):
             for found in shape.finditer(folded):
-                yield Mark(*found.span(), kind)
+                yield Span(*found.span(), kind)
     ciphered = [found.span() for found in _CIPHERED.finditer(folded)]
     for (start, end), (_, later) in pairwise(ciphered):
         if later - end < 60 and folded[start:end] not in folded[end:later]:
-            yield Mark(start, later, "override")
+            yield Span(start, later, "override")
     for found in _SPACED.finditer(folded):
         if _SQUEEZED.search(_BLANKS.sub("", found.group())):
-            yield Mark(*found.span(), "override")
+            yield Span(*found.span(), "override")
 
 
-def _by_pattern(text: str) -> Iterator[Mark]:
+def _by_pattern(text: str) -> Iterator[Span]:
     """What is written in Base64: the word is marked where its meaning gives orders."""
     for found in _CODED.finditer(text):
         word = found.group()[:_MOST_CODED].rstrip("=").translate(_URL_SAFE)
@@ -595,7 +582,7 @@ def _by_pattern(text: str) -> Iterator[Mark]:
             chain(_by_words(meant.lower()), _by_shape(meant.lower())) if meant.isprintable() else iter(())
         )
         if (inside := next(orders, None)) is not None:
-            yield Mark(*found.span(), inside.kind)
+            yield Span(*found.span(), inside.label)
 
 
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -608,10 +595,10 @@ _HEAD = re.compile(r"[^\n]{0,20}\n{0,3}")
 _ENDS = re.compile(r"[.!?\u3002\uff01\uff0e\uff1f](?=\s|$)|\n")
 
 
-def _grow(text: str, mark: Mark) -> Mark:
+def _grow(text: str, mark: Span) -> Span:
     """The mark with the rest of its sentence, as far as that is near. What opens a block of its own takes the sentence
     that follows."""
-    opens = mark.kind in _OPENING
+    opens = mark.label in _OPENING
     before = text[max(0, mark.start - _REACH) : mark.start]
     ends = [found.end() for found in _ENDS.finditer(before)]
     start = mark.start - len(before) + (ends[-1] if ends else 0)
@@ -621,16 +608,16 @@ def _grow(text: str, mark: Mark) -> Mark:
     after = _ENDS.search(text, head.end() if head else mark.end - 1, mark.end + _REACH)
     near = len(text) if len(text) <= mark.end + _REACH else mark.end
     end = near if after is None else max(mark.end, after.end() - (after.group() == "\n"))
-    return Mark(mark.start if opens else start, end, mark.kind)
+    return Span(mark.start if opens else start, end, mark.label)
 
 
-def _merge(text: str, marks: Iterable[Mark]) -> tuple[Mark, ...]:
+def _merge(text: str, marks: Iterable[Span]) -> tuple[Span, ...]:
     """Marks in order; those that overlap, or have white space between them alone, are one, of the first one's kind."""
-    merged: list[Mark] = []
+    merged: list[Span] = []
     for mark in sorted(marks):
         last = merged[-1] if merged else None
         if last is not None and (mark.start <= last.end or not text[last.end : mark.start].strip()):
-            merged[-1] = Mark(last.start, max(last.end, mark.end), last.kind)
+            merged[-1] = Span(last.start, max(last.end, mark.end), last.label)
         else:
             merged.append(mark)
     return tuple(merged)

@@ -19,7 +19,8 @@ from solon.graphs.context import ItemContext
 from solon.graphs.contexts import TURNS_APART, turns_of
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
-from solon.injection import Mark, find_marks, find_marks_within, mask_marks, spell_kinds
+from solon.injection import find_marks, find_marks_within, mask_marks, spell_kinds
+from solon.spans import Span
 from solon.store.database import clock
 from solon.store.records.overview import UNJUDGED
 from solon.store.runs.verdicts import SHORTLIST
@@ -85,7 +86,7 @@ async def _look_for_orders(
     texts = (case.prompt, case.input, *put.answers)
     turns = turns_of(context.item.content.get("messages") or ()) if case is context.case else []
 
-    def look() -> list[tuple[Mark, ...]]:
+    def look() -> list[tuple[Span, ...]]:
         request = find_marks_within(turns, TURNS_APART) if turns else find_marks(case.prompt)
         return [request, *map(find_marks, texts[1:])]
 
