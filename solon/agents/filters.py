@@ -82,11 +82,15 @@ def check_filters(config: Config, recipe: str, *, marks_spans: bool) -> None:
                 _read_benchmark(file)
             except (OSError, UsageError) as error:
                 raise ConfigError(
-                    f"{config.place_of('filters', side, 'benchmarks')}: {error}",
+                    f"{config.place_of('filters', side, 'benchmarks')}: {file}: {_plainly(error)}",
                     next_step="name text files, JSON lines or CSV",
                 ) from None
         if limits.perplexity is not None:
             _check_model()
+
+
+def _plainly(error: OSError | UsageError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else error.cause
 
 
 def _check_model() -> None:

@@ -233,6 +233,11 @@ class Config(Section):
         return self
 
     @property
+    def looks_for_orders(self) -> bool:
+        """Whether texts are searched for words that give orders to models."""
+        return self.routing.injection != "off"
+
+    @property
     def has_voters_beside(self) -> bool:
         """Whether rules or a classifier vote beside the seats of the panel."""
         return bool(self.rules) or self.classifier.enabled

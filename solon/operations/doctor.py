@@ -84,6 +84,7 @@ def examine(
         *_guarded("panel", lambda: check_panel(config)),
         *_guarded("pilot", lambda: check_pilot(config)),
         *check_functions(config, given),
+        *_guarded("filters", lambda: check_filtering(config)),
         *_guarded("recipe", lambda: check_recipes(config)),
         *of_store,
         *(_guarded("law", lambda: check_law_in_force(config)) if opens else ()),
@@ -233,6 +234,15 @@ def check_recipes(config: Config) -> Iterator[Check]:
             )
         else:
             yield Check("recipe", "ok", f"{one.name} is {one.origin}, and can be loaded")
+
+
+def check_filtering(config: Config) -> Iterator[Check]:
+    """Can what `[filters]` names be read and measured? Nothing is said where nothing is filtered."""
+    from solon.agents.filters import check_filters
+
+    check_filters(config, "a recipe", marks_spans=False)
+    if config.filters.request is not None or config.filters.answer is not None:
+        yield Check("filters", "ok", "what they name can be read and measured")
 
 
 def check_store(config: Config, *, migrate: bool, repair: bool = False) -> Iterator[Check]:

@@ -57,6 +57,8 @@ def show_blind(
     prompt, asked_of = request_of(shown, content)
     proposed = read_proposed(connection, review)
     turns = earlier_turns(content)
+    looks = room.project.config.looks_for_orders
+    texts = texts_shown(prompt, asked_of, shown, turns) if looks else {}
     return BlindItem(
         assignment=lease.id,
         review=review.id,
@@ -86,7 +88,7 @@ def show_blind(
         remarks=[RemarkOut(**finding) for finding in proposed.findings],
         fix=proposed.fix,
         first=tell_first(room, connection, review, expert),
-        orders=[OrderOut(**told) for told in find_orders(texts_shown(prompt, asked_of, shown, turns))],
+        orders=[OrderOut(**told) for told in find_orders(texts)],
     )
 
 

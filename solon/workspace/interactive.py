@@ -275,7 +275,7 @@ class Interactive:
         texts the request and the candidates."""
         from solon.store.reviewing.served import server_address
 
-        seen = view_review(self._workspace.store, review, blind=True)
+        seen = view_review(self._workspace.store, review, blind=True, orders=False)
         with self._workspace.store.connect() as connection:
             address = server_address(connection, self._workspace.config.review.address)
         asked: dict[str, Any] = {

@@ -526,12 +526,15 @@ def _notes_on(
         yield "seeds have a `subject`, and [privacy] class is synthetic: they are not scanned"
 
 
-def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: bool = False) -> Review:
+def view_review(
+    store: Store, row: ReviewRow, *, blind: bool = False, kinds: bool = False, orders: bool = True
+) -> Review:
     """A review with the texts of its request and candidates.
 
     Args:
         blind: without what the panel says of it.
         kinds: with why somebody is asked.
+        orders: with the words that give orders to models.
     """
     from solon.responses import choices_of, is_label, ranked_by
     from solon.store.reviewing.queue_figures import kind_told
@@ -578,7 +581,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         evidence=tuple(evidence),
         turns=tuple(turns),
         said=next((turn["content"] for turn in reversed(said) if turn["role"] == "user"), prompt),
-        orders=tuple(find_orders(texts_shown(prompt, asked_of, shown, turns))),
+        orders=tuple(find_orders(texts_shown(prompt, asked_of, shown, turns))) if orders else (),
     )
 
 

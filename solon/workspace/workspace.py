@@ -976,7 +976,8 @@ class Workspace:
                 islice(found, limit), key=lambda one: not one.escalated
             )  # to leads first what is theirs
         shown_columns = ("id", "recipe", "kind", "prompt", "reasons", "state")
-        views = (view_review(self.store, row, blind=blind, kinds=kinds) for row in rows)
+        orders = self.config.looks_for_orders
+        views = (view_review(self.store, row, blind=blind, kinds=kinds, orders=orders) for row in rows)
         return Listing(views, columns=shown_columns)
 
     def _sight(self, blind: bool | None) -> tuple[ExpertRow | None, bool, bool]:
@@ -1038,7 +1039,8 @@ class Workspace:
 
         _, blind, _ = self._sight(blind)
         with self.store.connect() as connection:
-            return view_review(self.store, find_review(connection, review_id), blind=blind)
+            row = find_review(connection, review_id)
+        return view_review(self.store, row, blind=blind, orders=self.config.looks_for_orders)
 
 
 def _asked_with(recipe: Recipe, config: Config) -> set[str]:

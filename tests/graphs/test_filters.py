@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from solon.agents.models.weights import find_builtin_model
 from solon.config import parse_config
 from solon.errors import ConfigError
 from solon.graphs.filters import DROPS_ALL
+from solon.operations.doctor import examine
 from solon.recipes import Choice, Given, Recipe
 
 Make = Callable[..., Any]
@@ -83,11 +85,18 @@ def test_what_cannot_be_filtered_is_refused_before_the_run(make_desk: Make) -> N
     spans = {"kinds": ["person"]}
     for recipe, filters, told in (
         ("preference", {"request": {"languages": ["xx"]}}, "no text can be told to be in 'xx'"),
+        (
+            "preference",
+            {"request": {"benchmarks": ["nosuch.jsonl"]}},
+            "nosuch.jsonl: No such file or directory",
+        ),
         ("label-spans", {"answer": {"min_words": 1}}, "marks spans, and has no answers to filter"),
     ):
         desk = make_desk(filters=filters, spans=spans)
         with pytest.raises(ConfigError, match=told):
             desk.project.run(recipe, ["A heron."])
+        found = {one.name: one for one in examine(desk.project.config, offline=True)}
+        assert recipe == "label-spans" or re.search(told, found["filters"].told), "doctor says it beforehand"
 
 
 def test_what_filters_drop_is_rejected_by_their_name_and_counted(make_desk: Make) -> None:

@@ -80,7 +80,7 @@ async def _look_for_orders(
         ask: put the texts before the panel once more without these words. Only what they chose is compared: nothing of
             it is a vote.
     """
-    if context.case.config.routing.injection == "off":
+    if not context.case.config.looks_for_orders:
         return None
     case, put = _put(context, shown, round_, pair)
     texts = (case.prompt, case.input, *put.answers)
