@@ -50,6 +50,8 @@ KINDS = {
 def find_marks(text: str) -> tuple[Span, ...]:
     """Return the spans of a text that give orders to a model or a judge, each grown to its sentence, in order and
     without overlaps."""
+    if not text:
+        return ()
     folded = _Folded.of(text)
     found = [*_by_pattern(text), *folded.marks(_by_words(folded.text)), *folded.marks(_by_shape(folded.text))]
     return _merge(text, [_grow(text, mark) for mark in found])

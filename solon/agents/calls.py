@@ -629,7 +629,7 @@ class Caller:
             outcome = replace(outcome, text=text, parsed=None)
         if outcome.reasoning:
             outcome = replace(outcome, reasoning=storable(outcome.reasoning))
-        if outcome.attempts:
+        if outcome.attempts not in (0, tries.sent):
             outcome = replace(outcome, attempts=tries.sent)
         if outcome.input_tokens:
             self.meter.answered.add(member.config.model)
@@ -736,6 +736,7 @@ def _key(ask: Ask, member: Member) -> CallKey:
         template=ask.prompt.template,
         prompt=ask.prompt.text,
         schema=ask.schema.__name__ if ask.schema else "",
+        opening=ask.prompt.opening,
     )
 
 

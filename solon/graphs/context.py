@@ -32,6 +32,8 @@ from solon.store.runs.traits import compare_pair, traits_on
 from solon.store.runs.verdicts import SEVERITY, cited_on, severities, shortlisted
 
 if TYPE_CHECKING:
+    from langgraph.types import Command
+
     from solon.agents.judge import Verdict
     from solon.recipes.recipe import Recipe
 
@@ -59,6 +61,8 @@ class ItemContext:
         verdicts: what was said elsewhere of the seed's responses; None where nothing came with it.
         on_step: is told the name of each step that is taken; None where nobody watches.
         voters: of the panel; empty where it has none.
+        arrived: the state and the node with which the item came to a person by plain awaits, until its thread has begun
+            with it, see `first_pass`.
     """
 
     store: Store
@@ -75,6 +79,7 @@ class ItemContext:
     verdicts: list[dict[str, Any]] | None = None
     on_step: Callable[[str], None] | None = None
     voters: tuple[Voter, ...] = ()
+    arrived: Command[Any] | None = None
     _severities: dict[str, float] = field(default_factory=dict)
     _cited: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _scores: dict[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from contextvars import copy_context
 from typing import Any, Literal, Protocol
 
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
@@ -159,9 +160,10 @@ class _Nodes:
         return _visit(state, config, (self._key, self._recipe), self.given)
 
     def tell_steps(self, state: ItemGraphState, config: RunnableConfig) -> Callable[[str], None]:
-        """What tells the steps of a call of `drive` to whoever streams it."""
-        write = get_stream_writer()
-        return lambda step: write({"item": state["item"], "step": step})
+        """What tells the steps of a call of `drive` to whoever streams it. LangGraph's writer reads from its context
+        which graph it writes for."""
+        write, context = get_stream_writer(), copy_context()
+        return lambda step: context.run(write, {"item": state["item"], "step": step})
 
 
 def make_item_graph(

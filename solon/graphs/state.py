@@ -88,6 +88,8 @@ def named_decision(state: Mapping[str, Any]) -> str:
 
 
 Node = Callable[[ItemState, Runtime[Any]], Awaitable[dict[str, Any]]]
+WAITS = {"waits": True}
+"""The metadata of a node that waits for a person."""
 
 
 def routed(name: str, node: Node, within: Mapping[str, Node], ways: Mapping[str, Mapping[str, str]]) -> Any:
@@ -108,6 +110,10 @@ def routed(name: str, node: Node, within: Mapping[str, Node], ways: Mapping[str,
                 "this graph works on an item of a project, and was given none",
                 next_step='take Project(...).graph("preference"), a compiled graph whose input is a seed',
             )
+        arrived: Command[Any] | None = runtime.context.arrived
+        if arrived is not None:
+            runtime.context.arrived = None
+            return arrived
         tell = runtime.context.on_step
         if tell is not None:
             tell(name)

@@ -11,6 +11,7 @@ from solon.consensus.target import read_target
 from solon.errors import InternalError, UsageError
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
+from solon.graphs.first_pass import FirstPass
 from solon.graphs.known_threads import KEPT, NEW, UNREADABLE, CheckpointLost
 from solon.graphs.nodes.consensus import thread_id
 from solon.graphs.state import named_decision
@@ -36,6 +37,7 @@ class Threads:
 
     def __init__(self, store: Store, graph: Any, contexts: Contexts, tracing: Tracing = OFF) -> None:
         self._store, self._graph, self._contexts, self._tracing = store, graph, contexts, tracing
+        self._first_pass = FirstPass.through(graph)
 
     async def drive(self, item: ItemRow) -> dict[str, Any]:
         """Run an item from its seed, or from where its checkpoint stands. Returns the state it rests in.
@@ -179,16 +181,22 @@ class Threads:
     ) -> dict[str, Any]:
         about = {"session.id": item.run_id, "solon.item": item.id, "solon.seed": item.seed_id}
         with mapped_errors(self._store.url), self._tracing.span("solon.item", "AGENT", about) as span:
-            output = await self._graph.ainvoke(
-                given, _config(item, known), context=context, durability="exit", version="v2"
-            )
-            result: dict[str, Any] = output.value
-            if output.interrupts:
-                result = {**result, INTERRUPT: output.interrupts}
+            result = await self._pass_on(item, context, given, known)
             span.set_attribute(
                 "solon.outcome", "waiting" if INTERRUPT in result else result.get("outcome", "")
             )
         return result
+
+    async def _pass_on(self, item: ItemRow, context: ItemContext, given: Any, known: str) -> dict[str, Any]:
+        if self._first_pass is not None and isinstance(given, dict):
+            state = await self._first_pass.take(given, context)
+            if context.arrived is None:
+                return state
+        output = await self._graph.ainvoke(
+            given, _config(item, known), context=context, durability="exit", version="v2"
+        )
+        result: dict[str, Any] = output.value
+        return {**result, INTERRUPT: output.interrupts} if output.interrupts else result
 
     def _stored_decision(self, item: ItemRow, state: dict[str, Any], review_id: str) -> dict[str, Any] | None:
         with self._store.connect() as connection:

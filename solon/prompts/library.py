@@ -46,6 +46,11 @@ _LONG = 6
 """From so many words on a sentence of a template is nobody else's."""
 
 
+_SYSTEM = "[system]\n"
+_LAW_FIRST = re.compile(r"[^{}#]*\{\{ *constitution *\}\}")
+"""A system part that begins with the principles, up to their end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A prompt ready to send.
@@ -57,6 +62,8 @@ class Rendered:
         mark: stands in the markers around foreign texts; empty where a run was pinned before each prompt had its own.
         orders: sentences of the template that nobody else writes; `MARK` in them stands for the mark.
         headings: its short sentences and headings, in small letters.
+        opening: how many characters of `text` are the principles and what stands before them: the same for the calls of
+            many seeds, and nothing of any seed. 0 where it begins otherwise.
     """
 
     system: str
@@ -65,11 +72,12 @@ class Rendered:
     mark: str = ""
     orders: tuple[str, ...] = ()
     headings: frozenset[str] = frozenset()
+    opening: int = 0
 
     @property
     def text(self) -> str:
         """Both parts as one text, as it is journalled."""
-        return f"[system]\n{self.system}\n[user]\n{self.user}"
+        return f"{_SYSTEM}{self.system}\n[user]\n{self.user}"
 
     @property
     def fenced(self) -> list[tuple[str, str]]:
@@ -178,8 +186,17 @@ class Prompt:
             why = "it calls itself without end" if isinstance(error, RecursionError) else error
             told = f"prompt {self.name}: {_line_of(error)}{why}"
             raise ConfigError(told, next_step="see `solon prompts check`") from None
-        marks = (mark, *self._sentences) if self.marks == PER_PROMPT else ()
-        return Rendered(system, user, f"{self.name}@{self.version}", *marks)
+        opening = self._opening.render(values) if self._opening is not None else ""
+        shared = len(_SYSTEM) + len(opening) if opening and system.startswith(opening) else 0
+        name = f"{self.name}@{self.version}"
+        if self.marks != PER_PROMPT:
+            return Rendered(system, user, name, opening=shared)
+        return Rendered(system, user, name, mark, *self._sentences, shared)
+
+    @cached_property
+    def _opening(self) -> Part | None:
+        begins = _LAW_FIRST.match(self.source.split("\n# system\n", 1)[-1])
+        return Part(begins.group()) if begins else None
 
 
 @lru_cache(maxsize=_KEPT)

@@ -257,16 +257,16 @@ _NAMED: tuple[tuple[re.Pattern[str], int], ...] = tuple(
 
 
 def _error_in(node: Any, depth: int = 0) -> Any:
-    """The innermost error in an answer; None without one."""
+    """The innermost error in an answer of JSON; None without one."""
     if isinstance(node, list):
         return next(
             (found for entry in node[:64] if (found := _error_in(entry, depth + 1)) is not None), None
         )
-    if not isinstance(node, Mapping) or depth > 8:
+    if not isinstance(node, dict) or depth > 8:
         return None
     for name in _HOLDERS:
         inner = node.get(name)
-        if isinstance(inner, Mapping | list) and (found := _error_in(inner, depth + 1)) is not None:
+        if isinstance(inner, (dict, list)) and (found := _error_in(inner, depth + 1)) is not None:
             return found
     for name in ("error", "errors"):
         error = node.get(name)

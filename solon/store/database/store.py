@@ -27,8 +27,10 @@ from solon.store.database.storable import storable
 from solon.store.database.writer import Row, Writer
 from solon.store.tables.runs import Meta, Text
 
-SCHEMA = "0054"
+SCHEMA = "0059"
 """The migration that this version of Solon wants."""
+MOST_SHARED = 64
+"""Texts of no seed whose rows are kept at hand, see `Store.shared_row`."""
 CLEAN = "secure_delete"
 """Name of the row in `meta` that says: everything erased in the files of this store, since they were made or were last
 rewritten, was overwritten. Stores of a Solon that did not overwrite yet lack the row."""
@@ -55,6 +57,7 @@ class Store:
         self.url = url
         self.engine = make_engine(url)
         self.writer = Writer(self, find_lost)
+        self._shared: dict[str, tuple[str, tuple[type, Row]]] = {}
         try:
             with mapped_errors(url):
                 self._prepare(create)
@@ -109,6 +112,15 @@ class Store:
         clean = storable(body)
         text_id = keyed_hash(self.key, seed_id or "", clean)
         return text_id, (Text, {"id": text_id, "seed_id": seed_id, "body": clean})
+
+    def shared_row(self, body: str) -> tuple[str, tuple[type, Row]]:
+        """As `text_row`, of a text that belongs to no seed and comes again and again: what it gave for the latest ones
+        is kept."""
+        if body not in self._shared:
+            if len(self._shared) >= MOST_SHARED:
+                self._shared.clear()
+            self._shared[body] = self.text_row(body, None)
+        return self._shared[body]
 
     def _prepare(self, create: bool) -> None:
         path = sqlite_path(self.url)

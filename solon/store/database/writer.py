@@ -41,7 +41,7 @@ class _Job:
     function: Callable[[Any], Any] | None
     future: Future[Any] | asyncio.Future[Any]
     claim: Claim | None = None
-    instead: Rows = ()
+    instead: Callable[[], Rows] = tuple
 
 
 def insert_rows(connection: Connection, rows: Iterable[tuple[type, Row]]) -> None:
@@ -150,9 +150,11 @@ class Writer(Generic[C_co]):
         result: T = await self._submit_async(rows, function, claim)
         return result
 
-    def post(self, rows: Rows, claim: Claim | None = None, instead: Rows = ()) -> Future[None]:
+    def post(
+        self, rows: Rows, claim: Claim | None = None, instead: Callable[[], Rows] = tuple
+    ) -> Future[None]:
         """Insert rows without waiting; the future tells when they are committed, and fails with `ClaimLost` where
-        the claim is lost. `instead`: the rows that are inserted in that case.
+        the claim is lost. `instead`: makes the rows that are inserted in that case.
         """
         future: Future[None] = Future()
         self._put(_Job(rows, None, future, claim, instead))
@@ -225,7 +227,7 @@ class Writer(Generic[C_co]):
                 isolating = len(jobs) > 1
                 claims = {job.claim for job in jobs if job.claim is not None}
                 lost = self._find_lost(connection, claims) if claims else set()
-                rows = [row for job in jobs for row in (job.instead if job.claim in lost else job.rows)]
+                rows = [row for job in jobs for row in (job.instead() if job.claim in lost else job.rows)]
                 if rows:
                     insert_rows(cast("Connection", connection), rows)
                 for job in jobs:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -40,6 +41,8 @@ class CallKey:
         template: name of the prompt's template; no part of the key.
         prompt: the whole prompt.
         schema: the schema that the answer must fit, empty without one.
+        opening: how many characters of the prompt are stored once for all calls that begin with them; no part of the
+            key.
     """
 
     role: str
@@ -51,6 +54,7 @@ class CallKey:
     template: str
     prompt: str
     schema: str
+    opening: int = 0
     _known: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def content_key(self, drawn_for: str) -> str:
@@ -220,24 +224,32 @@ class ItemJournal:
         committed.
         """
         content_key = key.content_key(self._drawn_for)
-        prompt_id, prompt_row = self._store.text_row(key.prompt, self._seed)
+        prompt_id, prompt_row = self._store.text_row(key.prompt[key.opening :], self._seed)
         answer_id, answer_row = self._store.text_row(outcome.text, self._seed)
         rows: list[tuple[type, Row]] = [prompt_row, answer_row]
         texts = {"prompt_id": prompt_id, "answer_id": answer_id}
+        if key.opening:
+            texts["opening_id"], row = self._store.shared_row(key.prompt[: key.opening])
+            rows.append(row)
         for name, body in (("error_id", outcome.error), ("reasoning_id", outcome.reasoning)):
             if body:
                 texts[name], row = self._store.text_row(body, self._seed)
                 rows.append(row)
         rows.append((Call, self._row(key, outcome, content_key, texts)))
         self._known[content_key] = outcome
-        lost = replace(outcome, call_id=new_id(), outcome="taken_over", logprobs=None, request_id="")
-        self._pending.append(self._store.writer.post(rows, self._claim, self._vain(key, lost)))
+        lost = partial(self._lost, key, outcome)
+        self._pending.append(self._store.writer.post(rows, self._claim, lost))
 
     def write_vain(self, key: CallKey, outcome: Outcome) -> None:
         """Store what a call took that came to nothing: it counts towards limits, holds no text and answers no later
         call.
         """
         self._pending.append(self._store.writer.post(self._vain(key, outcome)))
+
+    def _lost(self, key: CallKey, outcome: Outcome) -> list[tuple[type, Row]]:
+        """The rows of a finished call whose item another worker has taken over: what it cost, and nothing else."""
+        lost = replace(outcome, call_id=new_id(), outcome="taken_over", logprobs=None, request_id="")
+        return self._vain(key, lost)
 
     def _vain(self, key: CallKey, outcome: Outcome) -> list[tuple[type, Row]]:
         empty_id, empty_row = self._store.text_row("", self._seed)
@@ -258,6 +270,7 @@ class ItemJournal:
             "model": key.model,
             "parameters": dict(key.parameters),
             "template": key.template,
+            "opening_id": None,
             "error_id": None,
             "reasoning_id": None,
             **texts,

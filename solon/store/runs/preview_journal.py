@@ -140,7 +140,7 @@ def share_calls(
                 place = {"id": hash_id(run_id, call["content_key"]), "run_id": run_id}
                 row = {**call, **place, "item_id": items[call["seed_id"]], "reused_from": call["id"]}
                 copies.setdefault((call["seed_id"], call["content_key"]), row)
-                texts.update(call[name] for name in CALL_TEXTS if call[name])
+                texts.update(call[name] for name in (*CALL_TEXTS, "opening_id") if call[name])
         rows = _rows(connection, Text, texts)
     kept = {row["id"] for _, row in rows if row["body"] is not None}
     whole = [row for row in copies.values() if row["answer_id"] in kept and row["prompt_id"] in kept]

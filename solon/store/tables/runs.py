@@ -242,7 +242,9 @@ class Call(SQLModel, table=True):
         model: the model as the configuration names it, or the function.
         parameters: what was sent with the prompt, e.g. temperature and max_tokens.
         template: name of the prompt's template.
-        prompt_id: text of the whole prompt.
+        prompt_id: text of the prompt, without the opening.
+        opening_id: text that the prompt begins with, which calls of many seeds share: the principles; None where all of
+            it is at `prompt_id`.
         answer_id: text of the answer, None where there was none to keep.
         outcome: `ok`, or the kind of error, e.g. `refused`, `bad_output`, `taken_over`.
         error_id: text of the error, None without one.
@@ -276,6 +278,7 @@ class Call(SQLModel, table=True):
     parameters: Any = json_column()
     template: str
     prompt_id: str = ref("texts.id")
+    opening_id: str | None = ref("texts.id", nullable=True)
     answer_id: str | None = ref("texts.id", nullable=True)
     outcome: str = "ok"
     error_id: str | None = ref("texts.id", nullable=True)
@@ -297,7 +300,7 @@ class Call(SQLModel, table=True):
 
 
 CALL_TEXTS = ("prompt_id", "answer_id", "error_id", "reasoning_id")
-"""Columns of a call that point to its texts."""
+"""Columns of a call that point to texts of its seed; `opening_id` points to one of no seed."""
 
 
 class Spending(SQLModel, table=True):
