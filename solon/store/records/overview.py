@@ -137,18 +137,25 @@ def count_filtered(connection: Connection, run_id: str) -> tuple[Filtered, ...]:
     texts_of = {(str(kind), bool(own)): int(n) for kind, own, n in connection.execute(by_kind)}
     by_reason = (
         select(items.c.reason, func.count())
-        .where(items.c.run_id == run_id, items.c.state.not_in(("queued", "running")))
+        .where(items.c.run_id == run_id, items.c.state == "rejected")
         .group_by(items.c.reason)
     )
-    begun = {reason: int(n) for reason, n in connection.execute(by_reason)}
-    dropped = {name: begun.get(tell_dropped_seed(name), 0) for name in FILTERED}
+    rejected = {reason: int(n) for reason, n in connection.execute(by_reason)}
+    dropped = {name: rejected.get(tell_dropped_seed(name), 0) for name in FILTERED}
     for (kind, _), n in texts_of.items():
         if kind in dropped:
             dropped[kind] += n
+    if not any(dropped.values()):
+        return ()
     answers = sum(n for (kind, _), n in texts_of.items() if not kind.startswith("request_"))
-    requests = sum(n for (_, own), n in texts_of.items() if own) or sum(begun.values())
+    requests = sum(n for (_, own), n in texts_of.items() if own) or _count_begun(connection, run_id)
     of = {"answer": answers, "request": requests}
     return tuple(Filtered(name, n, of[name.partition("_")[0]]) for name, n in dropped.items() if n)
+
+
+def _count_begun(connection: Connection, run_id: str) -> int:
+    query = select(func.count()).where(items.c.run_id == run_id, items.c.state.not_in(("queued", "running")))
+    return int(connection.execute(query).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,17 @@ class Decision(SQLModel, table=True):
     shares: Any = json_column()
     overruled_by: str | None = Field(default=None, max_length=64)
 
-    __table_args__ = (Index("ix_decisions_answers", "actor", "undone_at", "decided_at"),)
+    __table_args__ = (
+        Index("ix_decisions_answers", "actor", "undone_at", "decided_at"),
+        Index("ix_decisions_newest", "decided_at"),
+        Index(
+            "ix_decisions_again",
+            "actor",
+            "content_hash",
+            sqlite_where=text("undone_at IS NULL"),
+            postgresql_where=text("undone_at IS NULL"),
+        ),
+    )
 
 
 class Outbox(SQLModel, table=True):
