@@ -20,7 +20,7 @@ from solon import __version__
 from solon.eval.report.promise_picture import picture_style
 from solon.review.auth import TheRoom
 from solon.review.description import TAGS, DescribedApi, gives
-from solon.review.limits import BodyLimit
+from solon.review.limits import BodyLimit, NoNul
 from solon.review.problems import add_handlers
 from solon.review.routes import (
     adjudication,
@@ -96,6 +96,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     app.state.room = room
     add_handlers(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(NoNul)
     app.add_middleware(Compressed)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
     # Routes themselves, not their routers: an included router works all of its routes out again in each app.

@@ -22,6 +22,19 @@ BODY_SECONDS = 60.0
 """Until its body must have arrived."""
 
 
+class NoNul:
+    """Refuses addresses with a NUL character: no name, id or word has one, and PostgreSQL takes none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
+            await _NUL(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
 class BodyLimit:
     """Refuses request bodies that are too large, also those that do not tell their length, and those that take too
     long. Of somebody who is not logged in only a small one is read."""
@@ -74,6 +87,9 @@ def _too_large(limit: int) -> Any:
     if limit < MAX_BODY:
         return problem(401, "not_logged_in", "you are not logged in", "log in with your link or token")
     return problem(413, "too_large", f"the request is larger than {limit} bytes", "send less")
+
+
+_NUL = problem(400, "nul", "the address holds a NUL character (%00)", "send it without")
 
 
 def _too_slow() -> Any:

@@ -181,7 +181,8 @@ def _why_empty(room: Room, caller: Caller) -> NextOut:
 
 
 def own_answers(room: Room, caller: Caller) -> list[MyAnswer]:
-    """Return the caller's last ten answers that stand, each with the number under which they saw what they chose."""
+    """Return the caller's last ten answers that stand or that somebody else took back, each with the number under which
+    they saw what they chose."""
     answers = []
     with room.store.connect() as connection:
         for row in list_own_answers(connection, caller.expert.actor):

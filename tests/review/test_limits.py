@@ -42,6 +42,13 @@ def test_the_body_of_a_stranger_is_not_waited_for(server: Server, credential: st
     assert b"not_logged_in" in answer
 
 
+def test_no_address_holds_a_nul(server: Server) -> None:
+    for address in ("/api/v1/reviews?text=a%00b", "/api/v1/items/%00x", "/?x=%00"):
+        answer = say(server, f"GET {address} HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status(answer) == 400, address
+        assert b"NUL" in answer
+
+
 def test_a_stranger_who_does_not_tell_the_length_is_read_so_far(server: Server) -> None:
     chunk = f"{limits.MAX_OF_STRANGERS + 1:x}\r\n{' ' * (limits.MAX_OF_STRANGERS + 1)}\r\n"
     assert status(say(server, f"{NEXT}Transfer-Encoding: chunked\r\n\r\n{chunk}")) == 401

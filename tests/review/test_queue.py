@@ -14,6 +14,7 @@ from solon.store.reviewing import queue
 from solon.store.reviewing.answering import AnswerResult, answer_lease, asks_why
 from solon.store.reviewing.drafts import Lease, find_lease, read_draft, save_draft
 from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.review_lists import list_own_answers
 from solon.store.reviewing.review_rows import LeaseLost, NotThere, ReviewRow, find_review
 from solon.store.reviewing.undoing import undo
 from solon.store.tables import assignments, decisions, reviews
@@ -274,6 +275,32 @@ def test_undo_before_delivery_opens_it_again_with_the_answer(project: Project, p
         answer(project, ada, lease, given)
     assert answer(project, ada, again, prefer(review, 0)).kind == "decided"
     assert project.resume().pending_review == 11
+
+
+@pytest.mark.parametrize("applied", [False, True])
+def test_an_answer_that_a_lead_took_back_stands_in_its_authors_list(
+    project: Project, person: Any, applied: bool
+) -> None:
+    ada, lead = person("Ada")[0], person("Lea", role="lead")[0]
+    lease, review = take(project, ada)
+    done = answer(project, ada, lease, prefer(review, 1))
+    if applied:
+        project.resume()
+    with project.store.transaction() as connection:
+        undo(project.store, connection, lead, str(done.decision_id))
+    with project.store.connect() as connection:
+        (mine,) = list_own_answers(connection, ada.actor)
+    assert (mine["kind"], mine["decision"], mine["undoable"]) == ("taken_back", done.decision_id, False)
+
+
+def test_an_answer_that_its_author_took_back_is_in_no_list(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    lease, review = take(project, ada)
+    done = answer(project, ada, lease, prefer(review, 1))
+    with project.store.transaction() as connection:
+        undo(project.store, connection, ada, str(done.decision_id))
+    with project.store.connect() as connection:
+        assert list_own_answers(connection, ada.actor) == []
 
 
 def test_undo_after_delivery_begins_a_new_attempt(project: Project, person: Any) -> None:

@@ -339,7 +339,7 @@ class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
     """One of one's own answers.
 
     Attributes:
-        kind: a decision, a vote, or how a question that still waits was set aside.
+        kind: a decision, one that somebody else took back, a vote, or how a question that still waits was set aside.
         decision: id that takes it back; of all but a decision it is the assignment's.
         review: id of the review.
         choice: one of the closed set of answers.
@@ -352,7 +352,7 @@ class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
         prompt: the request, as it is shown.
     """
 
-    kind: Literal["decided", "vote", "skipped", "declined", "escalated"]
+    kind: Literal["decided", "taken_back", "vote", "skipped", "declined", "escalated"]
     decision: Id
     review: Id
     choice: str

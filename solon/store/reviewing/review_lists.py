@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, String, and_, case, cast, exists, func, or_, select
 
 from solon.errors import InvalidDecision
 from solon.store.database import clock
@@ -16,7 +16,7 @@ from solon.store.reviewing.answering import ASIDE
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.undoing import UNDO_LAST
 from solon.store.runs.verdicts import panel_votes
-from solon.store.tables import assignments, constitutions, decisions, items, reviews, seeds, texts
+from solon.store.tables import assignments, constitutions, decisions, events, items, reviews, seeds, texts
 
 CHOSEN = {state: choice for choice, state in ASIDE.items()}
 """State of a turn that was set aside -> what its person chose."""
@@ -159,22 +159,24 @@ def _read_cursor(cursor: str) -> tuple[float, str]:
         ) from None
 
 
+SAME_ACT = 10.0
+"""Seconds between the time that a decision was taken back at and its event, at most."""
 OWN_PROMPT = 600
 """Characters of a request that stand in the list of one's own answers."""
 
 
 def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST) -> list[dict[str, Any]]:
-    """A person's last answers that stand, the newest first.
+    """A person's last answers that stand or that somebody else took back, the newest first.
 
-    Each has decision, review, choice, candidate, text_id, decided_at, prompt, kind (decided, vote, or how a question
-    that waits was set aside) and undoable. But for decisions the id of the assignment stands under `decision`.
+    Each has decision, review, choice, candidate, text_id, decided_at, prompt, kind (decided, taken_back, vote, or how a
+    question that waits was set aside) and undoable. But for decisions the id of the assignment stands under `decision`.
     """
     answers = [*_own_decisions(connection, actor, limit), *_own_others(connection, actor, limit)]
     answers.sort(key=lambda answer: (answer["decided_at"], answer["decision"]), reverse=True)
     for position, answer in enumerate(answers[:limit]):
         body = answer.pop("body")
         answer["prompt"] = (json.loads(body).get("prompt") or "")[:OWN_PROMPT] if body else "(forgotten)"
-        answer["undoable"] = position < UNDO_LAST
+        answer["undoable"] = position < UNDO_LAST and answer["kind"] != "taken_back"
     return answers[:limit]
 
 
@@ -223,16 +225,29 @@ def _own_decisions(connection: Connection, actor: str, limit: int) -> list[dict[
             decisions.c.candidate_id.label("candidate"),
             decisions.c.edit_id.label("text_id"),
             decisions.c.decided_at,
+            case((decisions.c.undone_at.is_(None), "decided"), else_="taken_back").label("kind"),
             texts.c.body,
         )
         .join(items, items.c.id == decisions.c.item_id)
         .join(seeds, seeds.c.id == items.c.seed_id)
         .join(texts, texts.c.id == seeds.c.text_id)
-        .where(decisions.c.actor == actor, decisions.c.undone_at.is_(None))
+        .where(decisions.c.actor == actor, or_(decisions.c.undone_at.is_(None), _taken_back()))
         .order_by(decisions.c.decided_at.desc(), decisions.c.id.desc())
         .limit(limit)
     )
-    return [{**row, "kind": "decided"} for row in connection.execute(query).mappings()]
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _taken_back() -> ColumnElement[bool]:
+    """The condition on a decision that somebody else than its author took it back, or one before it on its item."""
+    on_item = reviews.alias()
+    return exists().where(
+        on_item.c.item_id == decisions.c.item_id,
+        events.c.subject == on_item.c.id,
+        events.c.kind == "decision.undone",
+        events.c.actor != decisions.c.actor,
+        events.c.at.between(decisions.c.undone_at, decisions.c.undone_at + SAME_ACT),
+    )
 
 
 def count_answers(connection: Connection, actor: str, since: float | None = None) -> tuple[int, int, int]:
