@@ -103,7 +103,7 @@ def build_graph(recipe: Recipe, tracing: Tracing = OFF) -> StateGraph[Any, Any, 
     from solon.graphs.nodes.resolve import resolve
     from solon.graphs.nodes.review import review
     from solon.graphs.nodes.settle import settle
-    from solon.graphs.state import WAITS, routed
+    from solon.graphs.state import routed
 
     own = [make_node(step, recipe.place_of(step)) for step in recipe.own_steps]
     functions = (draft, critique, revise, judge, resolve, review, consensus, settle, finish, *own)
@@ -114,9 +114,7 @@ def build_graph(recipe: Recipe, tracing: Tracing = OFF) -> StateGraph[Any, Any, 
     for name in recipe.step_names:
         reached = sorted(_reached(name, ways, within) - ONCE.intersection((name,)))
         destinations = tuple(END if target == "end" else target for target in reached)
-        node = routed(name, nodes[name], within, ways)
-        waits = WAITS if name == "review" else None
-        graph.add_node(name, node, destinations=destinations, metadata=waits)
+        graph.add_node(name, routed(name, nodes[name], within, ways), destinations=destinations)
     graph.add_edge(START, recipe.step_names[0])
     return graph
 

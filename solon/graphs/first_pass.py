@@ -47,8 +47,8 @@ class FirstPass:
             return None
         drawn = graph.builder
         [first] = [end for start, end in drawn.edges if start == START]
-        nodes = {name: spec.runnable.afunc for name, spec in drawn.nodes.items() if spec.metadata != WAITS}
-        return cls(first, nodes)
+        nodes = {name: spec.runnable.afunc for name, spec in drawn.nodes.items()}
+        return cls(first, {name: node for name, node in nodes.items() if node.__name__ != WAITS})
 
     async def take(self, start: Mapping[str, Any], context: ItemContext) -> dict[str, Any]:
         """Take an item on until it ends or comes to a person. Returns its state; where it came to a person,

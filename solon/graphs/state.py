@@ -88,8 +88,8 @@ def named_decision(state: Mapping[str, Any]) -> str:
 
 
 Node = Callable[[ItemState, Runtime[Any]], Awaitable[dict[str, Any]]]
-WAITS = {"waits": True}
-"""The metadata of a node that waits for a person."""
+WAITS = "review"
+"""The name of the node, as it is written, that waits for a person."""
 
 
 def routed(name: str, node: Node, within: Mapping[str, Node], ways: Mapping[str, Mapping[str, str]]) -> Any:
@@ -124,4 +124,5 @@ def routed(name: str, node: Node, within: Mapping[str, Node], ways: Mapping[str,
             target = ways[target][update["next"]]
         return Command(update=update, goto=END if target == "end" else target)
 
+    go.__name__ = name
     return go
