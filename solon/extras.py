@@ -19,6 +19,7 @@ EXTRAS = {
     "langchain_anthropic": "anthropic",
     "wordllama": "embeddings",
     "pypdf": "pdf",
+    "mcp": "mcp",
 }
 """Module that is imported on use -> the extra of Solon that installs it."""
 

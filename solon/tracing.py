@@ -1,24 +1,36 @@
-"""OpenTelemetry spans for items, nodes and model calls, in the OpenInference conventions. Off unless asked for.
+"""OpenTelemetry spans for items, nodes and model calls, in the OpenInference conventions, and an event of the GenAI
+conventions for each evaluation. Off unless asked for.
 
-Ids and figures only; texts are added with `capture_content`. Without an exporter of the application's own, spans go
-where OTEL_EXPORTER_OTLP_ENDPOINT says. Solon has no telemetry of its own. Must not import anything of Solon but
-`config`, `errors` and `observers`; imports OpenTelemetry only when tracing is on.
+Ids and figures only; texts are added with `capture_content`. Without an exporter of the application's own, both go
+where OTEL_EXPORTER_OTLP_ENDPOINT says, beside the work: nothing waits for a collector that is away. Solon has no
+telemetry of its own. Must not import anything of Solon but `config`, `errors` and `observers`; imports OpenTelemetry
+only when tracing is on.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
+import socket
+import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from solon.config.sections import TracingConfig
 from solon.errors import ConfigError
 from solon.observers import Observer
 
 KIND, INPUT, OUTPUT = "openinference.span.kind", "input.value", "output.value"
+EVALUATION = "gen_ai.evaluation.result"
+"""Name of the event that tells an evaluation (OpenTelemetry's semantic conventions for generative AI)."""
+REACH_SECONDS = 1.0
+"""How long a collector may take to be reached when a process ends."""
 T = TypeVar("T")
 
 
@@ -51,10 +63,11 @@ class _Watched:
 
 
 class Tracing:
-    """Opens spans, and lets no failure of a tracer out; one that is off opens none and costs an attribute lookup."""
+    """Opens spans and emits events, and lets no failure of a tracer out; one that is off opens none and costs an
+    attribute lookup."""
 
-    def __init__(self, tracer: Any = None, *, capture_content: bool = False) -> None:
-        self._tracer = tracer
+    def __init__(self, tracer: Any = None, *, events: Any = None, capture_content: bool = False) -> None:
+        self._tracer, self._events = tracer, events
         self.capture_content = capture_content
         self._observer = Observer("tracing")
 
@@ -95,6 +108,45 @@ class Tracing:
         opened: Span = spans.enter_context(opening)
         return opened
 
+    def evaluation(
+        self,
+        name: str,
+        *,
+        label: str | None = None,
+        value: float | None = None,
+        explanation: str = "",
+        about: Mapping[str, Any],
+    ) -> None:
+        """Emit the result of an evaluation as an event of the span that is open.
+
+        Args:
+            name: what was evaluated: a verdict, a decision, or a criterion.
+            label: the result as a word.
+            value: the result as a number.
+            explanation: why, in words of a model; told only with `capture_content`.
+            about: further attributes; those that are None are left out.
+        """
+        if self._events is not None:
+            told = explanation if self.capture_content else ""
+            result = {
+                "gen_ai.evaluation.name": name,
+                "gen_ai.evaluation.score.label": label,
+                "gen_ai.evaluation.score.value": value,
+                "gen_ai.evaluation.explanation": told or None,
+                **about,
+            }
+            known = {key: found for key, found in result.items() if found is not None}
+            self._observer.call(self._emit, known)
+
+    def _emit(self, attributes: Mapping[str, Any]) -> None:
+        from opentelemetry._logs import LogRecord, SeverityNumber
+
+        now, severity = time.time_ns(), SeverityNumber.INFO
+        record = LogRecord(
+            timestamp=now, event_name=EVALUATION, attributes=attributes, severity_number=severity
+        )
+        self._events.emit(record)
+
     def node(self, work: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
         """Return a graph's node with a span around it; as it is where tracing is off, or where it is no coroutine."""
         if self._tracer is None or not iscoroutinefunction(work):
@@ -121,19 +173,49 @@ def make_tracing(config: TracingConfig) -> Tracing:
     if not config.enabled:
         return OFF
     try:
-        from opentelemetry import trace
+        from opentelemetry import _logs, trace
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"tracing needs the package {error.name}", next_step="pip install 'solon[tracing]'"
         ) from None
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        trace.set_tracer_provider(_own_provider())
-    return Tracing(trace.get_tracer("solon"), capture_content=config.capture_content)
+        spans, events = own_providers()
+        trace.set_tracer_provider(spans)
+        _logs.set_logger_provider(events)
+        atexit.register(close, spans, events)
+    return Tracing(
+        trace.get_tracer("solon"), events=_logs.get_logger("solon"), capture_content=config.capture_content
+    )
 
 
-def _own_provider() -> Any:
+def close(spans: Any, events: Any) -> None:
+    """Let providers send what they still hold, each where its collector can be reached; else leave it, since an
+    exporter would try again for many seconds."""
+    for signal, provider in (("TRACES", spans), ("LOGS", events)):
+        named = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
+        url = urlsplit(named or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or "http://localhost:4318")
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            socket.create_connection((url.hostname or "", port), timeout=REACH_SECONDS).close()
+        except OSError as error:
+            told = f"no collector at {url.hostname}:{port} ({error}); the last {signal.lower()} are lost"
+            with suppress(Exception):
+                sys.stderr.write(f"warning: {told}\n")
+        else:
+            provider.shutdown()
+
+
+def own_providers() -> tuple[Any, Any]:
+    """Return a provider of spans and one of events that send to OpenTelemetry's usual address; `close` ends them.
+
+    Raises:
+        ConfigError: OpenTelemetry's exporter is not installed.
+    """
     try:
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk._logs import LoggerProvider
+        from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -141,9 +223,12 @@ def _own_provider() -> Any:
         raise ConfigError(
             f"tracing needs the package {error.name}", next_step="pip install 'solon[tracing]'"
         ) from None
-    provider = TracerProvider(resource=Resource.create({"service.name": "solon"}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return provider
+    resource = Resource.create({"service.name": "solon"})
+    spans = TracerProvider(resource=resource, shutdown_on_exit=False)  # `close` ends them
+    spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    events = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    events.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    return spans, events
 
 
 def call_attributes(

@@ -667,6 +667,7 @@ class Caller:
             outcome = await _make(ask, member, call_id, self._is_heard(ask.model, member))
             attributes = {
                 "solon.call": outcome.call_id,
+                "gen_ai.response.id": outcome.call_id,
                 "solon.outcome": outcome.outcome,
                 "llm.token_count.prompt": outcome.input_tokens,
                 "llm.token_count.completion": outcome.output_tokens,

@@ -34,6 +34,7 @@ from solon.cli import (
     labels,
     law,
     learn,
+    mcp,
     migrate,
     model,
     notify,
@@ -137,6 +138,7 @@ for part in (
     config,
     model,
     agent_context,
+    mcp,
 ):
     part.register(app)
 labels.register(evaluate.evaluations)

@@ -22,6 +22,7 @@ PANELS: dict[str, dict[str, str]] = {
         "config schema": "copy what you change into solon.toml, then `solon config check`",
         "model fetch": "`solon demo --real`",
         "agent-context": "`solon doctor`, then `solon preview`",
+        "mcp": "name it in the settings of your agent's program, see docs/coding-agents.md",
         "import": "`solon learn`, or `solon review list`",
     },
     "Run": {

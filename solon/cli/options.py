@@ -111,6 +111,7 @@ def open_project(
     create: bool = False,
     recipe: str | None = None,
     overrides: Mapping[str, Any] | None = None,
+    read_only: bool = False,
 ) -> Project:
     """The project of a command. Only commands that may begin a store say `create`, with the recipe that it is begun
     for: where there is no such recipe, or it is set wrongly, no store is begun."""
@@ -120,4 +121,4 @@ def open_project(
     config = read_config(file, store, overrides)
     if recipe is not None:
         read_settings(Recipes(config).get(recipe), config)
-    return Project(config=config, create=create)
+    return Project(config=config, create=create, read_only=read_only)

@@ -19,7 +19,8 @@ from solon.review.state import get_room
 TAGS = {
     "core": "All that a client needs: lease the next review, keep it, keep a draft, answer it, give it back, undo.",
     "my queue": "The rest of a reviewer's work: progress, guidelines, explanations, earlier answers and outcomes.",
-    "inbox": "The same work for clients that speak the HumanInterrupt and HumanResponse of LangChain's Agent Inbox.",
+    "inbox": "The same work for clients that speak of interrupts: LangChain's inboxes (HumanInterrupt, HITLRequest), "
+    "and AG-UI.",
     "leads": "For leads: what waits and why, the lineage of items, bulk decisions, proposals.",
     "adjudication": "For leads: questions on which reviewers differ.",
     "law": "Constitutions, rubrics, and their amendments.",
@@ -57,9 +58,13 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def gives(media_type: str) -> dict[int | str, dict[str, Any]]:
-    """Return how an answer that is no JSON is described."""
-    binary = {"format": "binary"} if media_type == "application/octet-stream" else {}
-    return {200: {"content": {media_type: {"schema": {"type": "string", **binary}}}}}
+    """Return how an answer that is no JSON is described; of server-sent events, each of them."""
+    schema: dict[str, Any] = {"type": "string"}
+    if media_type == "application/octet-stream":
+        schema["format"] = "binary"
+    if media_type == "text/event-stream":
+        schema = {"type": "object", "properties": {"data": schema}}
+    return {200: {"content": {media_type: {"schema": schema}}}}
 
 
 class DescribedApi(FastAPI):

@@ -1,25 +1,38 @@
-"""Reviews in the words of LangChain's Agent Inbox: a HumanInterrupt out, a HumanResponse in.
+"""Reviews in the words of LangChain's inboxes: a HumanInterrupt or a HITLRequest out, a HumanResponse or a HITLResponse
+in.
 
-The shapes are those of `langgraph.prebuilt.interrupt`; whatever comes in is coerced through the review's own response
-schema, so that nothing else can be said here than elsewhere. Before the answer it tells no more than a `BlindItem`.
+The shapes are those of `langgraph.prebuilt.interrupt` and, in `hitl`, of LangChain's human-in-the-loop middleware.
+Whatever comes in is coerced through the review's own response schema, so that nothing else can be said here than
+elsewhere. Before the answer it tells no more than a `BlindItem`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, JsonValue
 
 from solon.errors import InvalidDecision
 from solon.formats.seed_rows import ROLES
 from solon.questions import question_of
-from solon.responses import Response
+from solon.responses import NOT_ANSWERS, Response, choices_of, is_label
+from solon.review.hitl import (
+    ActionAsked,
+    HitlDecision,
+    HitlRequest,
+    HitlResponse,
+    ReviewPolicy,
+    allowed_decisions,
+    choice_of,
+)
 from solon.review.schemas import examples
 from solon.review.schemas.examples import example
 from solon.review.schemas.queue import BlindItem, Id, Wire
+from solon.store.reviewing.answering import DECLINE_REASONS
 
+T = TypeVar("T")
 LISTS = ("principles",)
 NUMBERS = ("strength",)
 KEPT = ("rationale", "principles", "strength", "scores", "flags", "proposal")
@@ -83,7 +96,8 @@ class InboxItem(Wire):
         review: id of the review.
         token: the token of the lease, which the response must bring back.
         leased_until: epoch seconds at which the lease ends.
-        interrupt: the review as the inbox shows it.
+        interrupt: the review as the Agent Inbox shows it.
+        request: the same as LangChain's human-in-the-loop middleware asks it.
     """
 
     assignment: Id
@@ -91,6 +105,7 @@ class InboxItem(Wire):
     token: str
     leased_until: float
     interrupt: HumanInterrupt
+    request: HitlRequest
 
 
 class InboxNext(Wire, json_schema_extra=example(examples.INBOX_NEXT)):
@@ -101,42 +116,59 @@ class InboxNext(Wire, json_schema_extra=example(examples.INBOX_NEXT)):
 
 
 class InboxAnswer(Wire):
-    """The response, alone or as the list of one that the inbox resumes a graph with."""
+    """The response: a HumanResponse, alone or as the list of one that the Agent Inbox resumes a graph with, or a
+    HITLResponse with one decision."""
 
     token: str = Field(max_length=128, examples=["6f0a1c3be2f94d5f8a7b6c5d4e3f2a1b"])
-    response: HumanResponse | list[HumanResponse] = Field(
+    response: HumanResponse | list[HumanResponse] | HitlResponse = Field(
         examples=[
+            {"decisions": [{"type": "reject", "message": "Both give twice the safe dose."}]},
             {
                 "type": "edit",
                 "args": {"action": "preference", "args": {"choice": "tie", "rationale": "equal"}},
-            }
+            },
         ]
     )
 
 
 def to_interrupt(item: BlindItem) -> HumanInterrupt:
     """Return a review as the inbox shows it before the answer: fields to fill in, buttons and a description."""
-    single = question_of(item.answer_schema).shown == 1
-    args: dict[str, JsonValue] = dict.fromkeys(TYPED, "")
-    if single:
-        args["candidate"] = item.candidates[0].id
-    for name, value in (item.draft or {}).items():
-        if name in TYPED and isinstance(value, str | int):
-            args[name] = str(value)
     return HumanInterrupt(
-        action_request=ActionRequest(action=item.recipe, args=args),
+        action_request=ActionRequest(action=item.recipe, args=_args(item)),
         config=InboxConfig(
             allow_ignore=True,
             allow_respond="redraft" in item.choices,
             allow_edit=True,
             allow_accept="accept" in item.choices,
         ),
-        description=_describe(item),
+        description=describe(item),
     )
 
 
-def _describe(item: BlindItem) -> str:
-    parts = [f"choices: {', '.join(item.choices)}, skip, decline, escalate"]
+def to_request(item: BlindItem) -> HitlRequest:
+    """Return a review as the middleware asks it: one action, whose args are the fields to fill in."""
+    asked = ActionAsked(name=item.recipe, args=_args(item), description=describe(item))
+    policy = ReviewPolicy(
+        action_name=item.recipe,
+        allowed_decisions=allowed_decisions(item.answer_schema),
+        args_schema=answer_schema(item),
+    )
+    return HitlRequest(action_requests=[asked], review_configs=[policy])
+
+
+def _args(item: BlindItem) -> dict[str, JsonValue]:
+    args: dict[str, JsonValue] = dict.fromkeys(TYPED, "")
+    if question_of(item.answer_schema).shown == 1:
+        args["candidate"] = item.candidates[0].id
+    for name, value in (item.draft or {}).items():
+        if name in TYPED and isinstance(value, str | int):
+            args[name] = str(value)
+    return args
+
+
+def describe(item: BlindItem) -> str:
+    """Return a review before the answer as Markdown: the choices, and every foreign text in a code block."""
+    parts = [f"choices: {', '.join([*item.choices, *NOT_ANSWERS])}"]
     if item.rationale_wanted:
         parts.append("A rationale is wanted.")
     for turn in item.turns:
@@ -152,6 +184,31 @@ def _describe(item: BlindItem) -> str:
     return "\n\n".join(parts)
 
 
+def answer_schema(item: BlindItem) -> dict[str, Any]:
+    """Return the JSON schema of an answer to a review, for a form. What it leaves out (flags, scores, evidence) may be
+    given, too."""
+    text = {"type": "string"}
+    own = {
+        name: {key: value for key, value in field.items() if key != "required"}
+        for name, field in item.fields.items()
+    }
+    return {
+        "type": "object",
+        "required": ["choice"],
+        "properties": {
+            "choice": {"type": "string", "enum": [*item.choices, *NOT_ANSWERS]},
+            "candidate": {"type": "string", "enum": [one.id for one in item.candidates]},
+            "text": {**text, "description": "of edit and write: the whole answer as it should be"},
+            "guidance": {**text, "description": "of redraft: what the new draft shall do"},
+            "reason": {**text, "enum": list(DECLINE_REASONS), "description": "of decline"},
+            "rationale": {**text, "description": "why, in a sentence"},
+            "strength": {"type": "integer", "minimum": 1, "maximum": 3},
+            "principles": {"type": "array", "items": text},
+            **own,
+        },
+    }  # fmt: skip
+
+
 def _block(text: str) -> str:
     """A code block that the text cannot end."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
@@ -159,20 +216,45 @@ def _block(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-def to_answer(choices: list[str], response: HumanResponse | list[HumanResponse]) -> dict[str, Any]:
-    """Return the answer that a response of the inbox means; the response schema then checks it like any other.
+def to_answer(schema: str, response: HumanResponse | list[HumanResponse] | HitlResponse) -> dict[str, Any]:
+    """Return the answer that a response means; the response schema then checks it like any other.
 
     Args:
-        choices: the closed set of the review.
-        response: the response, or a list of one.
+        schema: the response schema of the review.
+        response: the response, or several, of which there must be one.
 
     Raises:
         InvalidDecision: the response is no answer; the cause names the field.
     """
-    if isinstance(response, list):
-        if len(response) != 1:
-            raise InvalidDecision(f"response: {len(response)} responses, where one answers a review")
-        response = response[0]
+    if isinstance(response, HitlResponse):
+        return _decided(schema, _only("decisions", response.decisions))
+    return _responded(schema, _only("response", response if isinstance(response, list) else [response]))
+
+
+def _only(field: str, given: Sequence[T]) -> T:
+    if len(given) != 1:
+        raise InvalidDecision(f"{field}: {len(given)} of them, where one answers a review")
+    return given[0]
+
+
+def _decided(schema: str, decision: HitlDecision) -> dict[str, Any]:
+    allowed, words = allowed_decisions(schema), (decision.message or "").strip()
+    if decision.type not in allowed:
+        raise InvalidDecision(
+            f"type: {decision.type!r} says nothing here", next_step=f"allowed: {', '.join(allowed)}"
+        )
+    if decision.type == "edit":
+        if decision.edited_action is None:
+            raise InvalidDecision("edited_action: it is missing", next_step="send the args filled in")
+        return _edited(schema, _fields(decision.edited_action.args))
+    if decision.type == "respond":
+        if not words:
+            raise InvalidDecision("message: a response is a text", next_step="say what it shall be")
+        return {"choice": words} if is_label(schema) else {"choice": "redraft", "guidance": words}
+    return {"choice": choice_of(decision.type, schema)} | ({"rationale": words} if words else {})
+
+
+def _responded(schema: str, response: HumanResponse) -> dict[str, Any]:
     args = response.args
     if response.type == "ignore":
         return {"choice": "skip"}
@@ -182,11 +264,16 @@ def to_answer(choices: list[str], response: HumanResponse | list[HumanResponse])
         return {"choice": "redraft", "guidance": args}
     fields = _fields(args.args) if isinstance(args, ActionRequest) else {}
     if response.type == "accept":
-        if "accept" not in choices:
+        if "accept" not in choices_of(schema):
             raise InvalidDecision(
                 "type: nothing to accept here", next_step="edit the args: choice, candidate"
             )
         return {"choice": "accept"} | {name: fields[name] for name in KEPT if name in fields}
+    return _edited(schema, fields)
+
+
+def _edited(schema: str, fields: dict[str, Any]) -> dict[str, Any]:
+    choices = choices_of(schema)
     if "choice" not in fields:
         raise InvalidDecision("choice: it is missing", next_step=f"choices: {', '.join(choices)}")
     if choices and fields["choice"] not in ("prefer", "edit"):

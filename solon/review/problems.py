@@ -67,11 +67,15 @@ async def problem_page(request: Request, status: int, cause: str, next_step: str
     )
 
 
+def status_of(error: SolonError) -> tuple[int, str]:
+    """Return the HTTP status of an error, and its code for programs."""
+    found = ((status, code) for kind, status, code in STATUS if isinstance(error, kind))
+    return next(found, (500, "internal"))
+
+
 async def _solon_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, SolonError)
-    status, code = next(
-        ((status, code) for kind, status, code in STATUS if isinstance(error, kind)), (500, "internal")
-    )
+    status, code = status_of(error)
     if status == 401 and not request.url.path.startswith("/api/") and request.method == "GET":
         return RedirectResponse("/login", 303)
     if reads_pages(request):

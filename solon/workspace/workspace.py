@@ -84,6 +84,7 @@ class Workspace:
         create: make the store where it is missing.
         expert: token of the expert who answers; default: that in the environment variable SOLON_TOKEN. Reviews are then
             shown as the page shows them, without what the panel found.
+        read_only: let the database refuse every write: for whoever only looks. The store must be there.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Workspace:
         plugins: Sequence[Plugin] = (),
         create: bool = True,
         expert: str | None = None,
+        read_only: bool = False,
     ) -> None:
         from solon.store.database.store import Store
         from solon.store.reviewing.experts import TokenCheck
@@ -113,7 +115,8 @@ class Workspace:
         if recipes:
             _ = self.recipes  # what was given is checked before a store is made
         self._runner: Runner | None = None
-        self.store: Store = Store(self.config.store if store is None else store, create=create)
+        url = self.config.store if store is None else store
+        self.store: Store = Store(url, create=create, read_only=read_only)
         self._tokens, self._token = TokenCheck(self.store), expert
         if expert is not None:
             try:

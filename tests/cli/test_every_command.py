@@ -23,8 +23,8 @@ NEEDED = {
     "file": "seeds.jsonl", "review export format": "argilla", "eval suite name": "audit", "plan items": "5",
 }  # fmt: skip
 """Values of what a command must have, or wants anyway; every other argument gets a name that nothing has."""
-ENDLESS = {"demo"}
-"""`demo` asks the built-in model, and keeps its store in a folder of its own."""
+ENDLESS = {"demo", "mcp"}
+"""`demo` asks the built-in model, and keeps its store in a folder of its own; `mcp` opens one when an agent asks."""
 
 
 def every_command() -> Iterator[tuple[str, Any]]:

@@ -29,6 +29,7 @@ NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "postgres": ("", (*RUN, "--store", "postgresql://ada@localhost/solon")),
     "sso": ('[sso]\nissuer = "https://id.example.org"\nclient_id = "solon"\n', SERVE),
     "pdf": ("", ("run", "instruction-backtranslate", "--seeds", "paper.pdf")),
+    "mcp": ("", ("mcp",)),
     "embeddings": ('[law]\nsimilarity = "meaning"\n', RUN),
 }
 

@@ -94,6 +94,7 @@ WITHOUT = {
     "demo": "a tour for a terminal",
     "graph": "draws a recipe for a terminal; it needs no project",
     "init": "makes the folder in which a project begins",
+    "mcp": "a server for agents over standard input and output; each tool calls a method",
     "model fetch": "fetches weights for the machine; no project is part of it",
     "review notify": "a process beside the server, begun by a timer",
     "review serve": "a server, which takes the process",

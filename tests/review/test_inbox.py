@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from pydantic import TypeAdapter
 
 from solon.errors import InvalidDecision
 from solon.project import Project
-from solon.review import inbox
+from solon.review import hitl, inbox
+from solon.review.hitl import HitlResponse, allowed_decisions
 from solon.review.inbox import HumanResponse, to_answer
+from solon.review.schemas.examples import INBOX_NEXT
 
-PAIR = ["prefer", "tie", "both_bad", "edit", "redraft"]
-SINGLE = ["accept", "reject", "edit", "redraft"]
+PAIR, SINGLE, LABEL, SPANS = "pair@1", "single@1", "label@1:spam|ham", "spans@1:person"
 
 
 def test_the_shapes_are_langgraphs_own() -> None:
@@ -28,12 +30,43 @@ def test_the_shapes_are_langgraphs_own() -> None:
         assert set(get_type_hints(getattr(theirs, name))) == set(own.model_fields)
 
 
+def test_the_middlewares_shapes_are_langchains_own() -> None:
+    """Key for key; and what is decided here is what their middleware lets be decided."""
+    theirs = pytest.importorskip("langchain.agents.middleware.human_in_the_loop")
+    for name, own in (
+        ("Action", hitl.Action),
+        ("ActionRequest", hitl.ActionAsked),
+        ("ReviewConfig", hitl.ReviewPolicy),
+        ("HITLRequest", hitl.HitlRequest),
+        ("HITLResponse", hitl.HitlResponse),
+    ):
+        assert set(get_type_hints(getattr(theirs, name))) == set(own.model_fields), name
+    decisions = [get_type_hints(one) for one in get_args(theirs.Decision)]
+    assert {key for one in decisions for key in one} == set(hitl.HitlDecision.model_fields)
+    assert set(get_args(theirs.DecisionType)) == set(get_args(hitl.Kind))
+    TypeAdapter(theirs.HITLRequest).validate_python(INBOX_NEXT["item"]["request"])
+    for given in (decide("approve"), decide("reject", message="no"), decide("respond", message="ham")):
+        TypeAdapter(theirs.HITLResponse).validate_python(given.model_dump(exclude_none=True))
+
+
+def test_what_may_be_decided_follows_from_the_question() -> None:
+    assert allowed_decisions(PAIR) == ["edit", "reject", "respond"]
+    assert allowed_decisions("pair@1:given") == ["edit", "reject"]
+    assert allowed_decisions(SINGLE) == ["approve", "edit", "reject", "respond"]
+    assert allowed_decisions(LABEL) == ["edit", "respond"]
+    assert allowed_decisions("ranking@1:4") == ["edit", "reject"]
+
+
 def edit(**args: str) -> HumanResponse:
     return HumanResponse.model_validate({"type": "edit", "args": {"action": "preference", "args": args}})
 
 
+def decide(kind: str, **more: Any) -> HitlResponse:
+    return HitlResponse.model_validate({"decisions": [{"type": kind, **more}]})
+
+
 @pytest.mark.parametrize(
-    ("choices", "response", "answer"),
+    ("schema", "response", "answer"),
     [
         (PAIR, HumanResponse(type="ignore"), {"choice": "skip"}),
         (PAIR, HumanResponse(type="response", args="shorter"), {"choice": "redraft", "guidance": "shorter"}),
@@ -49,10 +82,20 @@ def edit(**args: str) -> HumanResponse:
         ),
         (SINGLE, HumanResponse(type="accept"), {"choice": "accept"}),
         (SINGLE, edit(choice="reject", candidate="c1"), {"choice": "reject"}),
+        (SINGLE, decide("approve"), {"choice": "accept"}),
+        (SPANS, decide("approve"), {"choice": "stands"}),
+        (PAIR, decide("reject", message="wrong dose"), {"choice": "both_bad", "rationale": "wrong dose"}),
+        (SINGLE, decide("respond", message="shorter"), {"choice": "redraft", "guidance": "shorter"}),
+        (LABEL, decide("respond", message=" ham "), {"choice": "ham"}),
+        (
+            PAIR,
+            decide("edit", edited_action={"name": "x", "args": {"choice": "tie", "candidate": ""}}),
+            {"choice": "tie"},
+        ),
     ],
 )
-def test_responses_as_answers(choices: list[str], response: Any, answer: dict[str, Any]) -> None:
-    assert to_answer(choices, response) == answer
+def test_responses_as_answers(schema: str, response: Any, answer: dict[str, Any]) -> None:
+    assert to_answer(schema, response) == answer
 
 
 @pytest.mark.parametrize(
@@ -64,6 +107,11 @@ def test_responses_as_answers(choices: list[str], response: Any, answer: dict[st
         (edit(choice="tie", colour="red"), "colour"),
         (edit(choice="tie", strength="many"), "strength"),
         ([HumanResponse(type="ignore"), HumanResponse(type="ignore")], "response"),
+        (decide("approve"), "type"),
+        (decide("edit"), "edited_action"),
+        (decide("respond"), "message"),
+        (decide("edit", edited_action={"name": "x", "args": {"colour": "red"}}), "colour"),
+        (HitlResponse(decisions=[]), "decisions"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(response: Any, field: str) -> None:
@@ -86,6 +134,9 @@ def test_over_http(project: Project, person: Any, serving: Any, client: Any) -> 
                 "allow_ignore": True, "allow_respond": False, "allow_edit": True, "allow_accept": False
             }  # fmt: skip
             assert asked["action_request"]["action"] == "preference"
+            [action], [policy] = item["request"]["action_requests"], item["request"]["review_configs"]
+            assert (action["args"], action["name"]) == (asked["action_request"]["args"], "preference")
+            assert policy["allowed_decisions"] == ["edit", "reject"]
             for secret in ("scripted", "verdict", "margin"):
                 assert secret not in asked["description"]
             url = f"/api/v1/inbox/{item['review']}/response"
@@ -98,5 +149,17 @@ def test_over_http(project: Project, person: Any, serving: Any, client: Any) -> 
             done = await http.post(url, json=body)
             assert (done.status_code, done.json()["kind"]) == (200, "decided"), done.text
             assert (await http.post(url, json=body)).json()["replayed"]
+
+            item = (await http.post("/api/v1/inbox/next", json={})).json()["item"]
+            url, decision = (
+                f"/api/v1/inbox/{item['review']}/response",
+                {"type": "reject", "message": "both wrong"},
+            )
+            body = {"token": item["token"], "response": {"decisions": [decision]}}
+            done, again = [(await http.post(url, json=body)).json() for _ in range(2)]
+            assert (done["kind"], done["replayed"], again["replayed"]) == ("decided", False, True)
+            decision["message"] = "another reason"
+            conflict = await http.post(url, json=body)
+            assert (conflict.status_code, conflict.json()["error"]) == (409, "already_decided")
 
     asyncio.run(go())

@@ -125,7 +125,7 @@ NAMES = {
     "core": "next heartbeat release draft decision undo",
     "my queue": "me guidelines acknowledge_guidelines save_settings my_answers lease_review check_answer reveal "
     "explanation queue_counts events statistics my_outcomes reply_to_outcome hand_in",
-    "inbox": "inbox_next inbox_response",
+    "inbox": "inbox_next inbox_response ag_ui",
     "leads": "list_reviews item_lineage review_lineage decide_many similar_items too_few list_proposals mark_proposal "
     "take_up_proposal",
     "adjudication": "list_adjudications show_adjudication decide_adjudication",

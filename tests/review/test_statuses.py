@@ -21,6 +21,7 @@ from solon.store.database.store import Store
 JSON = {"Content-Type": "application/json"}
 BODIES: dict[str, dict[str, Any]] = {
     "hand_in": {"prompt": "How is a sprain treated?", "answer": "With rest, ice and compression."},
+    "ag_ui": {"threadId": "reviews", "runId": "1"},
     "check_answer": {"answer": TIE},
     "decide_adjudication": {"choice": "tie", "reason": "Equal."},
     "decide_many": {**TIE, "expected": 999},

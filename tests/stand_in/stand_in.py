@@ -138,8 +138,8 @@ def patch(module: ModuleType, stand_in: StandIn) -> None:
     if module.__name__ == "solon.store.database.store":
         opened = module.Store.__init__
 
-        def __init__(self: Any, url: str, *, create: bool = False, restoring: bool = False) -> None:
-            opened(self, stand_in.url(url, create=create), create=create, restoring=restoring)
+        def __init__(self: Any, url: str, *, create: bool = False, **how: Any) -> None:
+            opened(self, stand_in.url(url, create=create), create=create, **how)
 
         module.Store.__init__ = __init__
     else:

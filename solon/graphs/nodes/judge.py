@@ -17,6 +17,7 @@ from solon.agents.judge import Verdict
 from solon.agents.voters import Put, Voter
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import TURNS_APART, turns_of
+from solon.graphs.evaluations import tell_verdict
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
 from solon.injection import find_marks, find_marks_within, mask_marks, spell_kinds
@@ -177,10 +178,12 @@ def _store(
     purpose: str | None = None,
 ) -> None:
     for ordinal, verdict in enumerate(verdicts):
+        verdict_id = context.row_id("judge", f"{place}.{ordinal}")
+        tell_verdict(context, verdict_id, shown, verdict)
         context.add(
             VerdictRow,
             {
-                "id": context.row_id("judge", f"{place}.{ordinal}"),
+                "id": verdict_id,
                 "item_id": context.item.id,
                 "attempt": context.item.attempt,
                 "round": round_,

@@ -7,6 +7,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from solon.graphs.context import ItemContext
+from solon.graphs.evaluations import tell_decision
 from solon.graphs.nodes.consensus import end_by_panel
 from solon.graphs.state import ItemState, StepState
 from solon.questions import NEITHER
@@ -19,6 +20,7 @@ async def settle(state: StepState, runtime: Runtime[ItemContext]) -> dict[str, A
     context = runtime.context
     decision = state["decision"] or {}
     choice = decision["choice"]
+    tell_decision(context, decision, state.get("shown") or ())
     route = "voted" if decision.get("actor") == VOTES else "decided"
     done = {"next": "end", "route": route, "outcome": "accepted", "reason": choice, "review": None}
     if choice == "go_on":

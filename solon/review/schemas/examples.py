@@ -400,6 +400,22 @@ INBOX_NEXT: JsonDict = {
             },
             "description": f"choices: prefer, tie, skip\n\n**request**\n\n```text\n{PROMPT}\n```",
         },
+        "request": {
+            "action_requests": [
+                {
+                    "name": "preference",
+                    "args": {"choice": "", "candidate": "", "rationale": "", "principles": ""},
+                    "description": f"choices: prefer, tie, skip\n\n**request**\n\n```text\n{PROMPT}\n```",
+                }
+            ],
+            "review_configs": [
+                {
+                    "action_name": "preference",
+                    "allowed_decisions": ["edit", "reject", "respond"],
+                    "args_schema": {"type": "object", "required": ["choice"]},
+                }
+            ],
+        },
     },
     "message": "",
 }

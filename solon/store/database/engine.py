@@ -52,9 +52,12 @@ def checkpoint_location(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, read_only: bool = False) -> Engine:
     """An SQLAlchemy engine for the store at a URL; write transactions on SQLite wait for their turn instead of
     failing.
+
+    Args:
+        read_only: let the database itself refuse every write.
 
     Raises:
         ConfigError: the URL is not one of SQLite or PostgreSQL, or its driver is not installed.
@@ -63,9 +66,9 @@ def make_engine(url: str) -> Engine:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
         if backend == "sqlite":
-            return _sqlite_engine(url)
+            return _sqlite_engine(url, read_only)
         if backend == "postgresql":
-            return _postgres_engine(parsed)
+            return _postgres_engine(parsed, read_only)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError(
             f"{url!r} is not a store URL: {error}", next_step="write sqlite:///file.db or postgresql://..."
@@ -79,8 +82,11 @@ def make_engine(url: str) -> Engine:
     )
 
 
-def _postgres_engine(url: URL) -> Engine:
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_size=4, max_overflow=12)
+def _postgres_engine(url: URL, read_only: bool) -> Engine:
+    given = {"options": "-c default_transaction_read_only=on"} if read_only else {}
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_size=4, max_overflow=12, connect_args=given
+    )
     from psycopg.types.string import StrDumperUnknown
 
     class WithoutNul(StrDumperUnknown):
@@ -96,7 +102,7 @@ def _postgres_engine(url: URL) -> Engine:
     return engine
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: str, read_only: bool) -> Engine:
     path = sqlite_path(url)
     if path is None:
         raise ConfigError(
@@ -118,6 +124,8 @@ def _sqlite_engine(url: str) -> Engine:
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.execute("PRAGMA cache_size = -32000")
+        if read_only:
+            cursor.execute("PRAGMA query_only = ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -41,26 +41,32 @@ class Store:
 
     Attributes:
         url: the SQLAlchemy URL.
+        read_only: whether every write is refused, here and by the database.
         key: secret of this store; ids of texts are hashed with it, so that they tell nothing once erased.
     """
 
-    def __init__(self, url: str, *, create: bool = False, restoring: bool = False) -> None:
+    def __init__(
+        self, url: str, *, create: bool = False, restoring: bool = False, read_only: bool = False
+    ) -> None:
         """Open the store at `url`; with `create`, make it or bring it to the current schema.
 
         Args:
             restoring: open it also where it lacks tombstones that lie beside it, in order to obey them.
+            read_only: let the database itself refuse every write; nothing is made then, whatever `create` says.
 
         Raises:
             StoreError: it is missing, of another version, or cannot be written.
             ConfigError: the URL is no store URL.
         """
-        self.url = url
-        self.engine = make_engine(url)
+        self.url, self.read_only = url, read_only
+        self.engine = make_engine(url, read_only=read_only)
         self.writer = Writer(self, find_lost)
         self._shared: dict[str, tuple[str, tuple[type, Row]]] = {}
         try:
             with mapped_errors(url):
-                self._prepare(create)
+                self._prepare(create and not read_only)
+                if not read_only:
+                    _use_wal(self.engine)
                 self.key = self._key()
                 if not restoring:
                     self._check_tombstones()
@@ -97,7 +103,15 @@ class Store:
     def transaction(self) -> Iterator[Connection]:
         """A connection in a short write transaction, committed at the end of the context. Never hold it across a
         model call or an await.
+
+        Raises:
+            StoreError: the store was opened for reading only.
         """
+        if self.read_only:
+            raise StoreError(
+                "this store was opened for reading only; nothing was changed",
+                next_step="open it without `read_only` in order to write",
+            )
         with (
             mapped_errors(self.url),
             self.engine.connect().execution_options(solon_write=True) as connection,
@@ -134,7 +148,6 @@ class Store:
         with self.engine.connect() as connection:
             schema = read_schema(connection)
         if schema == SCHEMA:
-            _use_wal(self.engine)
             return
         if schema is None and not create:
             raise NoStore(
@@ -147,7 +160,6 @@ class Store:
                 next_step="run `solon doctor --migrate` (make a copy of the file first)",
             )
         bring_up(self.engine, schema)
-        _use_wal(self.engine)
 
     def _check_tombstones(self) -> None:
         """A store that was put back from an older copy holds again what was forgotten since."""

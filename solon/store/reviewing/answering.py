@@ -22,7 +22,7 @@ from solon.store.reviewing.checks import is_changed, keep_with_decision, note_ch
 from solon.store.reviewing.citations import read_answer
 from solon.store.reviewing.disagreements import ask_others, note_disagreement
 from solon.store.reviewing.doubts import ask_second
-from solon.store.reviewing.drafts import Lease
+from solon.store.reviewing.drafts import Lease, lease_of_token
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.measuring_runs import refuse_without_token
 from solon.store.reviewing.proposals import keep_proposal, take_proposal
@@ -230,13 +230,10 @@ def answer_lease(
 
 
 def _lease_of(connection: Connection, actor: str, token: str, review_id: str) -> Lease:
-    row = connection.execute(
-        select(assignments).where(assignments.c.token == token, assignments.c.actor == actor)
-    ).mappings()
-    found = row.first()
-    if found is None or not token or found["review_id"] != review_id:
+    lease = lease_of_token(connection, actor, token)
+    if lease.review_id != review_id:
         raise NotThere("this is no lease of yours", next_step="ask for the next review")
-    return Lease(**found)
+    return lease
 
 
 def _keep_beside(

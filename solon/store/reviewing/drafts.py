@@ -75,6 +75,19 @@ def find_lease(connection: Connection, lease_id: str) -> Lease:
     return Lease(**row)
 
 
+def lease_of_token(connection: Connection, actor: str, token: str) -> Lease:
+    """A person's own assignment by the token under which it is answered.
+
+    Raises:
+        NotThere: there is none, or it is somebody else's.
+    """
+    wanted = select(assignments).where(assignments.c.token == token, assignments.c.actor == actor)
+    row = connection.execute(wanted).mappings().first() if token else None
+    if row is None:
+        raise NotThere("this is no lease of yours", next_step="ask for the next review")
+    return Lease(**row)
+
+
 def own_lease(connection: Connection, lease_id: str, actor: str) -> Lease:
     """A person's own assignment by its id.
 

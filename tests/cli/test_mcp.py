@@ -1,0 +1,165 @@
+"""`solon mcp`: the reference client over standard input and output; what is refused; nothing is written."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from mcp import Client, StdioServerParameters, stdio_client
+from sqlalchemy import select
+
+from solon import Project
+from solon.cli.app import app
+from solon.cli.mcp import MOST, Tools, find_sections, make_server
+from solon.cli.options import open_project
+from solon.errors import StoreError, UsageError
+from solon.store import tables
+from solon.store.database.store import Store
+
+CONFIG = {"models": {"default": {"model": "scripted:split"}}, "routing": {"policy": "always"}}
+SEEDS = [{"id": f"s{n}", "prompt": f"Explain thing {n}"} for n in range(3)]
+
+
+@pytest.fixture
+def project(folder: Path) -> Iterator[Project]:
+    """A project of three items: one is decided, two wait for a person."""
+    with Project("sqlite:///solon.db", config=CONFIG) as made:
+        made.run("preference", SEEDS)
+        review = made.reviews()[0]
+        made.decide(review, "prefer", review.candidates[0], rationale="It is shorter.")
+        made.resume()
+        yield made
+
+
+def dump(store: Store) -> dict[str, list[Any]]:
+    with store.connect() as connection:
+        return {
+            table.name: connection.execute(select(table)).all() for table in tables.metadata.sorted_tables
+        }
+
+
+def ask(client: Any, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
+    """What a client is told, call by call: the value, or the text of the error."""
+
+    async def talk() -> list[Any]:
+        told = []
+        async with Client(client) as talking:
+            for name, arguments in calls:
+                result = await talking.call_tool(name, arguments)
+                told.append(result.content[0].text if result.is_error else result.structured_content)
+        return told
+
+    return asyncio.run(talk())
+
+
+def served(**given: Any) -> Any:
+    """The server in this process."""
+    opened = {"store": "sqlite:///solon.db", "file": None, **given}
+    return make_server(Tools(lambda: open_project(**opened, read_only=True), typer.main.get_command(app)))
+
+
+def test_the_reference_client_reads_everything_and_nothing_is_written(project: Project) -> None:
+    before = dump(project.store)
+    waits, [decided] = project.reviews()[0], project.reviews("decided")
+    command = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "solon", "mcp", "--store", "sqlite:///solon.db"],
+        env={**os.environ, "SOLON_TOKEN": "nobody's"},
+    )
+
+    async def talk() -> tuple[list[Any], list[Any]]:
+        async with Client(stdio_client(command)) as client:
+            tools = (await client.list_tools()).tools
+            calls = (
+                ("read_status", {}),
+                ("list_reviews", {"limit": 1}),
+                ("show_review", {"review": waits.id}),
+                ("show_lineage", {"some_id": decided.id}),
+                ("show_lineage", {"some_id": waits.item_id}),
+                ("evaluate", {"suite": "judges"}),
+                ("read_docs", {"part": "formats", "about": "trl preference"}),
+            )
+            return tools, [await client.call_tool(*call) for call in calls]
+
+    tools, results = asyncio.run(talk())
+    assert all(tool.annotations.read_only_hint and tool.description for tool in tools)
+    status, listed, review, lineage, refused, figures, docs = results
+    [run] = status.structured_content["runs"]
+    assert (run["items"], run["pending_review"]) == (3, 2)
+    [first] = listed.structured_content["reviews"]
+    assert (first["id"], first["choices"]) == (waits.id, list(waits.choices))
+    shown = review.structured_content
+    assert shown["prompt"] == waits.prompt
+    assert shown["kind"] is None
+    assert shown["reasons"] == []
+    assert lineage.structured_content["verdicts"]
+    assert [one["choice"] for one in lineage.structured_content["decisions"]] == ["prefer"]
+    assert refused.is_error
+    assert waits.id in refused.content[0].text
+    assert figures.structured_content["suite"] == "judges"
+    assert "trl-preference" in docs.structured_content["result"]
+    assert dump(project.store) == before
+
+
+def test_what_is_wrong_is_told_with_the_next_step(project: Project) -> None:
+    unknown, suite, state, words, limit = ask(
+        served(),
+        ("show_lineage", {"some_id": "nothing"}),
+        ("evaluate", {"suite": "judge"}),
+        ("list_reviews", {"state": "open"}),
+        ("read_docs", {"part": "errors", "about": "xylophone"}),
+        ("list_reviews", {"limit": "many"}),
+    )
+    assert "'nothing'" in unknown
+    assert "did you mean 'judges'?" in suite
+    assert "states: waiting" in state
+    assert "xylophone" in words
+    assert "limit" in limit
+    [missing] = ask(served(store="sqlite:///other.db"), ("read_status", {}))
+    assert "there is no store" in missing
+    assert "  -> " in missing
+    assert not Path("other.db").exists()
+
+
+@pytest.mark.parametrize(("schema", "told"), [("9999", "newer Solon"), ("0001", "solon doctor --migrate")])
+def test_a_store_of_another_version_is_refused(project: Project, schema: str, told: str) -> None:
+    with project.store.transaction() as connection:
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{schema}'")
+    [refused] = ask(served(), ("read_status", {}))
+    assert told in refused
+
+
+def test_texts_that_name_people_go_to_no_agent(folder: Path) -> None:
+    people = {"privacy": {"class": "personal"}}
+    with Project("sqlite:///solon.db", config={**CONFIG, **people}) as made:
+        made.run("preference", SEEDS)
+        review = made.reviews()[0]
+    listed, refused = ask(served(), ("list_reviews", {}), ("show_review", {"review": review.id}))
+    assert "Explain" not in str(listed)
+    assert "name people" in refused
+
+
+def test_a_store_that_is_only_read_refuses_every_write(project: Project) -> None:
+    with Project("sqlite:///solon.db", config=CONFIG, read_only=True) as reading:
+        review = reading.reviews()[0]
+        with pytest.raises(StoreError, match="opened for reading only"):
+            reading.decide(review, "tie", rationale="They are equal.")
+        with pytest.raises(StoreError, match=r"(?i)read-?only"), reading.store.connect() as connection:
+            connection.exec_driver_sql("DELETE FROM reviews")
+    with pytest.raises(StoreError, match="there is no store"):
+        Project("sqlite:///other.db", config=CONFIG, create=False, read_only=True)
+
+
+def test_sections_are_found_by_words() -> None:
+    text = "# All\n\n## Export\n\nexport a file\n\n### Import\n\na file of another tool, exported\n\n## Rest\n\nx"
+    assert find_sections(text, "import_ file").startswith("### Import")
+    assert find_sections(text, "") == text
+    assert len(find_sections("long " * MOST, "")) < MOST + 100
+    with pytest.raises(UsageError, match="nope"):
+        find_sections(text, "nope")
