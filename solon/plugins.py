@@ -34,14 +34,15 @@ from solon.errors import ConfigError, SolonError, UsageError
 Role = Literal["judge", "critic", "generator"]
 GIVEN: dict[Role, frozenset[str]] = {
     "judge": frozenset(
-        {"prompt", "input", "reference", "a", "b", "answer", "labels", "principles", "criteria"}
+        {"prompt", "input", "reference", "a", "b", "answer", "labels", "principles", "criteria", "rubric"}
     ),
     "critic": frozenset({"prompt", "input", "reference", "answer", "principles"}),
     "generator": frozenset(
         {"prompt", "input", "reference", "guidance", "findings", "principles", "seed", "index"}
     ),
 }
-"""What a function may name as parameters. A pair comes as `a` and `b`, in the order seen; a single one as `answer`."""
+"""What a function may name as parameters. A pair comes as `a` and `b`, in the order seen; a single one as `answer`.
+`rubric` is a line of text for each criterion that answers are judged by, which a seed may have brought."""
 ROUNDED = 0.02
 """By how much probabilities that were rounded may miss a sum of 1."""
 SEVERITIES = ("none", "minor", "major", "fatal")

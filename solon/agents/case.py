@@ -21,6 +21,7 @@ from solon.agents.memory import MemoryJournal
 from solon.config import Config, load_config, parse_config
 from solon.errors import ConfigError, NoAnswer
 from solon.law.documents import Constitution, Rubric, load_constitution, load_rubric
+from solon.law.seed_rubrics import SeedRubric, read_seed_rubric
 from solon.prompts.library import Prompt, PromptLibrary, Rendered
 from solon.store.database.ids import hash_id, new_id
 from solon.store.runs.examples import Example
@@ -40,7 +41,10 @@ class Case:
         config: the configuration of its run.
         prompts: the templates that its run is pinned to.
         constitution: the principles that critics, judges and the resolver apply.
-        rubric: the criteria that judges score.
+        rubric: the criteria that judges score, unless the seed brought its own.
+        seed_rubric: the criteria of this one request; None where the seed brought none, or none are wanted.
+        reasons: what judges who disagree gave as reasons, by the order in which answers are shown (empty on a single
+            text); empty where there was no debate.
         prompt: the seed's request, with the earlier turns of a conversation.
         input: the seed's material that the request speaks of; empty without any.
         reference: the seed's reference answer; empty without one.
@@ -72,6 +76,8 @@ class Case:
     brief: str = ""
     examples: tuple[Example, ...] = ()
     record: Example | None = None
+    seed_rubric: SeedRubric | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
     covered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     place: tuple[int, int] = (0, 0)
     answered: list[tuple[Outcome, str]] = field(default_factory=list, compare=False, repr=False)
@@ -80,6 +86,11 @@ class Case:
     def principles(self) -> str:
         """The constitution as text for a prompt, with the recipe's brief below it; rendered once."""
         return "\n\n".join(filter(None, (self.constitution.as_prompt(), self.brief)))
+
+    @property
+    def criteria(self) -> Rubric | SeedRubric:
+        """What judges score by: the seed's own rubric, else the one in force."""
+        return self.seed_rubric or self.rubric
 
     def draw(self, *parts: str | int) -> int:
         """A seed for one call, the same whenever the item is replayed."""
@@ -138,6 +149,7 @@ class Case:
         prompt: str,
         input: str = "",
         reference: str = "",
+        rubric: Any = None,
     ) -> Case:
         """A case for agents that are asked alone, without a store: `async with Case.open(...) as case`. Calls go to a
         journal in memory, under the limits of the configuration.
@@ -147,9 +159,12 @@ class Case:
             prompt: the request.
             input: the material that the request speaks of; empty without any.
             reference: a reference answer; empty without one.
+            rubric: criteria of this one request, as `read_seed_rubric` takes them; None: judges score by the rubric of
+                the configuration.
 
         Raises:
             ConfigError: naming the key, the value seen and what would be right.
+            ValueError: the same of the rubric.
         """
         if isinstance(config, Mapping):
             config = parse_config(config)
@@ -168,6 +183,7 @@ class Case:
             reference=reference,
             mark=hash_id(new_id(), new_id()),
             random_seed=config.run.seed,
+            seed_rubric=None if rubric is None else read_seed_rubric(rubric),
         )
 
     async def __aenter__(self) -> Case:

@@ -32,6 +32,8 @@ from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
 
 ORDERS = ("AB", "BA")
+AGAIN = "/again"
+"""Ends the seat of a call in which a judge who has seen reasons of others votes again."""
 IN_STATE = ("judge", "seat", "order", "sample", "outcome", "p", "confidence", "shares", "scores")
 """What a checkpoint keeps of a verdict. Old checkpoints are read by it, too: names are only ever added at the end."""
 _KEPT = attrgetter(*IN_STATE)
@@ -144,6 +146,7 @@ async def _judge_once(
         place = f"{seat}/{pair}/{order}"
         asked = plugged.judge_pair(case, judge.python, first, second, seat=place, sample=sample, round=round)
         return _from_opinion(*await asked, seat, order, sample)
+    reasons = case.reasons.get(order, "")
     values = {
         "constitution": case.principles,
         "persona": judge.persona,
@@ -154,9 +157,13 @@ async def _judge_once(
         "second": second,
         "precedents": precedents,
     }
+    informed: dict[str, Any] = {}
+    if reasons or case.seed_rubric:
+        rubric = case.seed_rubric.as_words() if case.seed_rubric else ""
+        informed = {"rubric": rubric, "reasons": reasons}
     base = Ask(
         role="judge",
-        seat=f"{seat}/{pair}/{order}",
+        seat=f"{seat}/{pair}/{order}{AGAIN if reasons else ''}",
         model=judge.model,
         prompt=Rendered("", "", ""),
         max_tokens=judge.max_tokens,
@@ -169,15 +176,24 @@ async def _judge_once(
     voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
     verdict = partial(Verdict, judge=voter, seat=name, order=order, sample=sample)
     if case.caller.can_give_logprobs(judge.model):
-        prompt = case.prompts["judge.pair"].render(case.mark, **values)
+        prompt = _pair_prompt(case, "judge.pair", values, informed, letter="letter")
         ask = replace(base, prompt=prompt, max_tokens=1, logprobs=True)
         finding = _from_logprobs(await case.caller.call(ask), order, verdict)
     if finding is None:
-        prompt = case.prompts["judge.pair_json"].render(case.mark, **values)
+        prompt = _pair_prompt(case, "judge.pair_json", values, informed, letter="")
         ask = replace(base, prompt=prompt, seat=base.seat + "/json", schema=PairVerdict)
         outcome, parsed = await case.caller.parsed(ask)
         finding = _from_json(outcome, parsed, order, verdict)
     return finding
+
+
+def _pair_prompt(
+    case: Case, template: str, values: Mapping[str, str], informed: Mapping[str, str], *, letter: str
+) -> Rendered:
+    """The prompt of a pair: of the template, or of the one that shows more than the texts where there is more."""
+    if informed:
+        return case.prompts["judge.pair_informed"].render(case.mark, **values, **informed, letter=letter)
+    return case.prompts[template].render(case.mark, **values)
 
 
 def _signed(verdict: Verdict) -> Verdict:
@@ -345,22 +361,28 @@ async def _score_once(
         finding = _from_opinion(*await asked, seat, "", sample)
         if finding.scores is None:
             return finding
-        mean = case.rubric.mean(finding.scores)
+        mean = case.criteria.mean(finding.scores)
         side = "accept" if mean >= case.config.instruction.accept_score else "reject"
         return replace(finding, outcome=side)
-    rendered = case.prompts["judge.dialogue" if turns else "judge.score"].render(
-        case.mark,
-        constitution=case.principles,
-        rubric=case.rubric.as_prompt(),
-        persona=judge.persona,
-        prompt=case.prompt,
-        input=case.input,
-        answer=number_turns(turns) if turns else answer,
-        precedents=precedents,
-    )
+    reasons = case.reasons.get("", "")
+    values = {
+        "constitution": case.principles,
+        "rubric": case.criteria.as_prompt(),
+        "persona": judge.persona,
+        "prompt": case.prompt,
+        "input": case.input,
+        "answer": number_turns(turns) if turns else answer,
+        "precedents": precedents,
+    }
+    template = "judge.dialogue" if turns else "judge.score"
+    if reasons or case.seed_rubric:
+        template = "judge.score_informed"
+        values |= {"own": "request" if case.seed_rubric else "", "dialogue": "dialogue" if turns else ""}
+        values |= {"reasons": reasons}
+    rendered = case.prompts[template].render(case.mark, **values)
     ask = Ask(
         role="judge",
-        seat=f"{seat}/score/{ordinal}",
+        seat=f"{seat}/score/{ordinal}{AGAIN if reasons else ''}",
         model=judge.model,
         prompt=rendered,
         max_tokens=judge.max_tokens,
@@ -368,7 +390,7 @@ async def _score_once(
         seed=case.draw("score", seat, round, ordinal, sample),
         sample=sample,
         round=round,
-        schema=scores_schema(tuple(case.rubric.ids()), len(turns)),
+        schema=scores_schema(tuple(case.criteria.ids()), len(turns)),
         logprobs=case.caller.can_give_logprobs(judge.model),
     )
     outcome, parsed = await case.caller.parsed(ask)
@@ -378,7 +400,7 @@ async def _score_once(
     answer_scores = parsed.model_dump()
     worst = int(answer_scores.get("turn", 0))
     scores, basis = _expected(answer_scores["scores"], outcome.logprobs)
-    mean = case.rubric.mean(scores)
+    mean = case.criteria.mean(scores)
     side = "accept" if mean >= case.config.instruction.accept_score else "reject"
     return Verdict(
         judge=voter,
@@ -451,7 +473,9 @@ async def _label_once(
     if judge.python:
         asked = plugged.judge_label(case, judge.python, text, labels, seat=place, sample=sample, round=round)
         return _from_opinion(*await asked, seat, "", sample)
-    rendered = case.prompts["judge.label"].render(
+    reasons = case.reasons.get("", "")
+    informed = {"reasons": reasons} if reasons else {}
+    rendered = case.prompts["judge.label_informed" if reasons else "judge.label"].render(
         case.mark,
         constitution=case.principles,
         persona=judge.persona,
@@ -460,10 +484,11 @@ async def _label_once(
         text=text,
         labels=", ".join(f'"{name}"' for name in labels),
         precedents=precedents,
+        **informed,
     )
     ask = Ask(
         role="judge",
-        seat=place,
+        seat=place + (AGAIN if reasons else ""),
         model=judge.model,
         prompt=rendered,
         max_tokens=judge.max_tokens,

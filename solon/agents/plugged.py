@@ -106,7 +106,8 @@ def _common(case: Case) -> dict[str, Any]:
         "input": case.input,
         "reference": case.reference,
         "principles": case.constitution.ids(),
-        "criteria": case.rubric.ids(),
+        "criteria": case.criteria.ids(),
+        "rubric": case.criteria.as_prompt(),
     }
 
 
@@ -129,7 +130,7 @@ async def judge_single(
     """The opinion of a function that judges, on one candidate. None where it gave no usable answer."""
     plugin = case.caller.pool.plugin(reference)
     values = {**_common(case), "answer": answer}
-    criteria = tuple(case.rubric.ids())
+    criteria = tuple(case.criteria.ids())
     outcome, opinion = await _consult(
         case,
         plugin,

@@ -133,6 +133,7 @@ Formats, by what they are for (docs/formats.md):
 - single judgements (KTO): trl-unpaired-preference,
   trl-unpaired-preference-standard
 - all candidates with their scores: ultrafeedback, reward-model
+- reinforcement learning by rubrics, and tasks: rubric-reward, verifiers
 - steps (process reward models): trl-stepwise
 - a few demonstrations for a prompt: icl (with --k N)
 - critics and those who revise: critique-sft, revision-sft

@@ -187,6 +187,10 @@ def print_review(found: Review, *, store: str = "") -> None:
     if found.asks:
         out.print(styled("\nmay this go on?", "bold"))
         out.print(styled(found.asks))
+    if found.rubric:
+        out.print(styled("\nwhat this request asks of an answer", "bold"))
+        for line in found.rubric:
+            out.print(styled(line))
     for number, candidate in enumerate(found.candidates, start=1):
         out.print(styled(f"\ncandidate {number}: {candidate.id}", "bold"))
         if candidate.prompt != found.prompt:

@@ -451,7 +451,8 @@ def _plan(runner: Runner) -> str:
     each = f"up to {calls}" if least == calls else f"{least} to {calls}"
     whole = f"{left * calls}" if least == calls else f"{left * least} to {left * calls}"
     unscored = tell_unscored(runner.recipe, runner.config)
+    debates = ", debates" if runner.config.consensus.debate and runner.recipe.can_debate else ""
     return (
         f"run {runner.run.id}: {left} of {sum(counts.values())} items to do, {each} model calls each "
-        f"({whole} in all) before redrafts and the resolver{routed}" + (unscored and f"\n{unscored}")
+        f"({whole} in all) before redrafts{debates} and the resolver{routed}" + (unscored and f"\n{unscored}")
     )

@@ -11,6 +11,7 @@ import typer
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
 from solon.cli.terminal import console, print_json, say
 from solon.display.text import clean, shorten
+from solon.law.seed_rubrics import criteria_lines
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -85,6 +86,10 @@ def draw(found: dict[str, Any]) -> Tree:
     for name in ("constitution", "rubric", "consensus"):
         law.add(clean(f"{name} {found['law'][name]}"))
     law.add(clean(f"graph {item['graph_version']}"))
+    if own := found["seed_rubric"]:
+        criteria = law.add(f"rubric of the seed {own['version']}, in its place")
+        for one in criteria_lines(own["criteria"]):
+            criteria.add(shorten(one, _TEXT))
     _draw_candidates(tree, found, record)
     _draw_rest(tree, found)
     _draw_calls(tree, found)
@@ -123,6 +128,11 @@ def _draw_candidates(tree: Tree, found: dict[str, Any], record: dict[str, Any] |
 
 
 def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
+    if first := found["first_votes"]:
+        branch = tree.add(f"{len(first)} first votes, before a debate; they count no more")
+        for one in first:
+            said = one["abstained"] or one["outcome"]
+            branch.add(clean(f"{one['seat']} {one['order']} [{one['judge']}]: {said}"))
     branch = tree.add(f"{len(found['verdicts'])} verdicts")
     for verdict in found["verdicts"]:
         said = f"abstained ({verdict['abstained']})" if verdict["abstained"] else verdict["outcome"]

@@ -67,6 +67,8 @@ NEWER = ("preference", "rules", "classifier", "consensus", "spans", "documents",
 NEWER_KEYS = (
     ("critic", "grounded"),
     ("resolver", "scope"),
+    ("law", "seed_rubrics"),
+    ("consensus", "debate"),
     ("routing", "stops"),
     ("routing", "injection"),
     *(("filters", side, key) for side in ("request", "answer") for key in ("benchmarks", "within")),
@@ -238,6 +240,11 @@ class Config(Section):
         return self.routing.injection != "off"
 
     @property
+    def informs_judges(self) -> bool:
+        """Whether judges may be shown a rubric of a seed's own, or reasons of other judges."""
+        return self.law.seed_rubrics != "off" or self.consensus.debate
+
+    @property
     def has_voters_beside(self) -> bool:
         """Whether rules or a classifier vote beside the seats of the panel."""
         return bool(self.rules) or self.classifier.enabled
@@ -367,6 +374,8 @@ class Config(Section):
                 "spans": self.spans.model_dump(mode="json"),
             }
             panel |= {"writers": writers}
+        panel |= {"debate": True} if self.consensus.debate else {}
+        panel |= {"seed_rubrics": self.law.seed_rubrics} if self.law.seed_rubrics != "off" else {}
         panel |= {"rules": [rule.model_dump(mode="json") for rule in self.rules]} if self.rules else {}
         panel |= {"classifier": self.classifier.model_dump(mode="json")} if self.classifier.enabled else {}
         return hashlib.sha256(json.dumps(panel, sort_keys=True).encode()).hexdigest()[:16]

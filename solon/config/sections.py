@@ -492,8 +492,13 @@ class RoutingConfig(Section):
 
 
 class ConsensusConfig(Section):
-    """What is gone by besides verdicts, as far as decisions bear it out."""
+    """How judges come to their verdicts, and what is gone by besides them, as far as decisions bear it out."""
 
+    debate: bool = Field(
+        False,
+        description="judges who disagree see reasons of both sides once, without names, and vote again; the first "
+        "votes are kept and count no more",
+    )
     segment: str = Field(
         "",
         max_length=60,
@@ -764,6 +769,11 @@ class LawConfig(Section):
 
     constitution: str = Field("general", description="a starter's name or the path of a YAML file")
     rubric: str = Field("general", description="a starter's name or the path of a YAML file")
+    seed_rubrics: Literal["off", "given"] = Field(
+        "off",
+        description="given: where a seed has a column rubric, judges of answers to it go by these criteria in place of "
+        "the rubric",
+    )
     similarity: Literal["words", "meaning"] = Field(
         "words",
         description="how precedents are found; meaning: by the small built-in embedding model too (extra: embeddings)",

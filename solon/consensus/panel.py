@@ -62,7 +62,8 @@ class Vote:
         """Return the vote of a judge's verdict, or of a stored one: of whatever has attributes of these
         names.
 
-        Scores are taken by criterion, as a judge of a single text gives them.
+        Scores are taken by criterion, as a judge of a single text gives them; those by a seed's own rubric, whose
+        criteria are others with each item, are not.
         """
         return cls(
             verdict.judge,
@@ -73,8 +74,13 @@ class Vote:
             p=verdict.p,
             confidence=verdict.confidence,
             shares=verdict.shares,
-            rated=verdict.scores,
+            rated=None if _of_seed(verdict.scores) else verdict.scores,
         )
+
+
+def _of_seed(scores: Mapping[str, float] | None) -> bool:
+    """Whether these are scores by a seed's own rubric: its criteria are C1, C2, ..., all others in small letters."""
+    return any(name[:1] == "C" for name in scores or ())
 
 
 def is_directed(outcomes: Sequence[str]) -> bool:

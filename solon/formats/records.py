@@ -76,7 +76,9 @@ class ExportRow:
             `seeds` and `records` its drafts were shown; `drawn`: the operator, persona and attributes that were drawn
             for it, and of a dialogue its `turns` (answers) and, unless a person edited it, by what it `ended`;
             `ranking`: of a pair of a ranking its `weight` and the name of its `question`; `fix`: of a text that a
-            model proposed a fix for, whether this was `taken`, `edited` or left aside (`kept`).
+            model proposed a fix for, whether this was `taken`, `edited` or left aside (`kept`); `seed_rubric` and
+            `criteria`: where judges went by a rubric that the seed brought, its version and its criteria with `id`,
+            `name`, `text` and `weight`.
         metadata: further columns of the seed.
     """
 

@@ -1,7 +1,8 @@
 """All candidates of a request with their scores on the rubric. Imports `contract` and `records` only.
 
 The first is laid out after the data set openbmb/UltraFeedback: a list of completions, each with its model, a score as a
-whole and one for each criterion. A reward model that learns from numbers has one answer with its score a row.
+whole and one for each criterion. A reward model that learns from numbers has one answer with its score a row. Rubrics
+as rewards: Gunjal et al. 2025.
 """
 
 from __future__ import annotations
@@ -37,6 +38,31 @@ def rewards(row: ExportRow) -> Iterator[Piece]:
         yield {"prompt": conversation(row), "completion": [assistant(one.text)], "score": one.score}
 
 
+def rubric_rewards(row: ExportRow) -> Iterator[Piece]:
+    """Yield the prompt with the weighted criteria of this request and what was scored by them (a list that may be
+    empty), or why there is nothing."""
+    rubric = row.lineage.get("criteria")
+    found = find_scored(row)
+    if isinstance(found, LeftOut) and found.reason != "not_scored":
+        yield found
+    elif not rubric:
+        yield LeftOut("no_rubric")
+    else:
+        yield {
+            "prompt": conversation(row),
+            "rubric": rubric,
+            "responses": [
+                {
+                    "text": one.text,
+                    "model": one.model,
+                    "score": one.score,
+                    "scores": [{"id": name, "score": score} for name, score in one.scores.items()],
+                }
+                for one in (() if isinstance(found, LeftOut) else found)
+            ],
+        }
+
+
 def find_scored(row: ExportRow) -> tuple[Completion, ...] | LeftOut:
     """Return the scored candidates that no expert flagged, or why there are none. Of a tie each has its score, too."""
     if row.outcome not in ("accepted", "tie"):
@@ -56,6 +82,12 @@ FORMATS = (
         "reward-model",
         "prompt, completion as messages, score: a row for each candidate",
         rewards,
+        scored=True,
+    ),
+    Format(
+        "rubric-reward",
+        "prompt, rubric (criteria with weights), responses scored by it: of requests with a rubric of their own",
+        rubric_rewards,
         scored=True,
     ),
 )

@@ -1,11 +1,13 @@
-"""Rows for Axolotl and OpenRLHF. Imports `contract`, `trl` and `records` only.
+"""Rows for Axolotl, OpenRLHF and verifiers. Imports `contract`, `trl` and `records` only.
 
 Sources, read in code: Axolotl, `prompt_strategies/dpo/chat_template.py` (type `chat_template.default`) and
-`prompt_strategies/chat_template.py`; OpenRLHF, `datasets/reward_dataset.py` and `datasets/sft_dataset.py`.
+`prompt_strategies/chat_template.py`; OpenRLHF, `datasets/reward_dataset.py` and `datasets/sft_dataset.py`;
+documentation of verifiers, "Environments".
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from solon.formats import trl
@@ -49,6 +51,27 @@ def openrlhf_sft(row: ExportRow) -> Iterator[Piece]:
 _AXOLOTL = {"ds_type": "json", "type": "chat_template.default"}
 _OPENRLHF = {"apply_chat_template": True, "prompt_key": "prompt"}
 
+
+def verifiers(row: ExportRow) -> Iterator[Piece]:
+    """Yield a task for an environment of verifiers: prompt, accepted answer, and as `info` (JSON, since rows differ in
+    it) the ids and the criteria of the request; or why there is none."""
+    answer = find_answer(row)
+    if isinstance(answer, LeftOut):
+        yield answer
+        return
+    info = {
+        "recipe": row.recipe,
+        "record": row.id,
+        "seed": row.seed_id,
+        "criteria": row.lineage.get("criteria") or [],
+    }
+    yield {
+        "prompt": conversation(row),
+        "answer": answer,
+        "info": json.dumps(info, ensure_ascii=False),
+    }
+
+
 FORMATS = (
     Format("axolotl", "pairs for Axolotl's DPO", axolotl, load={"rl": "dpo", "datasets": [_AXOLOTL]}),
     Format(
@@ -68,5 +91,8 @@ FORMATS = (
         "input and output for OpenRLHF's SFT",
         openrlhf_sft,
         load={"apply_chat_template": True, "input_key": "input", "output_key": "output"},
+    ),
+    Format(
+        "verifiers", "tasks for verifiers: prompt, answer, info with the criteria of the request", verifiers
     ),
 )

@@ -157,7 +157,7 @@ class Bench:
         """The panel's mean scores by criterion under this rubric, of each candidate that was shown; empty where
         no judge gave any."""
         context = self.context(row)
-        context = replace(context, case=replace(context.case, rubric=rubric))
+        context = replace(context, case=replace(context.case, rubric=rubric, seed_rubric=None))
         with self.store.connect() as connection:
             round_, pair = judged_at(connection, row)
         if context.question.shown == 1:
@@ -182,13 +182,13 @@ class Bench:
 
         Returns:
             The mean scores by criterion, empty where no judge gave any; and their mean by the weights of the
-                item's rubric.
+                item's rubric, or the seed's own.
         """
         context = self.context(row)
         verdicts = await judges.score(context.case, answer, round=AGAIN, ordinal=ordinal)
         await self.flush(context)
         scores = _mean_scores(verdicts)
-        return scores, context.case.rubric.mean(scores)
+        return scores, context.case.criteria.mean(scores)
 
     async def judge(
         self, context: ItemContext, shown: Sequence[str], law: Document, round_: int, pair: int

@@ -164,11 +164,11 @@ class ItemContext:
 
     def case_of(self, candidate_id: str) -> Case:
         """What agents see of the item where they look at this candidate. A request of its own stands in place of the
-        seed's, to which the seed's input and reference belong."""
+        seed's, to which the seed's input, reference and rubric belong."""
         task = self.own_task(candidate_id)
         if not task["prompt"]:
             return self.case
-        return replace(self.case, prompt=task["prompt"], input=task["input"], reference="")
+        return replace(self.case, prompt=task["prompt"], input=task["input"], reference="", seed_rubric=None)
 
     def pairing_in(self, round: int) -> Pairing:
         """The pairing of a round. What comes judged, or is judged again, is shown as it was: it is not paired anew."""
@@ -202,8 +202,8 @@ class ItemContext:
         return {name: self.mean_score(scores[name]) for name in candidates}
 
     def mean_score(self, scores: Iterable[Mapping[str, float]]) -> float | None:
-        """The mean of what judges scored an answer by the rubric; None where none did."""
-        means = [self.case.rubric.mean(by_criterion) for by_criterion in scores]
+        """The mean of what judges scored an answer by the rubric, or by the seed's own; None where none did."""
+        means = [self.case.criteria.mean(by_criterion) for by_criterion in scores]
         return fmean(means) if means else None
 
     def came_with_seed(self, candidates: Iterable[str]) -> bool:

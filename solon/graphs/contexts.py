@@ -16,6 +16,7 @@ from solon.graphs.examples import Examples
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook
 from solon.law.documents import Constitution, Rubric
+from solon.law.seed_rubrics import SeedRubric, seed_rubric_of
 from solon.prompts.library import PromptLibrary
 from solon.recipes.makers import brief_of
 from solon.recipes.questions import Seats
@@ -108,6 +109,7 @@ class Contexts:
             metadata=content.get("metadata") or {},
             settings=self._settings,
             brief=self._brief,
+            seed_rubric=self._seed_rubric(content),
         )
         responses = content.get("responses") or []
         return ItemContext(
@@ -126,6 +128,10 @@ class Contexts:
             on_step=self.watchers.get(item.id),
             voters=self._voters_of(consensus),
         )
+
+    def _seed_rubric(self, content: Mapping[str, Any]) -> SeedRubric | None:
+        given = self._config.law.seed_rubrics == "given"
+        return seed_rubric_of(content.get("metadata")) if given else None
 
     def _voters_of(self, consensus: ConsensusModel) -> tuple[Voter, ...]:
         """The voters of the panel, made once for each consensus version: its classifier is one of them."""

@@ -211,9 +211,7 @@ class Rubric(LawDocument):
     def mean(self, scores: Mapping[str, float]) -> float:
         """Return the mean of the scores by the weights of their criteria; criteria without a score take no part, nor do
         scores of other criteria. 0.0 where none is left."""
-        weights = {name: weight for name, weight in self.weights().items() if name in scores}
-        total = sum(weights.values())
-        return sum(scores[name] * weight for name, weight in weights.items()) / total if total else 0.0
+        return mean_by_weight(scores, self.weights())
 
     def as_prompt(self, *, anchors: Literal["all", "ends", "none"] = "ends") -> str:
         """Return the text for a prompt, one line per criterion: `[id] text (1: ... 3: ... 5: ...)`.
@@ -231,6 +229,13 @@ class Rubric(LawDocument):
     def _repr_html_(self) -> str:
         rows = [(c.id, f"{c.weight:g}", c.text, c.anchors[1], c.anchors[5]) for c in self.criteria]
         return _as_card(self, table(("id", "weight", "criterion", "1", "5"), rows, width=600))
+
+
+def mean_by_weight(scores: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """Return the mean of the scores that have a weight, by these weights; 0.0 where none has one."""
+    weighed = {name: weight for name, weight in weights.items() if name in scores}
+    total = sum(weighed.values())
+    return sum(scores[name] * weight for name, weight in weighed.items()) / total if total else 0.0
 
 
 class Rule(LawModel):

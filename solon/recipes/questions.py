@@ -12,7 +12,9 @@ from solon.agents import judge
 from solon.consensus.panel import ABSTAIN
 from solon.dialogues import read_dialogue
 from solon.errors import ConfigError
-from solon.formats.seed_rows import RowProblem, SeedResponse
+from solon.formats.seed_rows import RowProblem, SeedResponse, read_cell
+from solon.law.seed_rubrics import COLUMN as RUBRIC
+from solon.law.seed_rubrics import read_seed_rubric
 from solon.recipes.failures import naming_failures
 from solon.responses import (
     CURATED,
@@ -77,12 +79,19 @@ class Question:
         return asked
 
     def read_row(self, row: SeedRow, config: Config) -> SeedRow:
-        """A row of a seed file as the question is asked about it: the row itself.
+        """A row of a seed file as the question is asked about it: the row itself, with its own rubric in one form where
+        judges go by such.
 
         Raises:
             RowProblem: it cannot be asked about this row.
         """
-        return row
+        if config.law.seed_rubrics == "off" or row.metadata.get(RUBRIC) in (None, ""):
+            return row
+        try:
+            rubric = read_seed_rubric(read_cell(row.metadata[RUBRIC], RUBRIC))
+        except ValueError as problem:
+            raise RowProblem(str(problem)) from None
+        return replace(row, metadata={**row.metadata, RUBRIC: rubric.as_plain()})
 
     async def ask(
         self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int

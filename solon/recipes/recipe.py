@@ -203,7 +203,7 @@ class Recipe:
         for step, needed in NEEDS.items():
             if step in self.steps and needed not in self.steps:
                 self._refuse(f"the step {step!r} has nothing to do without {needed!r}", f"add {needed!r}")
-        if self.has_resolver and not self._can_resolve:
+        if self.has_resolver and not self.can_debate:
             self._refuse(
                 "the step 'resolve' weighs what judges say, and nobody says why spans stand", "leave it out"
             )
@@ -313,14 +313,14 @@ class Recipe:
         return frozenset(played_by.get(step, step) for step in self.step_names if asked.get(step))
 
     @property
-    def _can_resolve(self) -> bool:
-        """Whether there is a panel of seats whose reasons a resolver could weigh."""
+    def can_debate(self) -> bool:
+        """Whether there is a panel of seats whose reasons a resolver, or other judges, could weigh."""
         return self.has_panel and isinstance(self.question, Pair | Accept | Choice)
 
     def with_resolver(self, resolver: ResolverConfig) -> Recipe:
         """The recipe with the step `resolve` before the review, where the resolver speaks in all recipes; else the
         recipe as it is."""
-        if resolver.scope != "all" or self.has_resolver or not self._can_resolve:
+        if resolver.scope != "all" or self.has_resolver or not self.can_debate:
             return self
         place = self.steps.index("judge") + 1
         return replace(self, steps=(*self.steps[:place], "resolve", *self.steps[place:]))

@@ -18,6 +18,7 @@ from solon.review.schemas.queue import (
     FirstAnswer,
     OrderOut,
     RemarkOut,
+    SeedCriterionOut,
     ShownCandidate,
     ShownCriterion,
     ShownPrinciple,
@@ -40,6 +41,7 @@ from solon.store.reviewing.reading import (
 )
 from solon.store.reviewing.review_rows import ReviewRow, what_is_asked
 from solon.store.reviewing.suggestions import suggest
+from solon.store.runs.seed_rubrics import seed_rubrics_on
 
 if TYPE_CHECKING:
     from solon.store.database.engine import Connection
@@ -55,6 +57,12 @@ def show_blind(
     single = isinstance(question_of(review.response_schema), AcceptQuestion)
     shown = read_candidates(connection, shown_order(room, connection, review, expert))
     prompt, asked_of = request_of(shown, content)
+    own = None if shown[0].prompt else seed_rubrics_on(connection, [review.item_id]).get(review.item_id)
+    if own:
+        texts_of = [(name, one.text, one.scores) for name, one in zip(own.ids(), own.criteria, strict=True)]
+    else:
+        texts_of = [(c.id, c.text, {str(k): v for k, v in c.anchors.items()}) for c in rubric.criteria]
+    criteria = [ShownCriterion(id=name, text=text, anchors=scores) for name, text, scores in texts_of]
     proposed = read_proposed(connection, review)
     turns = earlier_turns(content)
     looks = room.project.config.looks_for_orders
@@ -76,10 +84,8 @@ def show_blind(
         candidates=[ShownCandidate(id=one.id, text=one.text, prompt=one.prompt) for one in shown],
         constitution=f"{constitution.name} {constitution.version}",
         principles=[ShownPrinciple(id=p.id, text=p.text) for p in constitution.ordered()],
-        criteria=[
-            ShownCriterion(id=c.id, text=c.text, anchors={str(k): v for k, v in c.anchors.items()})
-            for c in (rubric.criteria if single else ())
-        ],
+        criteria=criteria if single else [],
+        rubric=[SeedCriterionOut(**told) for told in (own.told() if own else ())],
         rationale_wanted=asks_why(room.store, review, expert.actor),
         rationale_for=list(needs_why(room.store, review, expert.actor)),
         may_check=may_check(room, expert),

@@ -107,7 +107,7 @@ _WORDS = (
     "expert stage; expert rotated; expert revoked; expert added; diff read; decision overruled; certificate "
     "suspended; constitution in force; rubric in force; rules in force; run begun; run ask again; there is no "
     "such page; review skip; review decline; review escalate; aside undone; vote undone; disputed; flagged; pending; "
-    "empty; identical; no pair; multi turn; tool calls; turns do not alternate; overlapping; not scored; "
+    "empty; identical; no pair; multi turn; tool calls; turns do not alternate; overlapping; not scored; no rubric; "
     "not revised; not criticised; no response; fault without place"
 )
 WORDS = tuple(_WORDS.split("; "))

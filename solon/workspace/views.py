@@ -16,6 +16,7 @@ from solon.display.notebook import card, passage, side_by_side, spell_cell, tabl
 from solon.display.text import shorten
 from solon.errors import UsageError
 from solon.injection import find_orders
+from solon.law.seed_rubrics import criteria_lines
 from solon.questions import PAIR, STANDS
 
 if TYPE_CHECKING:
@@ -253,6 +254,8 @@ class Review:
         evidence: the words that the decision points to, each with candidate, start, end, flag and quote; empty while it
             waits, and for reviewers.
         orders: words of these texts that give orders to models, see `solon.injection.find_orders`.
+        rubric: the criteria of this request with their weights, a line each, where the seed brought a rubric and judges
+            go by it; else empty.
     """
 
     id: str
@@ -276,6 +279,7 @@ class Review:
     turns: tuple[dict[str, str], ...] = ()
     said: str = ""
     orders: tuple[dict[str, Any], ...] = ()
+    rubric: tuple[str, ...] = ()
 
     @property
     def asks_spans(self) -> bool:
@@ -549,11 +553,13 @@ def view_review(
     )
     from solon.store.reviewing.review_rows import what_is_asked
     from solon.store.runs.items import load_items
+    from solon.store.runs.seed_rubrics import seed_rubrics_on
 
     item = load_items(store, [row.item_id])[0]
     with store.connect() as connection:
         shown = read_candidates(connection, row.candidates)
         proposed = read_proposed(connection, row)
+        own = seed_rubrics_on(connection, [row.item_id]).get(row.item_id)
         handed = tell_handed_over(connection, row.item_id, row.id) if row.escalated and not blind else []
         evidence = decided_evidence(connection, row.decision_id) if row.decision_id and not blind else []
     reasons = (*(reason["text"] for reason in row.reasons or ()), *handed)
@@ -582,6 +588,7 @@ def view_review(
         turns=tuple(turns),
         said=next((turn["content"] for turn in reversed(said) if turn["role"] == "user"), prompt),
         orders=tuple(find_orders(texts_shown(prompt, asked_of, shown, turns))) if orders else (),
+        rubric=tuple(criteria_lines(own.told())) if own and not shown[0].prompt else (),
     )
 
 

@@ -1060,6 +1060,7 @@ def _asked_with(recipe: Recipe, config: Config) -> set[str]:
         (recipe.pairing_under(config).edits, of.OF_EDITS),
         (config.critic.grounded, of.OF_GROUNDED),
         (recipe.has_resolver and not isinstance(recipe.question, Pair), of.OF_RESOLVED_OUTCOMES),
+        (recipe.has_seats and config.informs_judges, of.OF_INFORMED),
     )
     return {
         *recipe.maker.templates,

@@ -48,7 +48,6 @@ SEEDS = [{"id": f"s{n}", "prompt": f"Explain thing number {n}."} for n in range(
 MAY_READ = {
     "store/runs/verdicts.py": "the readers of votes and of shortlists",
     "store/runs/items.py": "adds a rationale to a vote, by its id",
-    "store/records/completions.py": "exports all scores",
     "store/privacy/erasing.py": "erases all texts",
     "store/privacy/forgetting.py": "counts all that is erased",
     "store/tables/__init__.py": "declares the table",

@@ -342,7 +342,10 @@ def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> Non
         "generator.user",
         "judge.dialogue",
         "judge.label",
+        "judge.label_informed",
+        "judge.pair_informed",
         "judge.rule",
+        "judge.score_informed",
         "legislator.rules",
         "resolver.outcome",
     }

@@ -122,7 +122,7 @@ def test_nothing_tells_why_a_review_is_here(
         "item", "empty", "message", "until", "html", "assignment", "review", "token", "leased_until", "answer_schema",
         "choices", "recipe", "prompt", "turns", "input", "reference", "candidates", "constitution", "principles",
         "asks", "criteria", "fields", "rationale_wanted", "draft", "id", "text", "suggestion",
-        "rationale_for", "may_check", "remarks", "fix", "first", "orders",
+        "rationale_for", "may_check", "remarks", "fix", "first", "orders", "rubric",
     }  # fmt: skip
     assert _all_keys(found) == expected
     assert not [key for key in _all_keys(found) if WORDS.search(key)]

@@ -94,3 +94,37 @@ def test_words_that_give_orders_to_models_are_told_by_place_and_as_text(
                 assert (await http.post("/api/v1/next", json={})).json()["item"]["orders"] == []
 
         asyncio.run(look())
+
+
+@pytest.mark.parametrize(("recipe", "responses"), [("preference", PAIR), ("instruction", PAIR[:1])])
+def test_the_page_shows_the_rubric_of_the_request_as_text(
+    tmp_path: Path, serving: Any, client: Any, recipe: str, responses: list[str]
+) -> None:
+    rubric = [{"text": "<script>alert(1)</script> comes first", "name": "\u202eorder", "weight": 3}, "Short."]
+    config = {**CONFIG, "law": {"seed_rubrics": "given"}}
+    with Project(f"sqlite:///{tmp_path}/solon.db", config=config) as project:
+        project.run(recipe, [{"prompt": "Which?", "responses": responses, "rubric": rubric}])
+        _, token = add_expert(project.store, "Ada", role="expert", by="local:test")
+
+        async def go() -> None:
+            async with serving(project) as app, client(app, token) as http:
+                item = (await http.post("/api/v1/next", json={})).json()["item"]
+                assert [(one["id"], one["weight"]) for one in item["rubric"]] == [("C1", 0.75), ("C2", 0.25)]
+                assert [one["id"] for one in item["criteria"]] == (
+                    ["C1", "C2"] if len(responses) == 1 else []
+                )
+                page = item_html(app.state.room, BlindItem.model_validate(item))
+                assert "weight 75 %" in page
+                assert "&lt;script&gt;alert(1)&lt;/script&gt; comes first" in page
+                assert "<script>alert" not in page
+                assert "\u202e" not in page
+                scores = {"scores": {"C1": 5}} if len(responses) == 1 else {}
+                choice = "accept" if len(responses) == 1 else "prefer"
+                answer = {"choice": choice, "candidate": item["candidates"][0]["id"], **scores}
+                url = f"/api/v1/reviews/{item['review']}/decision"
+                done = await http.post(
+                    url, json={"token": item["token"], "answer": {**answer, "rationale": "y"}}
+                )
+                assert done.status_code == 200, done.text
+
+        asyncio.run(go())

@@ -97,6 +97,8 @@ def prompts_of(tmp_path: Path) -> Iterator[Any]:
         )
         projects.append(project)
         seed = {"id": "hostile", "prompt": attack, "input": attack, "reference": attack}
+        if "law" in config:
+            seed["rubric"] = [{"text": attack, "name": attack[:600]}]
         if recipe == "instruction-schema":
             seed |= {
                 "prompt": f"{{it}} {attack}",
@@ -144,6 +146,7 @@ def test_hostile_texts_are_material_and_nothing_else(prompts_of: Any, tmp_path: 
     ("recipe", "config", "least"),
     [
         ("preference", {"preference": {"pairing": "revision-draft", "edits": True, "principles": 1}}, 6),
+        ("preference", {"law": {"seed_rubrics": "given"}, "consensus": {"debate": True}}, 13),
         ("preference-contrast", {}, 6),
         (
             "instruction-backtranslate",
@@ -205,8 +208,7 @@ def test_a_model_that_repeats_the_mark_cannot_close_its_block() -> None:
 
 def test_no_template_leaves_a_foreign_text_bare() -> None:
     """Every variable is fenced everywhere but the law's, the persona, closed words (a verdict, a side, an
-    operation), the
-    recipe's labels and kinds, and what a rule asks."""
+    operation, what is judged), the recipe's labels and kinds, and what a rule asks."""
     trusted = {
         "constitution",
         "principle",
@@ -218,6 +220,9 @@ def test_no_template_leaves_a_foreign_text_bare() -> None:
         "labels",
         "kinds",
         "question",
+        "letter",
+        "own",
+        "dialogue",
         "mark",
     }
     for prompt in PromptLibrary():

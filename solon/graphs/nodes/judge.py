@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -13,6 +13,7 @@ from langgraph.runtime import Runtime
 
 from solon.agents import judge as judges
 from solon.agents.case import Case
+from solon.agents.debate import disagree, hear_reasons, speaks
 from solon.agents.judge import Verdict
 from solon.agents.voters import Put, Voter
 from solon.graphs.context import ItemContext
@@ -21,10 +22,11 @@ from solon.graphs.evaluations import tell_verdict
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
 from solon.injection import find_marks, find_marks_within, mask_marks, spell_kinds
+from solon.recipes.questions import Seats
 from solon.spans import Span
 from solon.store.database import clock
 from solon.store.records.overview import UNJUDGED
-from solon.store.runs.verdicts import SHORTLIST
+from solon.store.runs.verdicts import FIRST, SHORTLIST
 from solon.store.tables.work import Verdict as VerdictRow
 
 
@@ -45,10 +47,13 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         await context.commit()
         reason = f"{UNJUDGED[2]} among {len(live)}{_tell_unrevised(context, state)}"
         return {"candidates": live, "next": "end", "outcome": "rejected", "reason": reason}
+    votes = Votes([])
     if elsewhere:
-        verdicts = await _ask(context.voters_elsewhere, *_put(context, shown, round_, tried))
-    else:
-        verdicts = await judge_shown(context, shown, round=round_, pair=tried) if asked else []
+        votes = Votes(await _ask(context.voters_elsewhere, *_put(context, shown, round_, tried)))
+    elif asked:
+        votes = await _judge_put(context, shown, *_put(context, shown, round_, tried))
+    verdicts = votes.last
+    _store(context, f"{FIRST}.{round_}.{tried}", shown, votes.first, round_, FIRST)
     _store(context, f"{round_}.{tried}", shown, verdicts, round_)
     injection = await _look_for_orders(context, shown, verdicts, round_, tried, ask=asked and not elsewhere)
     await context.commit()
@@ -98,7 +103,7 @@ async def _look_for_orders(
     if ask and (before := context.weigh(verdicts, shown)).signals.get("n_votes"):
         prompt, input, *answers = (mask_marks(*pair) for pair in zip(texts, marks, strict=True))
         masked = replace(case, prompt=prompt, input=input), replace(put, answers=tuple(answers))
-        after = context.weigh(await _judge_put(context, shown, *masked), shown)
+        after = context.weigh((await _judge_put(context, shown, *masked)).last, shown)
         if after.signals.get("n_votes") and after.best != before.best:
             found["without"] = after.best
     return found
@@ -123,10 +128,23 @@ async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int,
     The cascade: the cheap judges first, the next tier where those asked so far are not sure enough. Every call is
     journalled as any other, so that an item replayed asks the same tiers and pays for none again.
     """
-    return await _judge_put(context, shown, *_put(context, shown, round, pair))
+    return (await _judge_put(context, shown, *_put(context, shown, round, pair))).last
 
 
-async def _judge_put(context: ItemContext, shown: Sequence[str], case: Case, put: Put) -> list[Verdict]:
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """What the panel said.
+
+    Attributes:
+        last: the votes that count.
+        first: those of the seats that voted again after a debate, as they were before it; empty without one.
+    """
+
+    last: list[Verdict]
+    first: list[Verdict] = field(default_factory=list)
+
+
+async def _judge_put(context: ItemContext, shown: Sequence[str], case: Case, put: Put) -> Votes:
     verdicts: list[Verdict] = []
     last = max(context.case.config.tiers)
     for tier in range(last + 1):
@@ -136,7 +154,22 @@ async def _judge_put(context: ItemContext, shown: Sequence[str], case: Case, put
         so_far = context.weigh(verdicts, shown)
         if stops_here(so_far, context.case.config.routing, stand(context.item.pilot, context.cuts, tier)):
             break
-    return verdicts
+    if not (case.config.consensus.debate and context.recipe.can_debate):
+        return Votes(verdicts)
+    return await _debate([voter for voter in context.voters if voter.tier <= tier], case, put, verdicts)
+
+
+async def _debate(voters: Sequence[Voter], case: Case, put: Put, verdicts: list[Verdict]) -> Votes:
+    """One turn of debate where seats of models disagree: they see reasons of both sides, and vote again. Functions,
+    rules and classifiers read no reasons: their votes stay."""
+    first = [one for one in verdicts if speaks(case, one)]
+    reasons = await hear_reasons(case, put, first) if disagree(first) else {}
+    if not any(reasons.values()):
+        return Votes(verdicts)
+    seats = [voter for voter in voters if isinstance(voter, Seats)]
+    again = await _ask(seats, replace(case, reasons=reasons), put)
+    others = [one for one in verdicts if not speaks(case, one)]
+    return Votes([one for one in again if speaks(case, one)] + others, first)
 
 
 def _put(context: ItemContext, shown: Sequence[str], round: int, pair: int) -> tuple[Case, Put]:

@@ -50,7 +50,7 @@ __all__ = [
 UNSURE = (0.1, 0.3, 0.6)
 """Share of items on which a panel is not confident, before anything is measured: it may be anything."""
 CALL_SECONDS = (1.0, 4.0, 15.0)
-SHAPING = ("models", "generator", "critic", "judges", "resolver", "plugins")
+SHAPING = ("models", "generator", "critic", "judges", "resolver", "consensus", "plugins")
 """Sections of a configuration on which the calls of an item depend."""
 
 

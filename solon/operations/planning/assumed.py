@@ -21,6 +21,8 @@ ANSWER_SHARE = (0.2, 0.5, 1.0)
 """Of the room for an answer that a model fills."""
 ESCALATED = 0.3
 """Share of items that a tier of judges sends on to the next; it may be none or all."""
+DEBATED = Range(0.0, 0.3, 1.0)
+"""Share of items whose judges disagree, where these debate."""
 DECIDING_SECONDS = (5.0, 15.0, 45.0)
 """To decide and say why, besides reading."""
 
@@ -69,6 +71,10 @@ class Assumed:
                 each = seat.samples * question.orders
                 asked = multiply(rounds, self._asked(seat.tier))
                 roles.append((seat.model, asked.times(each), shown, seat.max_tokens))
+                if config.consensus.debate and self.recipe.can_debate:
+                    # Of a panel that disagrees each seat votes again, and on pairs gives up to a reason a vote.
+                    calls = asked.times(each * question.orders)
+                    roles.append((seat.model, multiply(calls, DEBATED), shown + 1.0, seat.max_tokens))
         for rule in config.rules if self.recipe.has_panel else ():
             if rule.prompt:
                 roles.append((rule.model, multiply(rounds, self._asked(rule.tier)), shown, 256.0))

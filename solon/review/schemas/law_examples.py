@@ -340,6 +340,14 @@ LINEAGE: JsonDict = {
             "evidence": [],
         }
     ],
+    "seed_rubric": {
+        "version": "46032506a13804d2",
+        "criteria": [
+            {"id": "C1", "name": "tonight", "text": "Says what to do tonight.", "weight": 0.75},
+            {"id": "C2", "name": "", "text": "Names the tools.", "weight": 0.25},
+        ],
+    },
+    "first_votes": [],
     "shortlist": [
         {
             "a_id": CAREFUL,

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from solon.review.schemas.examples import example
 from solon.review.schemas.law_examples import LINEAGE
-from solon.review.schemas.queue import CheckRemarkOut, EvidenceOut, Id, Wire
+from solon.review.schemas.queue import CheckRemarkOut, EvidenceOut, Id, SeedCriterionOut, Wire
 
 
 class RecordRow(Wire):
@@ -173,6 +173,18 @@ class PinnedTo(Wire):
     rubric: str
     consensus: str
     prompts: dict[str, str]
+
+
+class SeedRubricOut(Wire):
+    """The rubric that a seed brought.
+
+    Attributes:
+        version: a hash of all that it says.
+        criteria: its criteria with their weights, in their order.
+    """
+
+    version: str
+    criteria: list[SeedCriterionOut]
 
 
 class Contrast(Wire):
@@ -492,6 +504,7 @@ class Lineage(Wire, json_schema_extra=example(LINEAGE)):
         candidates: drafts, revisions and given answers.
         critiques: what critics said.
         verdicts: what judges said.
+        first_votes: what they had said before a debate, of those who voted again after it; no votes.
         shortlist: what judges scored candidates before some of them were shown; no votes.
         resolutions: what the resolver said.
         reviews: when it waited for a person.
@@ -505,9 +518,13 @@ class Lineage(Wire, json_schema_extra=example(LINEAGE)):
     run: RunRow
     seed: SeedFacts
     law: PinnedTo
+    seed_rubric: SeedRubricOut | None = Field(
+        None, description="what judges went by in place of the rubric; null where the seed brought none"
+    )
     candidates: list[CandidateRow]
     critiques: list[CritiqueRow]
     verdicts: list[VerdictRow]
+    first_votes: list[VerdictRow]
     shortlist: list[VerdictRow]
     resolutions: list[ResolutionRow]
     reviews: list[ReviewRowOut]

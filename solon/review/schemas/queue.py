@@ -56,6 +56,22 @@ class ShownCriterion(Wire):
     anchors: dict[str, str]
 
 
+class SeedCriterionOut(Wire):
+    """A criterion of the rubric that a seed brought.
+
+    Attributes:
+        id: C1, C2, ...; scores of single answers name it so.
+        name: a short name; may be empty.
+        text: what is scored.
+        weight: its part in the whole; all of a rubric sum to 1.
+    """
+
+    id: str
+    name: str
+    text: str
+    weight: float
+
+
 class Turn(Wire):
     role: str
     content: str
@@ -128,6 +144,7 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
         constitution: name and version of the constitution.
         principles: the principles that may be cited.
         criteria: the criteria with their anchors.
+        rubric: what this request asks of an answer, where the seed brought a rubric and judges go by it; else empty.
         rationale_wanted: a reason is needed, whatever is answered.
         rationale_for: the choices that are refused without a reason; all, where `rationale_wanted`.
         may_check: a model reads the answer before it is sent, where that is asked for.
@@ -159,6 +176,7 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
     constitution: str = Field(examples=["general 1.0.0"])
     principles: list[ShownPrinciple]
     criteria: list[ShownCriterion]
+    rubric: list[SeedCriterionOut] = Field(default_factory=list)
     rationale_wanted: bool
     rationale_for: list[str] = Field(default_factory=list, examples=[["both_bad", "edit"]])
     may_check: bool = False

@@ -11,8 +11,14 @@ from sqlalchemy import Connection, select
 
 from solon.formats.records import Completion, plain_model
 from solon.law.documents import Rubric
-from solon.store.runs.verdicts import scores_on
-from solon.store.tables import candidates, rubrics, texts, verdicts
+from solon.law.seed_rubrics import SeedRubric
+from solon.store.runs.seed_rubrics import seed_rubrics_on
+from solon.store.runs.verdicts import scores_given, scores_on
+from solon.store.tables import candidates, texts
+from solon.store.tables import rubrics as in_force
+
+Rubrics = tuple[SeedRubric | None, Rubric]
+"""The rubric that a seed brought, and the one in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +32,12 @@ class _Scored:
     def task(self) -> tuple[str | None, str | None]:
         return self.row.prompt_text_id, self.row.input_text_id
 
-    def rated(self, rubric: Rubric) -> Completion:
+    def rated(self, rubrics: Rubrics) -> Completion:
         return Completion(
             id=self.row.id,
             model=plain_model(self.row.author),
             text=self.row.body,
-            score=_mean(self.scores, rubric),
+            score=_mean(self.scores, rubrics),
             scores=_by_criterion(self.scores),
         )
 
@@ -45,14 +51,14 @@ def completions_of(
     record.
     """
     of_item = _candidates(connection, {row["item_id"] for row in chunk})
-    by_id = _rubrics(connection, {row["rubric_id"] for row in chunk})
+    rubrics = _rubrics(connection, chunk)
     found = {}
     for row in chunk:
         made = of_item.get(row["item_id"], [])
         shown = row["chosen_id"] or next(iter(row.get("shown") or ()), None)
         asked = next((one.task for one in made if one.row.id == shown), None)
         of_text = {
-            one.row.text_id: one.rated(by_id[row["rubric_id"]])
+            one.row.text_id: one.rated(rubrics[row["id"]])
             for one in made
             if one.scores and one.task == asked and one.row.attempt <= row["attempt"]
         }
@@ -67,13 +73,13 @@ def scores_of_records(
     mean by the weights of the record's rubric, and `scores`, criterion -> mean over the judges. Only of records with a
     text that was scored."""
     names = [row[side] for row in chunk for side in ("chosen_id", "rejected_id") if row[side]]
-    scores = scores_on(connection, names, verdicts)
+    scores = scores_on(connection, names, scores_given)
     scored = [row for row in chunk if row["chosen_id"] in scores or row["rejected_id"] in scores]
-    by_id = _rubrics(connection, {row["rubric_id"] for row in scored})
+    rubrics = _rubrics(connection, scored)
     return {
         row["id"]: {
             side: {
-                "score": _mean(scores[name], by_id[row["rubric_id"]]),
+                "score": _mean(scores[name], rubrics[row["id"]]),
                 "scores": _by_criterion(scores[name]),
             }
             for side in ("chosen", "rejected")
@@ -83,14 +89,21 @@ def scores_of_records(
     }
 
 
-def _rubrics(connection: Connection, ids: Collection[str]) -> dict[str, Rubric]:
-    query = select(rubrics.c.id, rubrics.c.document).where(rubrics.c.id.in_(ids))
+def _rubrics(connection: Connection, chunk: Sequence[Mapping[str, Any]]) -> dict[str, Rubrics]:
+    """record -> what its texts may have been scored by."""
+    ids = {row["rubric_id"] for row in chunk}
+    query = select(in_force.c.id, in_force.c.document).where(in_force.c.id.in_(ids))
     rows = connection.execute(query) if ids else ()
-    return {row.id: Rubric.model_validate(row.document) for row in rows}
+    by_id = {row.id: Rubric.model_validate(row.document) for row in rows}
+    own = seed_rubrics_on(connection, (row["item_id"] for row in chunk))
+    return {row["id"]: (own.get(row["item_id"]), by_id[row["rubric_id"]]) for row in chunk}
 
 
-def _mean(scores: Sequence[Mapping[str, float]], rubric: Rubric) -> float:
-    return round(fmean(rubric.mean(one) for one in scores), 6)
+def _mean(scores: Sequence[Mapping[str, float]], rubrics: Rubrics) -> float:
+    """The mean over judges, each by the weights of the rubric whose criteria it scored."""
+    own, in_force = rubrics
+    means = ((own if own and own.ids()[0] in one else in_force).mean(one) for one in scores)
+    return round(fmean(means), 6)
 
 
 def _by_criterion(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -110,7 +123,7 @@ def _candidates(connection: Connection, item_ids: Collection[str]) -> dict[str, 
         .order_by(candidates.c.attempt, candidates.c.round, candidates.c.ordinal, candidates.c.id)
     )
     rows = connection.execute(query).all()
-    scores = scores_on(connection, [row.id for row in rows], verdicts)
+    scores = scores_on(connection, [row.id for row in rows], scores_given)
     of_item: dict[str, list[_Scored]] = {}
     for row in rows:
         of_item.setdefault(row.item_id, []).append(_Scored(row, scores.get(row.id, [])))

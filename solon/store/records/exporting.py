@@ -25,6 +25,7 @@ from sqlalchemy import (
 from solon.constraints import stated_constraints, unverified_constraints
 from solon.dialogues import ASSISTANT, Turn, find_turn, place_in_turn, read_dialogue
 from solon.formats.records import Completion, CritiqueOf, ExportRow, ScoredRow, plain_model
+from solon.law.seed_rubrics import SeedRubric
 from solon.questions import ACCEPT, CONVERSED, MARKED, PAIR, STANDS, question_of
 from solon.quotes import find_quotes
 from solon.responses import is_dialogue, read_fields
@@ -41,6 +42,7 @@ from solon.store.reviewing.reading import fixes_of
 from solon.store.runs.items import FORGOTTEN
 from solon.store.runs.journal import DRAWS
 from solon.store.runs.row_keys import WHITE, WIDTH, conversation_of, pair_key
+from solon.store.runs.seed_rubrics import seed_rubrics_on
 from solon.store.tables import calls, candidates, critiques, decisions, items, records, seeds, texts
 
 PROVENANCE = ("group", "lang", "source", "licence", "consent")
@@ -536,6 +538,7 @@ class _Lineages:
         descents: item -> its generation.
         drawn: candidate -> what was drawn for it.
         fixes: record -> what became of the fix that was proposed.
+        seed_rubrics: item -> the rubric that its seed brought, where judges went by it.
     """
 
     key: str
@@ -547,6 +550,7 @@ class _Lineages:
     descents: Mapping[str, Descent]
     drawn: Mapping[str, dict[str, Any]]
     fixes: Mapping[str, str]
+    seed_rubrics: Mapping[str, SeedRubric]
 
     @classmethod
     def read(
@@ -569,6 +573,7 @@ class _Lineages:
             descents(connection, item_ids),
             drawn_for(connection, answers),
             _fixes(connection, chunk, answers),
+            seed_rubrics_on(connection, item_ids),
         )
 
     def of(
@@ -598,6 +603,7 @@ class _Lineages:
             "ranking": _in_ranking(row),
             "fix": self.fixes.get(row["id"]),
         }
+        own = self.seed_rubrics.get(item) if not (chosen and chosen[1]) else None
         return {
             "run": row["run_id"],
             "item": item,
@@ -608,6 +614,7 @@ class _Lineages:
             **{name: value for name, value in told.items() if value},
             **_quotes(chosen, task, content),
             **_constraints(chosen, content),
+            **({} if own is None else {"seed_rubric": own.version, "criteria": own.told()}),
             "tier": row["tier"],
             "decision": row["decision_id"],
             "decided_by": keyed_hash(self.key, "actor", actor) if actor else None,

@@ -16,7 +16,8 @@ from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.rankings import stored_rankings
 from solon.store.reviewing.reading import quote_evidence, set_aside_rows
 from solon.store.runs.runs import PREVIEW
-from solon.store.runs.verdicts import panel_votes, shortlist_scores
+from solon.store.runs.seed_rubrics import seed_rubrics_on
+from solon.store.runs.verdicts import first_votes, panel_votes, shortlist_scores
 
 
 def _table(name: str) -> Any:
@@ -25,7 +26,8 @@ def _table(name: str) -> Any:
 
 def trace(store: Store, some_id: str) -> dict[str, Any]:
     """The lineage of the record, item or review whose id begins with `some_id`, as plain values. `verdicts` are the
-    panel's votes; `shortlist` holds the scores by which candidates were ranked before.
+    panel's votes; `shortlist` holds the scores by which candidates were ranked before, `first_votes`
+    what judges had voted before a debate.
 
     Raises:
         UsageError: nothing has this id, or several things have.
@@ -54,11 +56,12 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
             "run": {k: run[k] for k in ("id", "recipe", "config_id", "actor", "created_at")},
             "seed": _seed(seed, bodies),
             "law": _law(connection, item),
+            "seed_rubric": _seed_rubric(connection, item_id),
         }
         for key, table, columns in _PARTS:
             found[key] = _rows(connection, table, item_id, columns, bodies)
         called = {text: name for name, text in text_ids(connection, _shown_now(found)).items()}
-        for pointing in (*found["decisions"], *found["verdicts"], *found["shortlist"]):
+        for pointing in (*found["decisions"], *found["verdicts"], *found["first_votes"], *found["shortlist"]):
             pointing["evidence"] = quote_evidence(connection, pointing["evidence"] or ())
         for decision in found["decisions"]:
             decision["rankings"] = _rankings(decision, called)
@@ -114,6 +117,7 @@ _PARTS: tuple[tuple[str, FromClause, tuple[str, ...]], ...] = (
         ("candidate_id", "worst", "principles", "abstained", "call_id", "text_id"),
     ),
     ("verdicts", panel_votes, _OF_VERDICTS),
+    ("first_votes", first_votes, _OF_VERDICTS),
     ("shortlist", shortlist_scores, _OF_VERDICTS),
     (
         "resolutions",
@@ -175,7 +179,7 @@ _PARTS: tuple[tuple[str, FromClause, tuple[str, ...]], ...] = (
 
 def _name_models(connection: Connection, found: dict[str, Any]) -> None:
     """Every text that a call brought gets the model of that call as `model`; the others, None."""
-    brought = ("candidates", "critiques", "verdicts", "shortlist", "resolutions")
+    brought = ("candidates", "critiques", "verdicts", "first_votes", "shortlist", "resolutions")
     rows = [row for key in brought for row in found[key]]
     calls = _table("calls")
     query = select(calls.c.id, calls.c.model).where(calls.c.id.in_({row["call_id"] for row in rows}))
@@ -265,6 +269,12 @@ def _law(connection: Connection, item: Any) -> dict[str, Any]:
     ).scalar_one()
     found["prompts"] = {name: f"{entry['version']} ({entry['sha']})" for name, entry in templates.items()}
     return found
+
+
+def _seed_rubric(connection: Connection, item_id: str) -> dict[str, Any] | None:
+    """The rubric that the seed brought and judges went by; None where they went by the one in force."""
+    rubric = seed_rubrics_on(connection, [item_id]).get(item_id)
+    return None if rubric is None else {"version": rubric.version, "criteria": rubric.told()}
 
 
 def _rows(

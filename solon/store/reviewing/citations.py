@@ -23,6 +23,7 @@ from solon.spans import SpanProblem, check_spans, read_spans, text_of, write_spa
 from solon.store.reviewing.rankings import check_ranking
 from solon.store.reviewing.reading import read_candidates, seed_content
 from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.runs.seed_rubrics import seed_rubrics_on
 from solon.store.tables import constitutions, items, rubrics
 
 
@@ -111,6 +112,8 @@ def check_cited(
         query = select(table.c.document, table.c.name).join(items, column == table.c.id)
         law = connection.execute(query.where(items.c.id == item_id)).one()
         known = [one["id"] for one in law.document[part]]
+        own = seed_rubrics_on(connection, [item_id]).get(item_id) if kind == "criterion" else None
+        known = own.ids() + known if own else known
         unknown = next((name for name in named if name not in known), None)
         if unknown is not None:
             raise InvalidDecision(

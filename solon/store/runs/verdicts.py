@@ -26,11 +26,22 @@ RESOLVER = "resolver"
 """Seat of the resolver's vote among the panel's."""
 SHORTLIST = "shortlist"
 """Purpose of the scores by which candidates were ranked before some of them were shown."""
+FIRST = "first"
+"""Purpose of the votes before a debate, of seats that voted again after it."""
 
 panel_votes = select(verdicts).where(verdicts.c.purpose.is_(None)).subquery("votes")
-"""The votes of the panel. Whoever reads verdicts reads these: scores of a shortlist are none."""
+"""The votes of the panel. Whoever reads verdicts reads these: scores of a shortlist, and votes that were
+given again after a debate, are none."""
 shortlist_scores = select(verdicts).where(verdicts.c.purpose == SHORTLIST).subquery("shortlist")
 """The scores of shortlists."""
+first_votes = select(verdicts).where(verdicts.c.purpose == FIRST).subquery("first_votes")
+"""The votes before a debate, which count no more."""
+scores_given = (
+    select(verdicts)
+    .where(verdicts.c.purpose.is_(None) | (verdicts.c.purpose == SHORTLIST))
+    .subquery("scores")
+)
+"""The votes of the panel and the scores of shortlists."""
 
 
 def _on_same_text(of: FromClause, of_candidate: str, value: str, told: ColumnElement[bool]) -> Select[Any]:
@@ -158,7 +169,7 @@ def scores_on(
     """What each judge who saw a candidate alone scored it by criterion, by the candidate's id.
 
     Args:
-        of: `panel_votes`, `shortlist_scores`, or `verdicts` for both.
+        of: `panel_votes`, `shortlist_scores`, or `scores_given` for both.
     """
     scores: dict[str, list[dict[str, float]]] = {}
     for start in range(0, len(candidate_ids), CHUNK):
