@@ -20,7 +20,7 @@ from solon.agents.memory import MemoryJournal
 from solon.agents.models.gate import FIRST_PAUSE, Gate, GateClosed, Place
 from solon.agents.models.pace import Pace
 from solon.agents.models.tokens import most_tokens
-from solon.agents.models.tries import OF_CALL, Tries
+from solon.agents.models.tries import OF_CALL, LeftBehind, Tries
 from solon.config import ROLES, Config
 from solon.config.sections import LimitsConfig, ModelConfig, seconds_of, spell_duration
 from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, ModelUnavailable, TooLong
@@ -249,11 +249,15 @@ class Meter:
         cached: calls that were answered from the journal.
         input_tokens: tokens of prompts.
         output_tokens: tokens of answers.
+        cached_tokens: those of `input_tokens` that providers read from their caches.
         unknown_tokens: calls of which a model did not tell the tokens; those above are estimated for them.
         cost: of all calls whose price is known.
         unknown_cost: calls whose cost is not known.
         stopping: why no further call is admitted, in words; empty while calls are.
+        leaving: whether calls that wait at a provider's batch API are left there; those in flight elsewhere are
+            finished.
         away: which server is being waited for and for how long, in words; empty while none is.
+        batches: which batches at providers are waited for, and how far they are, in words; empty while none is.
         watch: is told of each change of what it names: `away` with those words, and empty ones when it is over;
             `stood_in` with the model that answered in another one's place.
         in_flight: calls that were admitted and have not ended.
@@ -277,11 +281,14 @@ class Meter:
     cached: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
     unknown_tokens: int = 0
     cost: float = 0.0
     unknown_cost: int = 0
     stopping: str = ""
+    leaving: bool = False
     away: str = ""
+    batches: str = ""
     watch: Callable[[str, str], None] = lambda _what, _words: None
     in_flight: int = 0
     open_tokens: int = 0
@@ -352,6 +359,18 @@ class Meter:
         self.stopping = self.stopping or self._reached()
         if self.stopping or self.over:
             raise LimitReached(self.stopping or "the run is over", next_step="continue with `solon resume`")
+
+    def stop(self, why: str) -> None:
+        """Admit no further call, and leave what waits at a provider's batch API there."""
+        self.stopping, self.leaving = self.stopping or why, True
+
+    def leave_behind(self, what: str) -> None:
+        """Say, with why the run stops, what is left at a provider."""
+        self.stopping = "; ".join(filter(None, (self.stopping, what)))
+
+    def await_batches(self, which: str) -> None:
+        """Say which batches are waited for; empty: none any more."""
+        self.batches = which
 
     def wait_for(self, server: str) -> None:
         """Say which server is being waited for; empty: none any more."""
@@ -428,6 +447,7 @@ class Meter:
             self.unknown_tokens += 1
         self.input_tokens += outcome.input_tokens or 0
         self.output_tokens += outcome.output_tokens or 0
+        self.cached_tokens += outcome.cached_tokens
         if outcome.cost is None:
             self.unknown_cost += 1
         else:
@@ -600,13 +620,28 @@ class Caller:
             await self.meter.admit()
             needs = _LOGPROBS if ask.logprobs and not ask.schema else frozenset[str]()
             hold = partial(self.meter.hold, member.config)
-            tries = Tries(self.meter.leave, spent=hold, needs=needs, place=place)
+            call_id = self.journal.call_id(key)
+            run = "" if self.journal.run == MemoryJournal.run else self.journal.run
+            tries = Tries(
+                self.meter.leave,
+                spent=hold,
+                needs=needs,
+                place=place,
+                call_id=call_id,
+                run=run,
+                waiter=self.meter,
+            )
             asked = OF_CALL.set(tries)
+            expected = _expected(ask) if member.config.batch else (0, 0)
+            hold(*expected)  # a batch is answered long after others of the run are sent
             try:
-                outcome = await self._make(ask, member, self.journal.call_id(key))
+                outcome = await self._make(ask, member, call_id)
                 place.end()
                 outcome = self._kept(outcome, tries, member)
                 self.journal.write(key, outcome)
+            except LeftBehind:
+                self.meter.calls -= tries.sent  # the next session finds its answers, and counts them
+                raise
             except BaseException as error:
                 if isinstance(error, ModelError):
                     error.model = member.config.model
@@ -617,7 +652,7 @@ class Caller:
                 raise
             finally:
                 OF_CALL.reset(asked)
-                hold(-tries.input_tokens, -tries.output_tokens)
+                hold(-tries.input_tokens - expected[0], -tries.output_tokens - expected[1])
                 self.meter.release()
         finally:
             place.leave()
@@ -713,7 +748,12 @@ def _without_words(error: ModelError, member: Member, call_id: str) -> ModelErro
 
 def _about(ask: Ask) -> int:
     """About how many tokens a call takes, prompt and answer together: for rates a minute."""
-    return most_tokens([ask.prompt.text]) // 3 + ask.max_tokens
+    return sum(_expected(ask))
+
+
+def _expected(ask: Ask) -> tuple[int, int]:
+    """About how many tokens the prompt of a call has, and how many its answer has at most."""
+    return most_tokens([ask.prompt.text]) // 3, ask.max_tokens
 
 
 def _key(ask: Ask, member: Member) -> CallKey:
@@ -810,7 +850,8 @@ def _outcome(
         request_id=reply.request_id,
         reasoning=reply.reasoning,
         estimated=reply.estimated,
-        cost=_cost(config, reply.input_tokens, reply.output_tokens),
+        cached_tokens=reply.cached_tokens,
+        cost=_cost(config, reply.input_tokens, reply.output_tokens, reply.cached_tokens),
         currency=config.price.currency if config.price is not None else None,
     )
 
@@ -825,12 +866,15 @@ def _vain(tries: Tries, config: ModelConfig, kind: str) -> Outcome:
         output_tokens=tries.output_tokens,
         attempts=tries.sent,
         estimated=tries.estimated,
-        cost=_cost(config, tries.input_tokens, tries.output_tokens),
+        cached_tokens=tries.cached_tokens,
+        cost=_cost(config, tries.input_tokens, tries.output_tokens, tries.cached_tokens),
         currency=config.price.currency if config.price is not None else None,
     )
 
 
-def _cost(config: ModelConfig, input_tokens: int | None, output_tokens: int | None) -> float | None:
+def _cost(
+    config: ModelConfig, input_tokens: int | None, output_tokens: int | None, cached: int = 0
+) -> float | None:
     if config.price is None or input_tokens is None or output_tokens is None:
         return None
-    return (input_tokens * config.price.input + output_tokens * config.price.output) / 1e6
+    return config.price.cost(input_tokens, output_tokens, cached=cached, batch=config.batch)

@@ -129,7 +129,7 @@ Formats, by what they are for (docs/formats.md):
 - all there is: jsonl, parquet
 - spreadsheets: csv, csv-spreadsheet (which runs no formula)
 - preferences (DPO, reward models): trl-preference, trl-preference-standard,
-  llama-factory, axolotl, openrlhf
+  llama-factory, axolotl, openrlhf, openai-preference
 - single judgements (KTO): trl-unpaired-preference,
   trl-unpaired-preference-standard
 - all candidates with their scores: ultrafeedback, reward-model

@@ -24,7 +24,14 @@ def check_prices(config: Config) -> None:
     if config.limits.cost is None:
         return
     for name in config.models_in_use():
-        if config.models[name].price is None:
+        price, batch = config.models[name].price, config.models[name].batch
+        if price is not None and price.cost(0, 0, batch=batch) is None:
+            raise UsageError(
+                f"a limit on cost needs the price of every model, and that of {config.models[name].model} by the batch "
+                "API is not given",
+                next_step=f"write [models.{name}.price] batch, the share of the prices that such calls cost, e.g. 0.5",
+            )
+        if price is None:
             raise UsageError(
                 f"a limit on cost needs the price of every model, and {config.models[name].model} has none",
                 next_step=f"add [models.{name}.price] with input and output per million tokens (0 where it costs "

@@ -93,11 +93,46 @@ class Prices(Section):
 
     input: float = Field(ge=0, description="per million input tokens")
     output: float = Field(ge=0, description="per million output tokens")
-    currency: str = Field("USD", description="of both prices")
+    cached_input: float | None = Field(
+        None,
+        ge=0,
+        description="per million input tokens that the provider read from its cache (unset: as `input`)",
+    )
+    batch: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of these prices that a call by the batch API costs, e.g. 0.5 (unset: its cost is unknown)",
+    )
+    currency: str = Field("USD", description="of all prices")
     as_of: str = Field("", description="date or version of the price list, kept with the run")
 
+    def cost(
+        self, input_tokens: float, output_tokens: float, *, cached: int = 0, batch: bool = False
+    ) -> float | None:
+        """What so many tokens cost; None where the price of a call by the batch API is not known.
 
-DELIVERY = ("requests_per_minute", "tokens_per_minute", "hedge", "fallback")
+        Args:
+            cached: those of the input tokens that the provider read from its cache.
+            batch: the call goes through the batch API.
+        """
+        share = self.batch if batch else 1.0
+        if share is None:
+            return None
+        read = self.input if self.cached_input is None else self.cached_input
+        whole = (input_tokens - cached) * self.input + cached * read + output_tokens * self.output
+        return share * whole / 1e6
+
+
+DELIVERY = (
+    "requests_per_minute",
+    "tokens_per_minute",
+    "hedge",
+    "fallback",
+    "batch",
+    "batch_pause",
+    "batch_stop",
+)
 """Keys of a model that say how its server is reached, not what it is asked: they are those of the session."""
 
 
@@ -146,6 +181,19 @@ class ModelConfig(Section):
         description="a name in [models] that is asked where this one does not answer: another server of the same "
         "model, or another model, whose answers are its own and suspend the certificate",
     )
+    batch: bool = Field(
+        False,
+        description="its calls go through the provider's batch API, many in one file: cheaper, and answered within "
+        "hours (providers openai: and those that speak like it)",
+    )
+    batch_pause: float = Field(
+        5.0, gt=0, description="seconds without a further call after which the gathered ones go up as a batch"
+    )
+    batch_stop: Literal["leave", "cancel"] = Field(
+        "leave",
+        description="what becomes of a batch when the run is stopped; leave: it goes on, and `solon resume` takes its "
+        "answers; cancel: it is cancelled, and what is answered by then is taken",
+    )
     price: Prices | None = Field(None, description="what its calls cost; unset: unknown")
     family: str = Field(
         "", description="for the rule that a judge does not judge its own (empty: by the name)"
@@ -161,10 +209,25 @@ class ModelConfig(Section):
             raise ValueError(f"{value!r} names no provider; write provider:model, e.g. openai:{value}")
         return value
 
+    @model_validator(mode="after")
+    def _can_batch(self) -> ModelConfig:
+        if self.batch and self.provider != "openai":
+            raise ValueError(
+                f"batch = true is for models of openai: (OpenAI's batch API, or one like it), and {self.model} is none"
+            )
+        if self.batch and self.hedge:
+            raise ValueError(
+                "batch = true and hedge = true cannot go together: a batch takes hours; take one out"
+            )
+        return self
+
     def made(self) -> dict[str, Any]:
         """What it is asked as plain values: without how its server is reached in time, so that a change of that changes
-        neither run nor panel."""
-        return self.model_dump(mode="json", exclude={*DELIVERY})
+        neither run nor panel, and without prices that are not given."""
+        plain = self.model_dump(mode="json", exclude={*DELIVERY})
+        if self.price is not None:
+            plain["price"] = self.price.model_dump(mode="json", exclude_none=True)
+        return plain
 
     @property
     def provider(self) -> str:

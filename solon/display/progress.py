@@ -36,6 +36,7 @@ class Spending(Protocol):
         unknown_cost: number of calls whose cost is not known.
         stopping: why the run is about to stop; empty while it goes on.
         away: which server is being waited for and for how long; empty while none is.
+        batches: which batches at providers are waited for, and how far they are; empty while none is.
     """
 
     calls: int
@@ -45,6 +46,7 @@ class Spending(Protocol):
     unknown_cost: int
     stopping: str
     away: str
+    batches: str
 
 
 class Progress(Protocol):
@@ -210,8 +212,8 @@ class ProgressDisplay:
             parts.append(f"ETA {spell_seconds(left * seconds / moved)}")
         if progress.round:
             parts.append(progress.round)
-        if meter.away:
-            parts.append(f"waiting: {meter.away}")
+        if waits := meter.away or meter.batches:
+            parts.append(f"waiting: {waits}")
         if meter.stopping:
             parts.append("stopping")
         return ", ".join(parts)

@@ -150,9 +150,20 @@ def _size(rows: int) -> str:
     return next((name for limit, name in SIZES if rows < limit), "n>1T")
 
 
+PAIRED = (
+    "trl-preference",
+    "trl-preference-standard",
+    "llama-factory",
+    "openai-preference",
+    "axolotl",
+    "openrlhf",
+)
+"""The formats of pairs."""
+
+
 def _trainer_tags(format: str) -> list[str]:
     tags = ["trl"] if format.startswith("trl-") else []
-    if format in ("trl-preference", "trl-preference-standard", "llama-factory", "axolotl", "openrlhf"):
+    if format in PAIRED:
         tags += ["preference", "dpo"]
     return tags
 

@@ -83,7 +83,10 @@ class Format:
 
 
 def _sides_agree(piece: Mapping[str, Any]) -> bool:
-    return "chosen" in piece and "rejected" in piece and _said(piece["chosen"]) == _said(piece["rejected"])
+    return any(
+        better in piece and worse in piece and _said(piece[better]) == _said(piece[worse])
+        for better, worse in (("chosen", "rejected"), ("preferred_output", "non_preferred_output"))
+    )
 
 
 def _contradict(pieces: Sequence[Piece], answer: str, label: str) -> bool:

@@ -1,8 +1,8 @@
-"""Rows for Axolotl, OpenRLHF and verifiers. Imports `contract`, `trl` and `records` only.
+"""Rows for OpenAI's fine-tuning, Axolotl, OpenRLHF and verifiers. Imports `contract`, `trl` and `records` only.
 
-Sources, read in code: Axolotl, `prompt_strategies/dpo/chat_template.py` (type `chat_template.default`) and
-`prompt_strategies/chat_template.py`; OpenRLHF, `datasets/reward_dataset.py` and `datasets/sft_dataset.py`;
-documentation of verifiers, "Environments".
+Sources: OpenAI's guide "Direct preference optimization", whose file Azure and Fireworks read, too; documentation of
+verifiers, "Environments". Read in code: Axolotl, `prompt_strategies/dpo/chat_template.py` (type `chat_template.default`)
+and `prompt_strategies/chat_template.py`; OpenRLHF, `datasets/reward_dataset.py` and `datasets/sft_dataset.py`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,20 @@ def axolotl(row: ExportRow) -> Iterator[Piece]:
             # space around it would be cut down to its last character.
             "chosen": assistant(chosen.strip()),
             "rejected": assistant(rejected.strip()),
+        }
+
+
+def openai_preference(row: ExportRow) -> Iterator[Piece]:
+    """Yield the pair as OpenAI's fine-tuning by preferences reads it, or why there is none."""
+    pair = find_pair(row)
+    if isinstance(pair, LeftOut):
+        yield pair
+    else:
+        chosen, rejected = pair
+        yield {
+            "input": {"messages": conversation(row)},
+            "preferred_output": [assistant(chosen)],
+            "non_preferred_output": [assistant(rejected)],
         }
 
 
@@ -73,6 +87,7 @@ def verifiers(row: ExportRow) -> Iterator[Piece]:
 
 
 FORMATS = (
+    Format("openai-preference", "pairs for OpenAI's fine-tuning by preferences (DPO)", openai_preference),
     Format("axolotl", "pairs for Axolotl's DPO", axolotl, load={"rl": "dpo", "datasets": [_AXOLOTL]}),
     Format(
         "axolotl-sft",

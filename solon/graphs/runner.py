@@ -115,9 +115,9 @@ class Runner:
         self._fatal: SolonError | None = None
 
     def stop(self, why: str) -> None:
-        """Let a running `work` end: calls in flight are finished, no new ones made, every item is left where it
-        can go on."""
-        self.meter.stopping = self.meter.stopping or why
+        """Let a running `work` end: calls in flight are finished (what is in a batch is left at the provider), no new
+        ones made, every item is left where it can go on."""
+        self.meter.stop(why)
 
     async def work(self) -> None:
         """Deliver decisions and work on items until none of the run is queued, or until it is stopped.

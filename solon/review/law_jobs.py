@@ -39,7 +39,7 @@ class LawWork:
         with self._lock:
             self._stopping = True
             if self._job.kind == "rejudge" and self._meter is not None:
-                self._meter.stopping = STOPPED
+                self._meter.stop(STOPPED)
             elif self._job.kind == "impact" and self._task is not None:
                 self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
@@ -124,7 +124,7 @@ class LawWork:
         with self._lock:
             self._seen, self._meter = (done, of), meter
             if self._stopping:
-                meter.stopping = STOPPED
+                meter.stop(STOPPED)
 
 
 def last_job(connection: Connection, kind: str, amendment_id: str | None = None) -> JobRow | None:

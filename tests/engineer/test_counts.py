@@ -191,7 +191,7 @@ def test_progress_counts_every_item_once_at_every_moment(counted: Counted) -> No
 
 def test_a_line_of_progress_names_every_state() -> None:
     meter = SimpleNamespace(
-        calls=1, input_tokens=1, output_tokens=1, unknown_cost=0, cost=0.0, away="", stopping=""
+        calls=1, input_tokens=1, output_tokens=1, unknown_cost=0, cost=0.0, away="", batches="", stopping=""
     )
     counts = {
         "accepted": 1,

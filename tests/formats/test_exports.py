@@ -21,7 +21,9 @@ from solon.formats.records import Completion, ExportRow, ScoredRow
 MARKS = {form.name for form in span_formats.FORMATS}
 """Formats of marked texts, which the records of this file are not: see test_spans."""
 TRAINING = sorted(set(FORMATS) - MARKS - {"jsonl", "csv", "csv-spreadsheet", "parquet"})
-PAIRED = ["trl-preference", "trl-preference-standard", "llama-factory", "axolotl", "openrlhf"]
+PAIRED = [
+    "trl-preference", "trl-preference-standard", "llama-factory", "openai-preference", "axolotl", "openrlhf",
+]  # fmt: skip
 
 
 def pair(n: int = 1, **changes: Any) -> ExportRow:

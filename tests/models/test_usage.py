@@ -13,7 +13,7 @@ from fake_openai_server import completion, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.agents.models.tokens import read_count, read_usage
+from solon.agents.models.tokens import read_cached, read_count, read_usage
 from solon.project import Project
 from solon.workspace.views import RunSummary
 
@@ -136,3 +136,18 @@ def test_the_summary_says_what_is_estimated_and_why(tmp_path: Path) -> None:
     told, _ = run(tmp_path / "other", {"prompt_tokens": 7, "completion_tokens": 3}, price=False)
     assert told.usage_not_told == 0
     assert "no price" in told.spell_spending()
+
+
+@pytest.mark.parametrize(
+    ("usage", "cached"),
+    [
+        ({"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 60}}, 60),
+        ({"input_tokens": 100, "input_token_details": {"cache_read": 60}}, 60),
+        ({"input_tokens": 40, "cache_read_input_tokens": 60}, 60),
+        ({"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": "many"}}, 0),
+        ({"prompt_tokens": 100, "prompt_tokens_details": None}, 0),
+        (None, 0),
+    ],
+)
+def test_tokens_that_a_provider_read_from_its_cache(usage: Any, cached: int) -> None:
+    assert read_cached(usage) == cached

@@ -37,6 +37,9 @@ class Capabilities:
 
 
 BUILTIN_CONTEXT = 4096
+BATCH_WIDTH = 1000
+"""Items in flight where a model is asked by the batch API, unless configured: each step of an item is a wait of its
+own, so that as many items as possible should take it together."""
 COMPLETES = (
     "name a model of llama.cpp (builtin:, gguf:) or of a server that has one, such as vLLM, by base_url"
 )
@@ -70,7 +73,8 @@ def capabilities_of(config: ModelConfig) -> Capabilities:
         json_schema=known.json_schema if config.json_schema is None else config.json_schema,
         logprobs=known.logprobs if config.logprobs is None else config.logprobs,
         context=config.context or known.context,
-        default_concurrency=config.concurrency or known.default_concurrency,
+        default_concurrency=config.concurrency
+        or (BATCH_WIDTH if config.batch else known.default_concurrency),
         continues=known.continues and (config.provider != "openai" or not _is_openai(config.base_url)),
         dialect=Dialect(config.model),
     )

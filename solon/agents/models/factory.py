@@ -111,6 +111,7 @@ def key_variable(config: ModelConfig) -> str:
 
 
 def _openai(config: ModelConfig) -> BaseChatModel:
+    from solon.agents.models.batches import Batching
     from solon.agents.models.openai_compatible import OPENAI_URL, OpenAICompatibleChat
 
     base_url = _checked_url(config.base_url) if config.base_url else OPENAI_URL
@@ -128,6 +129,9 @@ def _openai(config: ModelConfig) -> BaseChatModel:
         headers=headers,
         extra_body=extra,
         hedge=config.hedge,
+        batching=Batching(config.batch_pause, cancels=config.batch_stop == "cancel")
+        if config.batch
+        else None,
         start_hint=_start_hint(base_url, config.name),
         **_common(config),
     )

@@ -139,6 +139,18 @@ class Complaint:
         )
 
     @property
+    def may_pass(self) -> bool:
+        """Whether the same request may be answered at another time."""
+        return (self.status == 429 and not self.out_of_quota) or (
+            self.status >= 500 and self.status != _NEVER_THERE
+        )
+
+    @property
+    def of_one_request(self) -> bool:
+        """Whether it speaks of what this one request holds, not of the key, the model or the server."""
+        return self.status in _OF_ONE_REQUEST and not self.no_model
+
+    @property
     def out_of_quota(self) -> bool:
         """Whether the quota is used up: a 429 that goes on however long one waits."""
         return self.code in ("insufficient_quota", "billing_hard_limit_reached")
@@ -149,6 +161,8 @@ def without_list(body: Any) -> Any:
     return body[0] if isinstance(body, list) and len(body) == 1 else body
 
 
+_NEVER_THERE = 501
+"""Not implemented: the same again however often one asks."""
 _OF_ONE_REQUEST = (400, 413, 415, 422)
 """Statuses that may speak of what one request holds."""
 
@@ -319,7 +333,7 @@ class Refusal(ModelRefused):
     def __init__(self, cause: str, *, complaint: Complaint, next_step: str = "") -> None:
         super().__init__(cause, next_step=next_step)
         self.complaint = complaint
-        self.systemic = complaint.status not in _OF_ONE_REQUEST or complaint.no_model
+        self.systemic = not complaint.of_one_request
 
 
 def refused(complaint: Complaint, server: Server, served: list[str] | None = None) -> ModelError:

@@ -27,7 +27,7 @@ from solon.agents.models.answers import tool_calls
 from solon.agents.models.capabilities import COMPLETES
 from solon.agents.models.failures import ending, finish_reason
 from solon.agents.models.scaffold import read_content, read_reasoning, split
-from solon.agents.models.tokens import read_usage
+from solon.agents.models.tokens import read_cached, read_usage
 from solon.errors import ModelRefused
 from solon.sync import run_sync
 
@@ -50,6 +50,7 @@ class Completion:
         request_id: the server's id of the request; empty without one.
         calls: the arguments of the tool calls that came with the text or in place of it, as text; empty without any.
         reasoning: what the model thought before it answered, and whatever else is not the answer; empty without any.
+        cached_tokens: those of `input_tokens` that the provider read from its cache; 0 where it tells none.
     """
 
     text: str
@@ -61,6 +62,7 @@ class Completion:
     request_id: str
     calls: str = field(default="", kw_only=True)
     reasoning: str = field(default="", kw_only=True)
+    cached_tokens: int = field(default=0, kw_only=True)
 
     @property
     def cut(self) -> bool:
@@ -91,6 +93,7 @@ def completion_of(message: AIMessage) -> Completion:
         finish_reason=finish_reason(about) or str(about.get("stop_reason") or about.get("stopReason") or ""),
         request_id=str(about.get("request_id") or about.get("id") or ""),
         calls=tool_calls({**message.additional_kwargs, **vars(message)}),
+        cached_tokens=read_cached(message.usage_metadata),
     )
 
 

@@ -15,6 +15,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
+from solon.agents.models.batches import Batches, Batching
 from solon.agents.models.failures import Complaint, Refusal, Server, unavailable
 from solon.agents.models.features import Dialect, Limit
 from solon.agents.models.lean import Completion, LeanChat, Turn, without_completions
@@ -55,6 +56,7 @@ class OpenAICompatibleChat(LeanChat):
         hedge: send a call a second time where it takes much longer than others of its kind.
         headers: further headers of every request; kept secret.
         extra_body: further fields of every request.
+        batching: how calls are sent through the server's batch API; None: each by itself.
         start_hint: how to get this server running, for errors; empty without one.
 
     Raises (from every call):
@@ -77,9 +79,11 @@ class OpenAICompatibleChat(LeanChat):
     hedge: bool = False
     headers: dict[str, SecretStr] = Field(default_factory=dict, exclude=True, repr=False)
     extra_body: dict[str, Any] = Field(default_factory=dict, description="further fields of every request")
+    batching: Batching | None = None
     start_hint: str = ""
 
     _transport: Transport = PrivateAttr()
+    _batches: Batches | None = PrivateAttr(default=None)
     _dialect: Dialect = PrivateAttr(default_factory=Dialect)
 
     def model_post_init(self, context: Any, /) -> None:
@@ -90,6 +94,8 @@ class OpenAICompatibleChat(LeanChat):
         if self.base_url == OPENAI_URL:
             self._dialect.limits["max_tokens"] = Limit(form="max_completion_tokens")
         self._transport = self._make_transport()
+        if self.batching is not None:
+            self._batches = Batches(self._transport, self.batching, self.retries)
 
     @property
     def dialect(self) -> Dialect:
@@ -106,6 +112,8 @@ class OpenAICompatibleChat(LeanChat):
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop. The model may be used again afterwards."""
+        if self._batches is not None:
+            await self._batches.aclose()
         await self._transport.aclose()
 
     def bind_tools(
@@ -171,10 +179,10 @@ class OpenAICompatibleChat(LeanChat):
         Raises:
             ModelRefused: the server has no such endpoint. Other errors are those of every call.
         """
-        transport = await self._reach()
+        way = self._batches or await self._reach()
         payload = self._payload([], None, {**kwargs, "messages": None, "prompt": text})
         try:
-            answer = await transport.post("/completions", payload)
+            answer = await way.post("/completions", payload)
         except Refusal as refusal:
             if refusal.complaint.status in (404, 405, 501) and not refusal.complaint.no_model:
                 raise without_completions(f"{self.model} at {self.base_url}") from None
@@ -184,9 +192,9 @@ class OpenAICompatibleChat(LeanChat):
     async def _post(
         self, wire: list[dict[str, Any]], stop: list[str] | None, kwargs: Mapping[str, Any]
     ) -> Answer:
-        transport = await self._reach()
+        way = self._batches or await self._reach()
         return await self._dialect.send(
-            self._payload(wire, stop, kwargs), partial(transport.post, "/chat/completions")
+            self._payload(wire, stop, kwargs), partial(way.post, "/chat/completions")
         )
 
     def _read(self, read: Callable[[Mapping[str, Any], Mapping[str, Any]], T], answer: Answer) -> T:

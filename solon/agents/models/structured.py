@@ -338,6 +338,7 @@ def _reply(answer: Completion, attempt: int, tries: Tries, seconds: float) -> Re
         attempts=attempt,
         seconds=seconds,
         estimated=tries.estimated,
+        cached_tokens=tries.cached_tokens,
     )
 
 
@@ -355,7 +356,7 @@ def _count(
         read = count_tokens(model, convert_to_messages(list(prompt)))
     if written is None:
         written = max(count_tokens(model, shown), max_tokens if answer.cut else 0)
-    tries.add(read, written, estimated=estimated)
+    tries.add(read, written, estimated=estimated, cached=answer.cached_tokens)
 
 
 def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[BaseModel | None, str]:

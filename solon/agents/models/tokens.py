@@ -68,6 +68,12 @@ _NAMES = {
 }
 _BESIDES = ("cache_creation_input_tokens", "cache_read_input_tokens")
 """Tokens of a prompt that Anthropic does not count into `input_tokens`."""
+_CACHED = (
+    ("prompt_tokens_details", "cached_tokens"),
+    ("input_tokens_details", "cached_tokens"),
+    ("input_token_details", "cache_read"),
+    ("", "cache_read_input_tokens"),
+)
 _MOST_TOKENS = 2**31 - 1
 
 
@@ -91,6 +97,18 @@ def read_usage(usage: Any) -> tuple[int | None, int | None]:
         answer = total - prompt
     prompt = prompt if prompt and prompt > 0 else None
     return prompt, answer if answer is not None and answer >= 0 else None
+
+
+def read_cached(usage: Any) -> int:
+    """Those of the prompt's tokens that a server says it has read from its cache, in the words of OpenAI, LangChain or
+    Anthropic; 0 where it tells none."""
+    if not isinstance(usage, Mapping):
+        return 0
+    for holder, name in _CACHED:
+        details = usage.get(holder) if holder else usage
+        if isinstance(details, Mapping) and (count := read_count(details.get(name))):
+            return count
+    return 0
 
 
 def read_count(value: Any) -> int | None:

@@ -59,8 +59,6 @@ _SHORTER = (
 )
 _CHECK_ADDRESS = "check base_url (for most servers of models it ends in /v1), then run `solon resume`"
 _OVERLOAD = {429, 503, 529}
-_NEVER_THERE = 501
-"""Not implemented: the same again however often one asks."""
 _BACKOFF = wait_random_exponential(multiplier=0.5, min=0.1, max=20.0)
 _PROXIES = (
     "http_proxy",
@@ -177,7 +175,7 @@ class Transport:
         data = dump(payload)
 
         async def once(place: Place) -> tuple[dict[str, Any], str]:
-            async with self._opened(path, data, place) as response:
+            async with self._opened("POST", path, data, place) as response:
                 raw = await _read(response)
                 body = read_stream(raw) if is_stream(raw) else _decode(raw)
                 complaint = Complaint.within(body, self.server)
@@ -188,13 +186,44 @@ class Transport:
         (body, request_id), tries = await self._tried(partial(self._hedged, once) if self._hedge else once)
         return Answer(body, request_id, tries)
 
+    async def send(
+        self,
+        method: str,
+        path: str,
+        data: bytes = b"",
+        *,
+        kind: str = "application/json",
+        most: int = ANSWER_BYTES,
+        retries: int | None = None,
+    ) -> bytes:
+        """Send a request of no call, such as one that waits for others, and return the body of its answer.
+
+        Args:
+            kind: the media type of `data`.
+            most: bytes of the answer at most.
+            retries: further tries after a failure that may pass; None: as many as those of a call.
+
+        Raises:
+            ModelUnavailable, ModelRefused: as of `post`.
+        """
+
+        # A large file may take longer than a call: only silence is limited.
+        limit = aiohttp.ClientTimeout(sock_connect=self._timeout.sock_connect, sock_read=self._seconds)
+        how = {"headers": {"Content-Type": kind}, "timeout": limit}
+
+        async def once(place: Place) -> bytes:
+            async with self._opened(method, path, data or None, place, **how) as response:
+                return await _read(response, most)
+
+        return (await self._tried(once, self._retries if retries is None else retries))[0]
+
     async def stream(self, path: str, payload: dict[str, Any]) -> AsyncIterator[tuple[dict[str, Any], str]]:
         """Post JSON, yield each server-sent event with the request id. Tries again only before the first event."""
         data = dump(payload)
         held = AsyncExitStack()
 
         async def once(place: Place) -> aiohttp.ClientResponse:
-            return await held.enter_async_context(self._opened(path, data, place))
+            return await held.enter_async_context(self._opened("POST", path, data, place))
 
         async with held:
             response, tries = await self._tried(once)
@@ -220,7 +249,9 @@ class Transport:
                     f"the stream broke off ({type(error).__name__})", self.server, tries
                 ) from None
 
-    async def _tried(self, once: Callable[[Place], Awaitable[T]]) -> tuple[T, int]:
+    async def _tried(
+        self, once: Callable[[Place], Awaitable[T]], retries: int | None = None
+    ) -> tuple[T, int]:
         """The first try costs nothing extra; tenacity takes over, first failure included, when it fails. Between two
         tries the call holds no place, so that a server which asks it to wait holds up nobody else."""
         of_call = OF_CALL.get()
@@ -231,7 +262,7 @@ class Transport:
         except _Passing as failure:
             first: _Passing | None = failure
             last = failure
-        tries = 0
+        tries, most = 0, 1 + (self._retries if retries is None else retries)
 
         async def again() -> T:
             nonlocal first, last, tries
@@ -250,7 +281,7 @@ class Transport:
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(_Passing),
             stop=lambda state: (
-                stop_after_attempt(self._retries + 1)(state)
+                stop_after_attempt(most)(state)
                 or (_asked_wait(state) > LONGEST_WAIT and not place.gate.patient)
                 or bool(place.gate.outage)
             ),
@@ -298,12 +329,14 @@ class Transport:
             place.leave()
 
     @asynccontextmanager
-    async def _opened(self, path: str, data: bytes, place: Place) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _opened(
+        self, method: str, path: str, data: bytes | None, place: Place, **how: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One try: a request, an answer of 2xx; then the place is free. Every failure of aiohttp is named here,
         once."""
         try:
-            async with self._link().session.post(
-                self.server.base_url + path, data=data, allow_redirects=False
+            async with self._link().session.request(
+                method, self.server.base_url + path, data=data, allow_redirects=False, **how
             ) as response:
                 place.gate.pace.learn(asyncio.get_running_loop().time(), response.headers)
                 if not 200 <= response.status < 300:
@@ -338,7 +371,7 @@ class Transport:
     async def _error(self, complaint: Complaint, response: aiohttp.ClientResponse) -> Exception:
         """The error for an answer that is none."""
         status = complaint.status
-        if (status == 429 and not complaint.out_of_quota) or (status >= 500 and status != _NEVER_THERE):
+        if complaint.may_pass:
             return _Passing(
                 f"HTTP {status}{': ' + complaint.message if complaint.message else ''}",
                 retry_after=retry_after_seconds(response.headers),

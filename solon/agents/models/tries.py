@@ -10,10 +10,33 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from solon.errors import LimitReached
 
 if TYPE_CHECKING:
     from solon.agents.models.gate import Place
+
+
+class Waiter(Protocol):
+    """Who a call waits for that may take hours: the meter of its run.
+
+    Attributes:
+        leaving: the run is being stopped, and what waits at a provider is left there.
+    """
+
+    leaving: bool
+
+    def await_batches(self, which: str) -> None:
+        """Say which batches are waited for; empty: none any more."""
+
+    def leave_behind(self, what: str) -> None:
+        """Say what is left at a provider."""
+
+
+class LeftBehind(LimitReached):
+    """The run was stopped while a request waits at the provider's batch API. It is no request in vain: the next session
+    finds it there by its id, and counts it then."""
 
 
 @dataclass(slots=True)
@@ -31,6 +54,10 @@ class Tries:
         needs: names of the features without which an answer is of no use to whoever asks.
         place: the call's place at the gate of the deployment that is asked; None where the chat model has a gate of
             its own.
+        cached_tokens: those of the input tokens that the provider read from its cache.
+        call_id: of the call in the journal of its run, the same in each session; empty where nothing is journalled.
+        run: the run's id; empty where there is none.
+        waiter: is told what is waited for for hours; None: nobody listens.
     """
 
     leave: Callable[[], Awaitable[None]] | None = None
@@ -41,9 +68,14 @@ class Tries:
     spent: Callable[[int, int], None] | None = None
     needs: frozenset[str] = frozenset()
     place: Place | None = None
+    cached_tokens: int = 0
+    call_id: str = ""
+    run: str = ""
+    waiter: Waiter | None = None
 
-    def add(self, input_tokens: int, output_tokens: int, *, estimated: bool) -> None:
-        """Add the tokens of an answer that has come."""
+    def add(self, input_tokens: int, output_tokens: int, *, estimated: bool, cached: int = 0) -> None:
+        """Add the tokens of an answer that has come; `cached` of the input tokens came from the provider's cache."""
+        self.cached_tokens += min(cached, input_tokens)
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
         self.estimated |= estimated

@@ -27,7 +27,7 @@ from solon.agents.models.answers import tool_calls
 from solon.agents.models.failures import finish_reason
 from solon.agents.models.lean import Completion
 from solon.agents.models.scaffold import read_content, read_reasoning
-from solon.agents.models.tokens import read_count, read_usage
+from solon.agents.models.tokens import read_cached, read_count, read_usage
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ROLES: dict[type[BaseMessage], str] = {
@@ -104,6 +104,7 @@ def completion_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> C
         finish_reason=finish_reason(choice),
         request_id=about["request_id"],
         calls=tool_calls(choice["message"]),
+        cached_tokens=read_cached(body.get("usage")),
     )
 
 
@@ -125,6 +126,7 @@ def continued_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> Co
         model=body.get("model") or about["model_name"],
         finish_reason=finish_reason(choice),
         request_id=about["request_id"],
+        cached_tokens=read_cached(body.get("usage")),
     )
 
 
@@ -217,7 +219,7 @@ def _usage(wire: Any) -> UsageMetadata | None:
     if prompt is None or answer is None:
         return None
     usage = UsageMetadata(input_tokens=prompt, output_tokens=answer, total_tokens=prompt + answer)
-    if cached := _detail(wire, "prompt_tokens_details", "cached_tokens"):
+    if cached := read_cached(wire):
         usage["input_token_details"] = {"cache_read": cached}
     if thought := _detail(wire, "completion_tokens_details", "reasoning_tokens"):
         usage["output_token_details"] = {"reasoning": thought}

@@ -107,11 +107,13 @@ class Assumed:
         """What those calls cost, in the currency of the prices; None where a model has none."""
         parts = []
         for model, count, texts, room in self._roles():
-            price = self.config.models[model].price
-            if price is None:
-                return None
+            price, batch = self.config.models[model].price, self.config.models[model].batch
             given, made = self._tokens(count, texts, room)
-            parts += [given.times(price.input / 1e6), made.times(price.output / 1e6)]
+            for tokens, one in ((given, (1, 0)), (made, (0, 1))):
+                each = price.cost(*one, batch=batch) if price is not None else None
+                if each is None:
+                    return None
+                parts.append(tokens.times(each))
         return add_up(*parts)
 
     def currency(self) -> str:

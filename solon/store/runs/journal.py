@@ -99,6 +99,7 @@ class Outcome:
         reasoning: what the model wrote beside its answer; empty without any, and where the call was read from the
             journal.
         estimated: the provider did not tell all of the tokens, and they are estimated.
+        cached_tokens: those of the input tokens that the provider read from its cache.
         model: the model that gave it in the place of the one that was asked; empty where that one did.
         cached: it was read from the journal, not made just now.
         parsed: the answer read into its schema, where the call was made just now; it says no more than `text`.
@@ -119,6 +120,7 @@ class Outcome:
     currency: str | None = None
     reasoning: str = ""
     estimated: bool = False
+    cached_tokens: int = 0
     model: str = ""
     cached: bool = False
     parsed: Any = field(default=None, compare=False, repr=False)
