@@ -18,7 +18,7 @@ SOLON_DATA ?= ../shared/data
 UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check static lint types imports docs site report-pictures page-pictures lock clean replay
+.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers chaos check static lint types imports docs site report-pictures page-pictures lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-13s %s\n' "$$name" "$$about"; done
@@ -76,6 +76,12 @@ bench-large: $(VENV)/.dev ## one run of 100,000 items streamed from a file (20 m
 
 bench-peers: $(VENV)/.dev ## distilabel, curator and Data Designer at the same work, each in .venv-peers (needs uv; 2 GB)
 	$(BIN)/python -m benchmarks.peers.compare
+
+chaos: $(VENV)/.dev ## kill, freeze and crash at every durable boundary, and at random moments (half an hour)
+	$(BIN)/python -m benchmarks.seams
+	$(BIN)/python -m benchmarks.seams --fault freeze --scenarios run resume rejudge
+	$(BIN)/python -m benchmarks.seams --fault restart --scenarios run decide resume ratify forget
+	$(BIN)/python -m benchmarks.siege --rounds 9
 
 lint: $(VENV)/.dev ## ruff: style and format
 	$(BIN)/ruff check .

@@ -29,6 +29,7 @@ API: Mapping[str, tuple[str, ...]] = {
     "solon.operations.planning": ("Plan", "GroupPlan", "Range"),
     "solon.operations.compare": ("Comparison", "SeedChange"),
     "solon.operations.forget": ("Erasure",),
+    "solon.operations.backup": ("Backup", "Restored"),
     "solon.operations.doctor": ("Check",),
     "solon.config": ("load_config",),
     "solon.law.documents": ("Constitution", "Rubric", "load_constitution", "load_rubric", "diff"),

@@ -17,6 +17,7 @@ from typer.models import CommandInfo
 from solon import __version__
 from solon.cli import (
     agent_context,
+    backup,
     config,
     demo,
     diff,
@@ -132,6 +133,7 @@ for part in (
     threads,
     doctor,
     migrate,
+    backup,
     law,
     rejudge,
     prompts,

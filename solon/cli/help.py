@@ -115,6 +115,8 @@ PANELS: dict[str, dict[str, str]] = {
         "privacy release": "`solon resume`",
         "privacy reject": "`solon forget SEED`",
         "forget": "withdraw the exports that it names",
+        "backup": "`solon restore FOLDER`, into another place: a backup is one once it was put back",
+        "restore": "`solon resume`",
         "migrate": "`solon doctor`, on the new store",
         "migrate-threads": "`solon resume`",
         "prune": "`solon status`",

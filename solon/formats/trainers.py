@@ -1,8 +1,9 @@
 """Rows for OpenAI's fine-tuning, Axolotl, OpenRLHF and verifiers. Imports `contract`, `trl` and `records` only.
 
 Sources: OpenAI's guide "Direct preference optimization", whose file Azure and Fireworks read, too; documentation of
-verifiers, "Environments". Read in code: Axolotl, `prompt_strategies/dpo/chat_template.py` (type `chat_template.default`)
-and `prompt_strategies/chat_template.py`; OpenRLHF, `datasets/reward_dataset.py` and `datasets/sft_dataset.py`.
+verifiers, "Environments". Read in code: Axolotl, `prompt_strategies/dpo/chat_template.py` (type
+`chat_template.default`) and `prompt_strategies/chat_template.py`; OpenRLHF, `datasets/reward_dataset.py` and
+`datasets/sft_dataset.py`.
 """
 
 from __future__ import annotations

@@ -138,24 +138,25 @@ def _found(store: Store, connection: Any, wanted: Wanted) -> list[str]:
 
 async def _clean(store: Store, reach: Reach, stones: int, act: str) -> Erasure:
     """What lies outside the transaction: checkpoints, refused rows in files, free pages and logs."""
-    await _drop_threads(store, reach)
+    await drop_threads(store, reach.threads)
     bad_rows = clean_bad_rows(store.url, reach.words)
     checkpoints = pruning.CHECKPOINT_TABLES if reach.threads else ()
     left = sweep(store, ("texts", *reach.tables, *checkpoints))
     return _told(store, reach, stones, act=act, bad_rows=bad_rows, swept=not left, left=tuple(left))
 
 
-async def _drop_threads(store: Store, reach: Reach) -> None:
+async def drop_threads(store: Store, threads: Sequence[tuple[str, int]]) -> None:
+    """Drop the checkpoints of items, given as (id, attempt), and of the graphs of one's own that opened them."""
     from solon.graphs.nodes.consensus import thread_id
     from solon.graphs.saver import open_saver
     from solon.store.runs.interactive import threads_of
 
-    if not reach.threads or not _has_checkpoints(store):
+    if not threads or not _has_checkpoints(store):
         return
     with store.connect() as connection:
-        of_graphs = threads_of(connection, [item for item, _ in reach.threads])
+        of_graphs = threads_of(connection, [item for item, _ in threads])
     async with open_saver(store) as saver:
-        for item, attempts in reach.threads:
+        for item, attempts in threads:
             for attempt in range(attempts + 1):
                 await saver.adelete_thread(thread_id(item, attempt))
         for thread in sorted(of_graphs):

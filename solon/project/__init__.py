@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from solon.graphs.runner import Progress, Runner
     from solon.lawmaking.rejudging import Doubt, Rejudged
     from solon.operations.annotating import ReviewExport
+    from solon.operations.backup import Backup, Restored
     from solon.operations.compare import Comparison
     from solon.operations.doctor import Check
     from solon.operations.forget import Erasure
@@ -1019,6 +1020,35 @@ class Project(Workspace):
         if dry_run:
             return forgetting.look(self.store, wanted)
         return await forgetting.forget(self.store, wanted, actor=local_actor(), by=by, many=many)
+
+    def backup(self, folder: str | Path) -> Backup:
+        """Write a backup of store and checkpoints into a new folder, while runs and servers go on working.
+
+        Raises:
+            UsageError: there is something in the folder already; a store in PostgreSQL needs `pg_dump`.
+            StoreError: the store is damaged, or cannot be read.
+        """
+        from solon.operations.backup import back_up
+
+        return back_up(self.store, folder)
+
+    @staticmethod
+    def restore(folder: str | Path, store: str, *, replace: bool = False) -> Restored:
+        """Put a backup back, and forget again what was forgotten after it was made. No project may have the store open.
+
+        Args:
+            folder: what `backup` wrote.
+            store: URL where the store shall stand; of the kind of database that the backup was made from.
+            replace: what stands there is given up.
+
+        Raises:
+            UsageError: there is no backup; a store stands at the URL and `replace` was not said; or others have it
+                open. Nothing was changed.
+            StoreError: the backup is damaged or a newer Solon made it, and nothing was changed.
+        """
+        from solon.operations.backup import restore
+
+        return restore(folder, store, replace=replace)
 
     def sweep(self) -> tuple[str, ...]:
         """Clear free pages and logs of the database once more; returns what is left to do, empty where it is done."""

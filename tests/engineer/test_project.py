@@ -24,6 +24,8 @@ from solon.project.releases import Releases
 METHODS = {
     "recipes": "list_recipes",
     "audit verify": "verify_audit",
+    "backup": "backup",
+    "restore": "restore",
     "judges": "judges",
     "diff": "diff",
     "doctor": "doctor",

