@@ -11,7 +11,6 @@ import typer
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
 from solon.cli.terminal import console, print_json, say
 from solon.display.text import clean, shorten
-from solon.law.seed_rubrics import criteria_lines
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -87,6 +86,8 @@ def draw(found: dict[str, Any]) -> Tree:
         law.add(clean(f"{name} {found['law'][name]}"))
     law.add(clean(f"graph {item['graph_version']}"))
     if own := found["seed_rubric"]:
+        from solon.law.seed_rubrics import criteria_lines
+
         criteria = law.add(f"rubric of the seed {own['version']}, in its place")
         for one in criteria_lines(own["criteria"]):
             criteria.add(shorten(one, _TEXT))

@@ -57,6 +57,7 @@ class RunSummary:
         carried: decisions taken over from earlier runs without asking anyone again.
         model_calls: that were sent.
         input_tokens, output_tokens, tokens: of these calls; `tokens` is both.
+        cached_tokens: those of `input_tokens` that providers read from their caches, as far as they tell.
         usage_not_told: calls whose tokens the server did not tell: they are estimated, and the cost with them.
         cost: of these calls, in the currency of the prices; None where a price is unknown.
         seconds: the time spent working on the run, over all sessions.
@@ -111,6 +112,7 @@ class RunSummary:
     cost: float | None
     seconds: float
     stopped_because: str | None
+    cached_tokens: int = 0
     worker: dict[str, Any] | None = None
     promise: dict[str, Any] | None = None
     unsafe: dict[str, Any] | None = None
@@ -150,7 +152,8 @@ class RunSummary:
 
     def spell_spending(self) -> str:
         """Tokens and cost in words; what the servers did not tell is said to be estimated."""
-        tokens = f"{self.input_tokens} + {self.output_tokens} tokens"
+        cached = f" ({self.cached_tokens} from the provider's cache)" if self.cached_tokens else ""
+        tokens = f"{self.input_tokens}{cached} + {self.output_tokens} tokens"
         if not self.usage_not_told:
             return (
                 f"{tokens}, "
@@ -484,6 +487,7 @@ def summarize(
         input_tokens=used.input_tokens,
         output_tokens=used.output_tokens,
         tokens=used.input_tokens + used.output_tokens,
+        cached_tokens=used.cached_tokens,
         cost=used.cost if not used.unpriced else None,
         seconds=round(run.active_seconds, 3),
         stopped_because=run.stopped_because,

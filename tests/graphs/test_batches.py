@@ -63,4 +63,6 @@ def test_a_stopped_run_finds_its_batches_again(tmp_path: Path, monkeypatch: pyte
     assert len(sent) == len(set(sent)), "nothing was sent, or paid for, twice"
     assert len(sent) == second.model_calls
     assert "batch batch_1 at http://127.0.0.1" in told[-1], "progress says what is waited for"
+    assert second.cached_tokens == 60 * len(sent), "told by the fake provider of each answer, and kept"
+    assert f" ({second.cached_tokens} from the provider's cache) + " in second.spell_spending()
     assert second.cost == pytest.approx(0.5 * 110e-6 * len(sent))

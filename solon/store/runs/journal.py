@@ -281,6 +281,7 @@ class ItemJournal:
             "finish_reason": outcome.finish_reason,
             "input_tokens": outcome.input_tokens,
             "output_tokens": outcome.output_tokens,
+            "cached_tokens": outcome.cached_tokens or None,
             "estimated": outcome.estimated,
             "cost": outcome.cost,
             "currency": outcome.currency,

@@ -87,6 +87,7 @@ class Spent:
         calls: requests sent.
         input_tokens: tokens of prompts, estimated where the provider did not tell.
         output_tokens: tokens of answers, estimated where the provider did not tell.
+        cached_tokens: those of `input_tokens` that providers read from their caches.
         unknown_tokens: calls whose tokens the provider did not tell.
         cost: of the priced calls, in the run's currency.
         unpriced: calls without a price.
@@ -96,6 +97,7 @@ class Spent:
     calls: int
     input_tokens: int
     output_tokens: int
+    cached_tokens: int
     unknown_tokens: int
     cost: float
     unpriced: int
@@ -472,10 +474,20 @@ def spent(connection: Connection, run_id: str) -> Spent:
         func.coalesce(func.sum(calls.c.attempts), 0),
         func.coalesce(func.sum(calls.c.input_tokens), 0),
         func.coalesce(func.sum(calls.c.output_tokens), 0),
+        func.coalesce(func.sum(calls.c.cached_tokens), 0),
         func.coalesce(func.sum(unknown), 0),
         func.coalesce(func.sum(calls.c.cost), 0.0),
         func.coalesce(func.sum(unpriced), 0),
         func.coalesce(func.sum(case((calls.c.model == BUILTIN, 1), else_=0)), 0),
     ).where(calls.c.run_id == run_id, calls.c.attempts > 0)
     row = connection.execute(query).one()
-    return Spent(int(row[0]), int(row[1]), int(row[2]), int(row[3]), float(row[4]), int(row[5]), int(row[6]))
+    return Spent(
+        calls=int(row[0]),
+        input_tokens=int(row[1]),
+        output_tokens=int(row[2]),
+        cached_tokens=int(row[3]),
+        unknown_tokens=int(row[4]),
+        cost=float(row[5]),
+        unpriced=int(row[6]),
+        builtin=int(row[7]),
+    )

@@ -253,6 +253,7 @@ class Call(SQLModel, table=True):
         finish_reason: why the model stopped, in the provider's word; None where it said nothing.
         input_tokens: tokens of the prompt, None where nothing is known of them.
         output_tokens: tokens of the answer, None where nothing is known of them.
+        cached_tokens: those of the prompt that the provider read from its cache; None where it told of none.
         estimated: whether the provider did not tell all of the tokens, so that they are estimated; None in rows of
             earlier versions, which estimated nothing.
         cost: what it cost in `currency`, None without a price.
@@ -287,6 +288,7 @@ class Call(SQLModel, table=True):
     finish_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
     estimated: bool | None = None
     cost: float | None = None
     currency: str | None = None
