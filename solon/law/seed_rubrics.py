@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -63,9 +62,16 @@ class SeedRubric:
         return [{key: value for key, value in asdict(one).items() if value} for one in self.criteria]
 
     def told(self) -> list[dict[str, Any]]:
-        """The criteria as people are shown them: `id`, `name`, `text`, and `weight`, of which all sum to 1."""
+        """The criteria as people are shown them: `id`, `name`, `text`, `weight`, of which all sum to 1, and `scores`:
+        what an answer with each of 1 to 5 looks like, or empty."""
         return [
-            {"id": name, "name": one.name, "text": one.text, "weight": round(weight, 4)}
+            {
+                "id": name,
+                "name": one.name,
+                "text": one.text,
+                "weight": weight,
+                "scores": [one.scores[score] for score in SCORES if one.scores],
+            }
             for (name, weight), one in zip(self.weights().items(), self.criteria, strict=True)
         ]
 
@@ -98,11 +104,14 @@ class SeedRubric:
 
 
 def criteria_lines(told: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for each criterion as people are shown it: `C1 (50 %) name: text`."""
-    return [
-        f"{one['id']} ({100 * one['weight']:.0f} %) {one['name'] + ': ' if one['name'] else ''}{one['text']}"
-        for one in told
-    ]
+    """A line for each criterion as people are shown it: `C1 (50 %) name: text (1: ... 2: ...)`."""
+    lines = []
+    for one in told:
+        share = f"{100 * one['weight']:.0f} %" if one["weight"] >= 0.005 else "under 1 %"
+        title = f"{one['name']}: " if one["name"] else ""
+        scores = " ".join(f"{score}: {text}" for score, text in enumerate(one["scores"], start=1))
+        lines.append(f"{one['id']} ({share}) {title}{one['text']}" + (f" ({scores})" if scores else ""))
+    return lines
 
 
 def read_seed_rubric(value: Any) -> SeedRubric:
@@ -165,7 +174,7 @@ def _read_line(value: Any, where: str) -> str:
 
 def _read_weight(value: Any, where: str) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not 0 < value <= 1_000_000:
+    if not is_number or not 0 < value <= 1_000_000:
         raise ValueError(f"{where} is {_seen(value)}; it must be a number above 0, up to a million")
     return float(value)
 

@@ -203,7 +203,7 @@ PRESETS = {
             "texts with a label: rules and a classifier first, then a small model, a strong one, people",
             "panel",
             "jsonl",
-            paper="Liu et al. 2025, AutoAnnotator (arXiv 2506.16393)",
+            paper="Lu et al. 2025, AutoAnnotator (arXiv 2506.16393)",
         ),
         Preset(
             "label-spans",

@@ -85,13 +85,15 @@ class Question:
         Raises:
             RowProblem: it cannot be asked about this row.
         """
-        if config.law.seed_rubrics == "off" or row.metadata.get(RUBRIC) in (None, ""):
+        column = next((name for name in row.metadata if name.casefold() == RUBRIC), "")
+        if config.law.seed_rubrics == "off" or row.metadata.get(column) in (None, ""):
             return row
         try:
-            rubric = read_seed_rubric(read_cell(row.metadata[RUBRIC], RUBRIC))
+            rubric = read_seed_rubric(read_cell(row.metadata[column], RUBRIC))
         except ValueError as problem:
             raise RowProblem(str(problem)) from None
-        return replace(row, metadata={**row.metadata, RUBRIC: rubric.as_plain()})
+        others = {name: value for name, value in row.metadata.items() if name != column}
+        return replace(row, metadata={**others, RUBRIC: rubric.as_plain()})
 
     async def ask(
         self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int

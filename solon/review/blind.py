@@ -66,7 +66,7 @@ def show_blind(
     proposed = read_proposed(connection, review)
     turns = earlier_turns(content)
     looks = room.project.config.looks_for_orders
-    texts = texts_shown(prompt, asked_of, shown, turns) if looks else {}
+    texts = texts_shown(prompt, asked_of, shown, turns, own.as_prompt() if own else "") if looks else {}
     return BlindItem(
         assignment=lease.id,
         review=review.id,

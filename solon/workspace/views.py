@@ -568,6 +568,8 @@ def view_review(
         evidence = decided_evidence(connection, row.decision_id) if row.decision_id and not blind else []
     reasons = (*(reason["text"] for reason in row.reasons or ()), *handed)
     prompt, asked_of = request_of(shown, item.content)
+    own = None if shown[0].prompt else own
+    rubric = own.as_prompt() if own else ""
     turns = earlier_turns(item.content)
     ends_with_tool = (item.content.get("messages") or [{}])[-1].get("role") == "tool"
     said = turns if ends_with_tool else []
@@ -591,8 +593,8 @@ def view_review(
         evidence=tuple(evidence),
         turns=tuple(turns),
         said=next((turn["content"] for turn in reversed(said) if turn["role"] == "user"), prompt),
-        orders=tuple(find_orders(texts_shown(prompt, asked_of, shown, turns))) if orders else (),
-        rubric=tuple(criteria_lines(own.told())) if own and not shown[0].prompt else (),
+        orders=tuple(find_orders(texts_shown(prompt, asked_of, shown, turns, rubric))) if orders else (),
+        rubric=tuple(criteria_lines(own.told())) if own else (),
     )
 
 

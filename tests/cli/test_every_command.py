@@ -71,6 +71,7 @@ OPENING = [
     if name not in ENDLESS
     and not name.startswith("config")
     and any(p.name == "store" for p in command.params)
+    and name != "restore"  # it reads its backup first, and opens no store without one
 ]
 
 

@@ -43,8 +43,8 @@ ROWS = [
 LONG = "A lamp that is warm and bright and good for everybody."
 RULES = [
     {"schema": "SlotValues", "answer": {"values": ["a {this} nurse"]}},
-    {"schema": "AnswerObject", "answer": {"day": "Sunday"}, "times": 1},
-    {"schema": "AnswerObject", "answer": {"day": "Monday"}},
+    {"schema": "AnswerObject", "prompt": "critic found", "answer": {"day": "Monday"}},
+    {"schema": "AnswerObject", "answer": {"day": "Sunday"}},
     {"role": "generator", "prompt": r"critic found.*Here it is 11\.", "answer": "Warm light, small price."},
     {"role": "generator", "prompt": "as you wish, birds", "answer": "As you wish."},
     {"role": "generator", "prompt": "No commas", "answer": "None at all."},

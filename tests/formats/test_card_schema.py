@@ -100,6 +100,7 @@ def rows(licence: str | None) -> list[ExportRow]:
             ),
             critiques=(CritiqueOf("Bad", ("- minor, clear: Say it.",), revision=f"Good {i}"),),
             faults={"chosen": [], "rejected": []},
+            lineage={"criteria": [{"id": "C1", "name": "", "text": "Says so.", "weight": 1.0, "scores": []}]},
         )
         for i in range(8)
     ]

@@ -50,7 +50,11 @@ def rows(n: int = 40) -> list[ExportRow]:
             ),
             critiques=(CritiqueOf("Bad", ("- minor, clear: Say it.",), revision=f"Good {i}"),),
             faults={"chosen": [[0, 9]], "rejected": []},
-            lineage={"models": ["scripted:default"], "decided_by": "aa11" if i % 4 == 0 else None},
+            lineage={
+                "models": ["scripted:default"],
+                "decided_by": "aa11" if i % 4 == 0 else None,
+                "criteria": [{"id": "C1", "name": "", "text": "Says so.", "weight": 1.0, "scores": []}],
+            },
         )
         made.append(pair)
     return made

@@ -23,6 +23,7 @@ CHAT = [
 MARKS = {form.name for form in span_formats.FORMATS}
 """Formats of marked texts, which the records of this file are not: see test_spans."""
 JSONL = sorted(name for name, form in FORMATS.items() if form.container == "jsonl" and name not in MARKS)
+CRITERIA = [{"id": "C1", "name": "", "text": "Says so.", "weight": 1.0, "scores": []}]
 TRICKY = '=1+1, "quoted"\r\nand\ranother\nline; ünï \U0001f600 \u2028 end'
 
 
@@ -50,7 +51,7 @@ def rows() -> list[ExportRow]:
                 ),
                 critiques=(CritiqueOf("Bad", ("- minor, clear: Say it.",), revision=f"Good {n}"),),
                 faults={"chosen": [[0, 3]], "rejected": []} if n < 50 else {},
-                lineage={"calls": ["c"], **({"decision": "d1"} if n > 45 else {})},
+                lineage={"calls": ["c"], "criteria": CRITERIA, **({"decision": "d1"} if n > 45 else {})},
                 metadata={"k": n if n % 2 else "text"} if n > 20 else {},
             )
         )
@@ -100,7 +101,7 @@ def test_parquet_loads_with_datasets_and_pandas(tmp_path: Path, datasets: Any) -
     assert len(loaded) == len(frame) == summary.written == 60
     assert loaded[1]["chosen"] == frame["chosen"][1] == TRICKY
     assert loaded[9]["messages"] == CHAT
-    assert json.loads(loaded[59]["lineage"]) == {"calls": ["c"], "decision": "d1"}
+    assert json.loads(loaded[59]["lineage"]) == {"calls": ["c"], "criteria": CRITERIA, "decision": "d1"}
     assert loaded[50]["withheld"] == ["chosen"]
     assert loaded[50]["chosen"] is None
     assert loaded.features["margin"].dtype == "float64"

@@ -83,13 +83,14 @@ async def _look_for_orders(
     """What gives orders to models in the request and the candidates shown, for the routing; None where nothing does.
 
     Args:
-        ask: put the texts before the panel once more without these words. Only what they chose is compared: nothing of
-            it is a vote.
+        ask: put the texts before the panel once more without these words, but for a rubric of the seed's own, which
+            stays as it is. Only what they chose is compared: nothing of it is a vote.
     """
     if not context.case.config.looks_for_orders:
         return None
     case, put = _put(context, shown, round_, pair)
-    texts = (case.prompt, case.input, *put.answers)
+    own_rubric = case.seed_rubric.as_prompt() if case.seed_rubric is not None else ""
+    texts = (case.prompt, case.input, *put.answers, own_rubric)
     turns = turns_of(context.item.content.get("messages") or ()) if case is context.case else []
 
     def look() -> list[tuple[Span, ...]]:
@@ -101,7 +102,7 @@ async def _look_for_orders(
         return None
     found = {"kinds": spell_kinds(chain.from_iterable(marks)), "spans": sum(map(len, marks)), "without": None}
     if ask and (before := context.weigh(verdicts, shown)).signals.get("n_votes"):
-        prompt, input, *answers = (mask_marks(*pair) for pair in zip(texts, marks, strict=True))
+        prompt, input, *answers, _ = (mask_marks(*pair) for pair in zip(texts, marks, strict=True))
         masked = replace(case, prompt=prompt, input=input), replace(put, answers=tuple(answers))
         after = context.weigh((await _judge_put(context, shown, *masked)).last, shown)
         if after.signals.get("n_votes") and after.best != before.best:

@@ -64,12 +64,14 @@ class SeedCriterionOut(Wire):
         name: a short name; may be empty.
         text: what is scored.
         weight: its part in the whole; all of a rubric sum to 1.
+        scores: what an answer with each of 1 to 5 looks like; empty where the rubric does not say.
     """
 
     id: str
     name: str
     text: str
     weight: float
+    scores: list[str] = Field(default_factory=list)
 
 
 class Turn(Wire):

@@ -91,11 +91,11 @@ def earlier_turns(content: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def texts_shown(
-    prompt: str, input: str, candidates: Sequence[Any], turns: Sequence[Mapping[str, str]]
+    prompt: str, input: str, candidates: Sequence[Any], turns: Sequence[Mapping[str, str]], rubric: str = ""
 ) -> dict[str, str]:
-    """The texts that somebody sees of a question, each by what it is: `prompt`, `input`, the id of a candidate, or
-    `turn 1` of those before the request."""
-    shown = {"prompt": prompt, "input": input, **{one.id: one.text for one in candidates}}
+    """The texts that somebody sees of a question, each by what it is: `prompt`, `input`, the id of a candidate,
+    `rubric` (the seed's own), or `turn 1` of those before the request."""
+    shown = {"prompt": prompt, "input": input, **{one.id: one.text for one in candidates}, "rubric": rubric}
     return shown | {f"turn {number}": turn["content"] for number, turn in enumerate(turns, start=1)}
 
 
