@@ -26,9 +26,10 @@ def read_ticket(ticket: Ticket) -> Ticket:
 
 
 def reply(ticket: Ticket) -> Ticket:
-    if ticket["outcome"] != "accepted":
+    chosen = ticket["record"]["chosen"] if ticket["outcome"] == "accepted" else None
+    if chosen is None:  # it was not accepted, or both answers are as good: a tie chooses none
         return {"reply": f"A colleague will call you ({ticket['reason']})."}
-    return {"reply": ticket["record"]["chosen"]}
+    return {"reply": chosen}
 
 
 def support(solon, checkpointer):

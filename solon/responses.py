@@ -454,7 +454,7 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
         if name not in candidates:
             raise InvalidDecision(
                 f"candidate {name!r} is not part of this review",
-                next_step=f"its candidates: {', '.join(candidates)}",
+                next_step=f"its candidates: {', '.join(sorted(candidates))}",
             )
     if len(candidates) == 1 and response.candidate is None:
         response = response.model_copy(update={"candidate": candidates[0]})

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import os
 import socket
 import sys
@@ -31,6 +32,9 @@ EVALUATION = "gen_ai.evaluation.result"
 """Name of the event that tells an evaluation (OpenTelemetry's semantic conventions for generative AI)."""
 REACH_SECONDS = 1.0
 """How long a collector may take to be reached when a process ends."""
+SEND_SECONDS = 2.0
+"""How long one sending may take, tries included, where the environment says nothing else."""
+ENDPOINT, TIMEOUT = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TIMEOUT"
 T = TypeVar("T")
 
 
@@ -188,28 +192,96 @@ def make_tracing(config: TracingConfig) -> Tracing:
     )
 
 
+class _Sender:
+    """An exporter that tells its first failure by address and next step, and that sends no more after a failure once
+    the process ends: what is left would take as long again, part by part.
+
+    Args:
+        exporter: of OpenTelemetry.
+        signal: what it sends, `TRACES` or `LOGS`.
+    """
+
+    closing = False
+
+    def __init__(self, exporter: Any, signal: str) -> None:
+        self._exporter, self._signal, self._failed = exporter, signal, False
+
+    def export(self, batch: Any) -> Any:
+        if self._failed and self.closing:
+            return None
+        result = self._exporter.export(batch)
+        if result is not None and result.name != "SUCCESS" and not self._failed:
+            _warn(
+                f"the collector at {find_collector(self._signal)} did not take {self._signal.lower()}; what it does "
+                "not take is lost",
+                "look at its log, and whether it takes OTLP over HTTP",
+            )
+        self._failed = result is not None and result.name != "SUCCESS"
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return bool(self._exporter.force_flush(timeout_millis))
+
+
+def find_collector(signal: str) -> str:
+    """Return the address that spans (`TRACES`) or events (`LOGS`) are sent to, as the environment names it.
+
+    Raises:
+        ConfigError: it is no address over HTTP.
+    """
+    own = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
+    name = own if os.environ.get(own) else ENDPOINT
+    address = os.environ.get(name) or "http://localhost:4318"
+    with suppress(ValueError):
+        url = urlsplit(address)
+        if url.scheme in ("http", "https") and url.hostname and url.port != 0:
+            return address
+    raise ConfigError(
+        f"{name}: {address[:60]!r} is no address of a collector",
+        next_step="name one such as http://localhost:4318",
+    )
+
+
+def _warn(cause: str, next_step: str) -> None:
+    with suppress(Exception):  # standard error may be closed by now
+        sys.stderr.write(f"warning: {cause}\n  -> {next_step}\n")
+
+
 def close(spans: Any, events: Any) -> None:
     """Let providers send what they still hold, each where its collector can be reached; else leave it, since an
     exporter would try again for many seconds."""
-    for signal, provider in (("TRACES", spans), ("LOGS", events)):
-        named = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
-        url = urlsplit(named or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or "http://localhost:4318")
-        port = url.port or (443 if url.scheme == "https" else 80)
-        try:
-            socket.create_connection((url.hostname or "", port), timeout=REACH_SECONDS).close()
-        except OSError as error:
-            told = f"no collector at {url.hostname}:{port} ({error}); the last {signal.lower()} are lost"
-            with suppress(Exception):
-                sys.stderr.write(f"warning: {told}\n")
-        else:
-            provider.shutdown()
+    _Sender.closing = True
+    try:
+        for signal, provider in (("TRACES", spans), ("LOGS", events)):
+            if _reaches(signal):
+                provider.shutdown()
+    finally:
+        _Sender.closing = False
+
+
+def _reaches(signal: str) -> bool:
+    """Whether the collector takes a connection; tells where it does not."""
+    url = urlsplit(find_collector(signal))
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        socket.create_connection((url.hostname or "", port), timeout=REACH_SECONDS).close()
+    except OSError as error:
+        _warn(
+            f"no collector at {url.hostname}:{port} ({error}); the last {signal.lower()} are lost",
+            f"start one, or name another by {ENDPOINT}",
+        )
+        return False
+    return True
 
 
 def own_providers() -> tuple[Any, Any]:
     """Return a provider of spans and one of events that send to OpenTelemetry's usual address; `close` ends them.
 
     Raises:
-        ConfigError: OpenTelemetry's exporter is not installed.
+        ConfigError: OpenTelemetry's exporter is not installed, or the environment names no address over HTTP.
     """
     try:
         from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
@@ -223,12 +295,24 @@ def own_providers() -> tuple[Any, Any]:
         raise ConfigError(
             f"tracing needs the package {error.name}", next_step="pip install 'solon[tracing]'"
         ) from None
+    for signal in ("TRACES", "LOGS"):
+        find_collector(signal)
+    # what goes wrong is told by `_Sender`; an application that logs is told in the exporter's own words, too
+    logging.getLogger("opentelemetry.exporter").addHandler(logging.NullHandler())
+    to_traces: Any = _Sender(OTLPSpanExporter(timeout=_timeout("TRACES")), "TRACES")
+    to_logs: Any = _Sender(OTLPLogExporter(timeout=_timeout("LOGS")), "LOGS")
     resource = Resource.create({"service.name": "solon"})
     spans = TracerProvider(resource=resource, shutdown_on_exit=False)  # `close` ends them
-    spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    spans.add_span_processor(BatchSpanProcessor(to_traces))
     events = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    events.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    events.add_log_record_processor(BatchLogRecordProcessor(to_logs))
     return spans, events
+
+
+def _timeout(signal: str) -> float | None:
+    """None where the environment says how long a sending may take, which the exporter then reads."""
+    told = os.environ.get(TIMEOUT) or os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}_TIMEOUT")
+    return None if told else SEND_SECONDS
 
 
 def call_attributes(

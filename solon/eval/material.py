@@ -32,6 +32,8 @@ class Material:
         seed: of whatever a suite draws.
         whole: True where no run was named: the runs are all of the store's, and its records are those of the
             data set, each item once.
+        settled: votes and answers are those of items that have ended and about which nobody has still to answer: for
+            readers who shall not learn what the panel thinks of what waits.
     """
 
     store: Store
@@ -40,6 +42,7 @@ class Material:
     limit: int = 20_000
     seed: int = 0
     whole: bool = False
+    settled: bool = False
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -76,6 +79,7 @@ def gather(
     against: Sequence[Path] = (),
     limit: int = 20_000,
     seed: int = 0,
+    settled: bool = False,
 ) -> Material:
     """Return the material of the named runs (by id or its beginning), or of all runs of the store.
 
@@ -93,7 +97,7 @@ def gather(
             raise UsageError(
                 f"{file}: there is no such file", next_step="check the path given with --against"
             )
-    return Material(store, tuple(chosen), tuple(against), limit, seed, whole=not names)
+    return Material(store, tuple(chosen), tuple(against), limit, seed, whole=not names, settled=settled)
 
 
 def spell_sample(shown: int, seen: int) -> tuple[str, ...]:

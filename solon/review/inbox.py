@@ -151,9 +151,20 @@ def to_request(item: BlindItem) -> HitlRequest:
     policy = ReviewPolicy(
         action_name=item.recipe,
         allowed_decisions=allowed_decisions(item.answer_schema),
-        args_schema=answer_schema(item),
+        args_schema=_args_schema(item),
     )
     return HitlRequest(action_requests=[asked], review_configs=[policy])
+
+
+def _args_schema(item: BlindItem) -> dict[str, Any]:
+    """The schema of an answer, where a field that is not given may stand as an empty text, and numbers and lists as
+    texts, as `_args` has them; only `choice` has to be filled in."""
+    schema = answer_schema(item)
+    fields = schema["properties"]
+    text, empty = {"type": "string"}, {"const": ""}
+    for name, other in {"candidate": empty, "reason": empty, "strength": text, "principles": text}.items():
+        fields[name] = {"anyOf": [fields[name], other]}
+    return schema
 
 
 def _args(item: BlindItem) -> dict[str, JsonValue]:
@@ -204,6 +215,7 @@ def answer_schema(item: BlindItem) -> dict[str, Any]:
             "rationale": {**text, "description": "why, in a sentence"},
             "strength": {"type": "integer", "minimum": 1, "maximum": 3},
             "principles": {"type": "array", "items": text},
+            "proposal": {**text, "description": "a principle that is missing, in a sentence"},
             **own,
         },
     }  # fmt: skip
@@ -233,7 +245,9 @@ def to_answer(schema: str, response: HumanResponse | list[HumanResponse] | HitlR
 
 def _only(field: str, given: Sequence[T]) -> T:
     if len(given) != 1:
-        raise InvalidDecision(f"{field}: {len(given)} of them, where one answers a review")
+        raise InvalidDecision(
+            f"{field}: {len(given)} of them, where one answers a review", next_step="send exactly one"
+        )
     return given[0]
 
 

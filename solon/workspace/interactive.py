@@ -273,9 +273,13 @@ class Interactive:
     def _asked(self, review: Any, texts: bool) -> dict[str, Any]:
         """What whoever answers has to know, without what the panel found: ids, choices, the address of the page; with
         texts the request and the candidates."""
+        from solon.store.reviewing.manners import order_shown
         from solon.store.reviewing.served import server_address
 
         seen = view_review(self._workspace.store, review, blind=True, orders=False)
+        text_of = {one.id: one.text for one in seen.candidates}
+        # the store's order goes by the models that wrote them
+        order = order_shown(self._workspace.store.key, review.id, "graph", list(text_of))
         with self._workspace.store.connect() as connection:
             address = server_address(connection, self._workspace.config.review.address)
         asked: dict[str, Any] = {
@@ -284,7 +288,7 @@ class Interactive:
             "page": f"{address}/?review={review.id}",
             "recipe": review.recipe,
             "choices": list(seen.choices),
-            "candidates": [one.id for one in seen.candidates],
+            "candidates": order,
             "response_schema": review.response_schema,
         }
         if texts:
@@ -292,7 +296,7 @@ class Interactive:
                 "prompt": seen.prompt,
                 "input": seen.input,
                 "asks": seen.asks,
-                "candidates": [{"id": one.id, "text": one.text} for one in seen.candidates],
+                "candidates": [{"id": name, "text": text_of[name]} for name in order],
             }
         return asked
 

@@ -92,6 +92,8 @@ def test_the_reference_client_reads_everything_and_nothing_is_written(project: P
     status, listed, review, lineage, refused, figures, docs = results
     [run] = status.structured_content["runs"]
     assert (run["items"], run["pending_review"]) == (3, 2)
+    assert run["queue"]["reviews"] == 2
+    assert "by_kind" not in run["queue"], "why a person is asked, the blind review hides"
     [first] = listed.structured_content["reviews"]
     assert (first["id"], first["choices"]) == (waits.id, list(waits.choices))
     shown = review.structured_content
@@ -103,24 +105,35 @@ def test_the_reference_client_reads_everything_and_nothing_is_written(project: P
     assert refused.is_error
     assert waits.id in refused.content[0].text
     assert figures.structured_content["suite"] == "judges"
+    decided_votes = len(lineage.structured_content["verdicts"])
+    told = sum(one["verdicts"] for one in figures.structured_content["judges"])
+    assert told == decided_votes < sum(judge.verdicts for judge in project.evaluate("judges").judges)
     assert "trl-preference" in docs.structured_content["result"]
     assert dump(project.store) == before
 
 
 def test_what_is_wrong_is_told_with_the_next_step(project: Project) -> None:
-    unknown, suite, state, words, limit = ask(
+    unknown, suite, state, words, limit, none, many, long, asking = ask(
         served(),
         ("show_lineage", {"some_id": "nothing"}),
         ("evaluate", {"suite": "judge"}),
         ("list_reviews", {"state": "open"}),
         ("read_docs", {"part": "errors", "about": "xylophone"}),
         ("list_reviews", {"limit": "many"}),
+        ("list_reviews", {"limit": 0}),
+        ("list_reviews", {"limit": 10**30}),
+        ("show_review", {"review": "a" * 200_000}),
+        ("evaluate", {"suite": "scores"}),
     )
     assert "'nothing'" in unknown
     assert "did you mean 'judges'?" in suite
     assert "states: waiting" in state
     assert "xylophone" in words
     assert "limit" in limit
+    assert all("from 1 to 1000" in told for told in (none, many))
+    assert "review: 200000 characters" in long
+    assert len(long) < 300
+    assert "asks a model" in asking
     [missing] = ask(served(store="sqlite:///other.db"), ("read_status", {}))
     assert "there is no store" in missing
     assert "  -> " in missing
@@ -140,9 +153,40 @@ def test_texts_that_name_people_go_to_no_agent(folder: Path) -> None:
     with Project("sqlite:///solon.db", config={**CONFIG, **people}) as made:
         made.run("preference", SEEDS)
         review = made.reviews()[0]
-    listed, refused = ask(served(), ("list_reviews", {}), ("show_review", {"review": review.id}))
-    assert "Explain" not in str(listed)
-    assert "name people" in refused
+        made.decide(review, "prefer", review.candidates[0], rationale="It is shorter.")
+        made.resume()
+    listed, figures, *refused = ask(
+        served(),
+        ("list_reviews", {}),
+        ("evaluate", {"suite": "judges"}),
+        ("show_review", {"review": review.id}),
+        *(("evaluate", {"suite": suite}) for suite in ("diversity", "rankings", "generations")),
+    )
+    assert figures["suite"] == "judges"
+    assert "Explain" not in str([listed, figures])
+    assert all("name people" in told for told in refused)
+
+
+def test_the_votes_on_what_waits_are_in_no_figure(folder: Path) -> None:
+    with Project("sqlite:///solon.db", config=CONFIG) as made:
+        made.run("preference", SEEDS[:1])
+        assert made.evaluate("judges").judges
+    told, refused = ask(
+        served(), ("evaluate", {"suite": "judges"}), ("show_lineage", {"some_id": made.reviews()[0].item_id})
+    )
+    assert told["judges"] == []
+    assert "not answered yet" in refused
+
+
+def test_the_order_of_candidates_tells_nothing_of_the_models(folder: Path) -> None:
+    with Project("sqlite:///solon.db", config=CONFIG) as made:
+        made.run("preference", [{"id": f"s{n}", "prompt": f"Explain thing {n}"} for n in range(12)])
+        stored = {review.id: [one.id for one in review.candidates] for review in made.reviews()}
+    twice = [ask(served(), *(("show_review", {"review": name}) for name in stored)) for _ in range(2)]
+    assert twice[0] == twice[1]
+    shown = {one["id"]: [candidate["id"] for candidate in one["candidates"]] for one in twice[0]}
+    assert all(sorted(shown[name]) == sorted(ids) for name, ids in stored.items())
+    assert 0 < sum(shown[name] == ids for name, ids in stored.items()) < len(stored)
 
 
 def test_a_store_that_is_only_read_refuses_every_write(project: Project) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,13 @@ def test_an_example_runs_and_stands_in_the_page(name: str, tmp_path: Path) -> No
         [sys.executable, str(file)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert ended.stdout == PRINTED[name], ended.stderr[-2000:]
+
+
+def test_a_support_agent_sends_no_empty_reply_after_a_tie() -> None:
+    found: dict[str, Any] = {"__name__": "inside_langgraph"}
+    exec((EXAMPLES / "inside_langgraph.py").read_text(), found)
+    tie = {"outcome": "accepted", "reason": "tie", "record": {"chosen": None, "label": "tie"}}
+    assert found["reply"](tie) == {"reply": "A colleague will call you (tie)."}
 
 
 def test_the_graph_for_a_server_is_compiled_without_a_checkpointer(

@@ -16,6 +16,7 @@ from langgraph.types import Command, Send
 
 from solon.agents.models.scripted import ScriptedChat
 from solon.errors import AlreadyDecided, ConfigError, SeedError, SolonError, UsageError
+from solon.store.reviewing.manners import order_shown
 from solon.store.runs.pilot import queued_pilot
 from tests.graphs.conftest import Desk
 
@@ -98,7 +99,12 @@ async def test_a_split_becomes_an_interrupt_that_an_answer_resumes(make_desk: Ma
     (review,) = desk.project.reviews()
     assert told["review"] == review.id
     assert told["page"].endswith(f"/?review={review.id}")
-    assert [one["text"] for one in told["candidates"]] == [one.text for one in review.candidates]
+    assert {one["id"]: one["text"] for one in told["candidates"]} == {
+        one.id: one.text for one in review.candidates
+    }
+    ids = [one.id for one in review.candidates]
+    drawn = order_shown(desk.project.store.key, review.id, "graph", ids)
+    assert [one["id"] for one in told["candidates"]] == drawn, "the store's order tells who wrote which"
     assert "reasons" not in told, "what the panel found is nobody's to see before the answer"
     calls = desk.chat.calls
     state = await graph.ainvoke(prefer(told, 1), thread("a"))
@@ -339,7 +345,7 @@ async def test_without_texts_a_foreign_checkpointer_holds_ids(make_desk: MakeDes
     graph = desk.project.graph("preference", checkpointer=InMemorySaver(), texts=False)
     told = asked(await graph.ainvoke({"prompt": "Why?"}, thread("a")))
     (review,) = desk.project.reviews()
-    assert told["candidates"] == [one.id for one in review.candidates]
+    assert sorted(told["candidates"]) == sorted(one.id for one in review.candidates)
     answer = {"choice": "prefer", "candidate": told["candidates"][0], "rationale": "It says more."}
     state = await graph.ainvoke(Command(resume=answer), thread("a"))
     assert review.candidates[0].text not in str([*map(str, state.values()), told])

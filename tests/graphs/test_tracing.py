@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from solon.errors import ConfigError
 from solon.project import Project
 
 trace = pytest.importorskip("opentelemetry.trace", reason="opentelemetry is not installed")
@@ -174,6 +175,47 @@ def test_a_collector_that_is_away_is_not_waited_for(
     close(spans, events)
     assert (spans.closed, events.closed) == (1, 0)
     assert capsys.readouterr().err.count("no collector at 127.0.0.1:1 ") == 2
+
+
+def test_a_sending_that_failed_is_told_once_and_is_the_last_when_the_process_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A collector that takes connections and no spans; each sending of the real exporter would take its whole time."""
+    from opentelemetry.sdk.trace.export import SpanExportResult
+
+    from solon.tracing import SEND_SECONDS, _Sender, _timeout
+
+    class Refusing:
+        sent = 0
+
+        def export(self, batch: Any) -> SpanExportResult:
+            self.sent += 1
+            return SpanExportResult.FAILURE
+
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4444")
+    exporter = Refusing()
+    sender = _Sender(exporter, "TRACES")
+    sender.export(["a"])
+    sender.export(["b"])  # while the process works each batch has its try
+    assert exporter.sent == 2
+    monkeypatch.setattr(_Sender, "closing", True)
+    sender.export(["c"])
+    assert exporter.sent == 2
+    assert capsys.readouterr().err.count("the collector at http://127.0.0.1:4444 did not take traces") == 1
+    assert _timeout("TRACES") == SEND_SECONDS
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "10")
+    assert _timeout("TRACES") is None, "the exporter reads it"
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://", "grpc://here:4317", "http://here:port"])
+def test_an_address_that_is_none_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    from solon.tracing import own_providers
+
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+    with pytest.raises(ConfigError, match=r"OTEL_EXPORTER_OTLP_ENDPOINT: .* is no address of a collector"):
+        own_providers()
 
 
 def test_the_collector_in_the_examples_is_sent_both(

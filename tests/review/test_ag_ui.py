@@ -10,6 +10,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from ag_ui.core import Event as TheirEvent
 from ag_ui.core import RunAgentInput as TheirInput
@@ -121,8 +122,14 @@ def test_the_client_in_the_page_answers_all(project: Project, person: Any, servi
         async with serving(project) as app, client(app, person("Ada")[1]) as http:
             return str(await found["answer_all"](http, choose))
 
+    async def go_wrong() -> None:
+        async with serving(project) as app, client(app, "nobody's") as http:
+            await found["answer_all"](http, choose)
+
     assert "waits" in asyncio.run(go())
     assert len(asked) == 12
+    with pytest.raises(httpx.HTTPStatusError, match="401"):
+        asyncio.run(go_wrong())
 
 
 def test_an_agent_inbox_answers_through_the_graph_in_the_page(

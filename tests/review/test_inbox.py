@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 
 from solon.errors import InvalidDecision
@@ -136,6 +137,8 @@ def test_over_http(project: Project, person: Any, serving: Any, client: Any) -> 
             assert asked["action_request"]["action"] == "preference"
             [action], [policy] = item["request"]["action_requests"], item["request"]["review_configs"]
             assert (action["args"], action["name"]) == (asked["action_request"]["args"], "preference")
+            form = Draft202012Validator(policy["args_schema"])
+            assert [list(error.path) for error in form.iter_errors(action["args"])] == [["choice"]]
             assert policy["allowed_decisions"] == ["edit", "reject"]
             for secret in ("scripted", "verdict", "margin"):
                 assert secret not in asked["description"]

@@ -220,7 +220,7 @@ class Agreement(SuiteResult):
 def evaluate(material: Material) -> Agreement:
     """Return the agreement, from counted answers: given with an expert's token, before the votes were shown."""
     with material.store.connect() as connection:
-        every_answer = evaluation.answers(connection, material.run_ids)
+        every_answer = evaluation.answers(connection, material.run_ids, settled=material.settled)
         blind = counted(every_answer)
         opinions = opinions_on(connection, blind)
         scored = [a for a in blind if a.scores and isinstance(a.question, AcceptQuestion)]

@@ -17,6 +17,7 @@ from solon.formats.records import plain_model
 from solon.learning.admission import speaks_for_all
 from solon.learning.crowd import gather_crowd
 from solon.store.learning.evidence import DecidedItem, counted_decisions, questions_asked
+from solon.store.records import evaluation
 from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs import runs
@@ -101,6 +102,9 @@ def evaluate(material: Material, by_name: bool = True) -> Confusions:
             for one in counted_decisions(connection, material.store.key, material.run_ids)
             if one.actor != VOTES and is_directed(one.question.outcomes)
         ]
+        if material.settled:
+            ended = set(connection.execute(evaluation.settled_items(material.run_ids)).scalars())
+            decided = [one for one in decided if one.item_id in ended]
         names = {one.actor: one.name for one in list_experts(connection)} if by_name else {}
         judged = _of_judges(
             connection, [one for one in decided if one.kind == "interrupt" and speaks_for_all(one)]

@@ -116,7 +116,8 @@ def evaluate(material: Material) -> Drift:
     them.
     """
     with material.store.connect() as connection:
-        opinions = opinions_on(connection, counted(evaluation.answers(connection, material.run_ids)))
+        answers = evaluation.answers(connection, material.run_ids, settled=material.settled)
+        opinions = opinions_on(connection, counted(answers))
         repeats = repeated_answers(connection, material.run_ids)
     opinions.sort(key=lambda opinion: opinion.answer.at)
     drawn = [o for o in opinions if o.answer.rule in RANDOM_RULES]

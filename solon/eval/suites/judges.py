@@ -176,9 +176,10 @@ class _Seat:
 def evaluate(material: Material) -> Judges:
     """Return how every seat of the runs' panels does against the experts' counted decisions."""
     with material.store.connect() as connection:
-        answers = counted(evaluation.answers(connection, material.run_ids))
+        answers = counted(evaluation.answers(connection, material.run_ids, settled=material.settled))
         gold, labels = _gold(answers), _gold_labels(answers)
-        seats = _read_seats(evaluation.paid_votes(connection, material.run_ids))
+        votes = evaluation.paid_votes(connection, material.run_ids, settled=material.settled)
+        seats = _read_seats(votes)
         families = runs.told_families(connection, material.runs)
         written = {
             text.id: Written(

@@ -115,7 +115,12 @@ class Answer:
 
 
 def answers(
-    connection: Connection, run_ids: Sequence[str], *, telling: bool = False, kind: str = ""
+    connection: Connection,
+    run_ids: Sequence[str],
+    *,
+    telling: bool = False,
+    kind: str = "",
+    settled: bool = False,
 ) -> list[Answer]:
     """Every answer that was not taken back, second opinions included, repeats not, the oldest first.
 
@@ -123,6 +128,7 @@ def answers(
         telling: only those about items that were drawn at random, or that several people may have been asked about:
             what is said of a promise rests on no others, and of a large run they are few.
         kind: only those to reviews of this kind; empty: of any.
+        settled: only those on `settled_items`.
     """
     facts = (
         reviews.c.id.label("review_id"),
@@ -140,6 +146,8 @@ def answers(
         among.append(reviews.c.item_id.in_(_telling_items(run_ids)))
     if kind:
         among.append(reviews.c.kind == kind)
+    if settled:
+        among.append(reviews.c.item_id.in_(settled_items(run_ids)))
     decided = (
         _of_runs(select(*facts, decisions).join(reviews, reviews.c.id == decisions.c.review_id), run_ids)
         .where(decisions.c.undone_at.is_(None), reviews.c.kind != REPEAT, *among)
@@ -162,6 +170,15 @@ def _telling_items(run_ids: Sequence[str]) -> CompoundSelect[Any]:
         select(items.c.id).where(items.c.run_id.in_(run_ids), items.c.pilot),
         seconds.where(assignments.c.state == "second"),
     )
+
+
+def settled_items(run_ids: Sequence[str]) -> Select[Any]:
+    """Ids of the items that were accepted or rejected, and about which nobody has still to answer anything."""
+    asked = select(reviews.c.item_id).where(
+        reviews.c.run_id.in_(run_ids), reviews.c.state.not_in(("decided", "withdrawn"))
+    )
+    ended = items.c.state.in_(("accepted", "rejected"))
+    return select(items.c.id).where(items.c.run_id.in_(run_ids), ended, items.c.id.not_in(asked))
 
 
 def _of_runs(query: Select[Any], run_ids: Sequence[str]) -> Select[Any]:
@@ -303,9 +320,11 @@ class PaidVote:
     recorded: bool
 
 
-def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidVote]:
-    """Votes of the panel in the items' attempts in force, without the resolver's, streamed. Of rules only where they
-    match: silence is no vote."""
+def paid_votes(
+    connection: Connection, run_ids: Sequence[str], *, settled: bool = False
+) -> Iterator[PaidVote]:
+    """Votes of the panel in the items' attempts in force, without the resolver's, streamed; of `settled_items` alone
+    where these are asked for. Of rules only where they match: silence is no vote."""
     tokens = func.coalesce(calls.c.input_tokens, 0) + func.coalesce(calls.c.output_tokens, 0)
     query = (
         select(panel_votes, calls.c.cost, tokens.label("tokens"))
@@ -314,6 +333,8 @@ def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidV
         .where(items.c.run_id.in_(run_ids), panel_votes.c.outcome != SILENT)
         .order_by(panel_votes.c.id)
     )
+    if settled:
+        query = query.where(items.c.id.in_(settled_items(run_ids)))
     for row in connection.execution_options(stream_results=True).execute(query):
         yield PaidVote(
             what=(row.item_id, row.attempt, shown_to_judge(row)),

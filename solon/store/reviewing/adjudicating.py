@@ -328,7 +328,7 @@ def _check_ruling(
     if candidate not in case.review.candidates:
         raise InvalidDecision(
             "candidate: it is not part of this question",
-            next_step=f"its candidates: {', '.join(case.review.candidates)}",
+            next_step=f"its candidates: {', '.join(sorted(case.review.candidates))}",
         )
     return text_ids(connection, [candidate])[candidate]
 
