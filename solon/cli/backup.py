@@ -10,7 +10,7 @@ import typer
 
 from solon.cli.forget import print_forgotten
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project, read_config
-from solon.cli.terminal import DONE, FAILED, print_json, say, spell_path
+from solon.cli.terminal import DONE, FAILED, STOPPED, print_json, say, spell_path
 from solon.display.text import clean
 
 
@@ -33,8 +33,12 @@ def backup(
 
     Example: solon backup backups/monday
     """
-    with open_project(store, config) as project:
-        made = project.backup(folder)
+    try:
+        with open_project(store, config) as project:
+            made = project.backup(folder)
+    except KeyboardInterrupt:
+        say("stopped; no backup was made: ask for it again")
+        raise typer.Exit(STOPPED) from None
     if json:
         print_json(asdict(made))
     else:
@@ -61,9 +65,13 @@ def restore(
 
     Example: solon restore backups/monday --store sqlite:///solon.db --replace
     """
-    from solon.project import Project
+    try:
+        from solon.project import Project
 
-    made = Project.restore(folder, read_config(config, store).store, replace=replace)
+        made = Project.restore(folder, read_config(config, store).store, replace=replace)
+    except KeyboardInterrupt as stop:
+        say(f"stopped; {stop}" if stop.args else "stopped; the store's place holds what it held before")
+        raise typer.Exit(STOPPED) from None
     if json:
         print_json(asdict(made))
     else:
@@ -72,4 +80,11 @@ def restore(
             print_forgotten(made.forgotten)
         elif made.left:
             typer.echo("\n".join(map(clean, made.left)))
+    if made.forgotten is None and not made.left:
+        say(
+            f"no tombstone at this place is newer than the backup: what was forgotten after {made.backup.made_at} "
+            "stands in it again; `solon forget --again --tombstones FILE` obeys the tombstones of another place"
+        )
+    if not made.left:
+        say("continue with `solon resume`")
     raise typer.Exit(FAILED if made.left else DONE)

@@ -127,10 +127,17 @@ def name_some(names: Sequence[str]) -> str:
 def print_forgotten(made: Erasure) -> None:
     """Print what was forgotten in counts, and what a person must see to."""
     out = console()
+    if not (made.seeds or made.tombstones):
+        out.print(
+            "\n".join(["nothing was left to forget: the store obeys every tombstone", *map(clean, made.left)])
+        )
+        return
     verb = "would be forgotten" if made.dry_run else "forgotten"
-    out.print(clean(f"{len(made.seeds)} seeds {verb}: {name_some(made.seeds)}"), style="bold")
+    named = f": {name_some(made.seeds)}" if made.seeds else ""
+    out.print(clean(f"{len(made.seeds)} seeds {verb}{named}"), style="bold")
     told = [f"{number} {name}" for name, number in made.counts.items() if number and name != "seeds"]
-    out.print(clean(f"  {', '.join(told)}"))
+    if told:
+        out.print(clean(f"  {', '.join(told)}"))
     if made.shown_to_others:
         out.print(
             f"  {made.shown_to_others} calls of other items were shown a decision on these, or one of them as an "
@@ -155,7 +162,7 @@ def print_forgotten(made: Erasure) -> None:
     if not made.dry_run:
         out.print(
             clean(
-                f"  {made.tombstones} tombstones, also in {made.tombstones_file}: keep it with your backups"
+                f"  {made.tombstones} tombstones, also in {made.tombstones_file}: keep it apart from your backups"
             )
         )
     for line in made.left:

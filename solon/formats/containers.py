@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -242,9 +243,10 @@ def check_target(path: Path) -> None:
 
 def explain_os_error(path: Path, error: OSError) -> SolonError:
     """Return the error to raise in place of a failed write: which file, why, and what to do."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return SolonError(
         f"{path} cannot be written: {error.strerror or error}",
-        next_step="free some space or choose another place; the file that was there is unchanged",
+        next_step=f"{'free some space or ' if full else ''}choose another place; the file that was there is unchanged",
     )
 
 

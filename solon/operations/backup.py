@@ -14,7 +14,8 @@ import os
 import re
 import secrets
 import shutil
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from solon.store.database.engine import checkpoint_location, spell_place, sqlite
 from solon.store.database.local_actor import local_actor
 from solon.store.database.store import SCHEMA, Store, check_folder
 from solon.store.database.tombstones import (
+    add_lines,
     missing_stones,
     stones_in_file,
     stones_in_store,
@@ -160,21 +162,22 @@ def read_backup(folder: str | Path) -> Backup:
     """
     place = Path(folder)
     try:
-        told = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
-        made = Backup(str(place), **told)
+        made = Backup(str(place), **dict(json.loads((place / MANIFEST).read_text(encoding="utf-8"))))
         names = set(made.files)
     except FileNotFoundError:
         raise UsageError(
             f"{place} holds no backup: there is no {MANIFEST}",
             next_step="name a folder that `solon backup` wrote; one without the file was never finished",
         ) from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise StoreError(f"{place / MANIFEST} cannot be read: {error}", next_step=_EARLIER) from None
+    except TypeError:
+        raise StoreError(_odd(place), next_step=_EARLIER) from None
     main = STORE if made.database == "sqlite" else DUMP
     known = {main, CHECKPOINTS, TOMBSTONES}
     odd = sorted(name for name in names if name not in known and not _REFUSED.fullmatch(name))
     if odd or main not in names or not re.fullmatch(r"\d{4}", str(made.schema)):
-        raise StoreError(f"{place / MANIFEST} is not as `solon backup` writes it", next_step=_EARLIER)
+        raise StoreError(_odd(place), next_step=_EARLIER)
     if made.schema > SCHEMA:
         raise StoreError(
             f"{place} was made by a newer Solon, {made.version}: its store has schema {made.schema}, and this one, "
@@ -187,6 +190,10 @@ def read_backup(folder: str | Path) -> Backup:
             what = "is not as it was written: cut short, or changed" if file.is_file() else "is missing"
             raise StoreError(f"{file} {what}", next_step=_EARLIER)
     return made
+
+
+def _odd(place: Path) -> str:
+    return f"{place / MANIFEST} is not as `solon backup` writes it"
 
 
 _EARLIER = "fetch the backup once more, or take an earlier one; nothing was changed"
@@ -205,6 +212,7 @@ def restore(folder: str | Path, url: str, *, replace: bool = False) -> Restored:
         StoreError: the backup is damaged or a newer Solon made it, and nothing was changed; or the store cannot be
             written.
         ConfigError: the URL is no store URL.
+        KeyboardInterrupt: it was stopped; with words where the backup stands there already.
     """
     made = read_backup(folder)
     path = sqlite_path(url)
@@ -224,14 +232,27 @@ def restore(folder: str | Path, url: str, *, replace: bool = False) -> Restored:
         _put_beside(Path(folder), made, url)
     except OSError as error:
         raise explain_os_error(path or Path.cwd(), error) from None
-    return _settle(made, url)
+    with _told_as(_PUT_BACK):
+        return _settle(made, url)
+
+
+_PUT_BACK = "the backup stands at its place already, but not all is done: ask again with --replace"
+
+
+@contextmanager
+def _told_as(standing: str) -> Iterator[None]:
+    """A context in which an interrupt says what stands at the store's place."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(standing) from None
 
 
 def _give_up(url: str, replace: bool) -> None:
     """Refuse where a store stands, unless it may be replaced: then only its tombstones are kept."""
     path = sqlite_path(url)
     damaged = path is not None and damage_of(path)
-    if path is not None and not damaged and (not path.exists() or path.stat().st_size == 0):
+    if path is not None and not damaged and backups.is_empty(path):
         return
     if not damaged and backups.schema_at(url) is None:
         if path is None:
@@ -246,8 +267,7 @@ def _give_up(url: str, replace: bool) -> None:
         set_aside(path)
         return
     with suppress(StoreError), Store(url, restoring=True) as store:  # of an older schema: its file has them
-        noted = stones_in_file(store)
-        write_stones(store, [stone for name, stone in stones_in_store(store).items() if name not in noted])
+        write_stones(store, stones_in_store(store).values())
 
 
 def _put_files(folder: Path, made: Backup, path: Path) -> None:
@@ -258,8 +278,9 @@ def _put_files(folder: Path, made: Backup, path: Path) -> None:
     with ExitStack() as held:
         store = held.enter_context(backups.only_ours(path))
         threads = held.enter_context(backups.only_ours(checkpoints))
-        backups.put_file(folder / CHECKPOINTS if CHECKPOINTS in made.files else None, threads)
-        backups.put_file(folder / STORE, store)
+        backups.put_file(folder / CHECKPOINTS if CHECKPOINTS in made.files else None, threads, checkpoints)
+        with _told_as(_PUT_BACK):  # SQLite ends what it copies before an interrupt is raised
+            backups.put_file(folder / STORE, store, path)
 
 
 def _put_beside(folder: Path, made: Backup, url: str) -> None:
@@ -269,11 +290,7 @@ def _put_beside(folder: Path, made: Backup, url: str) -> None:
         if refused:
             shutil.copyfile(folder / name, name_bad_rows_file(url, refused[1]))
     if TOMBSTONES in made.files:
-        file = tombstones_file(url)
-        noted = set(file.read_text(encoding="utf-8").splitlines()) if file.is_file() else set()
-        told = (folder / TOMBSTONES).read_text(encoding="utf-8").splitlines()
-        with file.open("a", encoding="utf-8") as stream:
-            stream.writelines(f"{line}\n" for line in told if line not in noted)
+        add_lines(tombstones_file(url), (folder / TOMBSTONES).read_text(encoding="utf-8").splitlines())
 
 
 def _settle(made: Backup, url: str) -> Restored:

@@ -16,6 +16,7 @@ from solon.store.database.tombstones import (
     missing_stones,
     read_tombstones,
     tombstones_file,
+    write_stones,
 )
 from solon.store.privacy import forgetting
 from solon.store.privacy.forgetting import Reach, Wanted
@@ -46,7 +47,7 @@ class Erasure:
         amendments: that cite or repeat these words: a lead must look, for law is not erased by itself.
         similar_seeds: others that share a passage.
         tombstones: marks that keep the seeds from coming back.
-        tombstones_file: where these marks lie too, to be kept with backups.
+        tombstones_file: where these marks lie too, to be kept apart from backups.
         bad_rows: refused rows in files beside the store that repeated the words.
         swept: pages and logs of the database hold nothing of it any more.
         left: what is still to do for that, one sentence each.
@@ -108,7 +109,10 @@ async def again(store: Store, *, actor: str, file: Path | None = None) -> Erasur
     """Obey tombstones that a store lacks, since it was put back from an older copy; open it with `restoring`."""
     from solon.store.database.ids import new_id
 
+    if file is not None and not file.is_file():
+        raise UsageError(f"there is no file {file}", next_step="name a file of tombstones")
     act, missing = new_id(), missing_stones(store, file)
+    write_stones(store, missing)  # those of a file from elsewhere are to be obeyed here ever after
     with store.transaction() as connection:
         add_stones(connection, missing)
     marks = read_tombstones(store)

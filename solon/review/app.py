@@ -168,7 +168,8 @@ def _add_script(app: FastAPI) -> None:
 def _add_health(app: FastAPI) -> None:
     @app.get("/healthz", tags=["server"], operation_id="health")
     def healthz(room: TheRoom) -> Health:
-        """Is the store readable?"""
+        """Is the store readable, and the file at its place still the one that was opened?"""
+        room.store.check_file()
         with room.store.connect() as connection:
             check_readable(connection)
         return Health(status="ok", version=__version__)

@@ -37,7 +37,7 @@ from solon.store.reviewing.review_lists import count_answers, list_own_answers
 from solon.store.reviewing.review_rows import ReviewRow, find_review
 from solon.store.reviewing.suggestions import may_carry
 from solon.store.reviewing.undoing import BeingApplied
-from solon.store.reviewing.unvoting import is_replayed, replayed
+from solon.store.reviewing.unvoting import is_own, is_replayed, replayed
 from solon.store.reviewing.unvoting import take_back as take_answer_back
 from solon.store.runs.activity import judging
 
@@ -308,7 +308,10 @@ async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
         lease, review = take_answer_back(room.store, connection, caller.expert, decision_id, room.reviewers)
         if lease is not None:
             return _shown(room, connection, lease, review, caller), say.gettext(TOLD["open_again"])
-        return None, _who_is_next(say, connection, review, caller.expert)
+        message = _who_is_next(say, connection, review, caller.expert)
+        if message is None and not is_own(connection, decision_id, caller.expert.actor):
+            message = _author_first(say)
+        return None, message
 
     until, say = time.monotonic() + REPLAY_SECONDS, language_of(room, caller)
     while True:
@@ -319,10 +322,11 @@ async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
             if time.monotonic() > until:
                 raise
             await asyncio.sleep(0.1)
+    if item is None and room.worker is not None:
+        room.worker.wake(begun=True)
     if message is None and room.worker is None:
         message = say.gettext(TOLD["after_replay"])
-    elif message is None and room.worker is not None:
-        room.worker.wake(begun=True)
+    elif message is None:
         item = await _wait_for_replay(room, caller, decision_id)
         message = say.gettext(TOLD["open_again" if item is not None else "in_a_moment"])
     return UndoOut(decision=decision_id, item=item, message=str(message))
@@ -340,8 +344,12 @@ def _who_is_next(say: Language, connection: Connection, review: ReviewRow, exper
     if review.leased:
         return say.gettext("Taken back. Somebody else has the question open and may answer it.")
     if review.prefer_actor not in (None, expert.actor):
-        return say.gettext("Taken back. Its author is asked first; after a day, others may answer it.")
+        return _author_first(say)
     return say.gettext("Taken back. Anyone may answer it now.")
+
+
+def _author_first(say: Language) -> str:
+    return say.gettext("Taken back. Its author is asked first; after a day, others may answer it.")
 
 
 async def _wait_for_replay(room: Room, caller: Caller, decision_id: str) -> BlindItem | None:

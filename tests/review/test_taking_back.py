@@ -255,9 +255,15 @@ def test_a_proposal_that_a_lead_has_closed_stays_closed(project: Project, person
         assert [one.state for one in list_proposals(connection, None)] == ["declined"]
 
 
-def test_a_lead_is_told_whose_it_is_again(project: Project, person: Any, serving: Any, client: Any) -> None:
+@pytest.mark.parametrize("applied", [False, True])
+def test_a_lead_is_told_whose_it_is_again(
+    project: Project, person: Any, serving: Any, client: Any, applied: bool
+) -> None:
+    """Also where the item has to be replayed first."""
     ada, token = person("Ada")[0], person("Lea", role="lead")[1]
     done, _ = give(project, ada, next(iter(project.reviews())).id, 0)
+    if applied:
+        project.resume()
 
     async def go() -> Any:
         async with serving(project) as app, client(app, token) as http:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from solon.cli import main
 from solon.errors import StoreError, UsageError
+from solon.observers import SolonWarning
 from solon.project import Project
+from solon.review.app import create_app
+from solon.review.state import Options
+from solon.store.database.tombstones import stones_in_file, stones_in_store
 from solon.store.records.overview import check_soundness
 from solon.store.runs import items
 from solon.store.upkeep import backups
@@ -205,3 +211,102 @@ def test_what_others_work_on_is_not_waited_for(folder: Path) -> None:
             Project.restore("saved", "sqlite:///copy.db")
             with open_at("sqlite:///copy.db") as copy:
                 assert copy.resume().pending_review == 2
+
+
+@pytest.mark.sqlite("files")
+def test_a_store_put_back_under_an_open_one(saved: Path) -> None:
+    """Whoever holds the deleted file stores nothing more in it, and says so; reopened, all goes on."""
+    with open_at("sqlite:///solon.db") as project:
+        with TestClient(create_app(project, Options(work=False)), raise_server_exceptions=False) as client:
+            assert client.get("/healthz").status_code == 200
+            for file in [*Path.cwd().glob("solon.db*"), *Path.cwd().glob("solon.checkpoints.db*")]:
+                file.unlink()
+            told = client.get("/healthz")
+            assert (told.status_code, "was deleted, moved or replaced" in told.text) == (503, True)
+            Project.restore(saved, "sqlite:///solon.db")
+            assert client.get("/healthz").status_code == 503
+        with pytest.raises(StoreError, match="was deleted, moved or replaced") as refused:
+            answer(project)
+        assert "start it again" in refused.value.next_step
+    with open_at("sqlite:///solon.db") as project:
+        answer(project)
+        assert not project.reviews()
+
+
+@pytest.mark.sqlite("files")
+def test_tombstones_of_another_place(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All of them are obeyed ever after, whatever each names, also once the store was lost again."""
+    with open_at("sqlite:///solon.db") as project:
+        project.forget("s0")
+    stones = Path("solon.tombstones.jsonl").rename("mine.jsonl").read_text().splitlines()
+    again = ["forget", "--again", "--store", "sqlite:///copy.db"]
+    assert main(["restore", str(saved), "--store", "sqlite:///copy.db"]) == 0
+    assert main([*again, "--tombstones", "none.jsonl"]) == 2
+    assert main([*again, "--tombstones", "mine.jsonl"]) == 0
+    assert "keep it apart from your backups" in capsys.readouterr().out
+    kept = Path("copy.tombstones.jsonl").read_text().splitlines()
+    assert {json.loads(line)["kind"] for line in kept} == {"seed", "text", "id"}
+    assert set(stones) <= set(kept)
+    for file in Path.cwd().glob("copy.*db*"):
+        file.unlink()
+    assert main(["restore", str(saved), "--store", "sqlite:///copy.db"]) == 0
+    with open_at("sqlite:///copy.db") as project:
+        assert project.summarize().forgotten == 1
+        assert {json.loads(line)["id"] for line in stones} <= stones_in_store(project.store).keys()
+
+
+@pytest.mark.sqlite("files")
+def test_a_damaged_file_of_tombstones(saved: Path) -> None:
+    """What cannot be read is named, and takes nothing along that is written behind it."""
+    with open_at("sqlite:///solon.db") as project:
+        project.forget("s0")
+        file = Path("solon.tombstones.jsonl")
+        file.write_bytes(file.read_bytes()[:70])
+        with pytest.warns(SolonWarning, match=r"solon\.tombstones\.jsonl, line 1 is no whole tombstone"):
+            assert not stones_in_file(project.store)
+        project.forget("s1")
+        with pytest.warns(SolonWarning, match="line 1 is"):
+            assert len(stones_in_file(project.store)) == 3
+
+
+@pytest.mark.sqlite("files")
+def test_a_restore_that_was_cut_off_is_asked_again(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It names the file that could not be written, and the command to give once there is room."""
+    asked, limits = (
+        ["restore", str(saved), "--store", "sqlite:///small.db"],
+        resource.getrlimit(resource.RLIMIT_FSIZE),
+    )
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, limits[1]))
+    try:
+        assert main(asked) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert Path("small.db").stat().st_size
+    told = capsys.readouterr().err
+    assert "store small.db: " in told
+    assert "then `solon restore`" in told
+    assert main(asked) == 0
+    with open_at("sqlite:///small.db") as project:
+        assert len(project.reviews()) == 2
+
+
+@pytest.mark.sqlite("files")
+def test_a_restore_that_was_stopped(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It tells which store stands, by whether the store's file was reached."""
+    put, names = backups.put_file, []
+
+    def stop(source: Path | None, target: sqlite3.Connection, path: Path) -> None:
+        put(source, target, path)
+        if path.name == names[0]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(backups, "put_file", stop)
+    for name, told in (
+        ("solon.checkpoints.db", "holds what it held before"),
+        ("solon.db", "the backup stands"),
+    ):
+        names[:] = [name]
+        assert main(["restore", str(saved), "--replace", "--store", "sqlite:///solon.db"]) == 4
+        assert told in capsys.readouterr().err

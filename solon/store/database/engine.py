@@ -49,6 +49,15 @@ def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+def file_identity(path: Path | None) -> tuple[int, int] | None:
+    """Device and inode of a file, which no other one has while it is open; None where there is no file."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None
+
+
 def checkpoint_location(url: str) -> str:
     """The place of the graphs' checkpoints: a SQLite file beside the store, or the same PostgreSQL database."""
     path = sqlite_path(url)
@@ -143,30 +152,33 @@ def _sqlite_engine(url: str, read_only: bool) -> Engine:
 
 
 @contextmanager
-def mapped_errors(url: str) -> Iterator[None]:
+def mapped_errors(url: str, again: str = "solon resume") -> Iterator[None]:
     """A context in which errors of the database, also the drivers' own, become one `StoreError` that names cause and
     next step.
+
+    Args:
+        again: the command that goes on once the cause is mended.
     """
     try:
         yield
     except DBAPIError as error:
-        raise explain(error.orig or error, url) from error
+        raise explain(error.orig or error, url, again) from error
     except Exception as error:
         if not isinstance(error, sqlite3.Error) and type(error).__module__.split(".")[0] != "psycopg":
             raise
-        raise explain(error, url) from error
+        raise explain(error, url, again) from error
 
 
-def explain(error: BaseException, url: str) -> StoreError:
+def explain(error: BaseException, url: str, again: str = "solon resume") -> StoreError:
     """The `StoreError` that tells a driver's error with what to do about it."""
     message = str(error)
     place = spell_place(url)
     hints = {
         "readonly database": "make the file and its folder writable; nothing was changed",
-        "disk is full": "free some space and continue with `solon resume`; what was stored is intact",
-        "disk I/O error": "check the disk; what was stored before is intact; then `solon resume`",
+        "disk is full": f"free some space and continue with `{again}`; what was stored is intact",
+        "disk I/O error": f"check the disk and its free space; what was stored before is intact; then `{again}`",
         "unable to open database file": "check that the folder exists and is writable",
-        "No space left": "free some space and continue with `solon resume`; what was stored is intact",
+        "No space left": f"free some space and continue with `{again}`; what was stored is intact",
         "database is locked": "another process holds a long transaction; try again",
         "no such table": "this file is no Solon store; check --store",
         "file is not a database": "this file is no SQLite database; check --store",

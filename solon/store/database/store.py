@@ -18,8 +18,10 @@ from solon.store.database.claims import find_lost
 from solon.store.database.engine import (
     BUSY_SECONDS,
     checkpoint_location,
+    file_identity,
     make_engine,
     mapped_errors,
+    spell_place,
     sqlite_path,
 )
 from solon.store.database.ids import keyed_hash
@@ -61,12 +63,16 @@ class Store:
         self.url, self.read_only = url, read_only
         self.engine = make_engine(url, read_only=read_only)
         self.writer = Writer(self, find_lost)
+        path = sqlite_path(url)
+        self._path = path.absolute() if path is not None else None
+        self._file: tuple[int, int] | None = None
         self._shared: dict[str, tuple[str, tuple[type, Row]]] = {}
         try:
             with mapped_errors(url):
                 self._prepare(create and not read_only)
                 if not read_only:
                     _use_wal(self.engine)
+                self._file = file_identity(self._path)
                 self.key = self._key()
                 if not restoring:
                     self._check_tombstones()
@@ -105,19 +111,36 @@ class Store:
         model call or an await.
 
         Raises:
-            StoreError: the store was opened for reading only.
+            StoreError: the store was opened for reading only, or its file is another one by now.
         """
         if self.read_only:
             raise StoreError(
                 "this store was opened for reading only; nothing was changed",
                 next_step="open it without `read_only` in order to write",
             )
+        self.check_file()
         with (
             mapped_errors(self.url),
             self.engine.connect().execution_options(solon_write=True) as connection,
             connection.begin(),
         ):
             yield connection
+
+    def check_file(self) -> None:
+        """Check that the store's place still holds the SQLite file that was opened: one that was deleted or replaced
+        still takes what is written into it, and is gone once it is closed.
+
+        Raises:
+            StoreError: it holds none, or another one.
+        """
+        if self._file is None or file_identity(self._path) == self._file:
+            return
+        raise StoreError(
+            f"{spell_place(self.url)} is not the file any more that was opened here: it was deleted, moved or "
+            "replaced; nothing was stored",
+            next_step="stop this process (server, worker or run) and start it again; stop it first, the next time, "
+            "before you delete or restore a store",
+        )
 
     def text_row(self, body: str, seed_id: str | None) -> tuple[str, tuple[type, Row]]:
         """The id of a text and the row to insert for it. A text belongs to one seed, so that it can be forgotten
@@ -142,7 +165,8 @@ class Store:
             if not create:
                 raise NoStore(
                     f"there is no store {path}",
-                    next_step="start one with `solon run`, or name it with --store",
+                    next_step="start one with `solon run`, put a backup back with `solon restore`, or name it "
+                    "with --store",
                 )
             check_folder(path)
         with self.engine.connect() as connection:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import Connection, select
 
 from solon.dialogues import spell_turn
+from solon.observers import warn
 from solon.store.database import clock
 from solon.store.database.engine import sqlite_path
 from solon.store.database.ids import keyed_hash
@@ -141,35 +142,53 @@ def name_of_key(key: str) -> str:
 
 
 def write_stones(store: KeyedStore, stones: Iterable[Stone], file: Path | None = None) -> None:
-    """Append tombstones to the file, and have them on disk before the store changes: a crash in between leaves a
+    """Add tombstones to the file, and have them on disk before the store changes: a crash in between leaves a
     forgetting that can be repeated.
 
     Args:
         file: default: the one beside the store.
     """
-    own = name_of_key(store.key)
-    path = file or tombstones_file(store.url)
-    with path.open("a", encoding="utf-8") as stream:
-        for stone in stones:
-            row = {name: getattr(stone, name) for name in Stone.__slots__}
-            stream.write(json.dumps({**row, "store": own}) + "\n")
+    own = {"store": name_of_key(store.key)}
+    rows = [{**{name: getattr(stone, name) for name in Stone.__slots__}, **own} for stone in stones]
+    add_lines(file or tombstones_file(store.url), map(json.dumps, rows))
+
+
+def add_lines(path: Path, lines: Iterable[str]) -> None:
+    """Append lines to a file of tombstones which it has not yet, on disk when this returns; it is made if need be.
+
+    Where its last line is torn, they begin behind that line.
+    """
+    with path.open("a+b") as stream:
+        stream.seek(0)
+        held = stream.read()
+        known = set(held.splitlines())
+        new = [line + b"\n" for line in dict.fromkeys(text.encode() for text in lines) if line not in known]
+        torn = bool(new and held and not held.endswith(b"\n"))
+        stream.write(b"\n" * torn + b"".join(new))
         stream.flush()
         os.fsync(stream.fileno())
 
 
 def stones_in_file(store: KeyedStore, file: Path | None = None) -> dict[str, Stone]:
-    """The tombstones that a file holds for this store, by their ids; default: the file beside the store."""
+    """The tombstones that a file holds for this store, by their ids; default: the file beside the store.
+
+    Warns of lines that cannot be read.
+    """
     path = file or tombstones_file(store.url)
     if not path.is_file():
         return {}
     own, stones = name_of_key(store.key), {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             row = json.loads(line)
             if row.pop("store") == own:
                 stones[row["id"]] = Stone(**row)
-        except (ValueError, KeyError, TypeError):
-            continue  # a torn last line: its forgetting never began
+        except (ValueError, KeyError, TypeError, AttributeError):
+            warn(
+                f"{path}, line {number} is no whole tombstone, so what it stands against may come back: put an "
+                "undamaged copy of the file there; or, where `solon forget` was interrupted, forget again and delete "
+                "the line"
+            )
     return stones
 
 

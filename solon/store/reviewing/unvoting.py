@@ -203,6 +203,12 @@ def is_replayed(connection: Connection, item_id: str) -> bool:
     return state in ("queued", "running")
 
 
+def is_own(connection: Connection, answer_id: str, actor: str) -> bool:
+    """Whether an answer is this person's; only a decision can be another's, which a lead took back by its id."""
+    query = select(decisions.c.actor).where(decisions.c.id == answer_id)
+    return connection.execute(query).scalar_one_or_none() in (None, actor)
+
+
 def replayed(connection: Connection, answer_id: str, actor: str) -> str | None:
     """Id of the review that asks again, in a later attempt, for an answer taken back; None unless it waits for them."""
     asked = reviews.alias("asked")

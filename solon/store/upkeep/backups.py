@@ -30,7 +30,7 @@ def copy_file(source: Path, target: Path) -> None:
         StoreError: the source cannot be read, or the target cannot be written.
     """
     with (
-        mapped_errors(f"sqlite:///{target}"),
+        mapped_errors(f"sqlite:///{target}", "solon backup"),
         closing(sqlite3.connect(sqlite_uri(source), uri=True)) as reading,
         closing(sqlite3.connect(target)) as writing,
     ):
@@ -47,7 +47,7 @@ def only_ours(path: Path) -> Iterator[sqlite3.Connection]:
         StoreError: it cannot be read or written.
     """
     with (
-        mapped_errors(f"sqlite:///{path}"),
+        mapped_errors(f"sqlite:///{path}", "solon restore"),
         closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection,
     ):
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -65,11 +65,29 @@ def only_ours(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def put_file(source: Path | None, target: sqlite3.Connection) -> None:
-    """Put a copied SQLite file in place of what a connection has open, in one transaction; None leaves it empty."""
+def put_file(source: Path | None, target: sqlite3.Connection, path: Path) -> None:
+    """Put a copied SQLite file in place of what a connection has open, in one transaction; None leaves it empty.
+
+    Raises:
+        StoreError: the file at `path`, which the connection has open, cannot be written; it is as it was.
+    """
     uri = f"{source.absolute().as_uri()}?mode=ro&immutable=1" if source is not None else ":memory:"
-    with closing(sqlite3.connect(uri, uri=True)) as reading:
+    with (
+        mapped_errors(f"sqlite:///{path}", "solon restore"),
+        closing(sqlite3.connect(uri, uri=True)) as reading,
+    ):
         reading.backup(target)
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a SQLite file is not there or has no table, as after a restore into it that was cut off."""
+    if not path.exists():
+        return True
+    with (
+        mapped_errors(f"sqlite:///{path}", "solon restore"),
+        closing(sqlite3.connect(sqlite_uri(path), uri=True)) as connection,
+    ):
+        return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
 
 
 def schema_at(url: str) -> str | None:
