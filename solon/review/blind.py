@@ -57,7 +57,8 @@ def show_blind(
     single = isinstance(question_of(review.response_schema), AcceptQuestion)
     shown = read_candidates(connection, shown_order(room, connection, review, expert))
     prompt, asked_of = request_of(shown, content)
-    own = None if shown[0].prompt else seed_rubrics_on(connection, [review.item_id]).get(review.item_id)
+    of_seed = not any(one.prompt for one in shown)
+    own = seed_rubrics_on(connection, [review.item_id]).get(review.item_id) if of_seed else None
     if own:
         texts_of = [(name, one.text, one.scores) for name, one in zip(own.ids(), own.criteria, strict=True)]
     else:

@@ -568,7 +568,7 @@ def view_review(
         evidence = decided_evidence(connection, row.decision_id) if row.decision_id and not blind else []
     reasons = (*(reason["text"] for reason in row.reasons or ()), *handed)
     prompt, asked_of = request_of(shown, item.content)
-    own = None if shown[0].prompt else own
+    own = None if any(one.prompt for one in shown) else own
     rubric = own.as_prompt() if own else ""
     turns = earlier_turns(item.content)
     ends_with_tool = (item.content.get("messages") or [{}])[-1].get("role") == "tool"
