@@ -55,10 +55,12 @@ def project(made: Path, tmp_path: Path) -> Iterator[Project]:
 
 
 def probes(project: Project) -> list[ReviewRow]:
-    """Those that wait, the first in the queue; without second opinions on them, which are drawn by chance."""
+    """Those that wait; where a second person is asked, too, as chance has it, they come last."""
     with project.store.connect() as connection:
         queue = list_reviews(connection, limit=10_000)
-    return [one for one in queue if one.priority == FIRST and one.kind != "overlap"]
+    twice = {one.item_id for one in queue if one.kind == "overlap"}
+    first = [one for one in queue if one.priority == FIRST and one.kind != "overlap"]
+    return sorted(first, key=lambda one: (one.item_id in twice, one.item_id))
 
 
 def change(project: Project, sql: str, **values: object) -> None:
