@@ -89,7 +89,7 @@ def _too_large(limit: int) -> Any:
     return problem(413, "too_large", f"the request is larger than {limit} bytes", "send less")
 
 
-_NUL = problem(400, "nul", "the address holds a NUL character (%00)", "send it without")
+_NUL = problem(422, "nul", "the address holds a NUL character (%00)", "send it without")
 
 
 def _too_slow() -> Any:
