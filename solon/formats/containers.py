@@ -13,7 +13,8 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -224,6 +225,30 @@ def write_text_at_once(target: Path, content: Iterable[str]) -> None:
     finally:
         with contextlib.suppress(OSError):
             scratch.unlink()
+
+
+@contextlib.contextmanager
+def new_folder(target: Path, *, mode: int = 0o777) -> Iterator[Path]:
+    """A context with a folder to fill. It gets the name `target` where the context ends well, also in place of an empty
+    folder; else it is gone.
+
+    Raises:
+        UsageError: there is something at `target` already.
+        SolonError: it cannot be written.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} exists already", next_step="name a new folder, or move the old one away")
+    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        scratch.mkdir(mode, parents=True)
+        yield scratch
+        if target.exists():
+            target.rmdir()
+        os.replace(scratch, target)
+    except OSError as error:
+        raise explain_os_error(target, error) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def check_target(path: Path) -> None:

@@ -123,6 +123,12 @@ def find_pair(row: ExportRow) -> tuple[str, str] | LeftOut:
     return row.chosen, row.rejected
 
 
+def lay_out_pair(row: ExportRow, lay_out: Callable[[str, str], Piece]) -> Iterator[Piece]:
+    """Yield what `lay_out` makes of the chosen and the rejected text, or why there is no pair."""
+    found = find_pair(row)
+    yield found if isinstance(found, LeftOut) else lay_out(*found)
+
+
 def find_answer(row: ExportRow) -> str | LeftOut:
     """Return the text to imitate, or why there is none: the response of a single recipe, else the chosen one,
     never a flagged one.

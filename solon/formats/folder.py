@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 
 from solon.errors import UsageError
 from solon.formats.card import write_card
-from solon.formats.containers import explain_os_error, write_text_at_once
+from solon.formats.containers import new_folder, write_text_at_once
 from solon.formats.croissant import write_croissant
 from solon.formats.exports import ENDINGS, ExportSummary, export, find_format
 from solon.formats.records import ExportRow
@@ -62,13 +60,10 @@ def export_folder(
         SolonError: it cannot be written.
     """
     form, target = find_format(format), Path(path)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target} exists already", next_step="name a new folder, or move the old one away")
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {target.parent}", next_step="make it first, or name another")
-    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        (scratch / DATA).mkdir(parents=True)
+    with new_folder(target) as scratch:
+        (scratch / DATA).mkdir()
         file = scratch / DATA / f"records{ENDINGS.get(form.container, '.jsonl')}"
         written = export(rows, format=format, path=file, **options)
         manifest = scratch / f"{file.name}.manifest.json"
@@ -82,12 +77,5 @@ def export_folder(
             placed_inside, form, name=named.name, licence=named.licence, limits=named.limits
         )
         write_text_at_once(scratch / CROISSANT, [croissant])
-        if target.exists():
-            target.rmdir()
-        os.replace(scratch, target)
-    except OSError as error:
-        raise explain_os_error(target, error) from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     placed = tuple(replace(one, path=str(target / one.path)) for one in placed_inside.files)
     return replace(placed_inside, files=placed, manifest=str(target / placed_inside.manifest))

@@ -19,39 +19,35 @@ from solon.formats.contract import (
     assistant,
     conversation,
     find_answer,
-    find_pair,
+    lay_out_pair,
 )
 from solon.formats.records import ExportRow
 
 
 def axolotl(row: ExportRow) -> Iterator[Piece]:
     """Yield the pair as Axolotl's DPO reads it, or why there is none."""
-    pair = find_pair(row)
-    if isinstance(pair, LeftOut):
-        yield pair
-    else:
-        chosen, rejected = pair
-        yield {
+    # It looks for the text in what the chat template made of it, and templates trim: an answer with white space around
+    # it would be cut down to its last character.
+    return lay_out_pair(
+        row,
+        lambda chosen, rejected: {
             "messages": conversation(row),
-            # It looks for the text in what the chat template made of it, and templates trim: an answer with white
-            # space around it would be cut down to its last character.
             "chosen": assistant(chosen.strip()),
             "rejected": assistant(rejected.strip()),
-        }
+        },
+    )
 
 
 def openai_preference(row: ExportRow) -> Iterator[Piece]:
     """Yield the pair as OpenAI's fine-tuning by preferences reads it, or why there is none."""
-    pair = find_pair(row)
-    if isinstance(pair, LeftOut):
-        yield pair
-    else:
-        chosen, rejected = pair
-        yield {
+    return lay_out_pair(
+        row,
+        lambda chosen, rejected: {
             "input": {"messages": conversation(row)},
             "preferred_output": [assistant(chosen)],
             "non_preferred_output": [assistant(rejected)],
-        }
+        },
+    )
 
 
 def openrlhf_sft(row: ExportRow) -> Iterator[Piece]:

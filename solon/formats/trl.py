@@ -18,6 +18,7 @@ from solon.formats.contract import (
     find_answer,
     find_bare_prompt,
     find_pair,
+    lay_out_pair,
     leave_out,
 )
 from solon.formats.records import ExportRow
@@ -25,12 +26,14 @@ from solon.formats.records import ExportRow
 
 def preference(row: ExportRow) -> Iterator[Piece]:
     """Yield the pair with its prompt as messages, or why there is none."""
-    pair = find_pair(row)
-    if isinstance(pair, LeftOut):
-        yield pair
-        return
-    chosen, rejected = pair
-    yield {"prompt": conversation(row), "chosen": [assistant(chosen)], "rejected": [assistant(rejected)]}
+    return lay_out_pair(
+        row,
+        lambda chosen, rejected: {
+            "prompt": conversation(row),
+            "chosen": [assistant(chosen)],
+            "rejected": [assistant(rejected)],
+        },
+    )
 
 
 def preference_standard(row: ExportRow) -> Iterator[Piece]:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon import __version__
 from solon.errors import StoreError, UsageError
-from solon.formats.containers import explain_os_error, write_text_at_once
+from solon.formats.containers import explain_os_error, new_folder, write_text_at_once
 from solon.store.database import clock
 from solon.store.database.engine import checkpoint_location, spell_place, sqlite_path
 from solon.store.database.local_actor import local_actor
@@ -103,21 +101,8 @@ def back_up(store: Store, folder: str | Path) -> Backup:
         SolonError: the folder cannot be written.
     """
     target = Path(folder)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(
-            f"{target} exists already", next_step="name a new folder; a backup never replaces one"
-        )
-    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        scratch.mkdir(mode=0o700, parents=True)
+    with new_folder(target, mode=0o700) as scratch:
         made = _fill(store, scratch)
-        if target.exists():
-            target.rmdir()
-        os.replace(scratch, target)
-    except OSError as error:
-        raise explain_os_error(target, error) from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return Backup(str(target), **made)
 
 

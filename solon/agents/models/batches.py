@@ -18,6 +18,8 @@ from contextvars import Context
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from aiohttp import MultipartWriter
+
 from solon.agents.models.failures import Complaint, Refusal, refused, unavailable
 from solon.agents.models.transport import Answer, Transport
 from solon.agents.models.tries import OF_CALL, LeftBehind, Tries, ask_leave
@@ -245,16 +247,12 @@ class Batches:
 
     async def _upload(self, data: bytes) -> str:
         """The id of a file that went up."""
-        mark = new_id()
-        head = (
-            f'--{mark}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
-            f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="solon.jsonl"\r\n'
-            "Content-Type: application/jsonl\r\n\r\n"
-        )
-        body = head.encode() + data + f"\r\n--{mark}--\r\n".encode()
-        return _name(
-            await self._ask("POST", "/files", body, kind=f"multipart/form-data; boundary={mark}"), "id"
-        )
+        form = MultipartWriter("form-data")
+        form.append("batch").set_content_disposition("form-data", name="purpose")
+        file = form.append(data, {"Content-Type": "application/jsonl"})
+        file.set_content_disposition("form-data", name="file", filename="solon.jsonl")
+        body = await form.as_bytes()
+        return _name(await self._ask("POST", "/files", body, kind=form.content_type), "id")
 
     async def _create(self, run: str, path: str, file: str) -> str:
         """The id of a new batch. Where no answer came it is looked for before it is made again: it may be there."""

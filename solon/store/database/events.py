@@ -13,11 +13,13 @@ WAITING, CONTINUED = "run.waiting", "run.continued"
 """A run waits for a server that has answered and does not answer any more; it answers again, or the run has ended."""
 
 
-def event(actor: str, kind: str, subject: str, detail: dict[str, Any]) -> tuple[type, Row]:
-    """The table and the row of an event, to be inserted; `detail` holds ids and numbers only."""
+def event(
+    actor: str, kind: str, subject: str, detail: dict[str, Any], *, at: float | None = None
+) -> tuple[type, Row]:
+    """The table and the row of an event, to be inserted; `detail` holds ids and numbers only. `at`: default: now."""
     return Event, {
         "id": new_id(),
-        "at": clock.now(),
+        "at": clock.now() if at is None else at,
         "actor": actor,
         "kind": kind,
         "subject": subject,

@@ -159,8 +159,6 @@ def _read_cursor(cursor: str) -> tuple[float, str]:
         ) from None
 
 
-SAME_ACT = 10.0
-"""Seconds between the time that a decision was taken back at and its event, at most."""
 OWN_PROMPT = 600
 """Characters of a request that stand in the list of one's own answers."""
 
@@ -246,7 +244,7 @@ def _taken_back() -> ColumnElement[bool]:
         events.c.subject == on_item.c.id,
         events.c.kind == "decision.undone",
         events.c.actor != decisions.c.actor,
-        events.c.at.between(decisions.c.undone_at, decisions.c.undone_at + SAME_ACT),
+        events.c.at == decisions.c.undone_at,
     )
 
 

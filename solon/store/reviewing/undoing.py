@@ -90,7 +90,7 @@ def withdraw_decision(
     )
     withdraw_proposals(connection, proposals.c.decision_id.in_(undone))
     append(store, connection, actor, "decision.undone", row["review_id"], detail)
-    insert_rows(connection, [event(actor, "decision.undone", row["review_id"], detail)])
+    insert_rows(connection, [event(actor, "decision.undone", row["review_id"], detail, at=now)])
     note_disagreement(store, connection, find_review(connection, row["review_id"]))
     return now
 
