@@ -259,7 +259,10 @@ def decide(
     config: ConfigOption = None,
     candidate: Annotated[
         str | None,
-        typer.Option(help="Id of the candidate preferred or edited; 1 or 2 as `review show` prints them."),
+        typer.Option(
+            help="Id of the candidate preferred or edited; 1 or 2 as `review show` prints them. The page numbers them "
+            "in an order drawn for each person."
+        ),
     ] = None,
     text: Annotated[
         str | None,
