@@ -1,14 +1,13 @@
 """Fixtures for tests in any folder: stores on both databases. Nothing here reaches the network.
 
 With SOLON_TEST_DATABASE=postgres the whole suite keeps its stores and checkpoints on PostgreSQL (`make test-postgres`).
-With SOLON_TEST_STORES=FILE, too, it leaves out what a run on SQLite noted there to open no store of SQLite's, and the
-browser: the same pages stand on the same store (`make test-stores`). A test that is not noted is never left out.
+With SOLON_TEST_STORES=FILE, too, it takes those of them that cover what is sent to a store (tests/covering.py), by
+what a run on SQLite noted there, and leaves the others and the browser out (`make test-stores`).
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import random
 import sys
@@ -29,6 +28,10 @@ from solon.config import Config
 from solon.store.database import ids, store
 from solon.store.reviewing import experts
 
+sys.path.insert(0, str(Path(__file__).parent))  # covering.py
+
+from covering import Noted, cover, read_notes, write_notes
+
 # A busy machine is no finding: examples are not timed.
 settings.register_profile("solon", deadline=None)
 settings.register_profile("same", deadline=None, derandomize=True)
@@ -42,18 +45,16 @@ STAND_IN = Path(__file__).parent / "stand_in"
 
 NOTES = Path(os.environ["SOLON_TEST_STORES"]) if os.environ.get("SOLON_TEST_STORES") else None
 NOTING = NOTES is not None and not OVER_POSTGRES
-_asked: set[str] = set()
-"""Kinds of databases that the test under way has asked."""
-_noted: dict[str, list[str]] = {}
+_under_way = Noted()
+"""What the test under way has asked of stores."""
+_noted: dict[str, Noted] = {}
 
 
 def pytest_configure() -> None:
     if SWITCH not in ("sqlite", "postgres"):
         raise pytest.UsageError(f"SOLON_TEST_DATABASE is {SWITCH!r}; it may be sqlite or postgres")
     if NOTING:
-        event.listen(
-            Engine, "before_cursor_execute", lambda connection, *_: _asked.add(connection.dialect.name)
-        )
+        event.listen(Engine, "before_cursor_execute", _under_way.statement)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -63,40 +64,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if OVER_POSTGRES and NOTES is not None:
         if not NOTES.is_file():
             raise pytest.UsageError(
-                f"there is no {NOTES}: run `make test` first, it notes which tests open a store"
+                f"there is no {NOTES}: run `make test` first, it notes what each test asks of a store"
             )
-        noted = json.loads(NOTES.read_text())
-        out = [
-            i
-            for i in items
-            if i.get_closest_marker("browser") or "sqlite" not in noted.get(i.nodeid, ["sqlite"])
-        ]
-        config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if item not in set(out)]
+        wanted = cover(
+            {item.nodeid: not item.get_closest_marker("browser") for item in items}, read_notes(NOTES)
+        )
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
+        items[:] = [item for item in items if item.nodeid in wanted]
 
 
 if NOTING:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup() -> None:
-        _asked.clear()
+        _under_way.clear()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
         yield
         folder = getattr(item, "funcargs", {}).get("tmp_path")
-        if folder is not None and any(folder.rglob("*.db")):  # also of processes that the test started
-            _asked.add("sqlite")
-        item.user_properties.append(("stores", sorted(_asked)))
+        if not _under_way.sent and folder is not None and any(folder.rglob("*.db")):
+            _under_way.elsewhere = True
+        item.user_properties.append(("stores", _under_way.as_json()))
 
     def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-        if report.when == "teardown":
-            _noted[report.nodeid] = list(dict(report.user_properties).get("stores", ["sqlite"]))
+        if report.when == "teardown" and (told := dict(report.user_properties).get("stores")):
+            _noted[report.nodeid] = Noted.from_json(told)
 
     def pytest_sessionfinish(session: pytest.Session) -> None:
         if NOTES is not None and not hasattr(session.config, "workerinput"):
-            NOTES.parent.mkdir(parents=True, exist_ok=True)
-            NOTES.write_text(json.dumps(_noted, indent=0, sort_keys=True))
+            write_notes(NOTES, _noted)
 
 
 @contextmanager

@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.main import get_command
 
-from solon.cli.app import app
+from solon.cli.app import command_tree
 from solon.config import parse_config
 from solon.config.layers import read_layers
 
@@ -64,7 +63,7 @@ def test_every_command_is_one_that_solon_knows() -> None:
     found = list(commands())
     assert len(found) >= 5
     for words in found:
-        command, left = get_command(app), list(words)
+        command, left = command_tree(), list(words)
         context = None
         while hasattr(command, "commands"):
             context = command.make_context(

@@ -9,8 +9,10 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
+from types import SimpleNamespace
 
 import grimp
 import pytest
@@ -19,6 +21,10 @@ import solon
 from solon import errors
 from solon.cli.config_reference import as_markdown, as_toml, tables
 from solon.prompts.library import PromptLibrary
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from covering import Noted, cover, read_notes
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for path in (ROOT / "solon").rglob("*.py") if "versions" not in path.parts)
@@ -196,33 +202,43 @@ def test_every_command_stands_in_the_contracts() -> None:
         assert name in text
 
 
-def test_what_opens_a_store_is_tested_on_postgresql_too(tmp_path: Path) -> None:
-    """Only what was seen to open no store of SQLite's is left out; a test that nobody has seen yet is not."""
-    here = Path("tests") / "store"
-    seen = [f"{here}/test_ids.py", f"{here}/test_store.py::test_a_missing_folder_is_named"]
-    seen += [f"{here}/test_blank_ids.py::test_a_blank_id_is_refused_at_every_entrance"]
+def test_a_run_notes_what_each_test_sends_to_a_store(tmp_path: Path) -> None:
+    here = "tests/store"
+    seen = [f"{here}/test_ids.py::test_every_part_of_a_call_decides_its_key"]
+    seen += [f"{here}/test_store.py::test_opening_again_keeps_key_and_content[sqlite]"]
     notes = tmp_path / "stores.json"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *seen]
+    given = {**os.environ, "SOLON_TEST_DATABASE": "sqlite", "SOLON_TEST_STORES": str(notes)}
+    ended = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    without, with_store = (read_notes(notes)[name] for name in seen)
+    assert not without.sent
+    assert with_store.sent.total() > 5
 
-    def run_pytest(database: str, *arguments: str) -> str:
-        given = {**os.environ, "SOLON_TEST_DATABASE": database, "SOLON_TEST_STORES": str(notes)}
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            *arguments,
-        ]
-        ended = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
 
-    run_pytest("sqlite", *seen, "-k", "not postgresql")
-    listed = run_pytest("postgres", "--collect-only", str(here))
-    assert "test_ids.py::test_every_part_of_a_call_decides_its_key" not in listed
-    assert "test_a_missing_folder_is_named" not in listed
-    assert "test_a_blank_id_is_refused_at_every_entrance[postgresql-]" in listed
-    assert "test_opening_again_keeps_key_and_content[postgresql]" in listed
+def test_what_runs_on_postgresql_too_covers_every_statement() -> None:
+    def sends(*statements: str, elsewhere: bool = False) -> Noted:
+        return Noted(Counter(statements), elsewhere)
+
+    noted = {
+        "one": sends("a", "b"),
+        "two": sends("a", "b", "c"),
+        "dear": sends(*("a" * 90), *("b" * 90)),
+        "none": sends(),
+        "process": sends(elsewhere=True),
+        "rare": sends("d"),
+        "page": sends("e"),
+        "tests/store/test_x.py::one": sends("a"),
+    }
+    offered = {name: name != "page" for name in (*noted, "new")}
+    assert cover(offered, noted) == {*noted, "new"} - {"dear", "none", "page"}
+
+
+def test_a_statement_has_one_name_for_any_number_of_values() -> None:
+    noted = Noted()
+    connection = SimpleNamespace(dialect=SimpleNamespace(name="sqlite"))
+    for values in ("(?)", "(?, ?, ?)"):
+        noted.statement(connection, None, f"SELECT id FROM items WHERE id IN {values}")
+        noted.statement(connection, None, f"INSERT INTO items (id, state) VALUES {', '.join([values] * 3)}")
+    noted.statement(SimpleNamespace(dialect=SimpleNamespace(name="postgresql")), None, "SELECT 1")
+    assert sorted(noted.sent.values()) == [2, 2]

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -170,9 +171,15 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
 
 
+@cache
+def command_tree() -> Any:
+    """All commands as they are called: putting them together takes longer than most of them, once is enough."""
+    return typer.main.get_command(app)
+
+
 def _run(given: list[str]) -> int:
     try:
-        code = app(given, standalone_mode=False)
+        code = command_tree()(given, standalone_mode=False)
         sys.stdout.flush()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)

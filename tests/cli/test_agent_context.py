@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
 from solon.cli.agent_context import API, write_skill
-from solon.cli.app import app
+from solon.cli.app import command_tree
 from solon.config import Config
 from solon.project import Project
 
@@ -22,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def skill(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_skill(tmp_path_factory.mktemp("skills"), typer.main.get_command(app))
+    return write_skill(tmp_path_factory.mktemp("skills"), command_tree())
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_it_has_every_command_method_key_and_error(context: str) -> None:
         for name, part in command.commands.items():
             walk(part, *words, name)
 
-    walk(typer.main.get_command(app))
+    walk(command_tree())
     for name in vars(Project):
         if not name.startswith("_"):
             assert f"Project.{name}(" in context or f"- `.{name}`" in context, name
@@ -92,7 +91,7 @@ def test_the_skill_is_one_and_its_example_runs(skill: Path) -> None:
     assert linked == {f"references/{file.name}" for file in (home / "references").iterdir()}
     for line in re.findall(r"`solon ([^`]+)`", body):
         words = [word for word in line.split() if re.fullmatch(r"[a-z][a-z-]*", word)]
-        assert words[0] in typer.main.get_command(app).commands, line  # type: ignore[attr-defined]
+        assert words[0] in command_tree().commands, line  # type: ignore[attr-defined]
         for option in re.findall(r"--[a-z-]+", line):
             assert f"`{option}" in (home / "references" / "commands.md").read_text(), line
     [example] = re.findall(r"```python\n(.*?)```", body, re.DOTALL)

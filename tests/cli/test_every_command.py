@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from sqlalchemy import text
 
-from solon.cli.app import app
+from solon.cli.app import command_tree
 from solon.cli.options import TEXTS
 from solon.errors import UsageError
 from solon.store.database.store import Store
@@ -37,7 +36,7 @@ def every_command() -> Iterator[tuple[str, Any]]:
         for name, part in command.commands.items():
             yield from walk(part, (*words, name))
 
-    yield from walk(typer.main.get_command(app), ())
+    yield from walk(command_tree(), ())
 
 
 COMMANDS = dict(every_command())

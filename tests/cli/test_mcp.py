@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from mcp import Client, StdioServerParameters, stdio_client
 from sqlalchemy import select
 
 from solon import Project
-from solon.cli.app import app
+from solon.cli.app import command_tree
 from solon.cli.mcp import MOST, Tools, find_sections, make_server
 from solon.cli.options import open_project
 from solon.errors import StoreError, UsageError
@@ -61,7 +60,7 @@ def ask(client: Any, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
 def served(**given: Any) -> Any:
     """The server in this process."""
     opened = {"store": "sqlite:///solon.db", "file": None, **given}
-    return make_server(Tools(lambda: open_project(**opened, read_only=True), typer.main.get_command(app)))
+    return make_server(Tools(lambda: open_project(**opened, read_only=True), command_tree()))
 
 
 def test_the_reference_client_reads_everything_and_nothing_is_written(project: Project) -> None:

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
 from solon.agents.models.weights import find_builtin_model
-from solon.cli.app import app
+from solon.cli.app import command_tree
 from solon.cli.help import PANELS
 from solon.config import Config, parse_config
 from solon.formats.exports import FORMATS
@@ -188,7 +187,7 @@ def command_paths(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[st
         yield from command_paths(one, (*path, name))
 
 
-PATHS = list(command_paths(typer.main.get_command(app)))
+PATHS = list(command_paths(command_tree()))
 
 
 @pytest.mark.parametrize("command", PATHS, ids=" ".join)

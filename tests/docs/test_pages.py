@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from pages import REMARKS, Walk, fits, read_blocks
 
-from solon.cli.app import app
+from solon.cli.app import command_tree
 from solon.consensus.binomial import lower_bound
 from solon.consensus.looks import plan_look
 
@@ -65,7 +64,7 @@ def test_every_command_and_option_named_is_there(page: Path) -> None:
 
 def check_command(line: str, page: Path) -> None:
     words = line.split()[1:]
-    command: Any = typer.main.get_command(app)
+    command: Any = command_tree()
     if words and words[0].startswith("--"):  # an option before the command
         words = words[2:]
     while words and hasattr(command, "commands") and re.match(r"[a-z]", words[0]):

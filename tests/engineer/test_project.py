@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 import solon
-from solon.cli.app import app
+from solon.cli.app import command_tree
 from solon.errors import SeedError, UsageError
 from solon.project import Project
 from solon.project.law import Constitutions, Rubrics, Rulebook
@@ -136,7 +135,7 @@ def public_methods() -> Iterator[tuple[str, Any]]:
 
 
 def test_every_command_has_a_method_or_a_reason() -> None:
-    names = {name.replace("eval suite", "eval SUITE") for name in commands(typer.main.get_command(app))}
+    names = {name.replace("eval suite", "eval SUITE") for name in commands(command_tree())}
     assert names == METHODS.keys() | WITHOUT.keys()
     assert not METHODS.keys() & WITHOUT.keys()
 

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import typer
 import yaml
 
 from solon import Project
-from solon.cli.app import app
+from solon.cli.app import command_tree
 from solon.config import Config, parse_config
 from solon.errors import ConfigError, UsageError
 from solon.eval.gate import Gate, GateCheck
@@ -150,7 +149,7 @@ def test_the_workflow_of_the_page_calls_what_there_is() -> None:
         line for step in steps for line in str(step.get("run", "")).splitlines() if line.startswith("solon ")
     ]
     assert lines
-    command: Any = typer.main.get_command(app)
+    command: Any = command_tree()
     for line in lines:
         name, *arguments = line.split()[1:]
         command.commands[name].make_context(name, arguments)
