@@ -11,6 +11,7 @@ import itertools
 import os
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,19 +78,16 @@ if NOTING:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup() -> None:
-        _under_way.clear()
+        _under_way.sent.clear()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
         yield
-        folder = getattr(item, "funcargs", {}).get("tmp_path")
-        if not _under_way.sent and folder is not None and any(folder.rglob("*.db")):
-            _under_way.elsewhere = True
-        item.user_properties.append(("stores", _under_way.as_json()))
+        item.user_properties.append(("sent", dict(_under_way.sent)))
 
     def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-        if report.when == "teardown" and (told := dict(report.user_properties).get("stores")):
-            _noted[report.nodeid] = Noted.from_json(told)
+        if report.when == "teardown" and "sent" in (told := dict(report.user_properties)):
+            _noted[report.nodeid] = Noted(Counter(told["sent"]))
 
     def pytest_sessionfinish(session: pytest.Session) -> None:
         if NOTES is not None and not hasattr(session.config, "workerinput"):
