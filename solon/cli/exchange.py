@@ -32,7 +32,8 @@ def import_command(
     format: Annotated[
         str,
         typer.Argument(
-            metavar="FORMAT", help="auto, map (of [import] map), trl-preference, nectar, argilla, votes, ..."
+            metavar="FORMAT",
+            help="auto, map (of [import] map), trl-preference, nectar, argilla, votes, otel, langfuse, langsmith, ...",
         ),
     ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, a JSON list, CSV or Parquet.")],
@@ -65,7 +66,8 @@ def import_command(
 
     `auto` tells the layout by the first rows, and says which it is. Answers of Argilla or Label Studio to reviews that
     `solon review export` wrote become decisions on them. `votes` (columns item or text, worker, label) become a file of
-    seeds that bring the votes along.
+    seeds that bring the votes along. Traces (`otel`, `langfuse`, `langsmith`) become seeds with the model's answer;
+    thumbs are votes on it.
 
     Example: solon import auto pairs.jsonl --store sqlite:///solon.db
     """
@@ -83,7 +85,10 @@ def import_command(
         print_json(found.model_dump(mode="json"))
         return
     read = f" read as {found.format}" if found.format != format else ""
-    typer.echo(clean(f"{file}{read}: {found.rows} rows, {found.seeds} seeds, {found.decisions} decisions"))
+    votes = f", {found.votes} votes" if found.votes else ""
+    typer.echo(
+        clean(f"{file}{read}: {found.rows} rows, {found.seeds} seeds, {found.decisions} decisions{votes}")
+    )
     for reason, count in found.unused.items():
         typer.echo(f"  not a decision: {count} {reason}")
     if found.contradictions:

@@ -334,6 +334,8 @@ class Config(Section):
             if held and getattr(section, key) == type(section).model_fields[key].get_default():
                 del held[key]
         del plain["run"]["patience"]
+        if not self.import_.thumbs:
+            del plain["import"]["thumbs"]
         plain["models"] = {name: model.made() for name, model in self.models.items()}
         return without_secrets(plain)
 

@@ -923,6 +923,9 @@ class ImportConfig(Section):
         None,
         description="layout that `solon import map` reads",
     )
+    thumbs: tuple[str, ...] = Field(
+        (), description="names of the scores of a trace that are thumbs up or down; none: the usual names"
+    )
 
 
 class LimitsConfig(Section):

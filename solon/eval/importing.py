@@ -31,6 +31,7 @@ from solon.formats.paths import is_absent
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
 from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, SeedRow, parse_row
 from solon.formats.seeds import write_bad_rows
+from solon.formats.traces import trace_formats
 from solon.questions import PAIR
 from solon.store.database.local_actor import local_actor
 from solon.store.reviewing.answering import answer_review
@@ -67,6 +68,7 @@ class Imports(BaseModel):
         rows: rows that were read.
         seeds: rows that became seeds of the run.
         decisions: answers that were taken as decisions.
+        votes: verdicts that the rows bring along, such as thumbs of a trace.
         counted: whether an expert vouched for them, so that they count for reliability and certificates.
         unused: answers that were not taken, by reason, and rows without one.
         contradictions: lines of rows that say of the same answers to the same request the opposite of an earlier row.
@@ -87,6 +89,7 @@ class Imports(BaseModel):
     rows: int
     seeds: int
     decisions: int
+    votes: int
     counted: bool
     unused: dict[str, int]
     contradictions: list[int]
@@ -187,6 +190,7 @@ def import_file(
         rows=read.rows,
         seeds=len(read.seeds),
         decisions=decisions,
+        votes=0 if judge else sum(len(one.seed.get("verdicts") or ()) for one in read.seeds),
         counted=expert is not None,
         unused=dict(sorted(unused.items())),
         contradictions=read.contradictions,
@@ -397,7 +401,7 @@ def _formats(config: Config) -> dict[str, ImportFormat]:
     """Every format by its name, in the order in which `auto` tries them: a layout of one's own goes first."""
     own = config.import_.map
     mapped = {} if own is None else {MAP: imports.of_map(MAP, "rows as [import] map says", own)}
-    return {**mapped, **annotation.FORMATS, **imports.FORMATS}
+    return {**mapped, **annotation.FORMATS, **imports.FORMATS, **trace_formats(config.import_.thumbs)}
 
 
 def _recognise(file: Path, sample: Sequence[tuple[int, Mapping[str, Any]] | BadRow], config: Config) -> str:

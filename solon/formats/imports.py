@@ -20,6 +20,7 @@ from solon.formats.outcomes import number_of
 from solon.formats.paths import is_absent
 from solon.formats.presets import ALIKE, COMMON, SETS, Preset
 from solon.formats.seed_rows import CHAT_COLUMNS, COLUMNS, RowProblem
+from solon.formats.traces import trace_formats
 from solon.formats.trl import STEP
 from solon.formats.turns import read_transcript
 
@@ -152,6 +153,7 @@ FORMATS: Mapping[str, ImportFormat] = {
             read_record,
             lambda row: {"seed_id", "outcome", "lineage"} <= row.keys(),
         ),
+        *trace_formats().values(),
         *map(_of_preset, SETS),
         ImportFormat(
             "trl-stepwise",

@@ -32,9 +32,9 @@ _SIDE = re.compile(
     r"(?P<which>[a-h]|[1-9]|left|right|first|second)"
 )
 YES = ("true", "yes", "y", "1", "good", "accept", "accepted", "correct", "right", "positive", "pos", "chosen", "like",
-       "desirable", "thumbs up", "up", "👍")  # fmt: skip
+       "desirable", "thumbs up", "up", "pass", "👍")  # fmt: skip
 NO = ("false", "no", "n", "0", "-1", "bad", "reject", "rejected", "incorrect", "wrong", "negative", "neg", "dislike",
-      "undesirable", "thumbs down", "down", "👎")  # fmt: skip
+      "undesirable", "thumbs down", "down", "fail", "👎")  # fmt: skip
 
 
 def number_of(value: Any) -> float | None:

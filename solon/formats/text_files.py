@@ -130,7 +130,8 @@ def read_lines(stream: TextIO, limit: int, *, line: int = 1, begun: str = "") ->
 
 def read_json_texts(stream: TextIO, limit: int) -> Iterator[Piece]:
     """Yield the lines of a file of JSON lines or, where it begins with a bracket, the elements of that list as they
-    are written, each with the line it begins on. What follows the list is read as lines.
+    are written, each with the line it begins on. What follows the list is read as lines. An object that is spread over
+    the lines of a file is yielded as a whole.
     """
     line, begun = 1, stream.readline(_BLOCK)
     while begun and not begun.strip():
@@ -138,7 +139,21 @@ def read_json_texts(stream: TextIO, limit: int) -> Iterator[Piece]:
         begun = stream.readline(_BLOCK)
     if begun.lstrip(_BLANK).startswith("["):
         line, begun = yield from _read_elements(stream, limit, line, begun)
+    elif begun.lstrip(_BLANK).rstrip() == "{":
+        first, begun = begun, stream.readline(_BLOCK)
+        if begun.lstrip().startswith('"'):
+            yield from _read_object(stream, limit, line, first + begun)
+            return
+        yield line, first
+        line += 1
     yield from read_lines(stream, limit, line=line, begun=begun)
+
+
+def _read_object(stream: TextIO, limit: int, line: int, begun: str) -> Iterator[Piece]:
+    whole = _Element(limit)
+    for piece in _pieces(stream, begun):
+        whole.add(piece, line)
+    yield from whole.end()
 
 
 def _read_elements(
