@@ -20,6 +20,7 @@ EXTRAS = {
     "wordllama": "embeddings",
     "pypdf": "pdf",
     "mcp": "mcp",
+    "huggingface_hub": "hub",
 }
 """Module that is imported on use -> the extra of Solon that installs it."""
 

@@ -107,6 +107,7 @@ PANELS: dict[str, dict[str, str]] = {
         "release create": "`solon release verify NAME`",
         "release verify": "`solon release sign`, or `solon release diff` with an earlier one",
         "release sign": "hand over the folder; `solon release verify` shows the signature",
+        "release push": "look at the repository; `solon forget` does not reach it",
         "release withdraw": "`solon release create` under another name",
         "release diff": "`solon show RECORD`",
     },
@@ -136,6 +137,7 @@ Formats, by what they are for (docs/formats.md):
   trl-unpaired-preference-standard
 - all candidates with their scores: ultrafeedback, reward-model
 - reinforcement learning by rubrics, and tasks: rubric-reward, verifiers
+- a task for the lm-evaluation-harness: lm-eval (with --folder)
 - steps (process reward models): trl-stepwise
 - a few demonstrations for a prompt: icl (with --k N)
 - critics and those who revise: critique-sft, revision-sft

@@ -209,6 +209,45 @@ def verify(
     raise typer.Exit(DONE if found.passed else FAILED)
 
 
+@releases.command("push")
+def push(
+    name: NameArgument,
+    repository: Annotated[
+        str, typer.Argument(metavar="REPOSITORY", help="OWNER/NAME of the data set on the hub.")
+    ],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Everyone may read it; otherwise it is private.")
+    ] = False,
+    existing: Annotated[
+        bool, typer.Option("--existing", help="Add to a repository that is there, in place of making one.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be sent: files, sizes, card, repository.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Send a release that verifies to the Hugging Face Hub, with the token in HF_TOKEN. Needs solon[hub].
+
+    What a hub has is out of reach of `solon forget`.
+
+    Example: solon release push 2026-11 my-org/preferences --dry-run
+    """
+    with open_project(store, config) as project:
+        found = project.releases.push(name, repository, public=public, existing=existing, dry_run=dry_run)
+    if json:
+        print_json(found.model_dump(mode="json"))
+        return
+    kind = "private" if found.private else "public"
+    typer.echo(clean(f"{found.release} {'to' if dry_run else 'is in'} the {kind} data set {found.url}"))
+    for file in found.files:
+        typer.echo(clean(f"  {file.path}: {file.bytes} bytes"))
+    typer.echo(clean(found.card) if dry_run else clean(f"  commit {found.commit}"))
+    if dry_run:
+        typer.echo("nothing was sent; without --dry-run it is")
+
+
 @releases.command("diff")
 def diff(
     a: NameArgument,

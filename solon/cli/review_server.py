@@ -29,6 +29,9 @@ def serve_command(
     key: Annotated[Path | None, typer.Option(help="TLS key (PEM)")] = None,
     insecure_http: Annotated[bool, typer.Option(help="serve others without TLS all the same")] = False,
     behind_tls: Annotated[bool, typer.Option(help="a proxy speaks TLS: mark cookies secure")] = False,
+    create: Annotated[
+        bool, typer.Option("--create", help="begin the store where there is none, or bring an older one up")
+    ] = False,
 ) -> None:
     """Serve the review page and the API until Ctrl-C. Prints the address and a login link.
 
@@ -46,7 +49,7 @@ def serve_command(
     if warning:
         typer.echo(warning, err=True)
     matching: Literal["prefer", "require"] = "require" if match == "require" else "prefer"
-    with Project(store, config=config, create=False) as project:
+    with Project(store, config=config, create=create) as project:
         secure = behind_tls or certificate is not None
         serve(
             project,

@@ -157,6 +157,7 @@ PAIRED = (
     "openai-preference",
     "axolotl",
     "openrlhf",
+    "lm-eval",
 )
 """The formats of pairs."""
 

@@ -57,6 +57,8 @@ class Format:
         scored: writes what panel and critics said beside a record: its records are to be `ScoredRow`s.
         chosen: so many records are chosen where nobody says how many, those that cover the others best; 0: all are
             written.
+        beside: what a consumer reads beside the data of a folder: the texts of its files by name, made of the name of
+            the set and the path of each split. None: nothing.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Format:
     whole: bool = False
     scored: bool = False
     chosen: int = 0
+    beside: Callable[[str, Mapping[str, str]], Mapping[str, str]] | None = None
 
     def pieces(self, row: ExportRow) -> Iterator[Piece]:
         """Yield what the format makes of a record, but `identical` in place of texts that it makes equal: two sides
@@ -83,6 +86,8 @@ class Format:
 
 
 def _sides_agree(piece: Mapping[str, Any]) -> bool:
+    if "choices" in piece:
+        return len({_said(side) for side in piece["choices"]}) == 1
     return any(
         better in piece and worse in piece and _said(piece[better]) == _said(piece[worse])
         for better, worse in (("chosen", "rejected"), ("preferred_output", "non_preferred_output"))

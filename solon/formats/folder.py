@@ -77,5 +77,9 @@ def export_folder(
             placed_inside, form, name=named.name, licence=named.licence, limits=named.limits
         )
         write_text_at_once(scratch / CROISSANT, [croissant])
+        if form.beside is not None:
+            splits: dict[str, str] = {file.split or "train": file.path for file in files if file.rows}
+            for beside, text in form.beside(named.name, splits).items() if splits else ():
+                write_text_at_once(scratch / beside, [text])
     placed = tuple(replace(one, path=str(target / one.path)) for one in placed_inside.files)
     return replace(placed_inside, files=placed, manifest=str(target / placed_inside.manifest))

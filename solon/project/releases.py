@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from solon.errors import UsageError
 from solon.eval.releases.benchmark import make_gate
 from solon.eval.releases.diff import diff_releases
+from solon.eval.releases.hub import push_release
 from solon.eval.releases.promises import Wanted, create_promised, verify_promised, withdraw_promised
 from solon.eval.releases.releases import create_release
 from solon.eval.releases.signatures import sign_release
@@ -18,6 +19,7 @@ from solon.store.runs.runs import find_run
 
 if TYPE_CHECKING:
     from solon.eval.releases.diff import ReleaseDiff
+    from solon.eval.releases.hub import Push
     from solon.eval.releases.releases import Verification
     from solon.store.records.checking import RecordQuestion
     from solon.workspace.workspace import Workspace
@@ -138,12 +140,7 @@ class Releases:
         Raises:
             UsageError: there is no such release, it promises nothing or does not verify, or no lead's token is given.
         """
-        found = self.verify(name)
-        if failed := [check for check in found.checks if not check.passed]:
-            raise UsageError(
-                f"the release does not verify: {failed[0].name}: {failed[0].told}",
-                next_step="see `solon release verify`, and make another one",
-            )
+        self._check_verifies(name)
         return sign_release(self._workspace.store, find_folder(name), self._workspace.acting_expert())
 
     def verify(self, name: str | Path) -> Verification:
@@ -154,6 +151,49 @@ class Releases:
             UsageError: there is no such release.
         """
         return verify_promised(self._workspace.store, find_folder(name), self._workspace.config.reviewers)
+
+    def push(
+        self,
+        name: str | Path,
+        repository: str,
+        *,
+        public: bool = False,
+        existing: bool = False,
+        dry_run: bool = False,
+    ) -> Push:
+        """Send a release that verifies to a repository of the Hugging Face Hub, with the token in HF_TOKEN.
+
+        Args:
+            repository: `OWNER/NAME`.
+            public: everyone may read it; otherwise the new repository is private.
+            existing: add to a repository that is there, in place of making one.
+            dry_run: only say what would be sent.
+
+        Raises:
+            UsageError: there is no such release or it does not verify, there is no token, the repository exists, or
+                texts name people.
+            SolonError: the hub refused, or was not reached.
+        """
+        self._check_verifies(name)
+        workspace = self._workspace
+        return push_release(
+            workspace.store,
+            find_folder(name),
+            repository,
+            public=public,
+            existing=existing,
+            dry_run=dry_run,
+            privacy=workspace.config.privacy.class_,
+            actor=local_actor(),
+        )
+
+    def _check_verifies(self, name: str | Path) -> None:
+        found = self.verify(name)
+        if failed := [check for check in found.checks if not check.passed]:
+            raise UsageError(
+                f"the release does not verify: {failed[0].name}: {failed[0].told}",
+                next_step="see `solon release verify`, and make another one",
+            )
 
     def diff(self, a: str | Path, b: str | Path | None = None) -> ReleaseDiff:
         """The rows added, dropped and changed between two releases, with reasons.

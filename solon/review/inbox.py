@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, JsonValue
 
+from solon.display.text import shorten
 from solon.errors import InvalidDecision
 from solon.formats.seed_rows import ROLES
 from solon.questions import question_of
@@ -228,19 +229,36 @@ def _block(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-def to_answer(schema: str, response: HumanResponse | list[HumanResponse] | HitlResponse) -> dict[str, Any]:
+def to_answer(
+    schema: str, response: HumanResponse | list[HumanResponse] | HitlResponse, action: str
+) -> dict[str, Any]:
     """Return the answer that a response means; the response schema then checks it like any other.
 
     Args:
         schema: the response schema of the review.
+        action: the name of the action that was asked, which an answer that names one must bring back.
         response: the response, or several, of which there must be one.
 
     Raises:
         InvalidDecision: the response is no answer; the cause names the field.
     """
     if isinstance(response, HitlResponse):
-        return _decided(schema, _only("decisions", response.decisions))
-    return _responded(schema, _only("response", response if isinstance(response, list) else [response]))
+        decision = _only("decisions", response.decisions)
+        if decision.edited_action is not None:
+            _check_action("edited_action.name", decision.edited_action.name, action)
+        return _decided(schema, decision)
+    given = _only("response", response if isinstance(response, list) else [response])
+    if isinstance(given.args, ActionRequest):
+        _check_action("args.action", given.args.action, action)
+    return _responded(schema, given)
+
+
+def _check_action(field: str, given: str, asked: str) -> None:
+    if given != asked:
+        raise InvalidDecision(
+            f"{field}: {shorten(given, 60)!r} is not the action that was asked",
+            next_step=f"bring back the name that came with the review: {asked}",
+        )
 
 
 def _only(field: str, given: Sequence[T]) -> T:

@@ -177,6 +177,19 @@ def test_the_votes_on_what_waits_are_in_no_figure(folder: Path) -> None:
     assert "not answered yet" in refused
 
 
+def test_a_record_whose_audit_waits_is_in_no_figure_of_routes_or_tiers(folder: Path) -> None:
+    routing = {"policy": "never", "audit_share": 0.5}
+    config = {"models": {"default": {"model": "scripted:default"}}, "routing": routing}
+    with Project("sqlite:///solon.db", config=config) as made:
+        made.run("preference", [{"id": f"s{n}", "prompt": f"Explain thing {n}"} for n in range(8)])
+        waiting = len(made.reviews())
+        assert made.evaluate("tiers").n == 8
+    tiers, audit = ask(served(), ("evaluate", {"suite": "tiers"}), ("evaluate", {"suite": "audit"}))
+    assert 0 < waiting < 8
+    assert (tiers["n"], tiers["notes"]) == (8 - waiting, [])
+    assert audit["runs"][0]["waiting"] == waiting
+
+
 def test_the_order_of_candidates_tells_nothing_of_the_models(folder: Path) -> None:
     with Project("sqlite:///solon.db", config=CONFIG) as made:
         made.run("preference", [{"id": f"s{n}", "prompt": f"Explain thing {n}"} for n in range(12)])

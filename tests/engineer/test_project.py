@@ -65,6 +65,7 @@ METHODS = {
     "rejudge": "rejudge",
     "release create": "releases.create",
     "release diff": "releases.diff",
+    "release push": "releases.push",
     "release sign": "releases.sign",
     "release verify": "releases.verify",
     "release withdraw": "releases.withdraw",

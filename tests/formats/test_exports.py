@@ -23,6 +23,7 @@ MARKS = {form.name for form in span_formats.FORMATS}
 TRAINING = sorted(set(FORMATS) - MARKS - {"jsonl", "csv", "csv-spreadsheet", "parquet"})
 PAIRED = [
     "trl-preference", "trl-preference-standard", "llama-factory", "openai-preference", "axolotl", "openrlhf",
+    "lm-eval",
 ]  # fmt: skip
 
 

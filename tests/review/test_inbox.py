@@ -90,13 +90,13 @@ def decide(kind: str, **more: Any) -> HitlResponse:
         (LABEL, decide("respond", message=" ham "), {"choice": "ham"}),
         (
             PAIR,
-            decide("edit", edited_action={"name": "x", "args": {"choice": "tie", "candidate": ""}}),
+            decide("edit", edited_action={"name": "preference", "args": {"choice": "tie", "candidate": ""}}),
             {"choice": "tie"},
         ),
     ],
 )
 def test_responses_as_answers(schema: str, response: Any, answer: dict[str, Any]) -> None:
-    assert to_answer(schema, response) == answer
+    assert to_answer(schema, response, "preference") == answer
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,23 @@ def test_responses_as_answers(schema: str, response: Any, answer: dict[str, Any]
         (decide("approve"), "type"),
         (decide("edit"), "edited_action"),
         (decide("respond"), "message"),
-        (decide("edit", edited_action={"name": "x", "args": {"colour": "red"}}), "colour"),
+        (decide("edit", edited_action={"name": "preference", "args": {"colour": "red"}}), "colour"),
         (HitlResponse(decisions=[]), "decisions"),
+        (
+            decide("edit", edited_action={"name": "delete_all", "args": {"choice": "tie"}}),
+            "edited_action.name",
+        ),
+        (
+            HumanResponse.model_validate(
+                {"type": "edit", "args": {"action": "delete_all", "args": {"choice": "tie"}}}
+            ),
+            "args.action",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(response: Any, field: str) -> None:
     with pytest.raises(InvalidDecision, match=f"^{field}:"):
-        to_answer(PAIR, response)
+        to_answer(PAIR, response, "preference")
 
 
 def test_a_foreign_text_cannot_leave_its_block() -> None:
@@ -147,6 +157,11 @@ def test_over_http(project: Project, person: Any, serving: Any, client: Any) -> 
             response = {"type": "edit", "args": {"action": "preference", "args": args}}
             wrong = await http.post(url, json={"token": item["token"], "response": response})
             assert wrong.status_code == 422
+            edited = {"name": "delete_all", "args": {"choice": "tie", "rationale": "equal"}}
+            response_of_another = {"decisions": [{"type": "edit", "edited_action": edited}]}
+            wrong = await http.post(url, json={"token": item["token"], "response": response_of_another})
+            assert (wrong.status_code, wrong.json()["error"]) == (422, "invalid")
+            assert "edited_action.name: 'delete_all'" in wrong.text
             args |= {"choice": "both_bad", "candidate": "", "rationale": "wrong dose"}
             body = {"token": item["token"], "response": [response]}
             done = await http.post(url, json=body)

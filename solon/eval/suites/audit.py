@@ -119,7 +119,7 @@ def evaluate(material: Material) -> Audit:
     A run that no panel judged is left out where nothing was drawn from it: whoever gave those answers decided them.
     """
     with material.store.connect() as connection:
-        runs = [audit_run(connection, run) for run in material.runs]
+        runs = [audit_run(connection, run, settled=material.settled) for run in material.runs]
         judged = {run.id for run in material.runs if evaluation.is_judged(connection, run.id)}
     audits = [run for run in runs if run.name in judged or run.agreement.n or run.waiting]
     total = sum(run.agreement.n for run in audits)
@@ -128,16 +128,16 @@ def evaluate(material: Material) -> Audit:
     return Audit(suite="audit", n=total, runs=tuple(audits), notes=(*notes, saving) if saving else notes)
 
 
-def audit_run(connection: Connection, run: RunRow) -> RunAudit:
-    """Return what the audits of one run say."""
-    audited = audited_records(connection, run)
+def audit_run(connection: Connection, run: RunRow, *, settled: bool = False) -> RunAudit:
+    """Return what the audits of one run say; where `settled`, of items alone about which nobody has still to answer."""
+    audited = audited_records(connection, run, settled=settled)
     routing = runs.config_payload(connection, run.config_id)["routing"]
     certificate = certificates.certificate_of(connection, run)
     promise = 1 - (certificate.alpha if certificate else float(routing["alpha"]))
     report: AuditReport = watch(
         [agrees(answer, record) for answer, record in audited], promise, delta=float(routing["delta"])
     )
-    sharp = _sharpen(connection, run, audited)
+    sharp = _sharpen(connection, run, audited, settled)
     return RunAudit(
         name=run.id,
         recipe=run.recipe,
@@ -178,9 +178,12 @@ def measure_audited(connection: Connection, run: RunRow, blind: Sequence[Answer]
     return _share(_with_records(connection, run, blind))
 
 
-def _sharpen(connection: Connection, run: RunRow, audited: list[tuple[Answer, Choice]]) -> SharpRate:
+def _sharpen(
+    connection: Connection, run: RunRow, audited: list[tuple[Answer, Choice]], settled: bool
+) -> SharpRate:
     """Agreement on records in force, of which audits are a random part, with their confidence as control variate."""
-    of_panel = (row for row in evaluation.accepted(connection, [run.id]) if row.route != DECIDED)
+    in_force = evaluation.accepted(connection, [run.id], settled=settled)
+    of_panel = (row for row in in_force if row.route != DECIDED)
     sure = {row.item_id: row.confidence for row in of_panel if row.confidence is not None}
     known = [(answer, record) for answer, record in audited if answer.item_id in sure]
     return sharpen_rate(
@@ -205,13 +208,16 @@ def _tell_saving(audits: Sequence[RunAudit]) -> str:
     return f"{told}, {'which pays' if known.saved >= PAYS else 'which hardly pays'}"
 
 
-def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, Choice]]:
-    """Return the audits of a run, each with the record that it was drawn for.
+def audited_records(
+    connection: Connection, run: RunRow, *, settled: bool = False
+) -> list[tuple[Answer, Choice]]:
+    """Return the audits of a run, each with the record that it was drawn for; where `settled`, of items alone about
+    which nobody has still to answer.
 
     Where the promise's target takes several people, these are the audits that all of them have answered, and
     of their answers one that most gave; without such, one that differs from the record.
     """
-    blind = counted(evaluation.answers(connection, [run.id], kind="audit"))
+    blind = counted(evaluation.answers(connection, [run.id], kind="audit", settled=settled))
     return _with_records(connection, run, blind)
 
 

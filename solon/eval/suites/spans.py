@@ -88,9 +88,10 @@ class Spans(SuiteResult):
 def evaluate(material: Material) -> Spans:
     """Return how far spans agree, from counted answers, and how many spans of models could stand."""
     with material.store.connect() as connection:
-        blind = counted(evaluation.answers(connection, material.run_ids))
+        blind = counted(evaluation.answers(connection, material.run_ids, settled=material.settled))
         marked = marked_texts(connection, blind)
-        placed = count_placed(connection, material.run_ids)
+        among = evaluation.settled_items(material.run_ids) if material.settled else None
+        placed = count_placed(connection, material.run_ids, among=among)
     seed, total = material.seed, sum(placed.values())
     kinds = sorted({span.label for one in marked for span in (*one.proposed, *one.given)})
     readers = sorted({author for one in marked for author, _ in one.readings})

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.eval.result import NO_RECORDS, Figure, SuiteResult, rate
 from solon.eval.suites.audit import agrees, audited_records
 from solon.store.records import counts
+from solon.store.records.evaluation import settled_items
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
@@ -70,13 +71,15 @@ def evaluate(material: Material) -> Tiers:
     """Return who gave the records in force of these runs, what that cost, and how often audits agree with it."""
     by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
     agreed: dict[str, list[bool]] = defaultdict(list)
+    settled = material.settled
+    among = settled_items(material.run_ids) if settled else None
     with material.store.connect() as connection:
-        for row in counts.count_tiers(connection, [run.id for run in material.runs]):
+        for row in counts.count_tiers(connection, material.run_ids, among=among):
             by_name[_name(row["tier"], row["route"])].append(row)
         for run in material.runs:
-            for answer, record in audited_records(connection, run):
+            for answer, record in audited_records(connection, run, settled=settled):
                 agreed[_name(record.tier, record.route)].append(agrees(answer, record))
-        made = sum(row["calls"] for row in counts.count_calls(connection, [run.id for run in material.runs]))
+        made = sum(row["calls"] for row in counts.count_calls(connection, material.run_ids))
     rows = [row for of_name in by_name.values() for row in of_name]
     beside = made - sum(row["calls"] for row in rows)
     n = sum(row["records"] for row in rows)
@@ -96,7 +99,7 @@ def evaluate(material: Material) -> Tiers:
         without_people=rate(alone, n, "there are no records in force"),
         **_costs(rows),
         notes=(f"{beside} further calls were made for items without a record, such as those that wait",)
-        if beside
+        if beside and not settled
         else (),
     )
 

@@ -57,10 +57,10 @@ async def inbox_response(
     room: TheRoom, caller: AnyExpert, review_id: AnId, given: InboxAnswer
 ) -> DecisionOut:
     """Answer a review with a HumanResponse or a HITLResponse, under its lease; the same rules hold as for
-    `/decision`."""
+    `/decision`. An action of another name than the one that was asked is refused (422 `invalid`)."""
     with room.store.connect() as connection:
         review = find_review(connection, review_id)
-    answer = to_answer(review.response_schema, given.response)
+    answer = to_answer(review.response_schema, given.response, review.recipe)
     decision = DecisionIn(token=given.token, answer=answer)
     return await take_answer(room, caller, decision, given.token, review_id=review.id)
 

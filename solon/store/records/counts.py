@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, Select, case, func, select
 
 from solon.store.learning.adoption import DOUBTED, TURNED, TakenOut
 from solon.store.reviewing.overlaps import half_of
@@ -40,10 +40,12 @@ def count_decisions(connection: Connection, run_id: str) -> tuple[int, int]:
     return counts.get(True, 0), counts.get(False, 0)
 
 
-def count_tiers(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+def count_tiers(
+    connection: Connection, run_ids: Sequence[str], *, among: Select[Any] | None = None
+) -> list[dict[str, Any]]:
     """Items with a record in force by the last tier of the panel that was asked and the route that settled them
     (`tier`, `route`, `records`), with their model calls (`calls`), the `cost` of these and how many of them have no
-    known price (`unpriced`)."""
+    known price (`unpriced`); of the items that `among` selects the ids of alone, where it is given."""
     of_item = (
         select(
             calls.c.item_id,
@@ -63,6 +65,8 @@ def count_tiers(connection: Connection, run_ids: Sequence[str]) -> list[dict[str
         .group_by(records.c.tier, records.c.route)
         .order_by(records.c.tier, records.c.route)
     )
+    if among is not None:
+        query = query.where(records.c.item_id.in_(among))
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

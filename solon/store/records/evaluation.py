@@ -535,8 +535,8 @@ class Accepted:
     stale: bool
 
 
-def accepted(connection: Connection, run_ids: Sequence[str]) -> list[Accepted]:
-    """Records in force of the runs, in a stable order."""
+def accepted(connection: Connection, run_ids: Sequence[str], *, settled: bool = False) -> list[Accepted]:
+    """Records in force of the runs, in a stable order; of `settled_items` alone where these are asked for."""
     names = ("id", "item_id", "route", "kind", "margin", "confidence", "provisional", "certificate_id")
     columns = [records.c[name] for name in names]
     query = (
@@ -544,6 +544,8 @@ def accepted(connection: Connection, run_ids: Sequence[str]) -> list[Accepted]:
         .where(records.c.run_id.in_(run_ids), records.c.superseded_at.is_(None))
         .order_by(records.c.id)
     )
+    if settled:
+        query = query.where(records.c.item_id.in_(settled_items(run_ids)))
     return [
         Accepted(**{**row, "provisional": bool(row["provisional"]), "stale": bool(row["stale"])})
         for row in connection.execute(query).mappings()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from solon.questions import MARKED, STANDS
 from solon.spans import Span, read_spans
@@ -86,8 +87,11 @@ def _readings(
     return found
 
 
-def count_placed(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """Over all readings of these runs: how many spans `stood` where the model said, were `repaired`, or `dropped`."""
+def count_placed(
+    connection: Connection, run_ids: Sequence[str], *, among: Select[Any] | None = None
+) -> dict[str, int]:
+    """Over all readings of these runs: how many spans `stood` where the model said, were `repaired`, or `dropped`; of
+    the items that `among` selects the ids of alone, where it is given."""
     query = (
         select(texts.c.body)
         .select_from(candidates.join(items, items.c.id == candidates.c.item_id))
@@ -95,6 +99,8 @@ def count_placed(connection: Connection, run_ids: Sequence[str]) -> dict[str, in
         .where(items.c.run_id.in_(run_ids), candidates.c.kind == "draft")
         .where(texts.c.body.like('{"dropped":%'))
     )
+    if among is not None:
+        query = query.where(items.c.id.in_(among))
     counts = {"stood": 0, "repaired": 0, "dropped": 0}
     for body in connection.execute(query).scalars():
         told = json.loads(body)

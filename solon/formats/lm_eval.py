@@ -1,0 +1,73 @@
+"""Pairs as a task of EleutherAI's lm-evaluation-harness: is the better answer the likelier one under a model?
+
+Read in code: lm-eval 0.4.13, `api/task.py` (`ConfigurableTask`) and `config/task.py`. The harness renders texts of a
+task as Jinja templates and reads what they give as Python; names of columns it takes as they are. So the task names
+columns alone. Imports `contract` and `records` only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import yaml
+
+from solon.formats.contract import Format, LeftOut, Piece, find_bare_prompt, find_pair
+from solon.formats.records import ExportRow
+
+TASK = {
+    "output_type": "multiple_choice",
+    "doc_to_text": "prompt",
+    "doc_to_choice": "choices",
+    "doc_to_target": "answer",
+    "target_delimiter": "\n\n",
+    "metric_list": [
+        {"metric": name, "aggregation": "mean", "higher_is_better": True} for name in ("acc", "acc_norm")
+    ],
+}
+"""Keys of the task but its name and files."""
+_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def choice(row: ExportRow) -> Iterator[Piece]:
+    """Yield the prompt with both answers as choices, or why there are none.
+
+    The better one stands second: of two that are equally likely the harness takes the first, which is then wrong.
+    """
+    pair, prompt = find_pair(row), find_bare_prompt(row)
+    if isinstance(pair, LeftOut):
+        yield pair
+    elif isinstance(prompt, LeftOut):
+        yield prompt
+    else:
+        yield {"prompt": prompt, "choices": [pair[1], pair[0]], "answer": 1}
+
+
+def write_task(name: str, files: Mapping[str, str]) -> dict[str, str]:
+    """Return the YAML of the task by the name of its file, for a folder that holds the data.
+
+    Args:
+        name: of the data set; what stands in it beside letters, digits, `_` and `-` becomes `_`.
+        files: split -> path of its file, relative to the folder. Without a `test`, all of `train` is the test.
+    """
+    task, tested = _NAME.sub("_", name).strip("_") or "pairs", files.get("test") or files["train"]
+    content = {
+        "task": task,
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": tested}},
+        "test_split": "test",
+        **TASK,
+        "metadata": {"version": 1.0},
+    }
+    return {f"{task}.yaml": yaml.safe_dump(content, sort_keys=False, allow_unicode=True)}
+
+
+FORMATS = (
+    Format(
+        "lm-eval",
+        "prompt and two choices for the lm-evaluation-harness, which answer is likelier",
+        choice,
+        load=TASK,
+        beside=write_task,
+    ),
+)
