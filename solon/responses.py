@@ -147,6 +147,23 @@ class RequestResponse(Response):
     choice: Literal["go_on", "reject"]
 
 
+class RubricResponse(RequestResponse):
+    """The answer to a drafted rubric of a request: what judges shall go by, or that the request ends here.
+
+    Attributes:
+        criteria: the rubric as it should be, a line for each criterion; None: as it was drafted.
+    """
+
+    criteria: tuple[LongText, ...] | None = Field(
+        None, description="one a line: its weight, a colon and what is scored, e.g. 3: Names the dose."
+    )
+
+    @field_validator("criteria", mode="before")
+    @classmethod
+    def _by_lines(cls, value: Any) -> Any:
+        return value.splitlines() if isinstance(value, str) else value
+
+
 class LabelResponse(Response):
     """A label for a text. A form of one's own derives from this, names its labels as the `Literal` of `choice`, and
     may ask for more in fields of its own."""
@@ -230,6 +247,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple))
 
 
+RUBRIC = "rubric@1"
 LABEL, REQUEST, SPANS, OVERLAPPING = "label@1", "request@1", "spans@1", "overlapping-spans@1"
 DIALOGUE = "dialogue@1"
 CURATED = "curated@1"
@@ -244,6 +262,7 @@ SCHEMAS: dict[str, type[Response]] = {
     CURATED: SingleResponse,
     f"{CURATED}:given": GivenSingleResponse,
     REQUEST: RequestResponse,
+    RUBRIC: RubricResponse,
     LABEL: LabelResponse,
     SPANS: SpansResponse,
     OVERLAPPING: SpansResponse,

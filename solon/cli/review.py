@@ -324,7 +324,11 @@ def decide(
     strength: Annotated[int | None, typer.Option(min=1, max=3, help="1 barely, 2, 3 clearly.")] = None,
     field: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A field of a form of your own; may be given again."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A field of the review's form; the same name again adds to a list, e.g. criteria=3:... of a drafted "
+            "rubric. @FILE reads a file, - standard input.",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -355,7 +359,7 @@ def decide(
             "evidence": [_read_evidence(found, one) for one in evidence or ()] or None,
             "scores": {name: _score(value) for name, value in map(_pair, score or ())} or None,
             "strength": strength,
-            **dict(map(_pair, field or ())),
+            **_read_fields(field or ()),
         }
         chosen = _candidate_id(found, candidate) if candidate else None
         given: dict[str, Any] = {name: value for name, value in answer.items() if value is not None}
@@ -448,6 +452,14 @@ def _pair(value: str) -> tuple[str, str]:
     if not sign or not name or not rest:
         raise UsageError(f"{value!r} is not NAME=VALUE", next_step="e.g. --flag 1=unsafe, --score accuracy=4")
     return name, rest
+
+
+def _read_fields(given: Sequence[str]) -> dict[str, Any]:
+    """The fields of a form by name; a name that is given several times has the list of its values."""
+    found: dict[str, list[str | None]] = {}
+    for name, value in map(_pair, given):
+        found.setdefault(name, []).append(_read_text(value))
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 def _score(value: str) -> int:

@@ -88,13 +88,22 @@ def draw(found: dict[str, Any]) -> Tree:
     if own := found["seed_rubric"]:
         from solon.law.seed_rubrics import criteria_lines
 
-        criteria = law.add(f"rubric of the seed {own['version']}, in its place")
+        criteria = law.add(clean(f"rubric of the seed {own['version']}, in its place{_whose(own)}"))
         for one in criteria_lines(own["criteria"]):
             criteria.add(shorten(one, _TEXT))
     _draw_candidates(tree, found, record)
     _draw_rest(tree, found)
     _draw_calls(tree, found)
     return tree
+
+
+def _whose(rubric: dict[str, Any]) -> str:
+    """Who drafted and who confirmed a seed's rubric, in words; empty where the seed brought it."""
+    if not rubric["confirmed_by"]:
+        return ""
+    drafted = f"drafted by {rubric['drafted_by']}, " if rubric["drafted_by"] else ""
+    done = "corrected" if rubric["corrected"] else "confirmed"
+    return f"; {drafted}{done} by {rubric['confirmed_by']}"
 
 
 def _draw_candidates(tree: Tree, found: dict[str, Any], record: dict[str, Any] | None) -> None:
@@ -133,7 +142,9 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
         branch = tree.add(f"{len(first)} first votes, before a debate; they count no more")
         for one in first:
             said = one["abstained"] or one["outcome"]
-            branch.add(clean(f"{one['seat']} {one['order']} [{one['judge']}]: {said}"))
+            node = branch.add(clean(f"{one['seat']} {one['order']} [{one['judge']}]: {said}"))
+            if one.get("rationale"):
+                node.add(shorten(one["rationale"], _TEXT))
     branch = tree.add(f"{len(found['verdicts'])} verdicts")
     for verdict in found["verdicts"]:
         said = f"abstained ({verdict['abstained']})" if verdict["abstained"] else verdict["outcome"]

@@ -832,10 +832,10 @@ class LawConfig(Section):
 
     constitution: str = Field("general", description="a starter's name or the path of a YAML file")
     rubric: str = Field("general", description="a starter's name or the path of a YAML file")
-    seed_rubrics: Literal["off", "given"] = Field(
+    seed_rubrics: Literal["off", "given", "drafted"] = Field(
         "off",
         description="given: where a seed has a column rubric, judges of answers to it go by these criteria in place of "
-        "the rubric",
+        "the rubric; drafted: where it has none, a model drafts one too, which an expert corrects before the judging",
     )
     similarity: Literal["words", "meaning"] = Field(
         "words",

@@ -32,6 +32,7 @@ from solon.store.runs.items import ItemRow
 from solon.store.runs.journal import ItemJournal
 from solon.store.runs.preview_journal import find_preview_run
 from solon.store.runs.run_row import RunRow
+from solon.store.runs.seed_rubrics import confirmed_rubrics
 from solon.store.runs.versions import load_law
 from solon.tracing import OFF, Tracing
 
@@ -109,7 +110,7 @@ class Contexts:
             metadata=content.get("metadata") or {},
             settings=self._settings,
             brief=self._brief,
-            seed_rubric=self._seed_rubric(content),
+            seed_rubric=self._seed_rubric(item),
         )
         responses = content.get("responses") or []
         return ItemContext(
@@ -129,9 +130,14 @@ class Contexts:
             voters=self._voters_of(consensus),
         )
 
-    def _seed_rubric(self, content: Mapping[str, Any]) -> SeedRubric | None:
-        given = self._config.law.seed_rubrics == "given"
-        return seed_rubric_of(content.get("metadata")) if given else None
+    def _seed_rubric(self, item: ItemRow) -> SeedRubric | None:
+        """The rubric that the seed brought, or the one that a person confirmed for the item."""
+        wanted = self._config.law.seed_rubrics
+        given = seed_rubric_of(item.content.get("metadata")) if wanted != "off" else None
+        if given is not None or wanted != "drafted" or item.fresh:
+            return given
+        with self._store.connect() as connection:
+            return confirmed_rubrics(connection, [item.id]).get(item.id)
 
     def _voters_of(self, consensus: ConsensusModel) -> tuple[Voter, ...]:
         """The voters of the panel, made once for each consensus version: its classifier is one of them."""

@@ -7,7 +7,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from solon.config.sections import ResolverConfig
+from solon.config.sections import LawConfig, ResolverConfig
 from solon.graphs.build import build_graph, state_of
 from solon.graphs.state import LATER
 from solon.store.records.overview import waiting_graph_versions
@@ -42,9 +42,11 @@ def goes_on(recipe: Recipe, version: str) -> bool:
 
 
 def _alike(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipe, and the same with a resolver: each run has it as its own configuration says, and an item that waits
-    for a person stands at the same place in both."""
-    return tuple(dict.fromkeys((recipe, recipe.with_resolver(ResolverConfig(scope="all")))))
+    """The recipe, and the same with a resolver, with drafted rubrics and with both: each run has it as its own
+    configuration says, and an item that waits for a person stands at the same place in all."""
+    resolved = recipe, recipe.with_resolver(ResolverConfig(scope="all"))
+    drafted = (one.with_rubrics(LawConfig(seed_rubrics="drafted")) for one in resolved)
+    return tuple(dict.fromkeys((*resolved, *drafted)))
 
 
 def outdated_threads(store: Store, recipes: Recipes) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -97,6 +98,11 @@ class SeedRubric:
             lines.append(f"[{name}] {title}{one.text}" + (f" ({shown})" if shown else ""))
         return "\n".join(lines)
 
+    def as_lines(self) -> list[str]:
+        """The criteria as people write them, see `read_lines`: `3: name: text`. What their scores look like is left
+        out."""
+        return [f"{one.weight:g}: " + ": ".join(filter(None, (one.name, one.text))) for one in self.criteria]
+
     def as_words(self) -> str:
         """The same without ids and scores, heaviest first, for judges of two answers: `- text (weight .50)`."""
         heaviest = sorted(zip(self.weights().values(), self.criteria, strict=True), key=lambda pair: -pair[0])
@@ -136,6 +142,33 @@ def read_seed_rubric(value: Any) -> SeedRubric:
     for key in ("text", "name"):
         _refuse_repeated([getattr(one, key) for one in criteria], key)
     return SeedRubric(tuple(criteria))
+
+
+_WEIGHED = re.compile(r"\s*(-?\d+(?:[.,]\d+)?)\s*:\s+(.*)", re.DOTALL)
+
+
+def read_lines(lines: Sequence[str]) -> SeedRubric:
+    """The rubric that a person wrote: a line for each criterion, its weight and a colon first (`3: Names the dose.`). A
+    line without a weight weighs 1; empty lines are passed over.
+
+    Raises:
+        ValueError: as of `read_seed_rubric`.
+    """
+    weighed = [(_WEIGHED.fullmatch(line), line) for line in lines if line.strip()]
+    return read_seed_rubric(
+        [
+            {"text": found[2], "weight": float(found[1].replace(",", "."))} if found else {"text": line}
+            for found, line in weighed
+        ]
+    )
+
+
+def rubric_of_answer(text: str | None) -> SeedRubric | None:
+    """The rubric that a person confirmed, out of the stored text of their answer; None where it holds none."""
+    try:
+        return read_lines(json.loads(text or "{}")["criteria"])
+    except (ValueError, KeyError, TypeError):  # erased, or an answer to another question
+        return None
 
 
 def seed_rubric_of(metadata: Mapping[str, Any] | None) -> SeedRubric | None:

@@ -300,7 +300,7 @@ class _Sessions:
             own = config_of_run(payload, self.config, run.id)
             limits = own.limits.model_copy(update={"cost": self.meter.max_cost})
             check_prices(own.model_copy(update={"limits": limits}))
-            recipe = self._recipes.of_run(run.recipe, own.plugins, run.id, own.resolver)
+            recipe = self._recipes.of_run(run.recipe, own.plugins, run.id, own)
             pool = ModelPool(own, given=self._models, plugins=self._plugins)
             pool.prepare(recipe.roles)
             look = SecondLook(self.store, run, recipe, own, pool, self.meter)

@@ -112,7 +112,7 @@ class _Mover:
         self._config = config_of_run(stored, config, run_id)
         self._pool = ModelPool(self._config, given=models, plugins=plugins)
         self._meter = Meter()
-        self._recipe = recipes.of_run(self._run.recipe, self._config.plugins, run_id, self._config.resolver)
+        self._recipe = recipes.of_run(self._run.recipe, self._config.plugins, run_id, self._config)
 
     async def move(self, stranded: list[Stranded], max_calls: int) -> None:
         from solon.graphs.build import build_graph

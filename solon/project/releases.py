@@ -117,7 +117,7 @@ class Releases:
         with self._workspace.store.connect() as connection:
             run = find_run(connection, question.run_id)
         config = self._workspace.config_of(run)
-        recipe = self._workspace.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver)
+        recipe = self._workspace.recipes.of_run(run.recipe, config.plugins, run.id, config)
         return find_schema(recipe.question, config)
 
     def withdraw(self, name: str) -> int:

@@ -360,6 +360,7 @@ OF_SPANS = frozenset({"generator.spans"})
 OF_EDITS = frozenset({"generator.edit"})
 OF_GROUNDED = frozenset({"critic.grounded"})
 OF_RESOLVED_OUTCOMES = frozenset({"resolver.outcome"})
+OF_RUBRICS = frozenset({"legislator.rubric"})
 OF_INFORMED = frozenset({"judge.pair_informed", "judge.score_informed", "judge.label_informed"})
 """Where judges are shown more than the texts: a rubric of the seed's own, or reasons of other judges."""
 OF_MAKERS = frozenset(
@@ -376,7 +377,15 @@ OF_MAKERS = frozenset(
 )
 """Of single makers and questions, each of which names its own."""
 OF_SOME = OF_MAKERS.union(
-    ABOUT_LABELS, OF_POOLS, OF_RULES, OF_SPANS, OF_EDITS, OF_GROUNDED, OF_RESOLVED_OUTCOMES, OF_INFORMED
+    ABOUT_LABELS,
+    OF_POOLS,
+    OF_RULES,
+    OF_SPANS,
+    OF_EDITS,
+    OF_GROUNDED,
+    OF_RESOLVED_OUTCOMES,
+    OF_INFORMED,
+    OF_RUBRICS,
 )
 """Not every recipe asks with these."""
 OF_NO_RUN = frozenset({"legislator.rules", "answer.check"})

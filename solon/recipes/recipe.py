@@ -12,16 +12,17 @@ from pydantic import BaseModel
 
 from solon.errors import ConfigError
 from solon.questions import KNOWN
-from solon.recipes.makers import Answer, Given, Maker
+from solon.recipes.makers import Answer, Contrasted, Given, Maker
 from solon.recipes.pairings import BestSecond, BestWorst, Configured, DraftRevision, Pairing, Sweet
 from solon.recipes.questions import Accept, Choice, Pair, Question, Ranking, Spans
+from solon.recipes.rubrics import RUBRIC
 from solon.recipes.sources import Seeds, Source, problem_of
 from solon.recipes.steps import Redraft, Step
 from solon.responses import RESERVED
 
 if TYPE_CHECKING:
     from solon.config import Config
-    from solon.config.sections import ResolverConfig
+    from solon.config.sections import LawConfig, ResolverConfig
 
 STEPS = ("draft", "critique", "revise", "judge", "resolve", "review")
 """The steps of an item that a recipe chooses from, in the order in which they are taken."""
@@ -324,6 +325,20 @@ class Recipe:
             return self
         place = self.steps.index("judge") + 1
         return replace(self, steps=(*self.steps[:place], "resolve", *self.steps[place:]))
+
+    def with_rubrics(self, law: LawConfig) -> Recipe:
+        """The recipe with the step that drafts a rubric before the drafts, where rubrics of seeds are drafted and its
+        judges read answers to the seed's request; else the recipe as it is."""
+        reads = self.has_seats and isinstance(self.question, Pair | Accept)
+        answers = isinstance(self.maker, Answer | Contrasted | Given)
+        if law.seed_rubrics != "drafted" or not (reads and answers) or RUBRIC.name in self.step_names:
+            return self
+        place = self.steps.index("draft")
+        return replace(self, steps=(*self.steps[:place], RUBRIC, *self.steps[place:]))
+
+    def under(self, config: Config) -> Recipe:
+        """The recipe with the steps that a configuration adds to it."""
+        return self.with_resolver(config.resolver).with_rubrics(config.law)
 
     @property
     def has_resolver(self) -> bool:

@@ -27,7 +27,6 @@ from solon.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from solon.config import Config
-    from solon.config.sections import ResolverConfig
 
 GROUP = "solon.recipes"
 """The entry-point group in which installed packages offer recipes."""
@@ -86,7 +85,7 @@ class Recipes:
                 f"the recipe {given.name!r} was given where a list is wanted", next_step="recipes=[...]"
             )
         self._tables: Mapping[str, Mapping[str, Any]] = config.recipes
-        self._resolver = config.resolver
+        self._config = config
         self._given: dict[str, Recipe] = {}
         for recipe in given:
             if not isinstance(recipe, Recipe):
@@ -108,7 +107,7 @@ class Recipes:
             ConfigError: it cannot be loaded, or what it names is no recipe of this name.
         """
         found = self._find(name)
-        return replace(found, recipe=found.recipe.with_resolver(self._resolver))
+        return replace(found, recipe=found.recipe.under(self._config))
 
     def _find(self, name: str) -> RegisteredRecipe:
         """The recipe of a name as it is written."""
@@ -144,7 +143,7 @@ class Recipes:
         name: str,
         pinned: Mapping[str, str],
         run_id: str = "RUN",
-        resolver: ResolverConfig | None = None,
+        config: Config | None = None,
     ) -> Recipe:
         """The recipe of a run, if it is the one that the run was begun with.
 
@@ -152,7 +151,7 @@ class Recipes:
             name: name of the run's recipe.
             pinned: `plugins` of the configuration that the run was begun with, where its recipe's identity stands.
             run_id: the run, for the next step.
-            resolver: of that configuration, which says whether it speaks in the recipe; None: nobody asks it.
+            config: that configuration, which may add steps to the recipe; None: it is as it is written.
 
         Raises:
             OtherRecipe: the recipe is missing, or is another one than the run was begun with.
@@ -178,7 +177,7 @@ class Recipes:
                 next_step="take it back as it was, or begin a new run; to go on under today's: "
                 f"solon resume {run_id} --adopt-recipe; nothing was changed",
             )
-        return found.recipe if resolver is None else found.recipe.with_resolver(resolver)
+        return found.recipe if config is None else found.recipe.under(config)
 
     def _configured(self) -> list[str]:
         return [name for name, table in self._tables.items() if "use" in table]

@@ -36,9 +36,17 @@ class Redraft:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A person is asked. Before the drafts: about the request, whether it may go on. Later: about the candidates,
-    whatever the panel finds. `reason`: why."""
+    whatever the panel finds.
+
+    Attributes:
+        reason: why, in words.
+        criteria: of a request: a drafted rubric, a line for each criterion as `solon.law.seed_rubrics.read_lines` takes
+            them; the person corrects it, and judges go by what they confirm. Empty: they write one. None: the person is
+            asked for no rubric.
+    """
 
     reason: str
+    criteria: tuple[str, ...] | None = None
 
 
 Word = Reject | Redraft | Ask
@@ -150,10 +158,11 @@ async def take_step(step: Step, item: StepItem) -> str:
         said = next((str(getattr(word, name)) for name in ("reason", "guidance") if hasattr(word, name)), "")
         expect(word is None or bool(said.strip()), f"{type(word).__name__} without words", "say why")
     kind = next((kind for kind, model in WORDS.items() if isinstance(word, model)), "on")
-    return json.dumps([kind, said])
+    criteria = getattr(word, "criteria", None)
+    return json.dumps([kind, said, *([] if criteria is None else [list(criteria)])])
 
 
 def read_word(answer: str) -> Word | None:
     """A journalled answer of a step as the step gave it."""
-    kind, said = json.loads(answer)
-    return WORDS[kind](said) if kind in WORDS else None
+    kind, said, *criteria = json.loads(answer)
+    return WORDS[kind](said, *map(tuple, criteria)) if kind in WORDS else None

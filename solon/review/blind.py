@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from solon.errors import UsageError
 from solon.injection import find_orders
 from solon.questions import PAIR, AcceptQuestion, question_of
-from solon.responses import choices_of, fields_of
+from solon.responses import choices_of
 from solon.review.auth import Caller, language_of
 from solon.review.schemas.queue import (
     BlindItem,
@@ -39,7 +39,7 @@ from solon.store.reviewing.reading import (
     text_bodies,
     texts_shown,
 )
-from solon.store.reviewing.review_rows import ReviewRow, what_is_asked
+from solon.store.reviewing.review_rows import ReviewRow, form_of, what_is_asked
 from solon.store.reviewing.suggestions import suggest
 from solon.store.runs.seed_rubrics import seed_rubrics_on
 
@@ -75,7 +75,7 @@ def show_blind(
         leased_until=round(lease.expires_at, 3),
         answer_schema=review.response_schema,
         choices=list(choices_of(review.response_schema)),
-        fields=fields_of(review.response_schema),
+        fields=form_of(review),
         recipe=review.recipe,
         prompt=prompt,
         turns=[Turn(**turn) for turn in turns],

@@ -161,7 +161,7 @@ class Worker:
             stored = run_store.config_payload(connection, run.config_id)
             config = config_of_run(stored, self._project.config, run_id)
             meter = _make_meter(connection, run, config.limits)
-        recipe = self._project.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver)
+        recipe = self._project.recipes.of_run(run.recipe, config.plugins, run.id, config)
         pool = self._project.model_pool(config)
         self._runner = Courier(store, run, config, pool, meter, recipe=recipe)
         try:

@@ -563,7 +563,7 @@ class Workspace:
         config = config_of_run(stored, self.config, run.id)
         check_prices(config)
         meter = Meter.make(config.limits, before, run.active_seconds)
-        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver)
+        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config)
         pool = self.model_pool(config)
         return (kind or Runner)(
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
@@ -630,7 +630,7 @@ class Workspace:
         with self.store.connect() as connection:
             run = runs.find_run(connection, run_id)
         config = self.config_of(run)
-        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver)
+        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config)
         if not recipe.has_panel:
             raise UsageError(f"recipe {run.recipe} has no panel to certify", next_step="see `solon recipes`")
         schema = find_schema(recipe.question, config)
@@ -647,7 +647,7 @@ class Workspace:
         return learn(
             self.store,
             run,
-            self.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver),
+            self.recipes.of_run(run.recipe, config.plugins, run.id, config),
             config,
             reviewers=people,
             everything=everything,
@@ -659,7 +659,7 @@ class Workspace:
 
         if not config.routing.in_rounds:
             return None
-        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver)
+        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config)
         return close_round(self.store, run, recipe, config, reviewers=self.config.reviewers)
 
     def recipe(self, name: str) -> Recipe:
@@ -1050,6 +1050,7 @@ def _asked_with(recipe: Recipe, config: Config) -> set[str]:
     """The names of the templates that this recipe asks with and others do not."""
     from solon.prompts import library as of
     from solon.recipes.questions import Pair
+    from solon.recipes.rubrics import RUBRIC
 
     labels = recipe.has_panel and recipe.record == "label"
     parts = (
@@ -1061,6 +1062,7 @@ def _asked_with(recipe: Recipe, config: Config) -> set[str]:
         (config.critic.grounded, of.OF_GROUNDED),
         (recipe.has_resolver and not isinstance(recipe.question, Pair), of.OF_RESOLVED_OUTCOMES),
         (recipe.has_seats and config.informs_judges, of.OF_INFORMED),
+        (RUBRIC in recipe.steps, of.OF_RUBRICS),
     )
     return {
         *recipe.maker.templates,

@@ -346,6 +346,7 @@ def test_recipes_without_a_pool_are_pinned_to_the_prompts_that_they_had() -> Non
         "judge.pair_informed",
         "judge.rule",
         "judge.score_informed",
+        "legislator.rubric",
         "legislator.rules",
         "resolver.outcome",
     }

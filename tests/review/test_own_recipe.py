@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 from sqlalchemy import select
 
 from solon import judge
@@ -107,3 +108,35 @@ def test_a_request_is_asked_about_on_the_page_before_anything_is_drafted(
         asyncio.run(answer())
         assert project.resume().accepted == 1
         assert project.learned()["counted"] == 0, "whether a request may go on says nothing of the panel"
+
+
+def test_a_drafted_rubric_is_corrected_on_the_page(
+    tmp_path: Path, serving: Any, client: Callable[..., Any]
+) -> None:
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "law": {"seed_rubrics": "drafted"},
+        "routing": {"policy": "never"},
+    }
+    with Project(f"sqlite:///{tmp_path}/own.db", config=config) as project:
+        assert project.run("preference", ["The tap <b>drips</b>. What now?"]).pending_review == 1
+        drafted = project.reviews()[0].asks.split("\n- ")[1:]
+        _, token = add_expert(project.store, "Ada", role="expert", by="local:test")
+
+        async def answer() -> None:
+            async with serving(project, work=True) as app, client(app, token) as http:
+                item = (await http.post("/api/v1/next", json={})).json()["item"]
+                assert item["fields"]["criteria"]["default"] == drafted
+                page = item_html(app.state.room, BlindItem(**item))
+                assert "What shall judges go by?" in page
+                assert f'data-type="array">{escape(chr(10).join(drafted))}</textarea>' in page
+                url = f"/api/v1/reviews/{item['review']}/decision"
+                for lines, status in (([], 422), (["0: a"], 422), (["3: Closes the valve."], 200)):
+                    given = {"token": item["token"], "answer": {"choice": "go_on", "criteria": lines}}
+                    sent = await http.post(url, json=given)
+                    assert sent.status_code == status, sent.text
+
+        asyncio.run(answer())
+        assert project.resume().accepted == 1
+        [own] = project.trace(project.records()[0].id)["seed_rubric"]["criteria"]
+        assert own["text"] == "Closes the valve."

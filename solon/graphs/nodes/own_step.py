@@ -24,7 +24,7 @@ from solon.recipes.steps import (
     read_word,
     take_step,
 )
-from solon.responses import REQUEST
+from solon.responses import REQUEST, RUBRIC
 from solon.store.runs.journal import CallKey, Outcome
 from solon.store.tables.people import Review
 
@@ -49,6 +49,8 @@ def make_node(step: Step, place: str) -> Node:
             }
         if isinstance(word, Redraft):
             return await _redraft(context, step, state, word)
+        if isinstance(word, Ask) and word.criteria is not None and context.case.seed_rubric is not None:
+            word = None  # confirmed in an earlier attempt
         if isinstance(word, Ask) and place == "request":
             return await _ask_about_request(context, step, state, word)
         asks = {name: why for name, why in (state.get("asks") or {}).items() if name != step.name}
@@ -129,15 +131,16 @@ async def _redraft(context: ItemContext, step: Step, state: StepState, word: Red
 
 
 async def _ask_about_request(context: ItemContext, step: Step, state: StepState, word: Ask) -> dict[str, Any]:
-    """Open a review about the request itself: whether it may go on to the drafts."""
+    """Open a review about the request itself: whether it may go on to the drafts, and by which rubric."""
+    drafted = {} if word.criteria is None else {"criteria": [*word.criteria]}
     row = review_row(
         context,
         cast("StepState", {**state, "shown": []}),
         kind="interrupt",
-        reasons=[{"code": "step", "text": word.reason, "step": step.name}],
+        reasons=[{"code": "step", "text": word.reason, "step": step.name, **drafted}],
         rule="step",
         ordinal=state.get("reviews", 0),
-        schema=REQUEST,
+        schema=RUBRIC if drafted else REQUEST,
         about=step.name,
     )
     context.add(Review, row)

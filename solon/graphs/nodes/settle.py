@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -10,6 +11,7 @@ from solon.graphs.context import ItemContext
 from solon.graphs.evaluations import tell_decision
 from solon.graphs.nodes.consensus import end_by_panel
 from solon.graphs.state import ItemState, StepState
+from solon.law.seed_rubrics import rubric_of_answer
 from solon.questions import NEITHER
 from solon.store.reviewing.review_rows import VOTES
 
@@ -25,6 +27,9 @@ async def settle(state: StepState, runtime: Runtime[ItemContext]) -> dict[str, A
     done = {"next": "end", "route": route, "outcome": "accepted", "reason": choice, "review": None}
     if choice == "go_on":
         guidance = decision.get("guidance") or state.get("guidance")
+        if decision.get("edit"):
+            rubric = rubric_of_answer(context.text(decision["edit"]))
+            context.case = replace(context.case, seed_rubric=rubric)
         return {"next": f"past {state['asker']}", "guidance": guidance, "review": None, "asker": None}
     if choice == "reject" and state.get("asker"):
         return {**done, "outcome": "rejected", "asker": None}

@@ -50,6 +50,6 @@ def minutes_of_growth(home: Workspace, grown: PilotGrowth) -> Range:
     return minutes_of(
         home.store,
         config,
-        home.recipes.of_run(run.recipe, config.plugins, run.id, config.resolver),
+        home.recipes.of_run(run.recipe, config.plugins, run.id, config),
         grown.asked,
     )

@@ -176,15 +176,21 @@ class PinnedTo(Wire):
 
 
 class SeedRubricOut(Wire):
-    """The rubric that a seed brought.
+    """The rubric that a seed brought, or that a person confirmed for it.
 
     Attributes:
         version: a hash of all that it says.
         criteria: its criteria with their weights, in their order.
+        drafted_by: the model that drafted it; None where none did.
+        confirmed_by: the person who confirmed it; None where the seed brought it.
+        corrected: the person wrote it otherwise than it was drafted.
     """
 
     version: str
     criteria: list[SeedCriterionOut]
+    drafted_by: str | None = None
+    confirmed_by: str | None = None
+    corrected: bool = False
 
 
 class Contrast(Wire):

@@ -104,7 +104,7 @@ const fields = (view) => all(view, "[data-field]");
 function fieldValue(field) {
   if (field.dataset.type === "boolean") return field.checked;
   const words = field.value.trim();
-  if (field.dataset.type === "array") return words ? words.split("\n").map((line) => line.trim()).filter(Boolean) : undefined;
+  if (field.dataset.type === "array") return words ? words.split("\n").map((line) => line.trim()).filter(Boolean) : field.defaultValue ? [] : undefined;
   if (!words) return undefined;
   return ["integer", "number"].includes(field.dataset.type) ? Number(words) : words;
 }

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, FromClause, select
 
 from solon.errors import UsageError
+from solon.responses import RUBRIC
 from solon.store import tables
 from solon.store.database.ids import begins
 from solon.store.database.store import Store
@@ -272,9 +273,33 @@ def _law(connection: Connection, item: Any) -> dict[str, Any]:
 
 
 def _seed_rubric(connection: Connection, item_id: str) -> dict[str, Any] | None:
-    """The rubric that the seed brought and judges went by; None where they went by the one in force."""
+    """The rubric that the seed brought, or that a person confirmed, and judges went by; None where they went by the one
+    in force."""
     rubric = seed_rubrics_on(connection, [item_id]).get(item_id)
-    return None if rubric is None else {"version": rubric.version, "criteria": rubric.told()}
+    if rubric is None:
+        return None
+    calls, decisions, reviews = _table("calls"), _table("decisions"), _table("reviews")
+    drafted = (
+        select(calls.c.model)
+        .where(calls.c.item_id == item_id, calls.c.role == "legislator", calls.c.outcome == "ok")
+        .order_by(calls.c.created_at.desc())
+    )
+    confirmed = (
+        select(decisions.c.actor, reviews.c.reasons)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(decisions.c.item_id == item_id, decisions.c.response_schema == RUBRIC)
+        .where(decisions.c.undone_at.is_(None))
+        .order_by(decisions.c.decided_at.desc(), decisions.c.id.desc())
+    )
+    by = connection.execute(confirmed).first()
+    lines = by.reasons[0].get("criteria") if by else None
+    return {
+        "version": rubric.version,
+        "criteria": rubric.told(),
+        "drafted_by": connection.execute(drafted).scalars().first() if lines else None,
+        "confirmed_by": by.actor if by else None,
+        "corrected": bool(lines) and lines != rubric.as_lines(),
+    }
 
 
 def _rows(

@@ -9,20 +9,23 @@ from sqlalchemy import Connection, select
 
 from solon.dialogues import read_dialogue, write_dialogue
 from solon.errors import InvalidDecision
+from solon.law.seed_rubrics import read_lines
 from solon.questions import CHANGED, STANDS
 from solon.responses import (
     RankingResponse,
     Response,
+    RubricResponse,
     SpansResponse,
     is_dialogue,
     kinds_of,
     may_overlap,
     parse_response,
+    told_fields,
 )
 from solon.spans import SpanProblem, check_spans, read_spans, text_of, write_spans
 from solon.store.reviewing.rankings import check_ranking
 from solon.store.reviewing.reading import read_candidates, seed_content
-from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.reviewing.review_rows import ReviewRow, drafted_criteria
 from solon.store.runs.seed_rubrics import seed_rubrics_on
 from solon.store.tables import constitutions, items, rubrics
 
@@ -40,6 +43,8 @@ def read_answer(connection: Connection, review: ReviewRow, answer: Mapping[str, 
         response = _read_edited(response)
     if isinstance(response, RankingResponse):
         response = check_ranking(connection, review, response)
+    if isinstance(response, RubricResponse):
+        response = _read_rubric(review, response)
     check_cited(connection, review.item_id, response.principles, response.scores)
     _check_evidence(connection, response)
     return response
@@ -73,6 +78,28 @@ def _read_edited(response: Response) -> Response:
         )
     written = write_dialogue((turn.role, turn.content) for turn in turns)
     return response.model_copy(update={"text": written})
+
+
+def _read_rubric(review: ReviewRow, response: RubricResponse) -> RubricResponse:
+    """An answer that confirms a rubric, with all of it as judges will go by it: whoever leaves the criteria out takes
+    them as they were drafted."""
+    if response.choice != "go_on":
+        return response.model_copy(update={"criteria": None, "text": None})
+    lines = drafted_criteria(review) if response.criteria is None else response.criteria
+    if not any(line.strip() for line in lines):
+        raise InvalidDecision(
+            "criteria: none stand there, and judges are to go by them",
+            next_step="write a line for each criterion, its weight first (3: Names the dose.), or reject the request",
+        )
+    try:
+        rubric = read_lines(lines)
+    except ValueError as problem:
+        raise InvalidDecision(
+            f"criteria: {problem}",
+            next_step="write a line for each criterion, its weight first, e.g. 3: Names the dose.",
+        ) from None
+    whole = response.model_copy(update={"criteria": tuple(rubric.as_lines())})
+    return whole.model_copy(update={"text": told_fields(whole)})
 
 
 def _compare_spans(connection: Connection, review: ReviewRow, response: SpansResponse) -> SpansResponse:

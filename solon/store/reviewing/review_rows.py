@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from solon.errors import NotPending, ReviewError
+from solon.responses import fields_of
 from solon.store.database.ids import begins
 from solon.store.tables import adjudications, reviews
 
@@ -141,8 +142,25 @@ def each_review(
 
 
 def what_is_asked(review: ReviewRow) -> str:
-    """What has to be decided about a request of which nothing is drafted yet; empty of other reviews."""
-    return "" if review.candidates else str(review.reasons[0]["text"])
+    """What has to be decided about a request of which nothing is drafted yet, with the rubric that was drafted for it;
+    empty of other reviews."""
+    if review.candidates:
+        return ""
+    return "\n".join([str(review.reasons[0]["text"]), *(f"- {line}" for line in drafted_criteria(review))])
+
+
+def drafted_criteria(review: ReviewRow) -> list[str]:
+    """The lines of a drafted rubric that a review asks a person to correct; empty where nothing was drafted, and of
+    other reviews."""
+    return list(review.reasons[0].get("criteria") or ()) if review.reasons else []
+
+
+def form_of(review: ReviewRow) -> dict[str, dict[str, Any]]:
+    """The fields that an answer to a review may hold beyond those of every answer, see `fields_of`, with what was
+    drafted as their default."""
+    fields = fields_of(review.response_schema)
+    drafted = drafted_criteria(review)
+    return fields | ({"criteria": {**fields["criteria"], "default": drafted}} if drafted else {})
 
 
 def waiting_review(connection: Connection, item_id: str) -> ReviewRow | None:

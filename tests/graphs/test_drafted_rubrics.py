@@ -1,0 +1,184 @@
+"""Where a seed brings no rubric a model drafts one, a person corrects it, and only then judges score by it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from solon.cli.review import print_review
+from solon.errors import InvalidDecision
+from solon.law.seed_rubrics import read_lines
+from solon.project import Project
+from solon.recipes.instruction import INSTRUCTION
+from solon.recipes.preference import PREFERENCE
+from solon.recipes.registry import Recipes
+from solon.store.reviewing.undoing import undo
+from tests.graphs.conftest import Desk
+from tests.graphs.test_resume import forget_checkpoints
+
+MakeDesk = Callable[..., Desk]
+DRAFTED = {"law": {"seed_rubrics": "drafted"}}
+NEVER = {**DRAFTED, "routing": {"policy": "never"}}
+TAP = {"id": "tap", "prompt": "The kitchen tap drips. What can I do?", "reference": "Close the valve first."}
+DRAFT = [{"text": "Says to close the valve.", "weight": 8}, {"text": "Is polite.", "weight": 2}]
+CORRECTED = ["3: Says to close the valve.", "1: Names the tools."]
+
+
+def answering(drafts: list[Any], prompts: dict[str, list[str]]) -> Callable[[Any], Any]:
+    """Gives the legislator's drafts one after the other, the last again and again, and keeps what roles were asked."""
+
+    def answer(question: Any) -> Any:
+        prompts.setdefault(question.role, []).append(question.prompt)
+        if question.schema_name == "DraftedRubric":
+            asked = len(prompts[question.role]) - 1
+            return {"criteria": drafts[min(asked, len(drafts) - 1)]}
+        return None
+
+    return answer
+
+
+def again(desk: Desk, answer: Callable[[Any], Any] | None = None) -> Project:
+    """The desk's project in another process, whose checkpoints are lost."""
+    forget_checkpoints(desk)
+    desk.close()
+    desk._project = Project(desk.url, config=desk.settings, models={"default": desk.chat})
+    return desk._project
+
+
+def test_a_person_corrects_the_draft_before_the_judging(
+    make_desk: MakeDesk, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    prompts: dict[str, list[str]] = {}
+    desk = make_desk(answer=answering([DRAFT], prompts), **NEVER)
+    assert desk.project.run("preference", [TAP]).pending_review == 1
+    assert set(prompts) == {"legislator"}, "nothing is drafted or judged before a person has spoken"
+    assert "Close the valve first." in prompts["legislator"][0]
+    (review,) = desk.project.reviews()
+    assert (review.choices, review.candidates) == (("go_on", "reject"), ())
+    print_review(review)
+    assert "- 8: Says to close the valve.\n- 2: Is polite." in capsys.readouterr().out
+
+    desk.project.decide(review, "go_on", fields={"criteria": CORRECTED})
+    project = again(desk)
+    assert project.resume().accepted == 1
+    assert len(prompts["legislator"]) == 1, "what was drafted is not drafted again"
+    assert prompts["judge"]
+    for prompt in prompts["judge"]:
+        assert "- Says to close the valve. (weight 0.75)\n- Names the tools. (weight 0.25)" in prompt
+    own = project.trace(project.records()[0].id)["seed_rubric"]
+    assert own["version"] == read_lines(CORRECTED).version
+    assert (own["drafted_by"], own["corrected"]) == ("scripted:default", True)
+    assert own["confirmed_by"] == desk.rows("Decision")[0]["actor"]
+    project.export("verifiers", tmp_path / "v.jsonl")
+    (task,) = map(json.loads, (tmp_path / "v.jsonl").read_text().splitlines())
+    assert [one["weight"] for one in json.loads(task["info"])["criteria"]] == [0.75, 0.25]
+    assert desk.count("Precedent") == 0, "what judges are to go by teaches none of them"
+
+
+def test_a_rubric_of_the_seeds_own_is_kept(make_desk: MakeDesk) -> None:
+    prompts: dict[str, list[str]] = {}
+    desk = make_desk(answer=answering([DRAFT], prompts), **NEVER)
+    assert desk.project.run("preference", [{**TAP, "rubric": ["Names the tools."]}]).accepted == 1
+    assert "legislator" not in prompts
+    assert all("- Names the tools. (weight 1.00)" in prompt for prompt in prompts["judge"])
+    own = desk.project.trace(desk.project.records()[0].id)["seed_rubric"]
+    assert (own["drafted_by"], own["confirmed_by"], own["corrected"]) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ([{"text": "Says so.", "weight": 1}, {"text": "says  so.", "weight": 1}], "have the same text"),
+        ([{"text": " ", "weight": 1}, {"text": "Says so.", "weight": 1}], "is empty; say what is scored"),
+        ([{"text": "Says so.", "weight": -1}] * 2, "no answer"),
+    ],
+)
+def test_drafts_that_cannot_be_used_are_asked_for_again_and_then_a_person_writes(
+    make_desk: MakeDesk, bad: Any, told: str
+) -> None:
+    prompts: dict[str, list[str]] = {}
+    desk = make_desk(answer=answering([bad], prompts), **NEVER)
+    desk.project.run("preference", [TAP])
+    (review,) = desk.project.reviews()
+    assert "No draft of 3 was usable" in review.asks
+    assert told in review.asks
+    with pytest.raises(InvalidDecision, match="criteria: none stand there"):
+        desk.project.decide(review, "go_on")
+    desk.project.decide(review, "go_on", fields={"criteria": ["Names the tools."]})
+    assert desk.project.resume().accepted == 1
+    own = desk.project.trace(desk.project.records()[0].id)["seed_rubric"]
+    assert (own["drafted_by"], own["corrected"]) == (None, False)
+
+
+def test_a_later_draft_that_can_be_used_is_shown(make_desk: MakeDesk) -> None:
+    desk = make_desk(answer=answering([[*DRAFT, DRAFT[0]], DRAFT], {}), **NEVER)
+    desk.project.run("preference", [TAP])
+    assert desk.project.reviews()[0].asks.endswith("\n- 2: Is polite.")
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["0: Says so."], r"rubric\[0\].weight is 0.0; it must be a number above 0"),
+        (["-2: Says so."], r"rubric\[0\].weight is -2.0"),
+        (["Says so.", "3: says so."], r"rubric\[0\] and rubric\[1\] have the same text"),
+        ([" "], "criteria: none stand there"),
+        ([], "criteria: none stand there"),
+    ],
+)
+def test_a_correction_that_cannot_be_used_is_refused_and_the_review_waits_on(
+    make_desk: MakeDesk, lines: list[str], told: str
+) -> None:
+    desk = make_desk(answer=answering([DRAFT], {}), **NEVER)
+    desk.project.run("preference", [TAP])
+    (review,) = desk.project.reviews()
+    with pytest.raises(InvalidDecision, match=told):
+        desk.project.decide(review, "go_on", fields={"criteria": lines})
+    assert desk.project.reviews()[0].state == "waiting"
+
+
+def test_it_is_confirmed_once_for_the_item_and_for_later_runs(make_desk: MakeDesk) -> None:
+    prompts: dict[str, list[str]] = {}
+    always = {**DRAFTED, "routing": {"policy": "always"}}
+    desk = make_desk(answer=answering([DRAFT], prompts), **always)
+    project = desk.project
+    token = project.add_expert("Ada", role="lead")
+    project.run("preference", [TAP])
+    project.decide(project.reviews()[0], "go_on", expert=token)
+    project.resume()
+    (pair,) = project.reviews()
+    assert pair.rubric == ("C1 (80 %) Says to close the valve.", "C2 (20 %) Is polite.")
+    decision = project.decide(pair, "prefer", pair.candidates[0], expert=token, rationale="It says so.")
+    assert project.resume().accepted == 1
+    with project.store.transaction() as connection:
+        undo(project.store, connection, project.acting_expert(token), decision)  # type: ignore[arg-type]
+    project = again(desk)
+    project.resume()
+    (pair,) = project.reviews()
+    assert pair.candidates, "the rubric stands, and only the pair is asked about again"
+    assert len(pair.rubric) == 2
+    project.run("preference", [TAP], new_run=True)
+    assert all(one.candidates for one in project.reviews()), "the same request in a later run: carried over"
+
+
+def test_only_recipes_whose_judges_read_answers_to_the_seed_have_the_step() -> None:
+    from solon.config import parse_config
+
+    config = parse_config(DRAFTED)
+    assert PREFERENCE.under(config).step_names[:2] == ("rubric", "draft")
+    assert INSTRUCTION.under(config) == INSTRUCTION, "its candidates have requests of their own"
+    assert "rubric" not in Recipes(parse_config({})).get("preference").step_names
+
+
+def test_lines_are_read_as_people_write_them() -> None:
+    rubric = read_lines(["2,5: Says: stop.", "", "At 24:00 it closes.", "1: 3: two"])
+    assert [(one.weight, one.text) for one in rubric.criteria] == [
+        (2.5, "Says: stop."),
+        (1.0, "At 24:00 it closes."),
+        (1.0, "3: two"),
+    ]
+    assert read_lines(rubric.as_lines()) == rubric
