@@ -234,6 +234,9 @@ def push(
 
     Example: solon release push 2026-11 my-org/preferences --dry-run
     """
+    from solon.eval.releases.hub import check_repository
+
+    check_repository(repository)
     with open_project(store, config) as project:
         found = project.releases.push(name, repository, public=public, existing=existing, dry_run=dry_run)
     if json:

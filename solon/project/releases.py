@@ -170,8 +170,8 @@ class Releases:
             dry_run: only say what would be sent.
 
         Raises:
-            UsageError: there is no such release or it does not verify, there is no token, the repository exists, or
-                texts name people.
+            UsageError: there is no such release or it does not verify, there is no token, the repository has no right
+                name or exists, or texts name people.
             SolonError: the hub refused, or was not reached.
         """
         self._check_verifies(name)

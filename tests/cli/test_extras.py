@@ -30,6 +30,7 @@ NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sso": ('[sso]\nissuer = "https://id.example.org"\nclient_id = "solon"\n', SERVE),
     "pdf": ("", ("run", "instruction-backtranslate", "--seeds", "paper.pdf")),
     "mcp": ("", ("mcp",)),
+    "hub": ("", ("release", "push", "2026-11", "ada/pairs", "--dry-run")),
     "embeddings": ('[law]\nsimilarity = "meaning"\n', RUN),
 }
 

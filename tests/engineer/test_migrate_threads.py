@@ -63,9 +63,9 @@ def change_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         graph.edges = {
             tuple("ask_a_person" if end == "review" else end for end in edge) for edge in graph.edges
         }
-        senders = ("judge", "resolve") if recipe.has_resolver else ("judge",)
-        for name in senders:
-            graph.nodes[name] = _sending_elsewhere(graph.nodes[name], "review", "ask_a_person")
+        for name, node in graph.nodes.items():
+            if "review" in node.ends:
+                graph.nodes[name] = _sending_elsewhere(node, "review", "ask_a_person")
         return graph
 
     def change() -> None:

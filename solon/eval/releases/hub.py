@@ -95,11 +95,10 @@ def push_release(
     Raises:
         UsageError: no name of a repository, no token, it exists (or does not), or texts name people.
         SolonError: the hub refused, or was not reached.
-        ModuleNotFoundError: the extra `hub` is not installed.
     """
     import huggingface_hub as hub
 
-    _check_name(repository)
+    check_repository(repository)
     manifest = read_manifest(folder)
     _check_privacy(store, manifest, privacy)
     card = _card(folder, manifest)
@@ -125,7 +124,13 @@ def push_release(
     return push.model_copy(update={"commit": commit})
 
 
-def _check_name(repository: str) -> None:
+def check_repository(repository: str) -> None:
+    """Check the name of a repository.
+
+    Raises:
+        UsageError: it is none of the hub's, `OWNER/NAME`.
+        ModuleNotFoundError: the extra `hub` is not installed.
+    """
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
