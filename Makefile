@@ -17,6 +17,9 @@ SOLON_DATA ?= ../shared/data
 # where torch's CPU builds are, e.g. UV_FIND="--extra-index-url https://download.pytorch.org/whl/cpu"
 UV_FIND ?=
 
+# matrices are small here, and the threads of OpenBLAS wait for each other by spinning: on a busy machine for minutes
+export OPENBLAS_NUM_THREADS ?= 1
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers chaos check static lint types imports docs site report-pictures page-pictures lock clean replay
 

@@ -2,7 +2,7 @@
 
 With SOLON_TEST_DATABASE=postgres the whole suite keeps its stores and checkpoints on PostgreSQL (`make test-postgres`).
 With SOLON_TEST_STORES=FILE, too, it takes those of them that cover what is sent to a store (tests/covering.py), by
-what a run on SQLite noted there, and leaves the others and the browser out (`make test-stores`).
+what a run on SQLite noted there, and leaves the others, the browser and the built-in model out (`make test-stores`).
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(
                 f"there is no {NOTES}: run `make test` first, it notes what each test asks of a store"
             )
-        wanted = cover(
-            {item.nodeid: not item.get_closest_marker("browser") for item in items}, read_notes(NOTES)
-        )
+        apart = ("browser", "builtin")
+        may = {item.nodeid: not any(map(item.get_closest_marker, apart)) for item in items}
+        wanted = cover(may, read_notes(NOTES))
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
         items[:] = [item for item in items if item.nodeid in wanted]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -11,6 +12,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `solon` with these arguments (default: those of the process); returns the exit code."""
     try:
         if arguments is None:
+            # Matrices are small here, and NumPy's threads wait for each other by spinning: beside a busy model a fit of
+            # milliseconds took half a minute.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             from solon.cli.streams import guard_streams
 
             guard_streams()
