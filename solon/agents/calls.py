@@ -20,7 +20,7 @@ from solon.agents.memory import MemoryJournal
 from solon.agents.models.gate import FIRST_PAUSE, Gate, GateClosed, Place
 from solon.agents.models.pace import Pace
 from solon.agents.models.tokens import most_tokens
-from solon.agents.models.tries import OF_CALL, LeftBehind, Tries
+from solon.agents.models.tries import OF_CALL, Tries
 from solon.config import ROLES, Config
 from solon.config.sections import LimitsConfig, ModelConfig, seconds_of, spell_duration
 from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, ModelUnavailable, TooLong
@@ -639,10 +639,10 @@ class Caller:
                 place.end()
                 outcome = self._kept(outcome, tries, member)
                 self.journal.write(key, outcome)
-            except LeftBehind:
-                self.meter.calls -= tries.sent  # the next session finds its answers, and counts them
-                raise
             except BaseException as error:
+                if tries.left:
+                    self.meter.calls -= tries.sent  # the next session finds its answers, and counts them
+                    raise
                 if isinstance(error, ModelError):
                     error.model = member.config.model
                     place.end(failed=isinstance(error, ModelUnavailable))

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from solon.store.database.engine import Connection
 
 INTERRUPT = "__interrupt__"
+TAKEN = "__taken__"
+"""Of a state that an item rests in: the ids of the decisions that it took in on the way there."""
 
 
 class Threads:
@@ -62,7 +64,7 @@ class Threads:
         review.
 
         Raises:
-            InternalError: the resulting state does not name the decision.
+            InternalError: no state on the way named the decision.
         """
         from langgraph.types import Command
 
@@ -72,10 +74,10 @@ class Threads:
             command: Any = Command(resume={review.interrupt_id: delivery.resume})
             with suppress(CheckpointLost, *UNREADABLE):
                 state = await self._go(item, self._contexts.make(item), command, KEPT)
-                if named_decision(state) == delivery.decision_id:
+                if delivery.decision_id in state[TAKEN]:
                     return state
         state = await self.start_over(item)
-        if named_decision(state) != delivery.decision_id:
+        if delivery.decision_id not in state[TAKEN]:
             raise InternalError(f"decision {delivery.decision_id} did not reach item {item.id}")
         return state
 
@@ -138,8 +140,10 @@ class Threads:
         return False
 
     async def _go(self, item: ItemRow, context: ItemContext, given: Any, known: str = "") -> dict[str, Any]:
-        """`known`: NEW or KEPT, where the thread is known to be so."""
+        """`known`: NEW or KEPT, where the thread is known to be so. An answer that the item has already, or that is
+        carried over, is given at once; `TAKEN` of the state names all that were taken in."""
         state = await self._invoke(item, context, given, known)
+        taken = {named_decision(state)}
         while "__interrupt__" in state:
             interrupt = state["__interrupt__"][0]
             review_id = str(interrupt.value["review"])
@@ -158,7 +162,7 @@ class Threads:
                     ),
                     claim=item.claim,
                 )
-                return state
+                return {**state, TAKEN: taken}
             await self._store.writer.run(
                 partial(
                     review_store.set_replayed,
@@ -172,9 +176,10 @@ class Threads:
 
             command: Command[Any] = Command(resume={interrupt.id: review_store.resume_value(stored)})
             state = await self._invoke(item, context, command)
+            taken.add(named_decision(state))
         if "outcome" not in state:
             raise InternalError(f"item {item.id} ended at {state.get('next')!r} without an outcome")
-        return state
+        return {**state, TAKEN: taken}
 
     async def _invoke(
         self, item: ItemRow, context: ItemContext, given: Any, known: str = ""

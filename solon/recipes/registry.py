@@ -131,11 +131,12 @@ class Recipes:
         raise UsageError(f"no recipe asks {base!r}", next_step=f"recipes: {', '.join(self.names())}")
 
     def known(self, names: Iterable[str]) -> dict[str, Recipe]:
-        """Those of the named recipes that can be loaded, by name: one that is missing ends nobody else's work."""
+        """Those of the named recipes that can be loaded, by name and as they are written: which steps were added to the
+        recipe of a run is up to its own configuration. One that is missing ends nobody else's work."""
         found = {}
         for name in dict.fromkeys(names):
             with suppress(UsageError, ConfigError):
-                found[name] = self.get(name)
+                found[name] = self._find(name).recipe
         return found
 
     def of_run(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
+
+from rich.console import Console
 
 from solon.agents.debate import disagree, sides_of, tell_reasons
 from solon.agents.judge import AGAIN, Verdict
+from solon.cli.show import draw
 from solon.config import parse_config
 from solon.errors import ModelUnavailable
 from solon.store.runs.verdicts import FIRST, votes_on
@@ -69,6 +73,7 @@ def test_who_gives_way_votes_again_and_the_first_votes_are_kept(make_desk: Make)
     assert len(votes) == 4, "first votes are not learned of"
     trace = desk.project.trace(last[0]["item_id"])
     assert [len(trace["first_votes"]), len(trace["verdicts"])] == [4, 4]
+    assert "debates of judges who disagreed, after which they voted again: 1" in summary.notes
 
 
 def test_who_holds_on_leaves_the_panel_split_and_people_are_asked(make_desk: Make) -> None:
@@ -108,6 +113,12 @@ def test_judges_of_labels_and_single_answers_debate_too(make_desk: Make) -> None
     desk = make_desk(answer=answer, **ON, label={"labels": ["bird", "fish"]})
     assert desk.project.run("label-panel", ["It has wings."]).accepted == 1
     assert "For bird: a bird\nFor fish: a fish" in asked[-1]
+    paper = Console(file=StringIO(), width=200)
+    paper.print(draw(desk.project.trace(desk.rows("Item")[0]["id"])))
+    told = paper.file.getvalue()  # type: ignore[attr-defined]
+    first = told[told.index("2 first votes, before a debate; they count no more") : told.index("2 verdicts")]
+    assert re.findall("a (bird|fish)$", re.sub(" +$", "", first, flags=re.M), re.M) == ["bird", "fish"]
+    assert "a fish" not in told[told.index("2 verdicts") :], "who gave way says so"
     seed = {"prompt": "Write of herons.", "responses": ["Herons are birds."]}
     assert desk.project.run("instruction", [seed]).accepted == 1
     assert "For accept: worth 5\nFor reject: worth 1" in asked[-1]

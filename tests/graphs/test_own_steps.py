@@ -17,6 +17,7 @@ from solon.recipes import Accept, Answer, Ask, Choice, Given, Pair, Recipe, Redr
 from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import identify
 from solon.store.reviewing.undoing import undo
+from solon.workspace.views import Review
 from tests.graphs.conftest import Desk
 from tests.graphs.test_resume import forget_checkpoints
 
@@ -292,3 +293,57 @@ def test_a_step_over_labels(make_desk: MakeDesk) -> None:
     project = project_of(desk, made)
     summary = project.run("stepped", ["Hi", "A longer text"])
     assert (summary.rejected, summary.pending_review) == (1, 1)
+
+
+def asked_in_two_runs(project: Project) -> dict[str, Review]:
+    """run -> its question about the request; both ask before either is answered."""
+    asked: dict[str, Review] = {}
+    for new in (False, True):
+        run = project.run("stepped", SEEDS, new_run=new).run_id
+        (asked[run],) = [one for one in project.reviews() if one not in asked.values()]
+    return asked
+
+
+def test_what_another_run_decided_is_taken_where_only_another_question_was_taken_back(
+    make_desk: MakeDesk,
+) -> None:
+    """Guidance decides which pair is drafted: the second run comes to the first one's after its own was taken back."""
+    desk = make_desk(**NEVER)
+    project = project_of(desk, twice())
+    token = project.add_expert("Ada", role="lead")
+    asked = asked_in_two_runs(project)
+    for (run, question), guidance in zip(asked.items(), ("In one sentence.", "At length."), strict=True):
+        decision = project.decide(question, "go_on", expert=token, guidance=guidance, rationale="Ours.")
+        assert project.resume(run).pending_review == 1
+        (pair,) = [one for one in project.reviews() if one.candidates]
+        project.decide(pair, "prefer", pair.candidates[0], expert=token, rationale="It is right.")
+        assert project.resume(run).accepted == 1
+
+    def take_back_and_go_on_with(guidance: str) -> Any:
+        nonlocal decision
+        with project.store.transaction() as connection:
+            undo(project.store, connection, project.acting_expert(token), decision)  # type: ignore[arg-type]
+        project.resume()
+        (again,) = project.reviews()
+        decision = project.decide(again, "go_on", expert=token, guidance=guidance, rationale="Ours.")
+        return project.resume()
+
+    assert take_back_and_go_on_with("In one sentence.").carried == 1
+    assert take_back_and_go_on_with("In one sentence.").pending_review == 1, "taken back on this very item"
+
+
+def test_an_answer_that_is_brought_to_its_item_may_be_followed_by_one_that_is_carried(
+    make_desk: MakeDesk,
+) -> None:
+    desk = make_desk(**NEVER)
+    project = project_of(desk, twice())
+    asked = asked_in_two_runs(project)
+    first, second = asked
+    project.decide(asked[first], "go_on")
+    assert project.resume(first).pending_review == 1
+    (pair,) = [one for one in project.reviews() if one.candidates]
+    project.decide(pair, "prefer", pair.candidates[0], rationale="It is right.")
+    assert project.resume(first).accepted == 1
+    project.decide(asked[second], "go_on")
+    summary = project.resume(second)
+    assert (summary.accepted, summary.carried, summary.decisions_to_apply) == (1, 1, 0)

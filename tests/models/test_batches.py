@@ -21,6 +21,7 @@ from solon.store.database.ids import hash_id
 from solon.store.runs.journal import CallKey
 from solon.tracing import make_tracing
 
+FULL = [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached for m."}]
 PRICE = {"input": 10.0, "cached_input": 1.0, "output": 100.0, "batch": 0.5}
 
 
@@ -59,14 +60,18 @@ class Session:
         )
         return await Caller(self.pool, self.journal, self.meter, make_tracing(TracingConfig()), {}).call(ask)
 
-    def ask(self, many: int, meanwhile: Callable[[], bool] | None = None) -> list[Any]:
-        """What came of so many calls at once; the session is stopped as soon as `meanwhile` says so."""
+    def ask(
+        self, many: int, meanwhile: Callable[[], bool] | None = None, *, breaks: bool = False
+    ) -> list[Any]:
+        """What came of so many calls at once; the session is stopped, or breaks off, as soon as `meanwhile` says so."""
 
         async def scene() -> list[Any]:
             calls = asyncio.gather(*(self._call(number) for number in range(many)), return_exceptions=True)
             while meanwhile is not None and not meanwhile() and not calls.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
-            if meanwhile is not None:
+            if breaks:
+                calls.cancel()
+            elif meanwhile is not None:
                 self.meter.stop("stopped by Ctrl-C")
             try:
                 return await asyncio.wait_for(calls, 20)
@@ -180,15 +185,53 @@ def test_what_would_be_refused_again_is_not_sent_again(status: int, error: Any, 
     assert getattr(ends[0], "outcome", None) == kind or getattr(ends[0], "kind", None) == kind
 
 
+def test_an_answer_without_choices_is_paid_for_as_told() -> None:
+    """Whether it says what went wrong or nothing at all; the second answer can be used."""
+
+    def empty(number: int, requests: list[Line]) -> Result:
+        good = answered(number, requests)
+        if number == 0:
+            bodies = [say(choices=[]), say(choices=[], error={"message": "overloaded"})]
+            return Result(output=[line(*one) for one in zip(requests, bodies, strict=True)])
+        return good
+
+    with providing(empty) as provider:
+        session = Session(provider)
+        ends = session.ask(2)
+    assert sorted(isinstance(end, ModelUnavailable) for end in ends) == [False, True]
+    assert (session.meter.calls, session.meter.input_tokens, session.meter.output_tokens) == (3, 300, 30)
+    assert session.meter.cost == pytest.approx(3 * 0.5 * (40 * 10 + 60 * 1 + 10 * 100) / 1e6)
+
+
+def test_a_batch_without_room_goes_up_again_when_another_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MOST_REQUESTS", 2)
+    told: list[str] = []
+
+    def crowded(number: int, requests: list[Line]) -> Result | None:
+        if number == 0:  # runs until progress says that the other waits for it
+            told.append(session.meter.batches)
+            return answered(number, requests) if FULL[0]["message"] in told[-1] else None
+        return Result("failed", whole=FULL) if number == 1 else answered(number, requests)
+
+    with providing(crowded) as provider:
+        session = Session(provider, retries=0)
+        assert texts(session.ask(4)) == expected(4)
+    assert [len(requests) for requests in provider.requests] == [2, 2, 2]
+    assert session.meter.calls == 4, "what the provider did not look at is no request"
+    assert "did not take batch batch_1: Enqueued token limit reached for m. (goes up again" in told[-1]
+
+
 @pytest.mark.parametrize(
     ("code", "error"), [("token_limit_exceeded", ModelUnavailable), ("invalid", ModelRefused)]
 )
 def test_a_batch_that_is_not_taken_says_why(code: str, error: type[Exception]) -> None:
-    whole = [{"code": code, "message": "Enqueued token limit reached for m."}]
+    """Where no other runs that could end, one that finds no room is tried once more."""
+    whole = [{**FULL[0], "code": code}]
     with providing(lambda *_: Result("failed", whole=whole)) as provider:
         (end,) = Session(provider).ask(1)
     assert isinstance(end, error)
-    assert "did not take batch batch_0: Enqueued token limit reached for m." in str(end)
+    assert f"did not take batch {[*provider.batches][-1]}: Enqueued token limit reached for m." in str(end)
+    assert len(provider.batches) == 1 + (error is ModelUnavailable)
 
 
 def test_a_later_session_takes_up_what_an_earlier_one_sent() -> None:
@@ -208,6 +251,20 @@ def test_a_later_session_takes_up_what_an_earlier_one_sent() -> None:
         assert texts(second.ask(8)) == expected(8)
     assert [len(requests) for requests in provider.requests] == [6, 1, 2], "only two were new"
     assert second.meter.calls == 8
+
+
+def test_what_is_broken_off_counts_as_what_is_left() -> None:
+    """As by a second Ctrl-C: whoever takes its answer counts it."""
+    done: list[bool] = []
+    with providing(lambda n, requests: answered(n, requests) if done else None) as provider:
+        first = Session(provider)
+        with pytest.raises(asyncio.CancelledError):
+            first.ask(3, meanwhile=lambda: bool(first.meter.batches), breaks=True)
+        assert (first.meter.calls, first.meter.unknown_cost, first.meter.cost) == (0, 0, 0.0)
+        done.append(True)
+        second = Session(provider)
+        assert texts(second.ask(3)) == expected(3)
+    assert (len(provider.batches), second.meter.calls) == (1, 3)
 
 
 def test_a_batch_whose_file_is_gone_is_waited_for_before_anything_is_sent() -> None:

@@ -76,6 +76,7 @@ class _Request:
         answer: set when there is one.
         sent: how often this session has sent it.
         read: the batches that were read without an answer to it.
+        alone: a batch with it found no room at the provider while no other ran there.
     """
 
     id: str
@@ -84,6 +85,7 @@ class _Request:
     answer: asyncio.Future[Answer]
     sent: int = 0
     read: set[str] = field(default_factory=set)
+    alone: bool = False
 
 
 @dataclass(slots=True)
@@ -135,6 +137,9 @@ class Batches:
             self._gather(tries.run, path, request)
             try:
                 return await request.answer
+            except (LeftBehind, asyncio.CancelledError):
+                tries.left = True
+                raise
             except _Again as failure:
                 if request.sent > self._retries:
                     raise unavailable(str(failure), self._transport.server, request.sent) from None
@@ -188,7 +193,7 @@ class Batches:
             _fail(requests, LeftBehind("the run is stopped"))
             return
         if run:
-            await self._take_up(run, requests)
+            await self._take_up(run, path, requests)
         if not requests:
             return
         file = await self._upload(b"".join(request.line for request in requests.values()))
@@ -196,9 +201,9 @@ class Batches:
         self._sent[batch] = set(requests)
         for request in requests.values():
             request.sent += 1
-        await self._follow(batch, requests)
+        await self._follow(run, path, batch, requests)
 
-    async def _take_up(self, run: str, requests: dict[str, _Request]) -> None:
+    async def _take_up(self, run: str, path: str, requests: dict[str, _Request]) -> None:
         """Take away the requests that are in a batch of the run already, and wait for the newest that holds them.
 
         A batch whose input cannot be read any more may hold each of them; one that failed as a whole answers none.
@@ -220,18 +225,21 @@ class Batches:
             if found:
                 for name in found:
                     del requests[name]
-                self._spawn(self._follow(batch, found), found)
+                self._spawn(self._follow(run, path, batch, found), found)
 
-    async def _list(self, run: str) -> list[dict[str, Any]]:
-        """The batches of a run, the newest first."""
+    async def _running(self) -> set[str]:
+        """The batches, of whatever run, that are under way at the provider: each takes of its room."""
+        newest = await self._list(None, pages=1)
+        return {str(entry.get("id")) for entry in newest if entry.get("status") not in _ENDED}
+
+    async def _list(self, run: str | None, pages: int = PAGES) -> list[dict[str, Any]]:
+        """The batches of a run, or of all for None, the newest first."""
         found: list[dict[str, Any]] = []
         after = ""
-        for _ in range(PAGES):
+        for _ in range(pages):
             page = await self._ask("GET", f"/batches?limit=100{after}")
             entries = [entry for entry in page.get("data") or () if isinstance(entry, dict)]
-            found += [
-                e for e in entries if isinstance(e.get("metadata"), dict) and e["metadata"].get(RUN) == run
-            ]
+            found += [entry for entry in entries if run is None or _run_of(entry) == run]
             if not entries or not page.get("has_more"):
                 break
             after = f"&after={_name(entries[-1], 'id')}"
@@ -270,8 +278,9 @@ class Batches:
                 if entry.get("input_file_id") == file:
                     return _name(entry, "id")
 
-    async def _follow(self, batch: str, requests: dict[str, _Request]) -> None:
-        """Wait for the end of a batch, and hand each request what came for it."""
+    async def _follow(self, run: str, path: str, batch: str, requests: dict[str, _Request]) -> None:
+        """Wait for the end of a batch, and hand each request what came for it. Where the provider had no room for it,
+        its requests go up again when it has."""
         failures = 0
         try:
             while True:
@@ -291,7 +300,32 @@ class Batches:
                     return
         finally:
             self._tell(batch, "", requests)
-        await self._deliver(batch, body, requests)
+        error = _why_failed(batch, body, self._transport) if body.get("status") == "failed" else None
+        if error is None:
+            await self._deliver(batch, body, requests)
+        elif isinstance(error, ModelUnavailable) and await self._await_room(batch, error.cause, requests):
+            again = dict(requests)
+            requests.clear()
+            self._spawn(self._hand_up(run, path, again), again)
+        else:
+            _fail(requests, error)
+
+    async def _await_room(self, batch: str, why: str, requests: Mapping[str, _Request]) -> bool:
+        """Wait until one of the batches that run at the provider has ended, or the run is being stopped; False where
+        none has run at two times, since then there is no room however long one waits."""
+        before = await self._running()
+        if not before and all(request.alone for request in requests.values()):
+            return False
+        for request in requests.values():
+            request.alone = not before
+            request.sent -= request.sent > 0  # nothing of it was looked at: it is no try
+        self._tell(batch, f"{why} (goes up again when another batch has ended)", requests)
+        try:
+            while before and before <= await self._running() and not await self._is_left(requests):
+                pass
+        finally:
+            self._tell(batch, "", requests)
+        return True
 
     async def _is_left(self, requests: Mapping[str, _Request]) -> bool:
         """Wait for the next look at a batch; True, at once, where the run is being stopped."""
@@ -326,9 +360,6 @@ class Batches:
             waiter.await_batches("; ".join(self._told.values()))
 
     async def _deliver(self, batch: str, body: Mapping[str, Any], requests: dict[str, _Request]) -> None:
-        if body.get("status") == "failed" and (error := _why_failed(batch, body, self._transport)):
-            _fail(requests, error)
-            return
         lines: list[dict[str, Any]] = []
         broken = foreign = 0
         for key in ("output_file_id", "error_file_id"):
@@ -365,7 +396,9 @@ class Batches:
             complaint = (
                 Complaint.within(answer, server) if fine else Complaint.read(status, dump(answer), server)
             )
-            if complaint is None:
+            if complaint is not None:
+                request.tries.add_vain(answer)
+            else:
                 tries = len(request.read) + 1
                 request.answer.set_result(Answer(answer, str(response.get("request_id") or ""), tries))
                 return
@@ -428,6 +461,12 @@ def _read_line(line: bytes) -> Any:
         return json.loads(line)
     except (ValueError, RecursionError):
         return None
+
+
+def _run_of(entry: Mapping[str, Any]) -> Any:
+    """The id of the run that a batch says it is of; None where it says none."""
+    metadata = entry.get("metadata")
+    return metadata.get(RUN) if isinstance(metadata, dict) else None
 
 
 def _name(body: Mapping[str, Any], key: str) -> str:

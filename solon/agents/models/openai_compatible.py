@@ -20,6 +20,7 @@ from solon.agents.models.failures import Complaint, Refusal, Server, unavailable
 from solon.agents.models.features import Dialect, Limit
 from solon.agents.models.lean import Completion, LeanChat, Turn, without_completions
 from solon.agents.models.transport import Answer, Transport
+from solon.agents.models.tries import OF_CALL
 from solon.agents.models.wire import (
     chunk_from_wire,
     completion_from_wire,
@@ -208,6 +209,8 @@ class OpenAICompatibleChat(LeanChat):
         try:
             return read(answer.body, about)
         except Exception as error:  # a server may send anything
+            if (tries := OF_CALL.get()) is not None:
+                tries.add_vain(answer.body)
             raise unavailable(
                 f"the answer is no chat completion ({type(error).__name__}: {error})",
                 self._transport.server,

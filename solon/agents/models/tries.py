@@ -7,11 +7,12 @@ before it is sent.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from solon.agents.models.tokens import read_cached, read_usage
 from solon.errors import LimitReached
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Tries:
         call_id: of the call in the journal of its run, the same in each session; empty where nothing is journalled.
         run: the run's id; empty where there is none.
         waiter: is told what is waited for for hours; None: nobody listens.
+        left: it was broken off while a request was with a batch API: whoever takes its answer counts it.
     """
 
     leave: Callable[[], Awaitable[None]] | None = None
@@ -72,6 +74,7 @@ class Tries:
     call_id: str = ""
     run: str = ""
     waiter: Waiter | None = None
+    left: bool = False
 
     def add(self, input_tokens: int, output_tokens: int, *, estimated: bool, cached: int = 0) -> None:
         """Add the tokens of an answer that has come; `cached` of the input tokens came from the provider's cache."""
@@ -81,6 +84,13 @@ class Tries:
         self.estimated |= estimated
         if self.spent is not None:
             self.spent(input_tokens, output_tokens)
+
+    def add_vain(self, body: Mapping[str, Any]) -> None:
+        """Add the tokens that a server tells of an answer of which nothing can be used."""
+        usage = body.get("usage")
+        prompt, answer = read_usage(usage)
+        if prompt or answer:
+            self.add(prompt or 0, answer or 0, estimated=False, cached=read_cached(usage))
 
 
 OF_CALL: ContextVar[Tries | None] = ContextVar("OF_CALL", default=None)

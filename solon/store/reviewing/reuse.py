@@ -58,7 +58,7 @@ def find_carried(
     connection: Connection, review_id: str, run_id: str, *, elsewhere: bool = True
 ) -> dict[str, Any] | None:
     """The row of an earlier decision that answers this review, with the candidate ids of this review, or None where a
-    person must be asked.
+    person must be asked: who took the answer to this question back on this item is asked again.
 
     The answer to an audit of the item's earlier record comes first, for its author is not asked again; not in a pilot,
     which takes answers of its own. Else it is the newest of the latest run in which these candidates were decided.
@@ -68,11 +68,17 @@ def find_carried(
         elsewhere: whether decisions of other runs are looked at, too.
     """
     review = find_review(connection, review_id)
-    asked = select(decisions.c.id).where(
-        decisions.c.item_id == review.item_id, decisions.c.ordinal == review.ordinal
+    taken_back = (
+        select(decisions.c.id)
+        .join(reviews, (reviews.c.id == decisions.c.review_id) & (reviews.c.kind != AUDIT))
+        .where(
+            decisions.c.item_id == review.item_id,
+            decisions.c.content_hash == review.content_hash,
+            decisions.c.undone_at.is_not(None),
+        )
     )
-    if connection.execute(asked.limit(1)).first() is not None:
-        return None  # taken back here: its author is asked again
+    if connection.execute(taken_back.limit(1)).first() is not None:
+        return None  # its author is asked again
     earlier = (items.c.id == review.item_id) & (reviews.c.attempt < review.attempt)
     audited = earlier & (reviews.c.kind == AUDIT)
     places: list[ColumnElement[bool]] = [audited] if review.rule != "pilot" else []

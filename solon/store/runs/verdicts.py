@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, func, select
 
 from solon.consensus.panel import Vote
 from solon.questions import PAIR, Question
@@ -203,6 +203,14 @@ def rationales_on(
     for outcome, body in connection.execute(query):
         said.setdefault(outcome, []).append(body or "")
     return said
+
+
+def count_debates(connection: Connection, run_id: str) -> int:
+    """How often judges of a run's items voted again after a debate, over all attempts."""
+    of = first_votes.c
+    put = select(of.item_id, of.attempt, of.round, of.a_id, of.b_id)
+    put = put.join(items, items.c.id == of.item_id).where(items.c.run_id == run_id).distinct()
+    return int(connection.execute(select(func.count()).select_from(put.subquery())).scalar_one())
 
 
 def voters_of(connection: Connection, run_id: str) -> set[str]:
