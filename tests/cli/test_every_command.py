@@ -17,6 +17,7 @@ from solon.store.database.store import Store
 Cli = Callable[..., Any]
 
 NEEDED = {
+    "repository": "nobody/nothing",
     "recipe": "preference", "seeds": "seeds.jsonl", "format": "jsonl", "output": "out", "target": "sqlite:///t.db",
     "experts": "2", "minutes": "2", "days": "2", "choice": "tie", "purpose": "golden", "trust": "0.9",
     "file": "seeds.jsonl", "review export format": "argilla", "eval suite name": "audit", "plan items": "5",
