@@ -90,7 +90,7 @@ def import_command(
         clean(f"{file}{read}: {found.rows} rows, {found.seeds} seeds, {found.decisions} decisions{votes}")
     )
     for reason, count in found.unused.items():
-        typer.echo(f"  not a decision: {count} {reason}")
+        typer.echo(clean(f"  {found.heading(reason)}: {count} {reason}"))
     if found.contradictions:
         first = ", ".join(map(str, found.contradictions[:5])) + (", ..." if found.contradictions[5:] else "")
         typer.echo(

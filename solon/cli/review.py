@@ -176,10 +176,12 @@ def print_review(found: Review, *, store: str = "") -> None:
     out.print(styled(f"review {found.id} ({found.recipe}, {found.state})", "bold"))
     for reason in found.reasons:
         out.print(styled(f"  why: {reason}"))
+    by_tool = found.said not in ("", found.prompt)  # a tool's result ends the conversation
     for turn in found.turns:
-        out.print(styled(f"\n{turn['role']}", "bold"))
+        is_request = by_tool and turn == {"role": "user", "content": found.said}
+        out.print(styled("\nrequest" if is_request else f"\n{turn['role']}", "bold"))
         out.print(styled(turn["content"]))
-    out.print(styled("\nrequest", "bold"))
+    out.print(styled("\ntool" if by_tool else "\nrequest", "bold"))
     out.print(styled(found.prompt))
     if found.input:
         out.print(styled("\ninput", "bold"))

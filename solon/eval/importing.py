@@ -31,7 +31,8 @@ from solon.formats.paths import is_absent
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
 from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, SeedRow, parse_row
 from solon.formats.seeds import write_bad_rows
-from solon.formats.traces import trace_formats
+from solon.formats.trace_layouts import Span
+from solon.formats.traces import NOTES, trace_formats
 from solon.questions import PAIR
 from solon.store.database.local_actor import local_actor
 from solon.store.reviewing.answering import answer_review
@@ -101,6 +102,11 @@ class Imports(BaseModel):
     refusals: list[str]
     bad_rows_file: str | None
 
+    @staticmethod
+    def heading(reason: str) -> str:
+        """Return under which heading a key of `unused` is told: not all of them are answers."""
+        return "noted" if NOTES.fullmatch(reason) else "not a decision"
+
 
 @dataclass(slots=True)
 class _Read:
@@ -167,7 +173,8 @@ def import_file(
     if not read.seeds and not read.answers:
         why = "".join(f"; {line}" for line in sum_up(without_values(project.config, read.bad)))
         raise SeedError(
-            f"{file}: no row can be imported as {read.format}{why}", next_step="see docs/formats.md"
+            f"{file}: no row can be imported as {read.format}{why}" if read.rows else f"{file} is empty",
+            next_step=_other_format(format, file, project.config) or "see docs/formats.md",
         )
     unused = read.skipped
     run_id = recipe = None
@@ -247,9 +254,10 @@ def _run(
             break
         decided += taken
         project.resume(run_id)  # what was learned may open further reviews, audits among them
-    for name, answers in answers_to.items():
-        if name not in answered:
-            unused["no_review_open" if answers else "no_answer"] += 1
+    for row, one in zip(rows, read.seeds, strict=True):
+        if row["id"] not in answered:
+            nobody = "nobody_decided" if "verdicts" in one.seed else "no_answer"
+            unused["no_review_open" if one.said else nobody] += 1
     return run_id, decided
 
 
@@ -376,8 +384,14 @@ def _read(format: str, file: Path, limit: int | None, config: Config) -> _Read:
                 else:
                     _take(content, one, seen, line, config.seeds.max_chars)
         except RowProblem as problem:
-            content.bad.append(BadRow(line, str(problem), excerpt_of(json.dumps(row, default=str)[:400])))
+            content.bad.append(BadRow(line, str(problem), _excerpt(row)))
     return content
+
+
+def _excerpt(row: Mapping[str, Any]) -> str:
+    """How a refused row begins; of a span of a trace, which it is."""
+    span = row.get("span")
+    return str(span) if isinstance(span, Span) else excerpt_of(json.dumps(row, default=str)[:400])
 
 
 def _find_format(name: str, config: Config) -> ImportFormat:
@@ -404,8 +418,19 @@ def _formats(config: Config) -> dict[str, ImportFormat]:
     return {**mapped, **annotation.FORMATS, **imports.FORMATS, **trace_formats(config.import_.thumbs)}
 
 
+def _other_format(format: str, file: Path, config: Config) -> str:
+    """What to do about a file that is of another format than it was called; empty where that is not known."""
+    try:
+        found = _recognise(file, list(islice(_lines(file, config), SAMPLE)), config)
+    except (UsageError, SeedError):
+        return ""
+    return f"`auto` reads it as {found}" if found != format and format != AUTO else ""
+
+
 def _recognise(file: Path, sample: Sequence[tuple[int, Mapping[str, Any]] | BadRow], config: Config) -> str:
     """The name of the format that most of the rows fit; of several the first, which is the more particular."""
+    if not sample:
+        raise SeedError(f"{file} is empty", next_step="see docs/formats.md")
     rows = [raw[1] for raw in sample if not isinstance(raw, BadRow)]
     fitting = Counter({PANEL: sum("judges" in row and "response_a" in row for row in rows)})
     for name, form in _formats(config).items():

@@ -15,6 +15,7 @@ from typing import Any
 from solon.formats.imported import Row, as_list, as_object
 from solon.formats.outcomes import number_of
 from solon.formats.paths import decoded, is_absent
+from solon.formats.seed_files import excerpt_of
 from solon.formats.seed_rows import RowProblem
 from solon.formats.trace_turns import Call
 
@@ -70,6 +71,9 @@ class Span:
     problem: str = ""
     passed_over: bool = False
 
+    def __str__(self) -> str:
+        return excerpt_of(f"span {self.key}, trace {self.trace}, name {self.facts.get('name') or ''}")
+
     @property
     def identity(self) -> str:
         """What only the same span has: its key; what an event says of one has what it says, too."""
@@ -90,6 +94,7 @@ class Score:
         response: id of the answer; may be empty.
         facts: the score as it stands in the file.
         place: which it is of the thumbs that a span tells as a number, from 1; 0 for one that stands by itself.
+        at: when it was given, where it names no span.
     """
 
     line: int
@@ -101,16 +106,17 @@ class Score:
     response: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     place: int = 0
+    at: str = ""
 
     @property
     def identity(self) -> str:
         """What only the same score has: its id, or all that it says."""
         own = self.facts.get("id")
-        return (
-            f"score {own}"
-            if own
-            else repr((self.key, self.name, self.value, self.by, self.place, self.facts))
-        )
+        said = (self.key, self.trace, self.at, self.name, self.value, self.by, self.place, self.facts)
+        return f"score {own}" if own else repr(said)
+
+    def __str__(self) -> str:
+        return excerpt_of(f"score {self.name}, span {self.key}, trace {self.trace}")
 
 
 Found = Iterator[Span | Score]
@@ -202,8 +208,9 @@ def _otel_event(line: int, item: Row, name: str, attributes: dict[str, Any], bod
         )
         by = next((str(attributes[rater]) for rater in _RATERS if attributes.get(rater)), "")
         told = str(attributes.get("gen_ai.evaluation.name") or "")
+        answer, own = str(attributes.get("gen_ai.response.id") or ""), bool(item.get("spanId"))
         yield Score(
-            line, told, value, by, key, trace, str(attributes.get("gen_ai.response.id") or ""), attributes
+            line, told, value, by, key if own else "", trace, answer, attributes, at="" if own else key
         )
         return
     said: dict[str, list[Any]] = {}

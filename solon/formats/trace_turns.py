@@ -2,7 +2,8 @@
 
 Understood are messages with role and content (OpenAI, Anthropic), with role and parts (OpenTelemetry's conventions for
 generative AI), OpenInference's, LangChain's in each of its forms, lists of any of these, and objects around them or
-around a text. Images and the like are counted and left out; what else is no text is kept aside. Touches no file.
+around a text. Images and the like are counted, and a mark such as `[image left out]` stands in their place; what else
+is no text is kept aside. Touches no file.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _PARTS = ("parts", "contents", "content")
 _TOOL_CALLS = ("tool_call", "tool_use", "function_call", "server_tool_call")
 _TOOL_ANSWERS = ("tool_call_response", "tool_result", "function_call_output", "server_tool_call_response")
 _MEDIA = ("image", "audio", "video", "document", "file", "blob", "uri", "media")
+_MARK = re.compile(r"\[[^\W_]+ left out\]")
 _LANGFUSE_MEDIA = re.compile(r"@@@langfuseMedia:type=(\w+)[^@]{0,500}@@@")
 _LANGCHAIN = {
     "human": "user", "ai": "assistant", "aimessagechunk": "assistant", "system": "system", "tool": "tool",
@@ -94,7 +96,7 @@ def _turns(value: Any, speaker: str, call: Call) -> list[Turn]:
     """The turns of a value; a text without a role is the speaker's."""
     value = decoded(value)
     if isinstance(value, str):
-        return [{"role": speaker, "content": value}] if (value := _without_media(value, call)).strip() else []
+        return [{"role": speaker, "content": value}] if words_of(value := _without_media(value, call)) else []
     if isinstance(value, (list, tuple)):
         if len(value) == 2 and all(isinstance(one, str) for one in value) and value[0].lower() in SPOKEN_BY:
             return _message({"role": value[0], "content": value[1]}, call)
@@ -133,7 +135,7 @@ def _of_object(value: Mapping[str, Any], speaker: str, call: Call) -> list[Turn]
 
 def _turns_of_text(text: str, speaker: str, call: Call) -> list[Turn]:
     text = _without_media(text, call)
-    return [{"role": speaker, "content": text}] if text.strip() else []
+    return [{"role": speaker, "content": text}] if words_of(text) else []
 
 
 def _as_message(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -170,6 +172,7 @@ def _message(value: Mapping[str, Any], call: Call) -> list[Turn]:
         _sort_part(part, texts, calls, answers, call)
     _keep({key: part for key, part in value.items() if key not in _OF_MESSAGE}, call)
     text = "".join(texts)
+    text = text.strip("\n") if call.left_out.total() > before else text
     turn: Turn = {"role": role, "content": text}
     if role == "tool":
         turn |= {
@@ -180,7 +183,7 @@ def _message(value: Mapping[str, Any], call: Call) -> list[Turn]:
     if calls and role == "assistant":
         known = {one.get("id") or one["function"]["name"]: one for one in reversed(calls)}
         turn["tool_calls"] = list(reversed(known.values()))
-    if text.strip() or "tool_calls" in turn:
+    if words_of(text) or "tool_calls" in turn or (answers and text.strip()):
         return [*answers, turn]
     if not answers and call.left_out.total() > before:
         raise RowProblem(
@@ -211,7 +214,7 @@ def _sort_part(part: Any, texts: list[str], calls: list[Turn], answers: list[Tur
     elif kind in _TOOL_ANSWERS:
         answers.append(_tool_answer(part))
     elif medium := _medium(part, kind):
-        call.left_out[medium] += 1
+        texts.append(f"\n{_leave_out(medium, call)}\n")
     else:  # reasoning, and what later versions bring
         call.aside.append(dict(part))
 
@@ -226,9 +229,18 @@ def _medium(part: Mapping[str, Any], kind: str) -> str | None:
 
 
 def _without_media(text: str, call: Call) -> str:
-    for found in _LANGFUSE_MEDIA.finditer(text):
-        call.left_out[found[1][:20]] += 1
-    return _LANGFUSE_MEDIA.sub("", text)
+    return _LANGFUSE_MEDIA.sub(lambda found: _leave_out(found[1][:20], call), text)
+
+
+def _leave_out(medium: str, call: Call) -> str:
+    """Count a part that is no text, and return the mark that stands in its place."""
+    call.left_out[medium] += 1
+    return f"[{medium if medium.isalnum() else 'file'} left out]"
+
+
+def words_of(text: str) -> str:
+    """Return a text without the marks of what was left out of it."""
+    return _MARK.sub("", text).strip()
 
 
 def _tool_call(value: Any) -> Turn:

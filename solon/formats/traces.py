@@ -30,7 +30,7 @@ from solon.formats.trace_layouts import (
     read_langsmith,
     read_otel,
 )
-from solon.formats.trace_turns import read_call
+from solon.formats.trace_turns import read_call, words_of
 
 UNNAMED = "unnamed"
 """The voter of all thumbs of which the file does not say who gave them: together they weigh as one."""
@@ -39,6 +39,8 @@ THUMBS = (
     "verdict", "decision",
 )  # fmt: skip
 """Names of scores that are thumbs, where `[import] thumbs` names none."""
+NOTES = re.compile(r"\w+_left_out|no_model_call|further_choice|newer_schema_.*")
+"""What is told of spans, and is no answer of anybody that was not taken."""
 Layout = Callable[[int, Row], Found]
 
 
@@ -142,9 +144,7 @@ def gather_spans(layout: Layout, lines: Lines) -> Lines:
                 if known is not None:
                     again.add(one.key)
                     what = "span" if whole else "score" if isinstance(one, Score) else "event"
-                    yield BadRow(
-                        line, f"the {what} stands in the file already (line {known.line})", one.key[:80]
-                    )
+                    yield BadRow(line, f"the {what} stands in the file already (line {known.line})", str(one))
         except RowProblem as problem:
             yield BadRow(line, str(problem), excerpt_of(str(row)[:400]))
     scores = [one for one in told.values() if isinstance(one, Score)]
@@ -204,13 +204,17 @@ def _attach(spans: dict[str, Span], scores: Sequence[Score]) -> Iterator[BadRow]
     for score in scores:
         if score.place and (score.key, score.name) in single:
             continue  # each stands by itself, and the number of them stays with the span
-        target = answered.get(score.response) or spans.get(score.key) or spans.get(score.trace)
+        target = answered.get(score.response) or spans.get(score.key)
+        named = "response" if score.response else "span" if score.key not in ("", score.trace) else "trace"
+        if target is None and named == "trace":
+            target = spans.get(score.trace)
         trace = target.trace if target else score.trace
-        found = _rated(target, [one for one in traces.get(trace, ()) if one.called and one.call], spans)
+        known = [one for one in traces.get(trace, ()) if trace and one.called and one.call]
+        found = _rated(target, known, spans) if target or named == "trace" else None
+        if found and score.response and found.response not in ("", score.response):
+            found = None  # the span names another answer
         if found is None:
-            yield BadRow(
-                score.line, "a score is of an answer that does not stand in the file", excerpt_of(score.name)
-            )
+            yield BadRow(score.line, f"the {named} that a score names has no answer in the file", str(score))
         else:
             found.scores.append(score)
             rated.add(found.key)
@@ -231,9 +235,9 @@ def _rated(target: Span | None, calls: Sequence[Span], spans: dict[str, Span]) -
         return target
     within = [span for span in calls if target is None or _is_within(span, target, spans)]
     if target is not None and target.call is not None:
-        answer = target.call.answer.strip()
+        answer = words_of(target.call.answer)
         return next(
-            (span for span in reversed(within) if span.call and span.call.answer.strip() == answer), target
+            (span for span in reversed(within) if span.call and words_of(span.call.answer) == answer), target
         )
     return within[-1] if within else None
 

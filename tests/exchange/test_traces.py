@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from solon.formats.seed_rows import RowProblem
 from solon.formats.traces import trace_formats
 
 Rows = list[dict[str, Any]]
+Cli = Callable[..., tuple[int, str, str]]
 CALL = {"id": "c1", "type": "function", "function": {"name": "rain", "arguments": '{"city": "Rome"}'}}
 SPOKEN = [
     {"role": "system", "content": "Be brief."},
-    {"role": "user", "content": "Rain in Rome?"},
+    {"role": "user", "content": "Rain in Rome?\n[image left out]"},
     {"role": "assistant", "content": "", "tool_calls": [CALL]},
     {"role": "tool", "content": '{"rain": false}', "tool_call_id": "c1"},
 ]
@@ -212,13 +214,21 @@ def test_a_thumb_on_what_was_shown_in_place_of_the_calls_answer_makes_that_a_see
         ([spans(span("s", {**GENAI, "gen_ai.input.messages": '[{"role": "user", "parts": [{"type": "blob"}]}]'}))],
          "has no text beside an image"),
         ([spans(span("s", {**GENAI, "gen_ai.input.messages": '[{"role": "owl", "content": "Hoo."}]'}))], "'owl'"),
-        ([logs(log("s", "gen_ai.evaluation.result", {"gen_ai.evaluation.name": "thumbs"}))], "does not stand in the"),
+        ([logs(log("s", "gen_ai.evaluation.result", {"gen_ai.evaluation.name": "thumbs"}))], "that a score names has"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_by_name(rows: Rows, reason: str) -> None:
     seeds, _, [refused] = read("otel", rows)
     assert reason in refused
     assert seeds == []
+
+
+def test_media_within_a_text_leave_a_mark_and_are_no_words_by_themselves() -> None:
+    media = "@@@langfuseMedia:type=image/png|id=1@@@"
+    for asked, content in ((f"See {media}!", "See [image left out]!"), (media, None)):
+        seeds, _, refused = read("langfuse", [{**OBSERVATION, "input": asked}])
+        assert [one.seed["messages"][0]["content"] for one in seeds] == ([content] if content else [])
+        assert refused == ([] if content else ["there is no request"])
 
 
 def test_a_newer_schema_that_can_be_read_is_told() -> None:
@@ -379,6 +389,74 @@ def test_a_file_of_one_trace_over_many_lines_is_recognised(tmp_path: Path) -> No
         content = importing._read("auto", file, None, chosen)
         assert (content.format, content.bad) == ("langfuse", [])
         assert [len(one.seed["verdicts"]) for one in content.seeds] == [number]
+
+
+def stray(**of: str) -> dict[str, Any]:
+    more = {"gen_ai.response.id": of["response"]} if "response" in of else {}
+    given = {"gen_ai.evaluation.name": "thumbs", "gen_ai.evaluation.score.value": 1.0, **more}
+    return logs(log(of.get("span", ""), "gen_ai.evaluation.result", given))
+
+
+@pytest.mark.parametrize(
+    ("form", "call", "score", "what"),
+    [
+        ("otel", spans(span("s", GENAI)), stray(span="gone"), "span"),
+        ("otel", spans(span("s", GENAI)), stray(response="gone"), "response"),
+        ("otel", spans(span("s", GENAI)), stray(span="s", response="gone"), "response"),
+        ("langfuse", OBSERVATION, {**SCORE, "observationId": "gone"}, "span"),
+        ("langsmith", runs()[1], {"run_id": "gone", "trace_id": runs()[1]["trace_id"], "key": "like", "score": 1},
+         "span"),
+    ],
+)  # fmt: skip
+def test_a_thumb_on_what_is_not_in_the_file_is_no_vote_on_another_answer(
+    form: str, call: dict[str, Any], score: dict[str, Any], what: str
+) -> None:
+    [found], _, refused = read(form, [call, score])
+    assert (votes(found), refused) == ([], [f"the {what} that a score names has no answer in the file"])
+
+
+def test_a_thumb_on_a_whole_trace_is_a_vote_on_its_last_call() -> None:
+    for form, rows in (("otel", [spans(span("s", GENAI)), stray()]), ("langfuse", [OBSERVATION, SCORE])):
+        [found], _, refused = read(form, rows)
+        assert (len(votes(found)), refused) == (1, [])
+
+
+def test_an_import_tells_what_was_noted_what_nobody_decided_and_which_span_was_refused(
+    solon: Cli, tmp_path: Path
+) -> None:
+    bare = {
+        "id": "b",
+        "traceId": "t",
+        "type": "GENERATION",
+        "name": "gen",
+        "startTime": "2026",
+        "input": "Hi?",
+    }
+    gone = {**SCORE, "observationId": "gone"}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (OBSERVATION, bare, gone)))
+    code, out, _ = solon("import", "langfuse", "rows.jsonl")
+    assert code == 0
+    assert "  noted: 1 image_left_out\n  not a decision: 1 nobody_decided\n" in out
+    [bad] = tmp_path.glob("*.bad-rows.jsonl")
+    assert [json.loads(line)["excerpt"] for line in bad.read_text().splitlines()] == [
+        "score user-feedback, span gone, trace t", "span b, trace t, name gen",
+    ]  # fmt: skip
+    [waiting] = json.loads(solon("review", "list", "--json")[1].splitlines()[-1])["reviews"]
+    shown = solon("review", "show", waiting["id"])[1]
+    assert "request\nRain in Rome?\n[image left out]\n" in shown
+    assert 'tool\n{"rain": false}\n' in shown
+    code, _, err = solon("import", "langsmith", "rows.jsonl")
+    assert code != 0
+    assert "`auto` reads it as langfuse" in err
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"resourceSpans": []}'])
+def test_a_file_without_anything_is_called_empty(solon: Cli, tmp_path: Path, text: str) -> None:
+    (tmp_path / "none.json").write_text(text)
+    for name in ("otel", "auto"):
+        code, _, err = solon("import", name, "none.json")
+        assert code != 0
+        assert "none.json is empty" in err
 
 
 NAMES = sorted(
