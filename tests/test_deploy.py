@@ -12,10 +12,12 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from solon.cli import main
 from solon.cli.app import command_tree
 from solon.config import parse_config
 from solon.config.layers import read_layers
@@ -75,6 +77,20 @@ def test_every_command_is_one_that_solon_knows() -> None:
         command.make_context(left[0], left[1:], parent=context)
 
 
+def test_every_server_takes_its_arguments_and_begins_the_store(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As on the first start: there is no store. Only the listening itself is left out."""
+    serving = [words for words in commands() if words[:2] == ["review", "serve"]]
+    assert len(serving) == 2
+    heard: list[str] = []
+    monkeypatch.setattr("solon.review.serve.serve", lambda *_, host, **__: heard.append(host))
+    for n, words in enumerate(serving):
+        monkeypatch.setenv("SOLON_STORE", f"sqlite:///{tmp_path}/{n}.db")
+        assert main(words) == 0, words
+    assert heard == ["0.0.0.0"] * 2
+
+
 def test_every_variable_is_a_key_of_the_configuration(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -119,6 +135,29 @@ def test_the_image_takes_extras_that_bring_something() -> None:
         "optional-dependencies"
     ]
     assert all(extras.get(name) for name in taken.split(","))
+
+
+def test_the_image_is_built_without_secrets_and_data() -> None:
+    ignored = {
+        line.strip("/") for line in (FOLDER.parent / ".dockerignore").read_text("utf-8").split() if line
+    }
+    held = [str(one) for service in compose()["services"].values() for one in service.get("volumes", ())]
+    data = {f"deploy/{one[2:].partition(':')[0]}" for one in held if one.startswith("./")}
+    assert data
+    assert {".git", "deploy/.env", "**/*.db", *data} <= ignored
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = {"solon", "pyproject.toml", project["readme"], *project.get("license-files", ())}
+    assert not needed & ignored
+    assert all((FOLDER.parent / name).exists() for name in needed)
+
+
+def test_the_lines_for_env_name_variables_that_the_services_take_and_servers_that_they_reach() -> None:
+    service, text = compose()["services"]["worker"], (FOLDER / "compose.yaml").read_text("utf-8")
+    said = re.findall(r"^#   (\w+)=(.+)$", text, re.MULTILINE)
+    assert {name for name, _ in said} < set(service["environment"])
+    hosts = [urlsplit(value).hostname for name, value in said if name.endswith("BASE_URL")]
+    assert hosts == ["api.openai.com", *(one.partition(":")[0] for one in service["extra_hosts"])]
+    assert service["working_dir"] in [one.partition(":")[2] for one in service["volumes"]]
 
 
 def test_no_secret_stands_in_a_file() -> None:

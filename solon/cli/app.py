@@ -221,7 +221,10 @@ def _usage(error: Exception) -> UsageError | None:
     missing = _missing(context) if type(error).__name__ == "MissingParameter" else []
     if len(missing) > 1:
         return UsageError(f"missing: {', '.join(missing)}", next_step=f"see `{command} --help`")
-    return UsageError(spell(), next_step=f"see `{command} --help`")
+    placed = (
+        "name a folder with --folder DIR; " if command.endswith(" init") and "extra arg" in spell() else ""
+    )
+    return UsageError(spell(), next_step=f"{placed}see `{command} --help`")
 
 
 def _missing(context: Any) -> list[str]:

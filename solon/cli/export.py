@@ -69,6 +69,15 @@ def spell_left_out(left_out: Mapping[str, int]) -> list[str]:
     ]
 
 
+def spell_empty(format: str, left_out: Mapping[str, int]) -> str:
+    """Why nothing was written, where something was left out: nothing is decided yet, or no record has what the format
+    holds."""
+    waiting = left_out.get("pending", 0)
+    if waiting and waiting == sum(left_out.values()):
+        return f"nothing is decided yet: {waiting} wait for a person's answer; see `solon review list`"
+    return f"no record has what {format} holds; jsonl, csv and parquet take records of every kind"
+
+
 def name_runs(runs: Mapping[str, int], left_out: Mapping[str, int]) -> None:
     """Say on standard error which runs the records are of, where the user cannot know it from the command."""
     from solon.store.records.exporting import OTHER_RUN
@@ -157,7 +166,7 @@ def export(
     for line in spell_left_out(summary.left_out):
         typer.echo(f"  {line}")
     if summary.left_out and not any(file.rows for file in summary.files):
-        say(f"note: no record has what {format} holds; jsonl, csv and parquet take records of every kind")
+        say(f"note: {spell_empty(format, summary.left_out)}")
     if summary.withheld:
         typer.echo(f"  withheld (flagged by an expert): the text of {summary.withheld}")
     typer.echo(f"  manifest: {clean(summary.manifest)}")

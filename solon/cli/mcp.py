@@ -24,6 +24,8 @@ from solon.errors import SolonError, UsageError
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
+    from mcp.server.mcpserver.tools import Tool
+    from mcp_types import ToolAnnotations
 
     from solon.project import Project
     from solon.store.runs.run_row import RunRow
@@ -189,18 +191,39 @@ def make_server(tools: Tools) -> MCPServer[Any]:
     from solon import __version__
 
     level: Literal["DEBUG", "CRITICAL"] = "DEBUG" if os.environ.get("SOLON_DEBUG") else "CRITICAL"
-    server: MCPServer[Any] = MCPServer("solon", version=__version__, instructions=_ABOUT, log_level=level)
     only_reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    for tool in (
-        tools.read_status,
-        tools.list_reviews,
-        tools.show_review,
-        tools.show_lineage,
-        tools.evaluate,
-        tools.read_docs,
-    ):
-        server.add_tool(_telling_errors(tool), annotations=only_reads)
-    return server
+    offered = [
+        _make_tool(tool, only_reads)
+        for tool in (
+            tools.read_status,
+            tools.list_reviews,
+            tools.show_review,
+            tools.show_lineage,
+            tools.evaluate,
+            tools.read_docs,
+        )
+    ]
+    return MCPServer("solon", version=__version__, instructions=_ABOUT, tools=offered, log_level=level)
+
+
+def _make_tool(function: Callable[..., Any], annotations: ToolAnnotations) -> Tool:
+    """The tool of a function; an argument that it does not have is refused, where the library would drop it."""
+    from mcp.server.mcpserver.exceptions import ToolError
+    from mcp.server.mcpserver.tools import Tool
+
+    class Strict(Tool):
+        async def run(self, arguments: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+            known = list(self.parameters["properties"])
+            for name in arguments:
+                if name not in known:
+                    raise ToolError(
+                        f"{self.name} has no argument {shorten(name, 60)!r}: it has {', '.join(known)}"
+                    )
+            return await super().run(arguments, *args, **kwargs)
+
+    made = Strict.from_function(_telling_errors(function), annotations=annotations)
+    made.parameters["additionalProperties"] = False
+    return made
 
 
 def _telling_errors(tool: Callable[..., Any]) -> Callable[..., Any]:

@@ -58,7 +58,7 @@ class Format:
         chosen: so many records are chosen where nobody says how many, those that cover the others best; 0: all are
             written.
         beside: what a consumer reads beside the data of a folder: the texts of its files by name, made of the name of
-            the set and the path of each split. None: nothing.
+            the set and the path of each split, empty where it has no rows. None: nothing.
     """
 
     name: str

@@ -15,6 +15,7 @@ from typing import Any
 from solon.errors import UsageError
 from solon.formats.card import write_card
 from solon.formats.containers import new_folder, write_text_at_once
+from solon.formats.contract import Format
 from solon.formats.croissant import write_croissant
 from solon.formats.exports import ENDINGS, ExportSummary, export, find_format
 from solon.formats.records import ExportRow
@@ -77,9 +78,23 @@ def export_folder(
             placed_inside, form, name=named.name, licence=named.licence, limits=named.limits
         )
         write_text_at_once(scratch / CROISSANT, [croissant])
-        if form.beside is not None:
-            splits: dict[str, str] = {file.split or "train": file.path for file in files if file.rows}
-            for beside, text in form.beside(named.name, splits).items() if splits else ():
-                write_text_at_once(scratch / beside, [text])
+        write_beside(scratch, placed_inside, form, named.name)
     placed = tuple(replace(one, path=str(target / one.path)) for one in placed_inside.files)
     return replace(placed_inside, files=placed, manifest=str(target / placed_inside.manifest))
+
+
+def write_beside(folder: Path, summary: ExportSummary, form: Format, name: str) -> list[str]:
+    """Write what a consumer of the format reads beside the data, and return the names of these files.
+
+    Args:
+        folder: where it goes; paths of the summary's files are relative to it.
+        name: of the data set.
+
+    Raises:
+        UsageError: the consumer could not use the data as it is split.
+    """
+    splits: dict[str, str] = {file.split or "train": file.path if file.rows else "" for file in summary.files}
+    texts = form.beside(name, splits) if form.beside is not None and any(splits.values()) else {}
+    for file, text in texts.items():
+        write_text_at_once(folder / file, [text])
+    return list(texts)

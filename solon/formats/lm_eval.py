@@ -2,7 +2,7 @@
 
 Read in code: lm-eval 0.4.13, `api/task.py` (`ConfigurableTask`) and `config/task.py`. The harness renders texts of a
 task as Jinja templates and reads what they give as Python; names of columns it takes as they are. So the task names
-columns alone. Imports `contract` and `records` only.
+columns alone. Imports `errors`, `contract` and `records` only.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import yaml
 
+from solon.errors import UsageError
 from solon.formats.contract import Format, LeftOut, Piece, find_bare_prompt, find_pair
 from solon.formats.records import ExportRow
 
@@ -48,9 +49,18 @@ def write_task(name: str, files: Mapping[str, str]) -> dict[str, str]:
 
     Args:
         name: of the data set; what stands in it beside letters, digits, `_` and `-` becomes `_`.
-        files: split -> path of its file, relative to the folder. Without a `test`, all of `train` is the test.
+        files: split -> path of its file, relative to the folder; empty where no row fell into it. Without a `test`,
+            all of `train` is the test.
+
+    Raises:
+        UsageError: a share for tests was asked for, and holds no row.
     """
-    task, tested = _NAME.sub("_", name).strip("_") or "pairs", files.get("test") or files["train"]
+    task, tested = _NAME.sub("_", name).strip("_") or "pairs", files.get("test", files["train"])
+    if not tested:
+        raise UsageError(
+            "no pair fell into the test share, so that the task would test nothing, or what was trained on",
+            next_step="raise the share (--test-fraction), or leave it out to test all pairs",
+        )
     content = {
         "task": task,
         "dataset_path": "json",

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from solon.cli.export import spell_empty
+
 Cli = Callable[..., Any]
 
 
@@ -313,3 +315,8 @@ def test_what_is_wrong_in_the_configuration_is_named_with_its_line(solon: Cli, f
     ):
         assert f"solon.toml, line {line}: {key}: " in told.err, told.err
     solon("--profile", "big", "config", "check").fails(2, "solon.toml, line 16: run.concurrancy: ")
+
+
+def test_an_export_of_nothing_says_why() -> None:
+    assert spell_empty("jsonl", {"pending": 2}).startswith("nothing is decided yet: 2 wait")
+    assert "no record has what trl-sft holds" in spell_empty("trl-sft", {"pending": 2, "no_response": 1})

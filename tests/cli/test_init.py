@@ -166,3 +166,9 @@ def test_the_seeds_ship_for_every_field() -> None:
     for field in FIELDS:
         rows = [json.loads(line) for line in (starters_path() / f"{field}.jsonl").read_text().splitlines()]
         assert len({row["prompt"] for row in rows}) == 10
+
+
+def test_a_folder_given_as_an_argument_is_told_its_option(solon: Cli) -> None:
+    told = solon("init", "preference", ".")
+    assert told.code == 2
+    assert "--folder DIR" in told.err

@@ -133,6 +133,8 @@ def test_what_is_wrong_is_told_with_the_next_step(project: Project) -> None:
     assert "review: 200000 characters" in long
     assert len(long) < 300
     assert "asks a model" in asking
+    [misspelt] = ask(served(), ("read_docs", {"words": "trl"}))
+    assert misspelt == "read_docs has no argument 'words': it has part, about"
     [missing] = ask(served(store="sqlite:///other.db"), ("read_status", {}))
     assert "there is no store" in missing
     assert "  -> " in missing

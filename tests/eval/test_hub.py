@@ -4,16 +4,19 @@ signatures of huggingface_hub's own class."""
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
+import yaml
 
 from solon.errors import SolonError, UsageError
 from solon.eval.releases.hub import PUSHED, push_release
-from solon.eval.releases.releases import create_release
+from solon.eval.releases.releases import create_release, verify_release
 from solon.store.database import audit_log
 from solon.store.database.store import Store
 
@@ -70,6 +73,19 @@ def test_a_dry_run_tells_all_and_calls_nobody(
         {"split": "train", "path": "one.train.jsonl"},
         {"split": "test", "path": "one.test.jsonl"},
     ]
+
+
+def test_the_task_of_a_harness_is_released_and_sent(mine: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "1.0"
+    create_release(mine, "1.0", folder, format="lm-eval")
+    task = yaml.safe_load((folder / "1_0.yaml").read_text("utf-8"))
+    [file] = task["dataset_kwargs"]["data_files"].values()
+    sent = [one.path for one in push_release(mine, folder, NAME, dry_run=True).files]
+    assert {file, "1_0.yaml"} < set(sent)
+    assert verify_release(mine, folder).passed
+    (folder / "1_0.yaml").write_text("task: other")
+    failed = [check.name for check in verify_release(mine, folder).checks if not check.passed]
+    assert failed == ["file 1_0.yaml"]
 
 
 def test_a_push_makes_a_private_repository_and_one_commit(
@@ -129,7 +145,14 @@ def test_a_commit_that_fails_says_that_the_repository_is_there(mine: Store, fold
 def test_what_is_refused_before_anybody_is_called(
     mine: Store, folder: Path, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("pairs", "a/b/c", "my org/pairs", "-x/y", "a--b/c"):
+    url, owners = (
+        "https://huggingface.co/datasets/a/b",
+        ("pairs", "a/b/c", "datasets/a", "datasets/a/b", "/b"),
+    )
+    for name in (url, *owners, "a/", ""):
+        with pytest.raises(UsageError, match=r"(?s)not an owner and a name.*without https:// or datasets/"):
+            push_release(mine, folder, name, dry_run=True)
+    for name in ("my org/pairs", "-x/y", "a--b/c"):
         with pytest.raises(UsageError, match="no name of a repository"):
             push_release(mine, folder, name, dry_run=True)
     with pytest.raises(UsageError, match="name people"):
@@ -142,6 +165,14 @@ def test_what_is_refused_before_anybody_is_called(
     with pytest.raises(UsageError, match="HF_TOKEN is not set"):
         push_release(mine, folder.with_name("two"), NAME)
     assert not api.mock_calls
+
+
+def test_the_command_needs_nothing_that_another_import_brought(copied: str, folder: Path) -> None:
+    """In a process of its own: the package loads its modules when they are asked for."""
+    words = ("release", "push", str(folder), NAME, "--dry-run", "--json", "--store", copied)
+    done = subprocess.run([sys.executable, "-m", "solon", *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["url"] == f"https://huggingface.co/datasets/{NAME}"
 
 
 def test_the_command_refuses_what_does_not_verify(

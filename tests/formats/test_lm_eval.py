@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from solon.errors import UsageError
 from solon.formats.folder import export_folder
 from solon.formats.records import ExportRow
 
@@ -44,6 +45,13 @@ def test_the_share_for_tests_is_what_is_tested(tmp_path: Path) -> None:
     export_folder(rows, format="lm-eval", path=tmp_path / "a: b!", test_fraction=0.3)
     task = yaml.safe_load((tmp_path / "a: b!" / "a_b.yaml").read_text("utf-8"))
     assert task["dataset_kwargs"] == {"data_files": {"test": "data/records.test.jsonl"}}
+
+
+def test_a_share_for_tests_without_a_pair_is_refused(tmp_path: Path) -> None:
+    rows = [pair(n, f"Why {n}?") for n in range(2)]
+    with pytest.raises(UsageError, match="raise the share"):
+        export_folder(rows, format="lm-eval", path=tmp_path / "set", test_fraction=0.001)
+    assert not (tmp_path / "set").exists()
 
 
 def test_the_harness_runs_the_task(task_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

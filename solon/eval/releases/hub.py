@@ -30,6 +30,8 @@ TOKEN_VARIABLE = "HF_TOKEN"
 PUSHED = "release.pushed"
 _EXISTS, _UNKNOWN = 409, 404
 _REFUSED = (401, 403)
+_KINDS = ("datasets", "models", "spaces")
+"""What stands before the owner in addresses of the hub; no owner has such a name."""
 
 
 class PushedFile(BaseModel):
@@ -97,6 +99,7 @@ def push_release(
         SolonError: the hub refused, or was not reached.
     """
     import huggingface_hub as hub
+    from huggingface_hub.constants import ENDPOINT  # the package does not load this module by itself
 
     check_repository(repository)
     manifest = read_manifest(folder)
@@ -107,7 +110,7 @@ def push_release(
     push = Push(
         release=str(manifest["name"]),
         repository=repository,
-        url=f"{hub.constants.ENDPOINT}/datasets/{repository}",
+        url=f"{ENDPOINT}/datasets/{repository}",
         private=not public,
         files=tuple(
             PushedFile(path=name, bytes=len(held) if isinstance(held, bytes) else held.stat().st_size)
@@ -134,14 +137,15 @@ def check_repository(repository: str) -> None:
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
+    owner, _, name = repository.partition("/")
     try:
+        if not (owner and name) or "/" in name or owner in _KINDS:
+            raise HFValidationError("it has not an owner and a name, with one '/' between them")
         validate_repo_id(repository)
-        if "/" not in repository:
-            raise HFValidationError("the owner is missing")
     except HFValidationError as error:
         raise UsageError(
             f"{shorten(repository, 60)!r} is no name of a repository: {shorten(error, 200)}",
-            next_step="name it OWNER/NAME",
+            next_step="name it OWNER/NAME, without https:// or datasets/",
         ) from None
 
 
@@ -159,7 +163,8 @@ def _check_privacy(store: Store, manifest: dict[str, Any], privacy: str) -> None
 def _names(folder: Path, manifest: dict[str, Any]) -> list[str]:
     """Names of the release's own files; whatever else lies in the folder is not sent."""
     signed = [SIGNATURES] if (folder / SIGNATURES).is_file() else []
-    return [CARD, *(file["path"] for file in manifest["export"]["files"]), ROWS, LOCK, MANIFEST, *signed]
+    files = [file["path"] for file in (*manifest["export"]["files"], *manifest.get("beside", ()))]
+    return [CARD, *files, ROWS, LOCK, MANIFEST, *signed]
 
 
 def _card(folder: Path, manifest: dict[str, Any]) -> str:

@@ -32,6 +32,7 @@ from solon.formats.card import write_card
 from solon.formats.containers import explain_os_error
 from solon.formats.exports import ExportSummary, export, find_format
 from solon.formats.facts import spell_cautions
+from solon.formats.folder import write_beside
 from solon.formats.records import ExportRow
 from solon.reading import parse_json, read_objects, read_text
 from solon.store.database import audit_log, clock
@@ -207,9 +208,11 @@ def _make(
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     frozen = _Frozen(gate, promised, written=None if promised is None else {})
     left_out, summary = _freeze(store, folder, name, said["format"], which, options, frozen)
+    form = find_format(said["format"])
+    beside = write_beside(folder, _beside(summary), form, name)
     if promised is not None:
         _check_promised(promised, frozen.written or {})
-        card = write_card(_beside(summary), find_format(said["format"]), name=name, promise=promised.section)
+        card = write_card(_beside(summary), form, name=name, promise=promised.section)
         (folder / CARD).write_text(card, encoding="utf-8")
     (folder / LOCK).write_text(_lock(), encoding="utf-8")
     manifest = {
@@ -230,6 +233,8 @@ def _make(
         "environment": _environment(),
         "lock": {"file": LOCK, "sha256": hash_file(folder / LOCK)},
     }
+    if beside:
+        manifest["beside"] = [{"path": file, "sha256": hash_file(folder / file)} for file in beside]
     if promised is not None:
         manifest |= {
             "promise": promised.section,
@@ -392,6 +397,7 @@ def verify_release(store: Store, folder: Path) -> Verification:
         Check(name="rows", passed=rows_ok, told="as released" if rows_ok else f"{ROWS} was changed")
     )
     beside = [{"path": manifest[one]["file"], **manifest[one]} for one in ("lock", "card") if one in manifest]
+    beside += manifest.get("beside", ())
     for file in (*manifest["export"]["files"], *beside):
         path = folder / file["path"]
         same = path.is_file() and hash_file(path) == file["sha256"]
