@@ -18,7 +18,7 @@ from solon import Project
 from solon.cli import main as solon
 from solon.presets import PRESETS, Preset
 
-HEAD = ("preset", "items", "calls", "tokens in", "tokens out", "accepted", "wait", "rejected", "minutes")
+HEAD = ("preset", "items", "calls", "tokens in", "tokens out", "accepted", "wait", "rejected", "failed", "minutes")
 
 
 def names() -> list[str]:
@@ -40,7 +40,7 @@ def measure(preset: Preset, model: str, rows: int, folder: Path) -> list[str]:
         done = project.run(preset.recipe, "seeds.jsonl", limit=rows)
     minutes = (time.monotonic() - begun) / 60
     counts = (done.items, done.model_calls, done.input_tokens, done.output_tokens)
-    ends = (done.accepted, done.pending_review, done.rejected)
+    ends = (done.accepted, done.pending_review, done.rejected, done.failed)
     return [f"`{preset.name}`", *(f"{number:,}" for number in (*counts, *ends)), f"{minutes:.1f}"]
 
 
