@@ -18,7 +18,18 @@ from solon import Project
 from solon.cli import main as solon
 from solon.presets import PRESETS, Preset
 
-HEAD = ("preset", "items", "calls", "tokens in", "tokens out", "accepted", "wait", "rejected", "failed", "minutes")
+HEAD = (
+    "preset",
+    "items",
+    "calls",
+    "tokens in",
+    "tokens out",
+    "accepted",
+    "wait",
+    "rejected",
+    "failed",
+    "minutes",
+)
 
 
 def names() -> list[str]:
