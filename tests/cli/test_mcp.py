@@ -172,9 +172,8 @@ def test_the_votes_on_what_waits_are_in_no_figure(folder: Path) -> None:
     with Project("sqlite:///solon.db", config=CONFIG) as made:
         made.run("preference", SEEDS[:1])
         assert made.evaluate("judges").judges
-    told, refused = ask(
-        served(), ("evaluate", {"suite": "judges"}), ("show_lineage", {"some_id": made.reviews()[0].item_id})
-    )
+        item = made.reviews()[0].item_id
+    told, refused = ask(served(), ("evaluate", {"suite": "judges"}), ("show_lineage", {"some_id": item}))
     assert told["judges"] == []
     assert "not answered yet" in refused
 
