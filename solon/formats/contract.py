@@ -134,6 +134,15 @@ def lay_out_pair(row: ExportRow, lay_out: Callable[[str, str], Piece]) -> Iterat
     yield found if isinstance(found, LeftOut) else lay_out(*found)
 
 
+def lay_out_texts(row: ExportRow, lay_out: Callable[[str, str, str], Piece]) -> Iterator[Piece]:
+    """Yield what `lay_out` makes of the prompt as one text, the chosen and the rejected text, or why there are none."""
+    pair, prompt = find_pair(row), find_bare_prompt(row)
+    if isinstance(pair, LeftOut):
+        yield pair
+    else:
+        yield prompt if isinstance(prompt, LeftOut) else lay_out(prompt, *pair)
+
+
 def find_answer(row: ExportRow) -> str | LeftOut:
     """Return the text to imitate, or why there is none: the response of a single recipe, else the chosen one,
     never a flagged one.

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import yaml
 
 from solon.errors import UsageError
-from solon.formats.contract import Format, LeftOut, Piece, find_bare_prompt, find_pair
+from solon.formats.contract import Format, Piece, lay_out_texts
 from solon.formats.records import ExportRow
 
 TASK = {
@@ -35,13 +35,9 @@ def choice(row: ExportRow) -> Iterator[Piece]:
 
     The better one stands second: of two that are equally likely the harness takes the first, which is then wrong.
     """
-    pair, prompt = find_pair(row), find_bare_prompt(row)
-    if isinstance(pair, LeftOut):
-        yield pair
-    elif isinstance(prompt, LeftOut):
-        yield prompt
-    else:
-        yield {"prompt": prompt, "choices": [pair[1], pair[0]], "answer": 1}
+    return lay_out_texts(
+        row, lambda prompt, chosen, rejected: {"prompt": prompt, "choices": [rejected, chosen], "answer": 1}
+    )
 
 
 def write_task(name: str, files: Mapping[str, str]) -> dict[str, str]:

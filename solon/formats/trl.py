@@ -17,8 +17,8 @@ from solon.formats.contract import (
     conversation,
     find_answer,
     find_bare_prompt,
-    find_pair,
     lay_out_pair,
+    lay_out_texts,
     leave_out,
 )
 from solon.formats.records import ExportRow
@@ -38,13 +38,9 @@ def preference(row: ExportRow) -> Iterator[Piece]:
 
 def preference_standard(row: ExportRow) -> Iterator[Piece]:
     """Yield the pair with its prompt as texts, or why there is none."""
-    pair, prompt = find_pair(row), find_bare_prompt(row)
-    if isinstance(pair, LeftOut):
-        yield pair
-    elif isinstance(prompt, LeftOut):
-        yield prompt
-    else:
-        yield {"prompt": prompt, "chosen": pair[0], "rejected": pair[1]}
+    return lay_out_texts(
+        row, lambda prompt, chosen, rejected: {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+    )
 
 
 def sft(row: ExportRow) -> Iterator[Piece]:
