@@ -318,7 +318,8 @@ others around it: the rarest stands first."""
 
 
 def _by_words(folded: str) -> Iterator[Span]:
-    roles = _find_roles(folded) if _may_play(folded) else {}
+    known = _words_of(folded)
+    roles = _find_roles(folded, known) if _may_play(folded, known) else {}
     for kind, width, (first, *others) in _RULES:
         if not all(name in roles for name in (first, *others)):
             continue
@@ -333,26 +334,31 @@ def _by_words(folded: str) -> Iterator[Span]:
                 yield Span(*span, kind)
 
 
-def _may_play(folded: str) -> bool:
+def _words_of(folded: str) -> dict[str, tuple[str, ...]]:
+    """Those words of a text that play roles, with their roles."""
+    words = set(_WORD.findall(folded))
+    known = {word: _WORDS[word] for word in words & _WORDS.keys()}
+    if _DIGIT.search(folded):
+        masked = {word: _unmask_digits(word) for word in words - known.keys()}
+        known |= {word: _WORDS[meant] for word, meant in masked.items() if meant in _WORDS}
+    return known
+
+
+def _may_play(folded: str, known: Mapping[str, Iterable[str]]) -> bool:
     """Whether some rule can hold by the words of a text, wherever they stand: few texts have them, and the others are
     done with."""
-    words = set(_WORD.findall(folded))
-    masked = () if not _DIGIT.search(folded) else [_unmask_digits(word) for word in words]
-    played = {role for word in (*words, *masked) for role in _WORDS.get(word, ())} | _ELSEWHERE
+    played = _ELSEWHERE.union(*known.values())
     if not folded.isascii():
-        played |= {role for piece, role in _PIECE_ROLES if piece in folded}
+        played = played.union(role for piece, role in _PIECE_ROLES if piece in folded)
     return any(played.issuperset(names) for _, _, names in _RULES)
 
 
-def _find_roles(folded: str) -> dict[str, list[tuple[int, int]]]:
+def _find_roles(folded: str, known: Mapping[str, Iterable[str]]) -> dict[str, list[tuple[int, int]]]:
     """Role -> where it is played, in order."""
     roles: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    known = _WORDS
     for word in _WORD.finditer(folded):
-        played = known.get(word.group()) or known.get(_unmask_digits(word.group()))
-        if played is not None:
-            for role in played:
-                roles[role].append(word.span())
+        for role in known.get(word.group(), ()):
+            roles[role].append(word.span())
     roles["quoted"] = [found.span() for found in _LETTER.finditer(folded)]
     roles["system_prompt"] = [found.span() for found in _SYSTEM_PROMPT.finditer(folded)]
     readers = [found.span() for found in _READER.finditer(folded)]
@@ -536,6 +542,11 @@ _PIECES_OF = {
     "block": ("[", "</", "end of"),
     "role": ("system", "developer", "human", "you are", " mode ", "anything now", "pretend"),
     "json": ('"', "'", "<", "score"),
+    "override": ("instruction", "prompt", "principles", "orders", "task", "ignore", "disregard", "forget"),
+    "law": (
+        *("without", "automatically", "immediately", "directly", "at once", "unread", "unseen", "review"),
+        *("vote", "approval", "check", "oversight", "human", "person", "people", "expert", "lead"),
+    ),
 }
 """What every text has that these shapes are found in: looked for first, since few texts have it."""
 _OPENING = ("token", "block", "role")

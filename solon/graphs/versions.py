@@ -38,15 +38,16 @@ def graph_version(recipe: Recipe) -> tuple[str, dict[str, Any]]:
 
 def goes_on(recipe: Recipe, version: str) -> bool:
     """Whether items that wait in this version of the recipe's graph go on as they are in that of today."""
-    return version in (*(graph_version(one)[0] for one in _alike(recipe)), *recipe.resumes)
+    return version in _resumed_versions(recipe)
 
 
-def _alike(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipe, and the same with a resolver, with drafted rubrics and with both: each run has it as its own
-    configuration says, and an item that waits for a person stands at the same place in all."""
+@cache
+def _resumed_versions(recipe: Recipe) -> frozenset[str]:
+    """Those of the recipe, and of the same with a resolver, with drafted rubrics and with both: each run has it as its
+    own configuration says, and an item that waits for a person stands at the same place in all."""
     resolved = recipe, recipe.with_resolver(ResolverConfig(scope="all"))
     drafted = (one.with_rubrics(LawConfig(seed_rubrics="drafted")) for one in resolved)
-    return tuple(dict.fromkeys((*resolved, *drafted)))
+    return frozenset({*(graph_version(one)[0] for one in (*resolved, *drafted)), *recipe.resumes})
 
 
 def outdated_threads(store: Store, recipes: Recipes) -> int:

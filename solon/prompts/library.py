@@ -47,8 +47,9 @@ _LONG = 6
 
 
 _SYSTEM = "[system]\n"
-_LAW_FIRST = re.compile(r"[^{}#]*\{\{ *constitution *\}\}")
-"""A system part that begins with the principles, up to their end."""
+_OF_NO_SEED = r"constitution|persona|if|else|endif"
+_OPENING = re.compile(rf"(?:(?:[^{{}}\n]|\{{[{{%] *(?:(?:{_OF_NO_SEED})\b *)+[%}}]\}})*\n)+")
+"""The first lines of a system part, as far as they name nothing that a seed or a prompt has of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class Rendered:
         mark: stands in the markers around foreign texts; empty where a run was pinned before each prompt had its own.
         orders: sentences of the template that nobody else writes; `MARK` in them stands for the mark.
         headings: its short sentences and headings, in small letters.
-        opening: how many characters of `text` are the principles and what stands before them: the same for the calls of
-            many seeds, and nothing of any seed. 0 where it begins otherwise.
+        opening: how many characters of `text` are the principles and the agent's orders, before the first mark: the
+            same for the calls of many seeds, and nothing of any seed. 0 where it begins otherwise.
     """
 
     system: str
@@ -195,8 +196,11 @@ class Prompt:
 
     @cached_property
     def _opening(self) -> Part | None:
-        begins = _LAW_FIRST.match(self.source.split("\n# system\n", 1)[-1])
-        return Part(begins.group()) if begins else None
+        begins = _OPENING.match(_PARTS.split(self.source, maxsplit=1)[-1].lstrip())
+        try:
+            return Part(begins.group()) if begins else None
+        except TemplateError:  # a block of the template's own ends later
+            return None
 
 
 @lru_cache(maxsize=_KEPT)
@@ -207,8 +211,13 @@ def _mark(secret: str, texts: tuple[str, ...]) -> str:
     """
     data = "\n".join(texts).encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(data, key=secret.encode()[:64]).hexdigest()
-    marks = (digest[i : i + _MARK_CHARS] for i in range(len(digest) - _MARK_CHARS))
-    return next((m for m in marks if not any(m.encode() in _letters(text) for text in texts)), digest)
+    read = [_letters(text) for text in texts]
+    for start in range(len(digest) - _MARK_CHARS):
+        mark = digest[start : start + _MARK_CHARS]
+        letters = mark.encode()
+        if not any(letters in one for one in read):
+            return mark
+    return digest
 
 
 def fence(value: str, label: str, mark: str) -> str:

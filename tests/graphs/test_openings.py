@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from solon.prompts.library import PromptLibrary
@@ -25,11 +26,11 @@ def test_prompts_are_whole_again_with_their_openings(make_desk: Make) -> None:
     calls = desk.rows("Call")
     stored = [bodies.get(row["opening_id"], "") + bodies[row["prompt_id"]] for row in calls]
     assert sorted(stored) == sorted(sent)
-    openings = {row["opening_id"] for row in calls}
-    assert len(openings) == 1
-    [opening] = openings
-    assert bodies[opening].startswith("[system]\nPrinciples:\n[avoids-harm] ")
-    assert "heron" not in bodies[opening]
+    openings = {(row["template"], row["opening_id"]) for row in calls}
+    assert len(openings) == len({(row["template"], row["seat"].split("/")[0]) for row in calls})
+    for template, opening in openings:
+        assert bodies[opening].startswith("[system]\nPrinciples:\n[avoids-harm] "), template
+        assert "heron" not in bodies[opening], template
 
 
 def test_forgetting_a_seed_leaves_the_opening_and_takes_the_rest(make_desk: Make) -> None:
@@ -43,12 +44,26 @@ def test_forgetting_a_seed_leaves_the_opening_and_takes_the_rest(make_desk: Make
     assert not [row for row in texts.values() if "heron" in (row["body"] or "")]
 
 
-def test_only_what_begins_with_the_principles_has_an_opening() -> None:
-    """A template that names anything of a seed before them shares nothing."""
-    shared = {prompt.name: prompt._opening is not None for prompt in PromptLibrary()}
-    assert shared["judge.pair"]
-    assert shared["generator.draft"]
+def test_an_opening_ends_before_what_a_seed_or_a_mark_has_a_part_in() -> None:
+    of_seats = {"constitution": "[a] Be kind.", "persona": "a teacher"}
+    for prompt in PromptLibrary():
+        values: dict[str, Any] = {name: f"<<{name}>>" for name in prompt.variables} | of_seats
+        rendered = prompt.render("secret", **{name: values[name] for name in prompt.variables})
+        opening = rendered.text[: rendered.opening]
+        assert opening, prompt.name
+        assert "<<" not in opening, prompt.name
+        assert rendered.mark not in opening, prompt.name
     prompt = PromptLibrary()["judge.pair"]
-    values: dict[str, Any] = dict.fromkeys(prompt.variables, "text") | {"constitution": "[a] Be kind."}
-    rendered = prompt.render("secret", **values)
-    assert rendered.text[: rendered.opening] == "[system]\nPrinciples:\n[a] Be kind."
+    rendered = prompt.render("secret", **(dict.fromkeys(prompt.variables, "text") | of_seats))
+    assert "[a] Be kind.\n\nYou judge which of two answers" in rendered.text[: rendered.opening]
+
+
+def test_a_block_that_ends_after_the_opening_has_none(tmp_path: Path) -> None:
+    (tmp_path / "judge.pair.md").write_text(
+        PromptLibrary()["judge.pair"]
+        .source.replace("Principles:", "{% if persona %}\nPrinciples:")
+        .replace("\n# user", "{% endif %}\n\n# user")
+    )
+    prompt = PromptLibrary(tmp_path)["judge.pair"]
+    values = dict.fromkeys(prompt.variables, "text")
+    assert prompt.render("secret", **values).opening == 0

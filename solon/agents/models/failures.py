@@ -278,12 +278,12 @@ def _error_in(node: Any, depth: int = 0) -> Any:
         )
     if not isinstance(node, dict) or depth > 8:
         return None
-    for name in _HOLDERS:
-        inner = node.get(name)
+    for name in filter(node.__contains__, _HOLDERS):
+        inner = node[name]
         if isinstance(inner, (dict, list)) and (found := _error_in(inner, depth + 1)) is not None:
             return found
-    for name in ("error", "errors"):
-        error = node.get(name)
+    for name in filter(node.__contains__, ("error", "errors")):
+        error = node[name]
         error = error[0] if isinstance(error, list) and error else error
         if error is True:
             error = {**node, name: None}

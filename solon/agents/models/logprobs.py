@@ -197,9 +197,10 @@ def _at_0(value: Any) -> Any:
 def _own(entry: Any) -> Iterator[tuple[str, float | None]]:
     """The token that an entry is of, with its value, if it is of one."""
     if isinstance(entry, Mapping):
-        name = next((entry[key] for key in _TOKEN if isinstance(entry.get(key), str)), None)
-        if name is not None:
-            yield name, _value(entry)
+        for key in _TOKEN:
+            if isinstance(entry.get(key), str):
+                yield entry[key], _value(entry)
+                return
     elif isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str):
         yield entry[0], _number(entry[1])
 
@@ -227,10 +228,14 @@ def _of_map(alternatives: Mapping[str, Any]) -> Iterator[tuple[str, float | None
 
 
 def _value(entry: Mapping[str, Any]) -> float | None:
-    logs = (_number(entry.get(key)) for key in _LOG)
-    shares = (_number(entry.get(key)) for key in _SHARE)
-    known = (math.log(share) for share in shares if share is not None and 0.0 < share <= 1.0 + _SLACK)
-    return next((value for values in (logs, known) for value in values if value is not None), None)
+    for key in _LOG:
+        if (logprob := _number(entry.get(key))) is not None:
+            return logprob
+    for key in _SHARE:
+        share = _number(entry.get(key))
+        if share is not None and 0.0 < share <= 1.0 + _SLACK:
+            return math.log(share)
+    return None
 
 
 def _number(value: Any) -> float | None:

@@ -55,17 +55,12 @@ def most_tokens(texts: Sequence[str]) -> int:
     return sum(_bytes(text) + 4 * PER_MESSAGE for text in texts)
 
 
-_NAMES = {
-    "input": ("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count"),
-    "output": (
-        "completion_tokens",
-        "output_tokens",
-        "candidatesTokenCount",
-        "eval_count",
-        "generated_tokens",
-    ),
-    "total": ("total_tokens", "totalTokenCount"),
-}
+_NAMES = (
+    ("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count"),
+    ("completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count", "generated_tokens"),
+    ("total_tokens", "totalTokenCount"),
+)
+"""What servers call the tokens of the prompt, of the answer and of both."""
 _BESIDES = ("cache_creation_input_tokens", "cache_read_input_tokens")
 """Tokens of a prompt that Anthropic does not count into `input_tokens`."""
 _CACHED = (
@@ -84,11 +79,7 @@ def read_usage(usage: Any) -> tuple[int | None, int | None]:
     """
     if not isinstance(usage, Mapping):
         return None, None
-    counts = {
-        kind: next((n for name in names if (n := read_count(usage.get(name))) is not None), None)
-        for kind, names in _NAMES.items()
-    }
-    prompt, answer, total = counts["input"], counts["output"], counts["total"]
+    prompt, answer, total = (_first_count(usage, names) for names in _NAMES)
     if prompt and "input_tokens" in usage and "total_tokens" not in usage:
         prompt += sum(read_count(usage.get(name)) or 0 for name in _BESIDES)
     if total and not prompt and answer is not None:
@@ -97,6 +88,13 @@ def read_usage(usage: Any) -> tuple[int | None, int | None]:
         answer = total - prompt
     prompt = prompt if prompt and prompt > 0 else None
     return prompt, answer if answer is not None and answer >= 0 else None
+
+
+def _first_count(usage: Mapping[str, Any], names: Sequence[str]) -> int | None:
+    for name in names:
+        if (count := read_count(usage.get(name))) is not None:
+            return count
+    return None
 
 
 def read_cached(usage: Any) -> int:
@@ -117,7 +115,7 @@ def read_count(value: Any) -> int | None:
         value = (
             int(value) if value.strip().isascii() and value.strip().isdigit() and len(value) < 12 else None
         )
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_TOKENS:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST_TOKENS:
         return None
     return math.ceil(value)
 
