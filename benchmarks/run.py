@@ -32,9 +32,14 @@ def main() -> None:
     parser.add_argument(
         "--waiting", type=int, default=0, help="items that wait while --rows of them are resumed"
     )
+    parser.add_argument("--in-flight", type=int, default=IN_FLIGHT, help="items and calls at once")
+    parser.add_argument(
+        "--latency", type=float, default=0.2, help="seconds of an answer in the part of that name"
+    )
     parser.add_argument("--only", default="", help="comma-separated parts: " + ",".join(PARTS))
     parser.add_argument("-o", "--output", type=Path, help="write the JSON here too")
     given = parser.parse_args()
+    os.environ["SOLON_BENCH_IN_FLIGHT"] = str(given.in_flight)
     parts = given.only.split(",") if given.only else list(PARTS)
     found: Told = {"machine": _machine(), "rows": given.rows, "repeats": given.repeats}
     for part in parts:
@@ -66,20 +71,26 @@ def measure_throughput(given: argparse.Namespace) -> Told:
 
 
 def measure_latency(given: argparse.Namespace) -> Told:
-    """Wall time against the ideal, with a server that takes 200 ms for each answer."""
-    latency, rows = 0.2, max(given.rows, 4 * IN_FLIGHT)
-    # 64 calls in flight at any time: no schedule is faster than all calls in full waves.
-    ideal = rows * CALLS / IN_FLIGHT * latency
+    """Wall time against the ideal, with a server that takes some time for each answer."""
+    rows = max(given.rows, 4 * given.in_flight)
+    # So many calls in flight at any time: no schedule is faster than all calls in full waves.
+    ideal = rows * CALLS / given.in_flight * given.latency
     raw, solon = [], []
-    with _server(latency) as port:
+    with _server(given.latency) as port:
         for _ in range(given.repeats):
-            raw.append(_contender("raw", port, rows)["seconds"] / ideal)
-            solon.append(_contender("solon", port, rows)["seconds"] / ideal)
-    return {
+            raw.append(_contender("raw", port, rows))
+            solon.append(_contender("solon", port, rows))
+    told: Told = {
+        "rows": rows,
+        "in_flight": given.in_flight,
+        "latency": given.latency,
         "ideal_seconds": ideal,
-        "raw": round(statistics.median(raw), 3),
-        "solon": round(statistics.median(solon), 3),
     }
+    for name, runs in (("raw", raw), ("solon", solon)):
+        one = _median(runs)
+        told[name] = round(one["seconds"] / ideal, 3)
+        told[f"{name}_cpu_ms_per_row"] = one["cpu_ms_per_row"]
+    return told
 
 
 def measure_resumes(given: argparse.Namespace) -> Told:
@@ -218,8 +229,11 @@ def _table(found: Told) -> str:
             )
         lines.append(f"Solon / raw aiohttp, CPU: {part['ratio_cpu']} (pairs: {part['ratios']})")
     if "latency" in found:
+        part = found["latency"]
         lines.append(
-            f"200 ms server, wall / ideal: raw {found['latency']['raw']}, solon {found['latency']['solon']}"
+            f"{part['latency']} s an answer, {part['in_flight']} in flight, {part['rows']} rows: wall / ideal "
+            f"raw {part['raw']}, solon {part['solon']}; CPU-ms/row raw {part['raw_cpu_ms_per_row']}, "
+            f"solon {part['solon_cpu_ms_per_row']}"
         )
     if "resumes" in found:
         told = found["resumes"]

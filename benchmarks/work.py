@@ -1,4 +1,5 @@
-"""The work that every contender does: so many seeds, six calls each, one preference row; 64 items and calls at once.
+"""The work that every contender does: so many seeds, six calls each, one preference row; 64 items and calls at once
+(`SOLON_BENCH_IN_FLIGHT`: another number).
 
 Two drafts, two critiques, two judge calls (one seat, both orders, the letter's log probability in one token).
 """
@@ -6,13 +7,14 @@ Two drafts, two critiques, two judge calls (one seat, both orders, the letter's 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-IN_FLIGHT = 64
+IN_FLIGHT = int(os.environ.get("SOLON_BENCH_IN_FLIGHT", "64"))
 CALLS = 6
 
 
