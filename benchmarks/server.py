@@ -77,7 +77,7 @@ class Chat(asyncio.Protocol):
             if len(self._buffer) < whole:
                 return
             body, self._buffer = self._buffer[end + 4 : whole], self._buffer[whole:]
-            self._send(self._answer(body))
+            self._send(answer_to(body, self._drafts) if body else MODELS)
 
     def _send(self, answer: bytes) -> None:
         if self._latency:
@@ -89,21 +89,26 @@ class Chat(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(answer)
 
-    def _answer(self, body: bytes) -> bytes:
-        if not body:
-            return MODELS
-        if _LOGPROBS.search(body):
-            numbers = _NUMBER.findall(body)
-            return PREFERS["A" if numbers[-2:] == sorted(numbers[-2:], reverse=True) else "B"]
-        if b'"response_format"' in body:
-            return CRITIQUE
-        return next(self._drafts)
+
+def draft(number: int) -> bytes:
+    """A draft of that number."""
+    return _reply(f"draft {number:04d}. {_WORDS}")
+
+
+def answer_to(body: bytes, drafts: Iterator[bytes]) -> bytes:
+    """The answer to a request, head and body."""
+    if _LOGPROBS.search(body):
+        numbers = _NUMBER.findall(body)
+        return PREFERS["A" if numbers[-2:] == sorted(numbers[-2:], reverse=True) else "B"]
+    if b'"response_format"' in body:
+        return CRITIQUE
+    return next(drafts)
 
 
 async def serve(latency: float) -> None:
     """Serve until standard input ends; the first line of standard output names the port."""
     loop = asyncio.get_running_loop()
-    drafts = cycle([_reply(f"draft {number:04d}. {_WORDS}") for number in range(DRAFTS)])
+    drafts = cycle([draft(number) for number in range(DRAFTS)])
     server = await loop.create_server(partial(Chat, drafts, latency), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)

@@ -74,6 +74,7 @@ def capabilities_of(config: ModelConfig) -> Capabilities:
         logprobs=known.logprobs if config.logprobs is None else config.logprobs,
         context=config.context or known.context,
         default_concurrency=config.concurrency
+        or config.options.get("max_num_seqs")  # what vLLM's engine works on at once
         or (BATCH_WIDTH if config.batch else known.default_concurrency),
         continues=known.continues and (config.provider != "openai" or not _is_openai(config.base_url)),
         dialect=Dialect(config.model),

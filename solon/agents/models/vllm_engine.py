@@ -177,13 +177,18 @@ _hosts_lock = threading.Lock()
 
 def engine_host(name: str, options: Mapping[str, Any]) -> EngineHost:
     """The running engine of this model and these options; it is started if it does not run yet."""
-    key = json.dumps([name, dict(options)], sort_keys=True, default=str)
+    key = key_of(name, options)
     with _hosts_lock:
         if key not in _hosts or _hosts[key].stopped:
             atexit.unregister(stop_engines)
             atexit.register(stop_engines)
             _hosts[key] = EngineHost(name, options)
         return _hosts[key]
+
+
+def key_of(name: str, options: Mapping[str, Any]) -> str:
+    """What the engine of a model with these options is found by."""
+    return json.dumps([name, dict(options)], sort_keys=True, default=str)
 
 
 def stop_engines() -> None:
