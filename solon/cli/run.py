@@ -452,7 +452,9 @@ def _plan(runner: Runner) -> str:
     whole = f"{left * calls}" if least == calls else f"{left * least} to {left * calls}"
     unscored = tell_unscored(runner.recipe, runner.config)
     debates = ", debates" if runner.config.consensus.debate and runner.recipe.can_debate else ""
+    rubrics = ", drafted rubrics" if runner.recipe.drafts_rubrics else ""
     return (
         f"run {runner.run.id}: {left} of {sum(counts.values())} items to do, {each} model calls each "
-        f"({whole} in all) before redrafts{debates} and the resolver{routed}" + (unscored and f"\n{unscored}")
+        f"({whole} in all) before redrafts{rubrics}{debates} and the resolver{routed}"
+        + (unscored and f"\n{unscored}")
     )

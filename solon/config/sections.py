@@ -754,8 +754,16 @@ class SpansConfig(Section):
         return self
 
 
-FILTERS = ("length", "language", "keywords", "regex", "benchmarks", "perplexity", "duplicates")
-"""The filters, in the order in which they look at a text: the first that drops it is the reason."""
+FILTERS = {
+    "length": ("min_words", "max_words", "min_chars", "max_chars"),
+    "language": ("languages",),
+    "keywords": ("keywords",),
+    "regex": ("regex",),
+    "benchmarks": ("benchmarks",),
+    "perplexity": ("perplexity",),
+    "duplicates": ("similarity",),
+}
+"""The filters with their keys, in the order in which they look at a text: the first that drops it is the reason."""
 
 
 FILTERED = tuple(f"{side}_{name}" for side in ("request", "answer") for name in FILTERS)
@@ -825,6 +833,15 @@ class FiltersConfig(Section):
     answer: TextFilters | None = Field(
         None, description="of answers, drafted and given ones, and of texts that get a label"
     )
+
+    def names(self) -> tuple[str, ...]:
+        """The filters that look at any texts, such as `answer_length`, in the order in which they look."""
+        return tuple(
+            f"{side}_{name}"
+            for side, limits in (("request", self.request), ("answer", self.answer))
+            for name, keys in FILTERS.items()
+            if any(getattr(limits, key, None) for key in keys)
+        )
 
 
 class LawConfig(Section):

@@ -1,4 +1,4 @@
-"""What an export format is, and the gates that all of them share. Imports nothing of Solon but `records`.
+"""What an export format is, and the gates that all of them share. Imports `records` and `dialogues` of Solon only.
 
 A format turns one `ExportRow` into rows of its own shape, or says why it leaves something out. It knows no
 file: containers write the rows, `exports` counts them.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from solon.dialogues import spell_turn
 from solon.formats.records import ExportRow
 
 Container = Literal["jsonl", "csv", "parquet", "text", "json"]
@@ -169,6 +170,14 @@ def conversation(row: ExportRow) -> list[Turn]:
     """Return the turns up to and including the last user turn, as new dictionaries of role and content, and of what
     the seed said of tools."""
     return [dict(turn) for turn in row.messages or [{"role": "user", "content": row.prompt}]]
+
+
+def spell_request(row: ExportRow) -> str:
+    """Return what was asked as one text: the prompt, or all turns of a conversation, each after who speaks."""
+    turns = conversation(row)
+    if len(turns) == 1:
+        return str(turns[0]["content"])
+    return "\n\n".join(f"{turn['role']}: {spell_turn(turn)}" for turn in turns)
 
 
 def find_exchange(row: ExportRow) -> tuple[str, list[Turn]] | LeftOut:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from solon.formats.contract import Format, LeftOut, Piece, assistant, find_answer, find_bare_prompt
+from solon.formats.contract import Format, LeftOut, Piece, assistant, find_answer, spell_request
 from solon.formats.records import CritiqueOf, ExportRow, ScoredRow
 
 CRITIQUE = (
@@ -56,12 +56,10 @@ def revision(row: ExportRow) -> Iterator[Piece]:
 
 
 def _find(row: ExportRow) -> tuple[str, tuple[CritiqueOf, ...]] | LeftOut:
-    answer, prompt = find_answer(row), find_bare_prompt(row)
+    answer = find_answer(row)
     if isinstance(answer, LeftOut):
         return answer
-    if isinstance(prompt, LeftOut):
-        return prompt
-    return prompt, row.critiques if isinstance(row, ScoredRow) else ()
+    return spell_request(row), row.critiques if isinstance(row, ScoredRow) else ()
 
 
 def _ask(prompt: str, answer: str, task: str) -> dict[str, str]:

@@ -208,10 +208,10 @@ class Threads:
             return review_store.stored_decision(connection, item.id, state["reviews"] - 1, review_id)
 
     async def _carried_decision(self, item: ItemRow, review_id: str) -> dict[str, Any] | None:
-        """The answer that experts gave to the same question in an earlier run, or on the audit of an earlier record:
-        nobody is asked twice."""
-        elsewhere = self._contexts.carries
-        if not elsewhere and not item.attempt:
+        """The answer that experts gave to the same question in an earlier run, on the audit of an earlier record, or of
+        the rubric on another item of the seed: nobody is asked twice."""
+        elsewhere, alone = self._contexts.carries, self._contexts.recipe.source.expand == 1
+        if not elsewhere and alone and not item.attempt:
             return None
         with self._store.connect() as connection:
             carried = reuse.find_carried(connection, review_id, item.run_id, elsewhere=elsewhere)

@@ -336,6 +336,11 @@ class Recipe:
         place = self.steps.index("draft")
         return replace(self, steps=(*self.steps[:place], RUBRIC, *self.steps[place:]))
 
+    @property
+    def drafts_rubrics(self) -> bool:
+        """Whether a model drafts the rubric of a seed that brings none, and a person is asked about it."""
+        return RUBRIC in self.steps
+
     def under(self, config: Config) -> Recipe:
         """The recipe with the steps that a configuration adds to it."""
         return self.with_resolver(config.resolver).with_rubrics(config.law)

@@ -7,7 +7,7 @@ each prompt, with the reference answer in sight.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, Field
 
@@ -16,15 +16,15 @@ from solon.errors import ConfigError
 from solon.law.seed_rubrics import read_seed_rubric, seed_rubric_of
 from solon.recipes.steps import Ask, Step, StepItem
 
+if TYPE_CHECKING:
+    from solon.config import Config
+
 TEMPLATE = "legislator.rubric"
 TRIES = 3
 """Drafts that a model is asked for until one can be used."""
 MAX_TOKENS = 900
 CRITERIA = 8
 ASKED = "Are these the criteria of this request? Judges will go by them."
-NONE_DRAFTED = (
-    "Write the criteria of this request; judges will go by them. No draft of {tries} was usable: {problem}."
-)
 
 
 class DraftedCriterion(BaseModel):
@@ -58,13 +58,19 @@ async def draft_rubric(item: StepItem) -> Ask | None:
             problem = "no answer"
         except ValueError as unreadable:
             problem = str(unreadable)
-    return Ask(NONE_DRAFTED.format(tries=TRIES, problem=problem), criteria=())
+    asked = f"Write the criteria of this request; judges will go by them. No draft of {TRIES} was usable: {problem}."
+    return Ask(asked, criteria=())
+
+
+def drafting_model(config: Config) -> str:
+    """The model that drafts rubrics, that of the first judge; empty where every judge is a function."""
+    return next((seat.model for seat in config.judges if not seat.python), "")
 
 
 async def _draft(item: StepItem, sample: int) -> DraftedRubric | None:
     case = item.case
-    seat = next((seat for seat in case.config.judges if not seat.python), None)
-    if seat is None:
+    model = drafting_model(case.config)
+    if not model:
         raise ConfigError(
             '[law] seed_rubrics = "drafted": every judge is a function, and no model is there to draft',
             next_step='name a model in [[judges]], or give the rubrics with the seeds: seed_rubrics = "given"',
@@ -72,7 +78,7 @@ async def _draft(item: StepItem, sample: int) -> DraftedRubric | None:
     call = Call(
         role="legislator",
         seat=f"rubric/{sample}",
-        model=seat.model,
+        model=model,
         prompt=case.prompts[TEMPLATE].render(
             case.mark, prompt=item.prompt, input=item.input, reference=item.reference
         ),

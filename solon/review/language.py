@@ -85,6 +85,11 @@ class Language:
         number = _NUMBER.match(text)
         return f"{number[0]}{self.tell(text[number.end() :])}" if number else text
 
+    def tell_first(self, text: str) -> str:
+        """Return a text with its first line told in this language: a question, above what it is about."""
+        question, *about = text.split("\n", 1)
+        return "\n".join([self.tell(question), *about])
+
     def _find(self, text: str) -> str | None:
         known = self.told.get(text) or self.pages.get(text)
         if isinstance(known, str):

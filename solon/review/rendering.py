@@ -48,6 +48,7 @@ def environment(language: str = ENGLISH) -> Environment:
     templates.filters["plain"] = lambda code: said.gettext(spell_code(code))
     templates.filters["word"] = said.word
     templates.filters["told"] = said.tell
+    templates.filters["asked"] = said.tell_first
     templates.globals["language"] = said
     templates.globals["reasons"] = REASONS
     templates.globals["link_subject"] = link_subject

@@ -292,3 +292,20 @@ def test_what_strata_draw_beyond_the_pilot_is_planned_where_the_seeds_name_them(
 
 def test_a_stratum_that_is_too_small_for_a_promise_draws_nothing() -> None:
     assert drawn_beyond({"lungs": 990, "skin": 10}, 1000, 60, 0.2, 0.1) == 0.0
+
+
+def test_rubrics_that_are_drafted_are_counted(open_project: Any) -> None:
+    drafted = {**BASE, "law": {"seed_rubrics": "drafted"}, "routing": {"policy": "budget", "budget": 70}}
+    config, plain = parse_config(drafted), parse_config({**drafted, "law": {}})
+    with_them, without = (plan_home(one, items=1000, **TEAM) for one in (config, plain))
+    for name, most in (("calls", 3000), ("wanted_reviews", 1000)):
+        now, before = getattr(with_them, name), getattr(without, name)
+        assert now.bounds == pytest.approx((before.low, before.likely + 1000, before.high + most))
+    assert "up to 1,000 of the reviews wanted ask for a rubric" in with_them.notes[-1]
+    short = plan_home(parse_config({**drafted, "routing": {"policy": "always"}}), items=10_000, **TEAM)
+    budget = round(short.affordable_reviews.likely) - 10_000
+    assert budget < 0
+    assert not any("budget" in way.paste for way in short.ways_out), "rubrics alone take more than there is"
+    project = open_project(models={"default": PRICED}, law={"seed_rubrics": "drafted"})
+    assert project.run("preference", SEEDS).pending_review == 6
+    assert project.plan(items=6, **TEAM).measured_items == 0, "an item whose rubric waits has no answers yet"

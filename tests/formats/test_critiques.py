@@ -57,6 +57,26 @@ def test_a_demonstration_is_an_answer_or_a_label() -> None:
     assert said("icl", row(outcome="tie", response=None)) == ["tie"]
 
 
+def test_a_conversation_is_asked_with_all_of_its_turns() -> None:
+    """What was asked last says nothing without what was said before."""
+    turns = [
+        {"role": "user", "content": "Who was Faraday?"},
+        {"role": "assistant", "content": "A physicist."},
+        {"role": "user", "content": "When was it?"},
+    ]
+    asked = row(messages=turns, critiques=(DRAFT,))
+    text = "user: Who was Faraday?\n\nassistant: A physicist.\n\nuser: When was it?"
+    (shown,) = find_format("icl").pieces(asked)
+    assert shown == {  # type: ignore[comparison-overlap]
+        "input": text,
+        "output": "In 1832.",
+        "messages": [*turns, {"role": "assistant", "content": "In 1832."}],
+    }
+    for name in ("critique-sft", "revision-sft"):
+        (made,) = find_format(name).pieces(asked)
+        assert made["messages"][0]["content"].startswith(f"Request:\n{text}\n\nAnswer:\nIn 1831.\n")  # type: ignore[index]
+
+
 def test_few_records_cover_all() -> None:
     """Two of three groups of requests, then the third: none twice while another is left."""
     groups = ("herons eat fish in winter", "a bridge of steel and stone", "tea with milk and bread")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from solon.project import Project
 from solon.recipes.instruction import INSTRUCTION
 from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import Recipes
+from solon.recipes.sources import Seeds
+from solon.store.reviewing.queue import lease_next, release_all
 from solon.store.reviewing.undoing import undo
 from tests.graphs.conftest import Desk
 from tests.graphs.test_resume import forget_checkpoints
@@ -182,3 +185,34 @@ def test_lines_are_read_as_people_write_them() -> None:
         (1.0, "3: two"),
     ]
     assert read_lines(rubric.as_lines()) == rubric
+
+
+def test_of_several_items_of_a_seed_one_is_answered_and_the_others_go_on_from_it(make_desk: MakeDesk) -> None:
+    prompts: dict[str, list[str]] = {}
+    thrice = replace(PREFERENCE, name="thrice", source=Seeds(expand=3))
+    desk = make_desk(answer=answering([DRAFT], prompts), **NEVER)
+    project = desk._project = Project(
+        desk.url, config=desk.settings, models={"default": desk.chat}, recipes=[thrice]
+    )
+    other = {"id": "pan", "prompt": "How do I clean a pan?"}
+    assert project.run("thrice", [TAP, other]).pending_review == 6
+    first = next(one for one in project.reviews() if one.prompt == TAP["prompt"])
+    ada = project.acting_expert(project.add_expert("Ada"))
+    with project.store.transaction() as connection:
+        leased = [lease_next(connection, ada)]  # type: ignore[arg-type]
+        leased.append(lease_next(connection, ada, exclude=[leased[0][0].id]))  # type: ignore[arg-type, index]
+        assert len({review.content_hash for _, review in leased}) == 2, "nobody is asked twice"  # type: ignore[misc]
+        assert lease_next(connection, ada, exclude=[lease.id for lease, _ in leased]) is None  # type: ignore[arg-type, misc]
+        release_all(connection, ada.actor)  # type: ignore[union-attr]
+    project.decide(first, "go_on", fields={"criteria": CORRECTED})
+    summary = project.resume()
+    assert (summary.accepted, summary.pending_review) == (3, 3), (
+        "the other seed waits for a rubric of its own"
+    )
+    made = {project.trace(one.id)["seed_rubric"]["version"] for one in project.records()}
+    assert made == {read_lines(CORRECTED).version}
+    assert len(prompts["legislator"]) == 6, "nothing is drafted again"
+    channels = [one["channel"] for one in desk.rows("Decision")]
+    assert sorted(channels) == ["carried", "carried", "python"]
+    project.decide(project.reviews()[0], "reject")
+    assert project.resume().rejected == 3

@@ -14,6 +14,9 @@ from solon.agents.filters import find_filter
 from solon.agents.models.weights import find_builtin_model
 from solon.config import parse_config
 from solon.errors import ConfigError
+from solon.eval.material import gather
+from solon.eval.report.page import render_page
+from solon.eval.report.report import build_report
 from solon.graphs.filters import DROPS_ALL
 from solon.operations.doctor import examine
 from solon.recipes import Choice, Given, Recipe
@@ -123,6 +126,27 @@ def test_what_filters_drop_is_rejected_by_their_name_and_counted(make_desk: Make
     again = desk.project.run("preference", seeds, new_run=True)
     assert again.accepted == 1
     assert before > 0
+
+
+def test_the_report_tells_of_each_filter_how_many_it_dropped(make_desk: Make) -> None:
+    """Those too that dropped nothing. A text is counted by the first filter that drops it."""
+    seeds = [
+        *("Say what a heron eats, and where.", "Say what a heron eats, and where?", "Too short", GERMAN),
+        *("Tell me, as an AI, what a heron is.", "Tell me what zzz is for a heron."),
+    ]
+    request = {**LIMITS, "max_words": 40, "similarity": 0.8}
+    desk = make_desk(filters={"request": request, "answer": {"max_words": 900}}, routing={"policy": "never"})
+    desk.project.run("preference", seeds)
+    report = build_report(gather(desk.project.store))
+    told = {
+        name: (round((share.value or 0) * share.n), share.n)
+        for name, share in report.runs[0].filtered.items()
+    }
+    each = ("length", "language", "keywords", "regex", "duplicates")
+    assert told == {**{f"request_{name}": (1, 6) for name in each}, "answer_length": (0, 2)}
+    page = render_page(report)
+    assert "1 of 6 by <code>request_regex</code>" in page
+    assert "0 of 2 by <code>answer_length</code>" in page
 
 
 def test_a_given_text_is_dropped_as_it_is(make_desk: Make) -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from solon import judge
+from solon.agents.models.scripted import ScriptedChat
 from solon.config import parse_config
 from solon.config.sections import ResolverConfig
 from solon.graphs.versions import goes_on, graph_version
+from solon.presets import PRESETS
+from solon.project import Project
 from solon.recipes.instruction import INSTRUCTION
 from solon.recipes.label import LABEL, LABEL_PANEL
 from solon.recipes.preference import PREFERENCE
+from solon.recipes.registry import Recipes
 from solon.recipes.spans import LABEL_SPANS
 from solon.store.runs.verdicts import RESOLVER, votes_on
+from solon.store.tables import resolutions
 
 Make = Callable[..., Any]
 ALL = ResolverConfig(scope="all")
@@ -111,3 +119,74 @@ def test_which_recipes_it_speaks_in_and_what_waits_goes_on() -> None:
         assert recipe.with_resolver(ResolverConfig()) is recipe
     for recipe in (PREFERENCE, LABEL, LABEL_SPANS):
         assert recipe.with_resolver(ALL) is recipe
+
+
+SPEAKS_NOT = {
+    "preference-expert": "people alone",
+    "label": "people alone",
+    "label-adjudicate": "people alone",
+    "label-spans": "readings have no reasons",
+}
+"""Presets in which there is no panel whose reasons a resolver could weigh."""
+TEXTS = {  # rules are for two labels at once
+    "label-weak": "My parcel arrived broken.",
+    "label-cascade": "What fee is charged for a card?",
+    "label-active": "I cannot log in.",
+}
+
+
+def of_preset(name: str) -> dict[str, Any]:
+    """The configuration of a preset on the scripted fake, with the resolver in all recipes."""
+    people = {"@first": "a nurse", "@second": "a lawyer", "@labels": ["a", "b"]}
+    written = PRESETS[name].write({"@model": "scripted:default", "@key": "", "@url": "", **people})
+    config = tomllib.loads(written)
+    models = config.get("models") or {"default": {"model": "scripted:default"}}
+    return {
+        **config, "models": models, "resolver": {"scope": "all"}, "routing": {"policy": "disagreement"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name not in SPEAKS_NOT])
+def test_it_speaks_and_cites_in_every_preset_with_a_panel(name: str, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(question: Any) -> Any:
+        if question.role == "resolver":
+            asked.append(question.prompt)
+            verdicts = question.schema["properties"]["verdict"]["enum"]
+            return {"reason": "By the rule.", "cites": ["avoids-harm"], "verdict": verdicts[0]}
+        if question.role == "judge" and "scores" in (question.schema or {}).get("properties", ()):
+            (scores,) = (one for one in question.schema["$defs"].values() if "properties" in one)
+            score = 5 if "a nurse" in question.system else 1
+            given = {
+                "rationale": f"It is worth {score}.",
+                "scores": dict.fromkeys(scores["properties"], score),
+            }
+            return given | ({"turn": 1} if question.schema_name == "TurnScores" else {})
+        if question.schema_name == "LabelVerdict":
+            labels = question.schema["properties"]["label"]["enum"]
+            label = labels["a lawyer" in question.system or "the customer" in question.system]
+            return {"rationale": f"It is {label}.", "label": label, "confidence": 0.6}
+        return None
+
+    chat = ScriptedChat(script={"otherwise": "split"}, respond=answer)
+    config, preset = of_preset(name), PRESETS[name]
+    seeds = [TEXTS[name]] if name in TEXTS else preset.seeds or ["Why is the sky blue?"]
+    chats = dict.fromkeys(config["models"], chat)
+    with Project(f"sqlite:///{tmp_path}/own.db", config=config, models=chats) as project:
+        project.run(preset.recipe, seeds, limit=2)
+        with project.store.connect() as connection:
+            found = connection.execute(select(resolutions.c.cites, resolutions.c.handed_over)).all()
+    assert found, "the resolver was not asked about a panel that is split"
+    assert set(map(str, found)) == {"(['avoids-harm'], None)"}
+    if not preset.recipe.startswith("preference"):
+        assert all("For " in prompt for prompt in asked), "it reads what judges said"
+
+
+def test_where_it_does_not_speak_there_is_no_panel_to_hear() -> None:
+    found = {
+        name
+        for name in PRESETS
+        if not Recipes(parse_config(of_preset(name))).get(PRESETS[name].recipe).has_resolver
+    }
+    assert found == set(SPEAKS_NOT)

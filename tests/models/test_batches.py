@@ -108,11 +108,18 @@ def test_calls_go_up_together_and_are_matched_by_their_ids() -> None:
     assert session.meter.batches == "", "nothing is waited for any more"
 
 
-def test_large_batches_are_parted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MOST_REQUESTS", 4)
+@pytest.mark.parametrize(
+    ("limit", "most", "parts"),
+    [("MOST_REQUESTS", 4, [2, 4, 4]), ("MOST_BYTES", 800, [1, 3, 3, 3]), ("MOST_BYTES", 10, [1] * 10)],
+)
+def test_large_batches_are_parted(
+    limit: str, most: int, parts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their requests or bytes; a request that is larger than a file may be goes up alone."""
+    monkeypatch.setattr(batches, limit, most)
     with providing(answered) as provider:
         assert texts(Session(provider).ask(10)) == expected(10)
-    assert sorted(len(requests) for requests in provider.requests) == [2, 4, 4]
+    assert sorted(len(requests) for requests in provider.requests) == parts
 
 
 def test_what_is_spoilt_is_sent_again_and_what_is_good_is_kept(caplog: pytest.LogCaptureFixture) -> None:

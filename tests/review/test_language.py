@@ -34,6 +34,7 @@ from solon.consensus.panel import Consensus
 from solon.errors import ConfigError
 from solon.formats.exports import FORMATS
 from solon.graphs.routing import explain
+from solon.recipes.rubrics import ASKED
 from solon.review.language import Language, read_language
 from solon.review.plain_words import ACTIONS, REASONS, STATES, WORDS, spell_code
 from solon.review.rendering import environment
@@ -288,6 +289,17 @@ def test_why_an_item_came_to_people_is_told_in_the_language(tmp_path: Path) -> N
         told |= {reason["text"] for reason in explain(consensus, 0.3)}
     assert len(told) > 8
     assert {text: left for text in told if (left := untranslated(language, text))} == {}
+
+
+def test_the_question_for_a_rubric_is_told_above_its_criteria(tmp_path: Path) -> None:
+    """The criteria are data, and stay."""
+    language = read_language(str(in_brackets(tmp_path)))
+    asked = "Are these the criteria of this request? Judges will go by them."
+    assert asked == ASKED
+    assert language.tell_first(f"{asked}\n- 2: Is polite.") == f"⟦{asked}⟧\n- 2: Is polite."
+    for problem in ("no answer", "rubric[0] and rubric[1] have the same text: 'A'"):
+        text = f"Write the criteria of this request; judges will go by them. No draft of 3 was usable: {problem}."
+        assert untranslated(language, text) == ""
 
 
 @pytest.mark.anyio

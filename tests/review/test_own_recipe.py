@@ -14,6 +14,7 @@ from sqlalchemy import select
 from solon import judge
 from solon.project import Project
 from solon.recipes import Answer, Ask, Choice, Given, Pair, Recipe, Step, StepItem
+from solon.recipes.rubrics import ASKED
 from solon.review.routes.pages import item_html
 from solon.review.schemas.queue import BlindItem
 from solon.store.reviewing.experts import add_expert
@@ -124,11 +125,16 @@ def test_a_drafted_rubric_is_corrected_on_the_page(
         _, token = add_expert(project.store, "Ada", role="expert", by="local:test")
 
         async def answer() -> None:
-            async with serving(project, work=True) as app, client(app, token) as http:
+            language = tmp_path / "de.toml"
+            language.write_text(f'language = "de"\n[told]\n"{ASKED}" = "Sind das die Kriterien?"\n')
+            async with serving(project, work=True, language=str(language)) as app, client(app, token) as http:
                 item = (await http.post("/api/v1/next", json={})).json()["item"]
                 assert item["fields"]["criteria"]["default"] == drafted
+                assert item["asks"].startswith(ASKED), "programs are told in English"
                 page = item_html(app.state.room, BlindItem(**item))
                 assert "What shall judges go by?" in page
+                assert "Sind das die Kriterien?" in page
+                assert ASKED not in page
                 assert f'data-type="array">{escape(chr(10).join(drafted))}</textarea>' in page
                 url = f"/api/v1/reviews/{item['review']}/decision"
                 for lines, status in (([], 422), (["0: a"], 422), (["3: Closes the valve."], 200)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from solon.config.sections import FiltersConfig
 from solon.display.text import moment
 from solon.eval.report.standing import Standing
 from solon.eval.result import Figure, rate
@@ -42,7 +43,7 @@ class RunPart(BaseModel):
         recorded: verdicts in force that came with the seeds.
         protocol: what its configuration says about routing and panel.
         versions: of prompts, graph and consensus -> items pinned to each.
-        filtered: texts that each filter dropped, of those that it looked at.
+        filtered: texts that each configured filter dropped, of the requests or answers that there were.
         taken_out: records that learning took out of the set, so that their items were judged or asked anew; None where
             there are none.
         standing: what was learned for it, and what is promised.
@@ -86,6 +87,8 @@ def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart
     )
     routing = config.get("routing", {})
     kept = ("policy", "pilot", "pilot_share", "alpha", "delta", "audit_share", "threshold")
+    named = FiltersConfig.model_validate(config.get("filters") or {}).names()
+    filtered = count_filtered(connection, run.id, named)
     return RunPart(
         id=run.id,
         recipe=run.recipe,
@@ -110,7 +113,7 @@ def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart
                 ("consensus", "consensus_id"),
             )
         },
-        filtered={one.name: rate(one.dropped, one.texts) for one in count_filtered(connection, run.id)},
+        filtered={one.name: rate(one.dropped, one.texts) for one in filtered},
         taken_out=counts.count_taken_out(connection, run.id),
         standing=standing,
     )

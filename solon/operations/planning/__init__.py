@@ -50,6 +50,11 @@ __all__ = [
 UNSURE = (0.1, 0.3, 0.6)
 """Share of items on which a panel is not confident, before anything is measured: it may be anything."""
 CALL_SECONDS = (1.0, 4.0, 15.0)
+NONE = Range(0.0, 0.0, 0.0, "measured")
+RUBRICS = (
+    "up to {0:,} of the reviews wanted ask for a rubric, one for each seed that brings none, whatever the policy; a "
+    "model drafts each before that, in one call or up to three"
+)
 SHAPING = ("models", "generator", "critic", "judges", "resolver", "consensus", "plugins")
 """Sections of a configuration on which the calls of an item depend."""
 
@@ -243,12 +248,21 @@ def make_plan(
     review = _measured(found.review_seconds) if found and found.review_seconds else model.review_seconds()
     unsure = _measured(found.unsure, most=1.0) if found and found.unsure else Range(*UNSURE)
     shares = {name: n / items for name, n in (strata or {}).items()}
-    wanted = _wanted(config, items, unsure, shares)
+    rubrics = Range(0.0, 1.0, 1.0) if recipe.drafts_rubrics else NONE  # for each seed, whatever the policy
+
+    def asked(seeds: int) -> Range:
+        return add_up(
+            _wanted(config, seeds * recipe.source.expand, unsure, shares), rubrics.times(float(seeds))
+        )
+
+    if rubrics.high:
+        notes += (RUBRICS.format(seeds),)
+    wanted, left = asked(seeds), rubrics.likely * seeds
     available = experts * minutes * days * 60
     affordable = Range(
         available / review.high, available / review.likely, available / review.low, review.source
     )
-    seen, enough = _share(affordable, items), _is_enough(affordable, wanted)
+    seen, enough = _share(affordable, items, left), _is_enough(affordable, wanted)
     team = Team(experts, minutes, days)
     return Plan(
         recipe=recipe.name,
@@ -271,11 +285,12 @@ def make_plan(
             seeds,
             team,
             affordable.likely,
-            lambda n: _wanted(config, n * recipe.source.expand, unsure, shares).likely,
+            lambda n: asked(n).likely,
+            beside=left,
             file=file,
             rows=rows,
         ),
-        promise=spell_promise(config.routing, items, affordable.likely),
+        promise=spell_promise(config.routing, items, max(0.0, affordable.likely - left)),
         measured_items=found.items if found else 0,
         notes=(*config.notes(recipe.roles), *notes),
         groups=_plan_groups(
@@ -439,8 +454,9 @@ def _group_seconds(store: Store, recipe: str) -> dict[tuple[str, str], Rate]:
         return review_seconds_by_group(connection, recipe)
 
 
-def _share(found: Range, items: int) -> Range:
-    low, likely, high = (min(1.0, value / max(1, items)) for value in (found.low, found.likely, found.high))
+def _share(found: Range, items: int, beside: float = 0.0) -> Range:
+    """The share of items that so many reviews are enough for, after those `beside` them."""
+    low, likely, high = (min(1.0, max(0.0, value - beside) / max(1, items)) for value in found.bounds)
     return Range(low, likely, high, found.source)
 
 
@@ -461,7 +477,11 @@ def measure(store: Store, recipe: str, config: Config) -> MeasuredRates | None:
 
 
 def _same_calls(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    return all(old.get(name) == new.get(name) for name in SHAPING)
+    return all(old.get(name) == new.get(name) for name in SHAPING) and _drafts(old) == _drafts(new)
+
+
+def _drafts(config: Mapping[str, Any]) -> bool:
+    return (config.get("law") or {}).get("seed_rubrics") == "drafted"
 
 
 def _wanted(config: Config, items: int, unsure: Range, strata: Mapping[str, float]) -> Range:
@@ -477,14 +497,12 @@ def _wanted(config: Config, items: int, unsure: Range, strata: Mapping[str, floa
     sizes = {name: round(share * items) for name, share in strata.items()}
     pilot += drawn_beyond(sizes, items, round(pilot), routing.alpha, routing.delta)
     rest = items - pilot
-    none = Range(0.0, 0.0, 0.0, "measured")
-    doubted = none if routing.policy == "never" else unsure
+    doubted = NONE if routing.policy == "never" else unsure
     target = read_target(routing.target)
     asked = answers_a_question(routing.target)
     audits = routing.audit_share * target.audited_by
     low, likely, high = (
-        pilot * asked + rest * share + rest * (1 - share) * audits
-        for share in (doubted.low, doubted.likely, doubted.high)
+        pilot * asked + rest * share + rest * (1 - share) * audits for share in doubted.bounds
     )
     return Range(low, likely, high, doubted.source)
 

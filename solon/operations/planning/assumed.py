@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from solon.config import Config
 from solon.operations.planning.ranges import Range, add_up, multiply
+from solon.recipes.rubrics import MAX_TOKENS, TRIES, drafting_model
 
 if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
@@ -54,6 +55,9 @@ class Assumed:
         turns = float(self.recipe.pairing_under(config).turns)
         roles: list[tuple[str, Range, float, float]] = []
         authors = [*config.generator.models, *("" for _ in config.generator.python)]
+        if self.recipe.drafts_rubrics and (model := drafting_model(config)):
+            # Of a seed without a rubric: one draft, and up to so many where those before cannot be used.
+            roles.append((model, Range(0.0, 1.0, TRIES), 0.0, MAX_TOKENS))
         revises = config.generator.revise and "revise" in steps
         for model in config.generator.models if drafts or (texts and revises) else ():
             share = drafts * self.recipe.maker.calls(config) / len(authors)

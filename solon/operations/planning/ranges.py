@@ -20,6 +20,11 @@ class Range:
     high: float
     source: str = "assumed"
 
+    @property
+    def bounds(self) -> tuple[float, float, float]:
+        """Low, likely and high."""
+        return self.low, self.likely, self.high
+
     def times(self, factor: float) -> Range:
         """The range of so many times the figure."""
         return Range(self.low * factor, self.likely * factor, self.high * factor, self.source)

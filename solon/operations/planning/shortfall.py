@@ -52,6 +52,7 @@ def find_ways_out(
     *,
     file: str = "seeds.jsonl",
     rows: int | None = None,
+    beside: float = 0.0,
 ) -> tuple[WayOut, ...]:
     """Ask less, give more time, or take fewer seeds; none where the time is likely enough, or where there is none.
 
@@ -60,19 +61,17 @@ def find_ways_out(
         wanted: reviews that the policy asks for over so many seeds.
         file: of the seeds.
         rows: that it has; None where that is not known.
+        beside: reviews that no policy chooses, and that leave a budget the rest.
     """
     if affordable < 1 or wanted(items) <= affordable:
         return ()
     days = math.ceil(team.days * wanted(items) / affordable)
     fewer = bisect_right(range(1, items + 1), affordable, key=wanted)
     again = f"solon plan {recipe} --items {items} --experts {team.experts} --minutes {team.minutes:g}"
-    ways = [
-        WayOut(
-            "ask about what is worth most, and no more (solon.toml)",
-            f'[routing]\npolicy = "budget"\nbudget = {int(affordable)}',
-        ),
-        WayOut("give it more days, or as many more experts", f"{again} --days {days}"),
-    ]
+    ways = [WayOut("give it more days, or as many more experts", f"{again} --days {days}")]
+    if budget := int(max(0.0, affordable - beside)):
+        what = "ask about what is worth most, and no more (solon.toml)"
+        ways.insert(0, WayOut(what, f'[routing]\npolicy = "budget"\nbudget = {budget}'))
     if fewer and rows is not None and rows <= fewer:
         what = f"take the {rows} seeds that are in {file}, and no more: for these the time is enough"
         ways.append(WayOut(what, f"solon run {recipe} --seeds {file}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -124,9 +124,9 @@ class Filtered:
         return f"{self.name} dropped {self.dropped} of {self.texts}"
 
 
-def count_filtered(connection: Connection, run_id: str) -> tuple[Filtered, ...]:
-    """What each filter dropped that dropped anything, in the order in which they look. Revisions are not counted: one
-    that is dropped is never stored."""
+def count_filtered(connection: Connection, run_id: str, named: Collection[str] = ()) -> tuple[Filtered, ...]:
+    """What each filter dropped that dropped anything, and those that are `named`, in the order in which they look.
+    Revisions are not counted: one that is dropped is never stored."""
     own_request = candidates.c.prompt_text_id.is_not(None)
     by_kind = (
         select(candidates.c.kind, own_request, func.count())
@@ -145,12 +145,14 @@ def count_filtered(connection: Connection, run_id: str) -> tuple[Filtered, ...]:
     for (kind, _), n in texts_of.items():
         if kind in dropped:
             dropped[kind] += n
-    if not any(dropped.values()):
+    if not any(dropped.values()) and not named:
         return ()
     answers = sum(n for (kind, _), n in texts_of.items() if not kind.startswith("request_"))
     requests = sum(n for (_, own), n in texts_of.items() if own) or _count_begun(connection, run_id)
     of = {"answer": answers, "request": requests}
-    return tuple(Filtered(name, n, of[name.partition("_")[0]]) for name, n in dropped.items() if n)
+    return tuple(
+        Filtered(name, n, of[name.partition("_")[0]]) for name, n in dropped.items() if n or name in named
+    )
 
 
 def _count_begun(connection: Connection, run_id: str) -> int:

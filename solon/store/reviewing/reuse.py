@@ -1,5 +1,5 @@
 """Never ask twice: a decision on the same request and the same candidates is carried over from an earlier run, and from
-the audit of a record that is in doubt since.
+the audit of a record that is in doubt since. A confirmed rubric is carried over to the other items of its seed.
 
 A decision is bound to the hash of recipe, seed and unordered candidate texts. Carried over, it is a decision of its
 own: channel `carried`, with `carried_from`, by the expert who gave it. It moves the item at once, but counts for
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, false, func, or_, select, update
 
-from solon.responses import choices_of, same_question
+from solon.responses import RUBRIC, choices_of, same_question
 from solon.store.database import clock
 from solon.store.database.audit_log import append
 from solon.store.database.events import event
@@ -61,7 +61,8 @@ def find_carried(
     person must be asked: who took the answer to this question back on this item is asked again.
 
     The answer to an audit of the item's earlier record comes first, for its author is not asked again; not in a pilot,
-    which takes answers of its own. Else it is the newest of the latest run in which these candidates were decided.
+    which takes answers of its own. What was said of the rubric of its seed, on another item of it, is next. Else it is
+    the newest of the latest run in which these candidates were decided.
     Where the experts of that run did not agree with each other, there is none.
 
     Args:
@@ -82,6 +83,7 @@ def find_carried(
     earlier = (items.c.id == review.item_id) & (reviews.c.attempt < review.attempt)
     audited = earlier & (reviews.c.kind == AUDIT)
     places: list[ColumnElement[bool]] = [audited] if review.rule != "pilot" else []
+    places += [items.c.run_id == run_id] if review.response_schema == RUBRIC else []
     places += [items.c.run_id != run_id] if elsewhere else []
     query = (
         select(decisions, items.c.run_id)
@@ -160,23 +162,40 @@ def settle_by_audit(connection: Connection, audit: ReviewRow) -> None:
     begins a new attempt, which takes that answer over. What somebody has in hand, or a pilot asks, stays."""
     asked = (
         reviews.c.item_id == audit.item_id,
-        reviews.c.content_hash == audit.content_hash,
         reviews.c.attempt > audit.attempt,
+        reviews.c.rule != "pilot",
+    )
+    if audit.kind == AUDIT:
+        _answer_elsewhere(connection, audit, *asked, why="answered on an audit")
+
+
+def settle_siblings(connection: Connection, rubric: ReviewRow) -> None:
+    """Take the questions out of the queue that ask for the rubric of a seed of which it was just answered on another
+    item. Their items begin a new attempt, which takes that answer over. What somebody has in hand stays."""
+    if rubric.response_schema == RUBRIC:
+        _answer_elsewhere(
+            connection, rubric, reviews.c.run_id == rubric.run_id, why="answered on another item of the seed"
+        )
+
+
+def _answer_elsewhere(
+    connection: Connection, answered: ReviewRow, *which: ColumnElement[bool], why: str
+) -> None:
+    """Withdraw the waiting questions that ask the same, and queue their items in a new attempt."""
+    same = (
+        reviews.c.content_hash == answered.content_hash,
         reviews.c.kind == "interrupt",
         reviews.c.state == "waiting",
         reviews.c.leased.is_(False),
-        reviews.c.rule != "pilot",
     )
-    review_id = connection.execute(select(reviews.c.id).where(*asked).limit(1)).scalar_one_or_none()
-    if audit.kind != AUDIT or review_id is None:
-        return
-    withdrawn = {"state": "withdrawn", "resolved_at": clock.now()}
-    connection.execute(update(reviews).where(reviews.c.id == review_id).values(**withdrawn))
-    insert_rows(connection, [event("system", "withdrawn", review_id, {"why": "answered on an audit"})])
-    next_attempt(connection, audit.item_id)
-    connection.execute(
-        update(items).where(items.c.id == audit.item_id).values(state="queued", finished_at=None)
-    )
+    for review_id, item_id in connection.execute(
+        select(reviews.c.id, reviews.c.item_id).where(*same, *which)
+    ).all():
+        withdrawn = {"state": "withdrawn", "resolved_at": clock.now()}
+        connection.execute(update(reviews).where(reviews.c.id == review_id).values(**withdrawn))
+        insert_rows(connection, [event("system", "withdrawn", review_id, {"why": why})])
+        next_attempt(connection, item_id)
+        connection.execute(update(items).where(items.c.id == item_id).values(state="queued"))
 
 
 def count_carried(connection: Connection, run_id: str) -> int:

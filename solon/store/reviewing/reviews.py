@@ -28,6 +28,7 @@ from solon.store.reviewing.deliveries import (
     stored_decision,
 )
 from solon.store.reviewing.overlaps import asked_further, half_of, seed_facts
+from solon.store.reviewing.reuse import settle_siblings
 from solon.store.reviewing.review_rows import (
     PERSONAL,
     VOTES,
@@ -201,6 +202,7 @@ def store_decision(
     append(
         store, connection, actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}
     )
+    settle_siblings(connection, review)
     return decision_id
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, exists, func, select
 
+from solon.responses import REQUEST, RUBRIC
 from solon.store.tables import calls, decisions, items, reviews, runs
 
 MOST = 2000
@@ -60,9 +61,15 @@ def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -
         runs.c.config_id.in_(config_ids),
         runs.c.reuse_run_id.is_(None),  # a run that takes over calls makes fewer than an item takes
     )
+    about_request = exists().where(  # its answers are not drafted yet
+        reviews.c.item_id == items.c.id,
+        reviews.c.state == "waiting",
+        reviews.c.response_schema.in_((REQUEST, RUBRIC)),
+    )
     done = (
         select(items.c.id, items.c.pilot)
         .where(items.c.run_id.in_(own), items.c.state.in_(("accepted", "rejected", "waiting")))
+        .where(~about_request)
         .order_by(items.c.created_at.desc(), items.c.id)
         .limit(MOST)
         .subquery()
