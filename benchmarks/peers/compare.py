@@ -13,13 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.run import Told, _contender, _machine, _median, _on, _server
+from benchmarks.run import Told, _contender, _machine, _median, _on, fake_server
 
 FOLDER = Path(".venv-peers")
 PEERS = {
     "curator": ["bespokelabs-curator==0.1.31"],
     # litellm carries tiktoken's vocabulary, which both would fetch otherwise
-    "data-designer": ["data-designer==0.9.6", "litellm"],
+    "data-designer": ["data-designer==0.9.7", "litellm"],
     "distilabel": ["distilabel[openai]==1.5.3", "requests", "beautifulsoup4"],
 }
 
@@ -47,7 +47,7 @@ def _take_turns(
     names: list[str], given: argparse.Namespace, left_out: dict[str, str]
 ) -> dict[str, list[Told]]:
     runs: dict[str, list[Told]] = {name: [] for name in ("raw", "solon", *names)}
-    with tempfile.TemporaryDirectory() as folder, _server() as port:
+    with tempfile.TemporaryDirectory() as folder, fake_server() as port:
         prompts = Path(folder, "prompts.json")
         prompts.write_bytes(subprocess.check_output([sys.executable, "-m", "benchmarks.prompts"]))
         for turn in range(given.repeats):
