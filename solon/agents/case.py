@@ -6,7 +6,7 @@ import asyncio
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +56,7 @@ class Case:
         record: the latest record of an earlier item of the same seed, where the recipe's source evolves requests.
         brief: what the recipe says of all its items, below the principles; empty where it says nothing.
         examples: tasks that are there already, where the recipe's source draws such; for whoever drafts alone.
+        asking: of the panel's calls those to make now, by seat, order and sample; None: all.
         covered: attribute -> value -> how many records there are of it, where the recipe's source evolves requests.
         place: the round, and the number of the draft (or of the seat) within it, that `ask` asks for.
         answered: the calls that `ask` made here, each with the name of who answered.
@@ -78,6 +79,7 @@ class Case:
     record: Example | None = None
     seed_rubric: SeedRubric | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
+    asking: Collection[tuple[int, str, int]] | None = None
     covered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     place: tuple[int, int] = (0, 0)
     answered: list[tuple[Outcome, str]] = field(default_factory=list, compare=False, repr=False)

@@ -32,6 +32,8 @@ from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
 
 ORDERS = ("AB", "BA")
+NOT_ASKED = "not_asked"
+"""Why there is no verdict where no vote that was missing could change what the panel ended the item with."""
 AGAIN = "/again"
 """Ends the seat of a call in which a judge who has seen reasons of others votes again."""
 IN_STATE = ("judge", "seat", "order", "sample", "outcome", "p", "confidence", "shares", "scores")
@@ -56,7 +58,7 @@ class Verdict:
         confidence: what the judge said of itself; None where it said nothing.
         scores: by criterion of the rubric; None on a pair.
         rationale: the judge's reason in words; empty where it gave none.
-        abstained: why there is no verdict (no_verdict, bad_output, too_long), else empty.
+        abstained: why there is no verdict (no_verdict, bad_output, too_long, not_asked), else empty.
         basis: what it was read from: `letter`, the first token's probabilities; `bound`, the same where the other
             letter was not listed, so that `p` is the end nearest to even of what is possible; `json`, an answer in
             JSON; `expectation`, the same with scores that are means over their tokens' probabilities; `function`, a
@@ -101,6 +103,40 @@ class Verdict:
         return cls(**fields, abstained="recorded" if fields["outcome"] == ABSTAIN else "")
 
 
+Place = tuple[int, str, int]
+"""Of one call of the panel: index of the seat, order in which the candidates are shown, number of the sample."""
+
+
+def _places(case: Case, orders: Sequence[str], tier: int | None) -> list[Place]:
+    """The calls of a tier, or of all, that are to be made now."""
+    places = [
+        (seat, order, sample)
+        for seat, judge in enumerate(case.config.judges)
+        if tier is None or judge.tier == tier
+        for order in orders
+        for sample in range(judge.samples)
+    ]
+    return places if case.asking is None else [place for place in places if place in case.asking]
+
+
+def before_asking(case: Case, orders: Sequence[str], tier: int) -> dict[Place, Verdict]:
+    """The verdicts of a tier of the panel as they are before anybody is asked: who would vote, from where. Empty where
+    that is not known, since another model may stand in for one of them."""
+    found: dict[Place, Verdict] = {}
+    for place in _places(case, orders, tier):
+        seat, order, sample = place
+        judge = case.config.judges[seat]
+        if judge.python:
+            plugin = case.caller.pool.plugin(judge.python)
+            voter, name = plugin.identity, f"{seat + 1}: {plugin.name}"
+        elif case.config.models[judge.model].fallback:
+            return {}
+        else:
+            voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
+        found[place] = Verdict(judge=voter, seat=name, order=order, sample=sample, abstained=NOT_ASKED)
+    return found
+
+
 async def pair(
     case: Case,
     a: str,
@@ -120,11 +156,8 @@ async def pair(
         tier: ask only the seats of this tier; None: every seat.
     """
     jobs = [
-        _judge_once(case, seat, judge, a, b, order, sample, round, pair, precedents)
-        for seat, judge in enumerate(case.config.judges)
-        if tier is None or judge.tier == tier
-        for order in ORDERS
-        for sample in range(judge.samples)
+        _judge_once(case, seat, case.config.judges[seat], a, b, order, sample, round, pair, precedents)
+        for seat, order, sample in _places(case, ORDERS, tier)
     ]
     return [_signed(verdict) for verdict in await asyncio.gather(*jobs)]
 
@@ -336,10 +369,8 @@ async def score(
         turns: of an answer that is a dialogue: a verdict then marks the worst of them, where the judge names one.
     """
     jobs = [
-        _score_once(case, seat, judge, answer, sample, round, ordinal, precedents, turns)
-        for seat, judge in enumerate(case.config.judges)
-        if tier is None or judge.tier == tier
-        for sample in range(judge.samples)
+        _score_once(case, seat, case.config.judges[seat], answer, sample, round, ordinal, precedents, turns)
+        for seat, _, sample in _places(case, ("",), tier)
     ]
     return [_signed(verdict) for verdict in await asyncio.gather(*jobs)]
 
@@ -450,10 +481,10 @@ async def label(
         tier: ask only the seats of this tier; None: every seat.
     """
     jobs = [
-        _label_once(case, seat, judge, text, tuple(labels), sample, round, ordinal, precedents)
-        for seat, judge in enumerate(case.config.judges)
-        if tier is None or judge.tier == tier
-        for sample in range(judge.samples)
+        _label_once(
+            case, seat, case.config.judges[seat], text, tuple(labels), sample, round, ordinal, precedents
+        )
+        for seat, _, sample in _places(case, ("",), tier)
     ]
     return [_signed(verdict) for verdict in await asyncio.gather(*jobs)]
 

@@ -159,6 +159,12 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
             node.add(
                 shorten(f"points to [{told['start']}, {told['end']}): {told['quote'] or '(erased)'}", _TEXT)
             )
+    if missing := found["not_asked"]:
+        branch = tree.add(
+            f"{len(missing)} votes not asked: none could change what the panel ended the item with"
+        )
+        for one in missing:
+            branch.add(clean(f"{one['seat']} [{one['judge']}] order {one['order'] or '-'}"))
     for resolution in found["resolutions"]:
         said = (
             resolution["handed_over"]

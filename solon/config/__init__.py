@@ -69,6 +69,7 @@ NEWER_KEYS = (
     ("resolver", "scope"),
     ("law", "seed_rubrics"),
     ("consensus", "debate"),
+    ("consensus", "stop"),
     ("routing", "stops"),
     ("routing", "injection"),
     *(("filters", side, key) for side in ("request", "answer") for key in ("benchmarks", "within")),
@@ -291,13 +292,17 @@ class Config(Section):
         return f"{BUILTIN_NOTE}; it is the {', '.join(acting)}" if acting else ""
 
     def notes(self, roles: Collection[str] = ROLES) -> tuple[str, ...]:
-        """Return what plans and previews warn of: the built-in model acts in one of these roles, or a model judges its
-        own family."""
+        """Return what plans and previews warn of: the built-in model acts in one of these roles, a model judges its own
+        family, or not every judge may be asked."""
         biased = [
             f"the judge {judge} is of the family that drafts ({', '.join(drafting)}): it may prefer its own"
             for judge, drafting in (self.own_judges() if {"generator", "judge"} <= {*roles} else {}).items()
         ]
-        return tuple(filter(None, [self.builtin_note(roles), *biased]))
+        stops = self.consensus.stop != "off" and "judge" in roles
+        saves = (
+            "judges are asked in turns: how many calls that saves is not known before, and all are counted"
+        )
+        return tuple(filter(None, [self.builtin_note(roles), *biased, saves * stops]))
 
     def own_judges(self) -> dict[str, tuple[str, ...]]:
         """Return models of judges -> drafting models of their family; empty where `routing.own_family` allows it."""

@@ -562,6 +562,11 @@ class ConsensusConfig(Section):
         description="judges who disagree see reasons of both sides once, without names, and vote again; the first "
         "votes are kept and count no more",
     )
+    stop: Literal["off", "settled"] = Field(
+        "off",
+        description="settled: judges are asked in turns, and no more of them once no missing vote can change what the "
+        "panel ends the item with; of the pilot, of audits and where a person decides all are asked",
+    )
     segment: str = Field(
         "",
         max_length=60,

@@ -110,6 +110,7 @@ class Consensus:
         swapped: those of them that saw the answers in both orders.
         turned: those of them that changed sides with the order.
         wavering: those of them that answered differently when asked the same again.
+        open: votes were not asked that could change what is found, see ``settled``.
     """
 
     posterior: dict[str, float]
@@ -123,6 +124,7 @@ class Consensus:
     swapped: int = 0
     turned: int = 0
     wavering: int = 0
+    open: bool = False
 
 
 def channel_of(judge: str, seat: str, order: str) -> str:
@@ -130,7 +132,7 @@ def channel_of(judge: str, seat: str, order: str) -> str:
     return f"{judge}|{seat}|{order}"
 
 
-class _Voter:
+class HeardVoter:
     __slots__ = ("logits", "n", "orders", "rated", "shares")
 
     def __init__(self, k: int) -> None:
@@ -142,11 +144,11 @@ class _Voter:
 
 
 @dataclass(slots=True)
-class _Heard:
+class Heard:
     """What the votes on an item say, voter by voter, and what they tell besides an outcome."""
 
     votes: dict[str, int]
-    voters: dict[str, _Voter] = field(default_factory=dict)
+    voters: dict[str, HeardVoter] = field(default_factory=dict)
     silent: list[str] = field(default_factory=list)
     margins: list[float] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -181,11 +183,11 @@ class _Heard:
             self.said.append(v.confidence)
 
 
-def _hear(model: ConsensusModel, votes: Sequence[Vote]) -> _Heard:
+def hear(model: ConsensusModel, votes: Sequence[Vote]) -> Heard:
     """Add up the shares of every voter, as they are and weighed by what is known of the channel they came by."""
     outcomes, k = model.outcomes, len(model.outcomes)
     index = {outcome: i for i, outcome in enumerate(outcomes)}
-    heard = _Heard({**dict.fromkeys(outcomes, 0), TIE: 0, ABSTAIN: 0})
+    heard = Heard({**dict.fromkeys(outcomes, 0), TIE: 0, ABSTAIN: 0})
     channels, position = model.channels, model.position
     for v in sorted(votes, key=_IN_ORDER):  # sums of floats depend on it, and a store keeps no order
         share = share_of(v, index, k)
@@ -197,7 +199,7 @@ def _hear(model: ConsensusModel, votes: Sequence[Vote]) -> _Heard:
         heard.votes[v.outcome if v.outcome in index else TIE] += 1
         voter = heard.voters.get(v.judge)
         if voter is None:
-            voter = heard.voters[v.judge] = _Voter(k)
+            voter = heard.voters[v.judge] = HeardVoter(k)
         voter.n += 1
         deviation = channels.get(channel_of(v.judge, v.seat, v.order), 0.0) if channels else 0.0
         seen = voter.orders.get(v.order)
@@ -241,9 +243,9 @@ def judge_item(
     outcomes = model.outcomes
     if model.refused:
         votes = [vote for vote in votes if vote.judge not in model.refused]
-    heard = _hear(model, votes)
+    heard = hear(model, votes)
     voters = heard.voters
-    posterior = _posterior(model, voters, heard.silent, traits)
+    posterior = find_posterior(model, voters, heard.silent, traits)
     order = sorted(range(len(outcomes)), key=lambda i: -posterior[i])
     top, second = posterior[order[0]], posterior[order[1]]
     signals, split = _signals(voters, heard.votes, len(outcomes))
@@ -293,10 +295,10 @@ def _count_seats(samples: Mapping[tuple[str, str, str], list[list[float]]]) -> t
     sides: dict[tuple[str, str], list[int]] = {}
     wavering: set[tuple[str, str]] = set()
     for (judge, seat, _), shares in samples.items():
-        if len(shares) > 1 and len({_side(share) for share in shares}) > 1:
+        if len(shares) > 1 and len({side_of(share) for share in shares}) > 1:
             wavering.add((judge, seat))
         sides.setdefault((judge, seat), []).append(
-            _side([sum(column) for column in zip(*shares, strict=True)])
+            side_of([sum(column) for column in zip(*shares, strict=True)])
         )
     swapped = [seen for seen in sides.values() if len(seen) > 1]
     turned = sum(len(set(seen) - {-1}) > 1 for seen in swapped)
@@ -320,7 +322,7 @@ def _sample_variance(samples: Iterable[list[list[float]]]) -> float:
     return spread / len(several) if several else 0.0
 
 
-def _model_change(voters: dict[str, _Voter], posterior: Sequence[float]) -> float:
+def _model_change(voters: dict[str, HeardVoter], posterior: Sequence[float]) -> float:
     """Expected length of the gradient that a decision would add (Settles et al. 2008), per root of the voters."""
     if not voters:
         return 0.0
@@ -374,8 +376,8 @@ def share_of(v: Vote, index: dict[str, int], k: int) -> list[float] | None:
     return share
 
 
-def _posterior(
-    model: ConsensusModel, voters: dict[str, _Voter], silent: Sequence[str], traits: Traits
+def find_posterior(
+    model: ConsensusModel, voters: dict[str, HeardVoter], silent: Sequence[str], traits: Traits
 ) -> list[float]:
     outcomes = model.outcomes
     base = model.base
@@ -429,7 +431,7 @@ def _between(points: Sequence[Sequence[float]], x: float) -> float:
     return points[-1][1]
 
 
-def _signals(voters: dict[str, _Voter], votes: dict[str, int], k: int) -> tuple[dict[str, float], bool]:
+def _signals(voters: dict[str, HeardVoter], votes: dict[str, int], k: int) -> tuple[dict[str, float], bool]:
     """Signals of disagreement, each 0 where the panel is of one mind."""
     sides: set[int] = set()
     flips = pairs = 0
@@ -441,12 +443,12 @@ def _signals(voters: dict[str, _Voter], votes: dict[str, int], k: int) -> tuple[
         within += 1.0 - sum(s * s for s in mean)
         for i, s in enumerate(mean):
             totals[i] += s
-        order_sides = {_side(seen) for seen in voter.orders.values()} - {-1}
+        order_sides = {side_of(seen) for seen in voter.orders.values()} - {-1}
         if len(voter.orders) > 1:
             pairs += 1
             flips += len(order_sides) > 1
         split = split or len(order_sides) > 1
-        side = _side(voter.shares)
+        side = side_of(voter.shares)
         if side >= 0:
             sides.add(side)
     n = len(voters)
@@ -472,7 +474,7 @@ def _signals(voters: dict[str, _Voter], votes: dict[str, int], k: int) -> tuple[
     return signals, split or len(sides) > 1
 
 
-def _side(shares: Sequence[float]) -> int:
+def side_of(shares: Sequence[float]) -> int:
     """Index of the one outcome that leads, -1 where two lead together."""
     high = max(shares)
     best = [i for i, s in enumerate(shares) if s >= high - 1e-12]

@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from solon.agents.case import Case
 from solon.agents.voters import Recorded, Voter
+from solon.consensus.audit import is_drawn
 from solon.consensus.model import ConsensusModel
-from solon.consensus.panel import Consensus, judge_item
+from solon.consensus.panel import Consensus
+from solon.consensus.settled import count_next, judge_stopped
 from solon.consensus.traits import SCORES, Traits, compare_scores
 from solon.graphs.examples import Examples
-from solon.graphs.routing import Cuts
+from solon.graphs.routing import Cuts, presumption, settles, stand
 from solon.law.casebook import Casebook, Shown
 from solon.questions import Question
 from solon.recipes.makers import Given
 from solon.recipes.pairings import BestSecond, Contender, Pairing, pick
-from solon.recipes.questions import Seats
+from solon.recipes.questions import Seats, asks_call_by_call
+from solon.recipes.steps import Step
 from solon.store.database import clock
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
@@ -225,12 +228,57 @@ class ItemContext:
         self._severities[candidate_id] = SEVERITY[worst]
         self._cited[candidate_id] = tuple(principles)
 
-    def weigh(self, verdicts: Iterable[Verdict], shown: Sequence[str]) -> Consensus:
-        """The panel's consensus on the candidates shown, from its verdicts on them and from what critics
-        found."""
-        votes = [verdict.vote() for verdict in verdicts]
+    def weigh(
+        self, verdicts: Iterable[Verdict], shown: Sequence[str], not_asked: Iterable[Verdict] = ()
+    ) -> Consensus:
+        """The panel's consensus on the candidates shown, from its verdicts on them and from what critics found; where
+        some were not asked, what it is at least whatever they would have said."""
+        votes, missing = [one.vote() for one in verdicts], [one.vote() for one in not_asked]
         against = self._held_against(shown)
-        return judge_item(self.consensus, votes, against=against, traits=self._traits(shown))
+        return judge_stopped(self.consensus, votes, missing, against=against, traits=self._traits(shown))
+
+    def count_next(
+        self, verdicts: Iterable[Verdict], missing: Iterable[Verdict], shown: Sequence[str], tier: int
+    ) -> int:
+        """How many of the missing verdicts of a tier to ask for at once; 0 where none of them can change what the panel
+        ends the item with."""
+        config, outcome = self.case.config, self.question
+        routing, standing = config.routing, stand(self.item.pilot, self.cuts, tier)
+        presumed = presumption(self.pairing, outcome)
+
+        def settled(floor: Consensus) -> bool:
+            may_end, last = outcome.may_end(floor.best), tier == max(config.tiers)
+            return settles(floor, routing, standing, presumed=presumed, may_end=may_end, last=last)
+
+        return count_next(
+            self.consensus,
+            [one.vote() for one in verdicts],
+            [one.vote() for one in missing],
+            settled,
+            against=self._held_against(shown),
+            traits=self._traits(shown),
+        )
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether the item is checked blind should the panel accept it: drawn by its own seed, before anything is known
+        of its verdicts."""
+        drawn = f"audit:{self.case.mark[:6]}:{self.item.random_seed}"
+        return is_drawn(drawn, self.case.config.routing.audit_share)
+
+    @property
+    def asks_all(self) -> bool:
+        """Whether every judge is asked whatever the others say: as the run is configured, or since a person may decide
+        on the item, see `consensus.settled`."""
+        config, recipe = self.case.config, self.recipe
+        return (
+            config.consensus.stop == "off"
+            or (config.consensus.debate and recipe.can_debate)
+            or self.item.pilot
+            or self.is_audited
+            or any(isinstance(step, Step) for step in recipe.steps)
+            or not asks_call_by_call(recipe.question)
+        )
 
     def _traits(self, shown: Sequence[str]) -> Traits:
         """What the item's consensus version goes by besides votes."""

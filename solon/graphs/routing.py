@@ -77,6 +77,33 @@ def stops_here(consensus: Consensus, routing: RoutingConfig, standing: Standing)
     return _confident(consensus, routing, standing)[1]
 
 
+def settles(
+    floor: Consensus,
+    routing: RoutingConfig,
+    standing: Standing,
+    *,
+    presumed: str | None,
+    may_end: bool,
+    last: bool,
+) -> bool:
+    """Whether the panel ends an item of which this is found whatever its missing votes say, by the same outcome as it
+    would with all of them.
+
+    What a person decides is asked of every judge. So is all under `disagreement`, where any vote can make a split.
+
+    Args:
+        floor: of `consensus.settled.find_floor`.
+        presumed, may_end: as of `choose_route`.
+        last: no tier comes after the one that is being asked.
+    """
+    if floor.open or routing.policy == "disagreement":
+        return False
+    if _forced(floor, routing, standing, asked_back=False) is not None or not bears_out(floor, presumed):
+        return False
+    confident = _confident(floor, routing, standing)[1]
+    return (last or confident) if routing.policy == "never" else confident and may_end
+
+
 def choose_route(
     consensus: Consensus,
     routing: RoutingConfig,
@@ -127,7 +154,9 @@ def bears_out(consensus: Consensus, presumed: str | None) -> bool:
 
 def is_covered(consensus: Consensus, standing: Standing, presumed: str | None) -> bool:
     """Whether the certificate in force speaks for what the panel finds; False without one."""
-    sure = standing.threshold is not None and consensus.confidence >= standing.threshold
+    sure = (
+        standing.threshold is not None and consensus.confidence >= standing.threshold and not consensus.open
+    )
     return sure and bears_out(consensus, presumed)
 
 
@@ -177,6 +206,8 @@ def _forced(
         consensus.signals.get("n_votes", 0) == 0 and not routing.in_rounds
     ):  # where a later round may have voters
         return "no_verdict", ""
+    if consensus.open:  # also under a policy that asks nobody: what it found was another panel's
+        return "not_asked", "votes that were not asked could change what the panel finds"
     if routing.policy == "budget":
         return "budget", "the run's budget of reviews was spent on it"
     if routing.policy == "certified" and standing.threshold is None:

@@ -36,6 +36,8 @@ class ItemState(TypedDict, total=False):
         next: the last node's word on where the item goes, see `graphs.build.lay_out`.
         injection: of words that give orders to models what they try, in words (`kinds`), how many `spans` there
             are, and what the panel chooses `without` them where that is something else; None where there are none.
+        not_asked: votes of the panel that were not asked, since none could change what it ends the item with, as
+            `Verdict.to_state` gives them; none where every judge was asked.
         route: how the item came to its outcome: consensus, resolved, redrafted, voted or decided.
         outcome: accepted | rejected | failed, once final.
         reason: why it has this outcome, in words.
@@ -60,13 +62,14 @@ class ItemState(TypedDict, total=False):
     prefer_actor: str | None
     next: str
     injection: dict[str, Any] | None
+    not_asked: list[list[Any]]
     route: str
     outcome: str
     reason: str
     record: str | None
 
 
-LATER = frozenset({"refused", "injection"})
+LATER = frozenset({"refused", "injection", "not_asked"})
 """What checkpoints of earlier versions of Solon lack. It is read with a default, so that what waits there goes on."""
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from solon.consensus.admission import refuse
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
+from solon.consensus.settled import judge_stopped
 from solon.consensus.traits import UNKNOWN
 from solon.consensus.worth import RELIABILITY
 from solon.graphs.routing import presumption
@@ -542,6 +543,7 @@ def _fit(
 
     decisions = evidence.as_decisions(fit_on)
     options |= {"outcomes": question.outcomes, "against": evidence.against}
+    options |= {"unlabelled": False} if evidence.is_partial else {}
     options |= {"traits": evidence.traits, "rubric": evidence.rubric}
     if max(tiers):
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
@@ -585,7 +587,7 @@ def _judge_stopping(
     people = list(model.reviewers.values())
     decided = {d.item_id for d in evidence.usable} if in_rounds else set()
     confidence = [
-        judge_item(model, j.votes, against=j.against, traits=j.traits).confidence
+        judge_stopped(model, j.votes, j.not_asked, against=j.against, traits=j.traits).confidence
         for j in evidence.judged
         if j.item_id not in decided
     ]

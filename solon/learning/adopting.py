@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from solon.consensus.panel import Consensus, judge_item
+from solon.consensus.panel import Consensus
+from solon.consensus.settled import judge_stopped
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, stand, stops_here
@@ -54,7 +55,7 @@ def adopt(
             continue
         # What a budget left over stays accepted while the panel chooses the same: there is no threshold to fall under.
         other = item.state != "waiting" and chooses_other(question, consensus, item)
-        stays = (accepts or config.routing.policy == "budget") and not other
+        stays = (accepts or (config.routing.policy == "budget" and not consensus.open)) and not other
         with store.transaction() as connection:
             if item.state == "waiting":
                 why = f"settled by consensus version {version_id}"
@@ -91,8 +92,9 @@ def rest(
     votes = item.votes if cuts is None else [vote for vote in item.votes if vote.seat != RESOLVER]
     reached = tier_reached(votes, tiers)
     for tier in range(reached + 1):
-        consensus = judge_item(
-            model.at(tier), up_to(votes, tier, tiers), against=item.against, traits=item.traits
+        missing = item.not_asked if tier == reached else ()
+        consensus = judge_stopped(
+            model.at(tier), up_to(votes, tier, tiers), missing, against=item.against, traits=item.traits
         )
         standing = stand(item.pilot, cuts, tier)
         if tier == reached or stops_here(consensus, config.routing, standing):

@@ -218,6 +218,8 @@ def cannot_carry(connection: Connection, run: RunRow, config: Config, row: Certi
         return f"policy {config.routing.policy} goes by none"
     if is_interactive(run):
         return "its items are opened one by one, so that there is nothing yet to draw from"
+    if config.consensus.stop != "off":
+        return "not every judge was asked about each of its items"
     if row.figures.get("tiers") or max(config.tiers):
         return "each tier of a cascade has a cut of its own"
     if (

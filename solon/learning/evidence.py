@@ -73,6 +73,12 @@ class Evidence:
         the other."""
         return [d for d in self.usable if not d.held_out]
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether judges were not asked about some items, since they could change nothing there. So those that all were
+        asked about are the harder ones, but for samples."""
+        return any(one.not_asked for one in self.judged)
+
     def without(self, refused: frozenset[str]) -> Evidence:
         """The same without the votes of voters that are refused."""
         if not refused:

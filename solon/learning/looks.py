@@ -144,7 +144,10 @@ class Looking:
         """What the sample shows, as plain values. It takes a while, and needs nothing of the store."""
         if self._has_gaps(sample):
             return _too_many_gaps(self.routing.alpha, len(sample.decisions), sample.passed_over)
-        pool = [Judged(j.item_id, j.votes, j.against, j.traits, j.pilot) for j in version.evidence.judged]
+        judged = version.evidence.judged
+        if version.evidence.is_partial:  # a place among confidences is one only where all were asked
+            judged = [one for one in judged if one.pilot]
+        pool = [Judged(j.item_id, j.votes, j.against, j.traits, j.pilot) for j in judged]
         return certify_sample(version.fits, version.config, sample, pool, version.question, version.presumed)
 
     def keep(

@@ -110,6 +110,11 @@ class Question:
         raise NotImplementedError
 
 
+def asks_call_by_call(question: Question) -> bool:
+    """Whether some of a panel's calls can be made without the others: of a question that asks as Solon's own do."""
+    return type(question).ask in (Pair.ask, Accept.ask, Dialogue.ask, Choice.ask)
+
+
 def find_schema(question: Question, config: Config) -> str:
     """The response schema that a review is opened under; errors are those of `Question.schema`.
 

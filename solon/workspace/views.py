@@ -520,7 +520,7 @@ def _notes_on(
     """What to know of a run's models and seeds besides its figures."""
     from solon.store.learning.rerouting import last_rerouting
     from solon.store.runs.runs import config_payload, has_subjects
-    from solon.store.runs.verdicts import count_debates
+    from solon.store.runs.verdicts import count_debates, tell_not_asked
 
     if builtin_calls:
         yield f"{BUILTIN_NOTE}; it answered {builtin_calls} of the calls"
@@ -532,6 +532,8 @@ def _notes_on(
         yield f"{changed}: {moved['items']} items were routed again"
     if (stored.get("consensus") or {}).get("debate") and (debates := count_debates(connection, run.id)):
         yield f"debates of judges who disagreed, after which they voted again: {debates}"
+    if (stored.get("consensus") or {}).get("stop") and (told := tell_not_asked(connection, [run.id])):
+        yield told
     began_as = stored.get("privacy", {}).get("class", "synthetic")
     if began_as == privacy.class_ == "synthetic" and has_subjects(connection, run.id):
         yield "seeds have a `subject`, and [privacy] class is synthetic: they are not scanned"

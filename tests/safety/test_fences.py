@@ -123,3 +123,15 @@ def test_a_run_that_was_pinned_before_keeps_the_mark_of_its_items() -> None:
     assert "[Answer A abcdef]\nabc\n[end of Answer A abcdef]" in rendered.user
     assert old.version != PROMPTS.version
     assert PromptLibrary.from_manifest(PROMPTS.manifest()).version == PROMPTS.version
+
+
+@pytest.mark.parametrize("name", ["judge.pair", "judge.pair_json"])
+def test_both_orders_of_a_pair_are_one_prompt_up_to_the_first_answer(name: str) -> None:
+    """What a provider's cache of openings can share: marks do not depend on the order of the answers."""
+    template = PromptLibrary()[name]
+    one, other = (
+        template.render(MARK, **VALUES, prompt="Which bird?", first=first, second=second)
+        for first, second in (("A heron.", "The stork."), ("The stork.", "A heron."))
+    )
+    assert one.system == other.system
+    assert one.user.partition("A heron.")[0] == other.user.partition("The stork.")[0]

@@ -25,6 +25,7 @@ from solon.questions import LABELLED, PAIR, leaning
 from solon.store.records import evaluation
 from solon.store.records.evaluation import Answer, PaidVote, Shown
 from solon.store.runs import runs
+from solon.store.runs.verdicts import tell_not_asked
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
@@ -187,12 +188,14 @@ def evaluate(material: Material) -> Judges:
             )
             for text in evaluation.candidate_texts(connection, material.run_ids)
         }
+        missing = tell_not_asked(connection, material.run_ids)
     judged = {shown for seat in seats.values() for shown in (*seat.sides, *seat.labels)}
     measured = tuple(
         _judge(name, seat, family_of(seat.model, families), gold, labels, written, material.seed)
         for name, seat in sorted(seats.items())
     )
-    notes = (
+    notes = [missing] if missing else []
+    notes += (
         ["no decision counts yet: accuracy and calibration are unknown"] if not gold and not labels else []
     )
     notes += [
@@ -203,7 +206,12 @@ def evaluate(material: Material) -> Judges:
     ]
     if len({judge.model for judge in measured}) == 1 and len(measured) > 1:
         notes.append("all seats are one model: count them as one voter")
-    return Judges(suite="judges", n=len(judged & {*gold, *labels}), judges=measured, notes=tuple(notes))
+    return Judges(
+        suite="judges",
+        n=len(judged & {*gold, *labels}),
+        judges=measured,
+        notes=(*notes, *filter(None, [missing])),
+    )
 
 
 def _gold(answers: Sequence[Answer]) -> dict[Shown, float]:

@@ -14,6 +14,7 @@ from solon.eval.result import NO_RECORDS, Figure, SuiteResult, rate
 from solon.eval.suites.audit import agrees, audited_records
 from solon.store.records import counts
 from solon.store.records.evaluation import settled_items
+from solon.store.runs.verdicts import tell_not_asked
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
@@ -80,9 +81,12 @@ def evaluate(material: Material) -> Tiers:
             for answer, record in audited_records(connection, run, settled=settled):
                 agreed[_name(record.tier, record.route)].append(agrees(answer, record))
         made = sum(row["calls"] for row in counts.count_calls(connection, material.run_ids))
+        notes = [tell_not_asked(connection, material.run_ids)]
     rows = [row for of_name in by_name.values() for row in of_name]
     beside = made - sum(row["calls"] for row in rows)
     n = sum(row["records"] for row in rows)
+    if beside and not settled:
+        notes.append(f"{beside} further calls were made for items without a record, such as those that wait")
     alone = n - sum(row["records"] for row in rows if row["route"] in BY_PEOPLE)
     return Tiers(
         suite="tiers",
@@ -98,9 +102,7 @@ def evaluate(material: Material) -> Tiers:
         ),
         without_people=rate(alone, n, "there are no records in force"),
         **_costs(rows),
-        notes=(f"{beside} further calls were made for items without a record, such as those that wait",)
-        if beside and not settled
-        else (),
+        notes=tuple(filter(None, notes)),
     )
 
 

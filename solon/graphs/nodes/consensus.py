@@ -41,7 +41,8 @@ async def consensus(state: StepState, runtime: Runtime[ItemContext]) -> dict[str
     tier = _tier(context, state, verdicts)
     # Without a panel there is nothing for a pilot to measure.
     standing = stand(context.item.pilot and context.recipe.has_panel, context.cuts, tier)
-    panel_view = context.weigh(verdicts, state["shown"])
+    not_asked = [Verdict.from_state(kept) for kept in state.get("not_asked") or ()]
+    panel_view = context.weigh(verdicts, state["shown"], not_asked)
     resolver = context.recipe.has_resolver and context.case.config.resolver.enabled
     presumed = presumption(context.pairing, context.question)
     route = choose_route(
@@ -64,6 +65,7 @@ async def consensus(state: StepState, runtime: Runtime[ItemContext]) -> dict[str
         "certified": is_covered(panel_view, standing, presumed),
         "tier": tier,
         **({} if panel_view.signals.get("n_votes") else {"silent": True}),
+        **({"not_asked": len(not_asked)} if not_asked else {}),
     }
     if route.where == "resolve":
         return {"consensus": summary, "next": "split"}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.runtime import Runtime
 
-from solon.consensus.audit import is_drawn
 from solon.consensus.rankings import Ranking, WeightedPair, pairs_of
 from solon.consensus.target import read_target
 from solon.graphs.context import ItemContext
@@ -167,8 +166,7 @@ def _chosen(
 
 
 def _audit(context: ItemContext, state: ItemState) -> Row | None:
-    """A blind check of an accepted item; drawn by the item's own seed, before anything is known of its verdicts."""
-    share = context.case.config.routing.audit_share
-    if not is_drawn(f"audit:{context.case.mark[:6]}:{context.item.random_seed}", share):
+    """A blind check of an accepted item."""
+    if not context.is_audited:
         return None
     return review_row(context, state, kind="audit", reasons=[], rule="audit", ordinal=AUDIT_ORDINAL)

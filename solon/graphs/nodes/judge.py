@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -16,6 +16,7 @@ from solon.agents.case import Case
 from solon.agents.debate import disagree, hear_reasons, speaks
 from solon.agents.judge import Verdict
 from solon.agents.voters import Put, Voter
+from solon.consensus.settled import order_calls
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import TURNS_APART, turns_of
 from solon.graphs.evaluations import tell_verdict
@@ -26,7 +27,7 @@ from solon.recipes.questions import Seats
 from solon.spans import Span
 from solon.store.database import clock
 from solon.store.records.overview import UNJUDGED
-from solon.store.runs.verdicts import FIRST, SHORTLIST
+from solon.store.runs.verdicts import FIRST, NOT_ASKED, SHORTLIST
 from solon.store.tables.work import Verdict as VerdictRow
 
 
@@ -47,19 +48,27 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         await context.commit()
         reason = f"{UNJUDGED[2]} among {len(live)}{_tell_unrevised(context, state)}"
         return {"candidates": live, "next": "end", "outcome": "rejected", "reason": reason}
+    case, put = _put(context, shown, round_, tried)
+    orders = await _find_orders(context, case, put)
     votes = Votes([])
     if elsewhere:
-        votes = Votes(await _ask(context.voters_elsewhere, *_put(context, shown, round_, tried)))
+        votes = Votes(await _ask(context.voters_elsewhere, case, put))
     elif asked:
-        votes = await _judge_put(context, shown, *_put(context, shown, round_, tried))
+        everyone = context.asks_all or orders is not None or bool(state.get("prefer_actor"))
+        votes = await _judge_put(context, shown, case, put, everyone=everyone)
     verdicts = votes.last
     _store(context, f"{FIRST}.{round_}.{tried}", shown, votes.first, round_, FIRST)
     _store(context, f"{round_}.{tried}", shown, verdicts, round_)
-    injection = await _look_for_orders(context, shown, verdicts, round_, tried, ask=asked and not elsewhere)
+    _store(context, f"{NOT_ASKED}.{round_}.{tried}", shown, votes.not_asked, round_, NOT_ASKED)
+    injection = None
+    if orders is not None:
+        injection = await _tell_orders(context, shown, verdicts, orders, ask=asked and not elsewhere)
     await context.commit()
+    not_asked = [verdict.to_state() for verdict in votes.not_asked]
     return {
         "candidates": live,
         **({} if injection is None and "injection" not in state else {"injection": injection}),
+        **({"not_asked": not_asked} if not_asked or "not_asked" in state else {}),
         "shown": shown,
         "verdicts": [verdict.to_state() for verdict in verdicts],
         "resolved": None,
@@ -71,24 +80,25 @@ LONG = 20_000
 """Characters from which texts are searched beside the event loop: some hundredths of a second."""
 
 
-async def _look_for_orders(
-    context: ItemContext,
-    shown: Sequence[str],
-    verdicts: Sequence[Verdict],
-    round_: int,
-    pair: int,
-    *,
-    ask: bool,
-) -> dict[str, Any] | None:
-    """What gives orders to models in the request and the candidates shown, for the routing; None where nothing does.
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """Words that give orders to models, and the item without them.
 
-    Args:
-        ask: put the texts before the panel once more without these words, but for a rubric of the seed's own, which
-            stays as it is. Only what they chose is compared: nothing of it is a vote.
+    Attributes:
+        marks: where they stand in each of the texts.
+        case, put: what voters see without these words, but for a rubric of the seed's own, which stays as it is.
     """
+
+    marks: Sequence[tuple[Span, ...]]
+    case: Case
+    put: Put
+
+
+async def _find_orders(context: ItemContext, case: Case, put: Put) -> _Orders | None:
+    """What gives orders to models in the request and the candidates shown; None where nothing does, or where nobody
+    looks."""
     if not context.case.config.looks_for_orders:
         return None
-    case, put = _put(context, shown, round_, pair)
     own_rubric = case.seed_rubric.as_prompt() if case.seed_rubric is not None else ""
     texts = (case.prompt, case.input, *put.answers, own_rubric)
     turns = turns_of(context.item.content.get("messages") or ()) if case is context.case else []
@@ -100,11 +110,23 @@ async def _look_for_orders(
     marks = look() if sum(map(len, texts)) < LONG else await asyncio.to_thread(look)
     if not any(marks):
         return None
+    prompt, input, *answers, _ = (mask_marks(*pair) for pair in zip(texts, marks, strict=True))
+    return _Orders(marks, replace(case, prompt=prompt, input=input), replace(put, answers=tuple(answers)))
+
+
+async def _tell_orders(
+    context: ItemContext, shown: Sequence[str], verdicts: Sequence[Verdict], orders: _Orders, *, ask: bool
+) -> dict[str, Any]:
+    """What gives orders to models, for the routing.
+
+    Args:
+        ask: put the texts before the panel once more without these words. Only what they chose is compared: nothing of
+            it is a vote.
+    """
+    marks = orders.marks
     found = {"kinds": spell_kinds(chain.from_iterable(marks)), "spans": sum(map(len, marks)), "without": None}
     if ask and (before := context.weigh(verdicts, shown)).signals.get("n_votes"):
-        prompt, input, *answers, _ = (mask_marks(*pair) for pair in zip(texts, marks, strict=True))
-        masked = replace(case, prompt=prompt, input=input), replace(put, answers=tuple(answers))
-        after = context.weigh((await _judge_put(context, shown, *masked)).last, shown)
+        after = context.weigh((await _judge_put(context, shown, orders.case, orders.put)).last, shown)
         if after.signals.get("n_votes") and after.best != before.best:
             found["without"] = after.best
     return found
@@ -139,17 +161,27 @@ class Votes:
     Attributes:
         last: the votes that count.
         first: those of the seats that voted again after a debate, as they were before it; empty without one.
+        not_asked: those that were not asked, since none could change what the panel ends the item with.
     """
 
     last: list[Verdict]
     first: list[Verdict] = field(default_factory=list)
+    not_asked: list[Verdict] = field(default_factory=list)
 
 
-async def _judge_put(context: ItemContext, shown: Sequence[str], case: Case, put: Put) -> Votes:
+async def _judge_put(
+    context: ItemContext, shown: Sequence[str], case: Case, put: Put, *, everyone: bool = True
+) -> Votes:
+    """`everyone`: ask all voters of a tier at once, whatever some of them say."""
     verdicts: list[Verdict] = []
     last = max(context.case.config.tiers)
     for tier in range(last + 1):
-        verdicts += await _ask([voter for voter in context.voters if voter.tier == tier], case, put)
+        voters = [voter for voter in context.voters if voter.tier == tier]
+        missing = {} if everyone else _before_asking(context, case, tier)
+        if not missing:
+            verdicts += await _ask(voters, case, put)
+        elif not_asked := await _ask_in_turns(context, shown, case, put, voters, missing, verdicts):
+            return Votes(verdicts, not_asked=not_asked)
         if tier == last:
             break
         so_far = context.weigh(verdicts, shown)
@@ -158,6 +190,36 @@ async def _judge_put(context: ItemContext, shown: Sequence[str], case: Case, put
     if not (case.config.consensus.debate and context.recipe.can_debate):
         return Votes(verdicts)
     return await _debate([voter for voter in context.voters if voter.tier <= tier], case, put, verdicts)
+
+
+def _before_asking(context: ItemContext, case: Case, tier: int) -> dict[judges.Place, Verdict]:
+    """The verdicts of a tier before anybody is asked, those first that can move the panel most."""
+    orders = judges.ORDERS if context.recipe.question.orders > 1 else ("",)
+    found = list(judges.before_asking(case, orders, tier).items())
+    turn = order_calls(context.consensus.at(tier), [one.vote() for _, one in found])
+    return dict(found[place] for place in turn)
+
+
+async def _ask_in_turns(
+    context: ItemContext,
+    shown: Sequence[str],
+    case: Case,
+    put: Put,
+    voters: Sequence[Voter],
+    missing: Mapping[judges.Place, Verdict],
+    verdicts: list[Verdict],
+) -> list[Verdict]:
+    """Ask a tier for as many verdicts at a time as can settle the item, and add them to those that are there; the rest,
+    which was not asked, since none of it could change what the panel ends the item with. Who votes beside the seats
+    does so in the first turn."""
+    left, tier = dict(missing), voters[0].tier
+    n = max(1, context.count_next(verdicts, left.values(), shown, tier))
+    while n:
+        now, left = list(left)[:n], dict(list(left.items())[n:])
+        verdicts += await _ask(voters, replace(case, asking=frozenset(now)), put)
+        voters = [voter for voter in voters if isinstance(voter, Seats)]
+        n = context.count_next(verdicts, left.values(), shown, tier)
+    return list(left.values())
 
 
 async def _debate(voters: Sequence[Voter], case: Case, put: Put, verdicts: list[Verdict]) -> Votes:
@@ -213,7 +275,8 @@ def _store(
 ) -> None:
     for ordinal, verdict in enumerate(verdicts):
         verdict_id = context.row_id("judge", f"{place}.{ordinal}")
-        tell_verdict(context, verdict_id, shown, verdict)
+        if purpose != NOT_ASKED:
+            tell_verdict(context, verdict_id, shown, verdict)
         context.add(
             VerdictRow,
             {

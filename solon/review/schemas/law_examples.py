@@ -348,6 +348,7 @@ LINEAGE: JsonDict = {
         ],
     },
     "first_votes": [],
+    "not_asked": [],
     "shortlist": [
         {
             "a_id": CAREFUL,

@@ -511,6 +511,8 @@ class Lineage(Wire, json_schema_extra=example(LINEAGE)):
         critiques: what critics said.
         verdicts: what judges said.
         first_votes: what they had said before a debate, of those who voted again after it; no votes.
+        not_asked: votes that nobody was asked for, since none could change what the panel ended the item with; no
+            votes.
         shortlist: what judges scored candidates before some of them were shown; no votes.
         resolutions: what the resolver said.
         reviews: when it waited for a person.
@@ -531,6 +533,7 @@ class Lineage(Wire, json_schema_extra=example(LINEAGE)):
     critiques: list[CritiqueRow]
     verdicts: list[VerdictRow]
     first_votes: list[VerdictRow]
+    not_asked: list[VerdictRow]
     shortlist: list[VerdictRow]
     resolutions: list[ResolutionRow]
     reviews: list[ReviewRowOut]

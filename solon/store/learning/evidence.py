@@ -16,7 +16,7 @@ from solon.store.reviewing.overlaps import DOUBT, half_of
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.runs import KNOWN_RUN
-from solon.store.runs.verdicts import against_on, panel_votes, votes_on
+from solon.store.runs.verdicts import against_on, find_not_asked, panel_votes, votes_on
 from solon.store.tables import (
     adjudications,
     assignments,
@@ -124,6 +124,7 @@ class JudgedItem:
         votes: votes of the panel, and of the resolver, on them.
         against: outcome -> severity that critics hold against it, see `held_against`.
         traits: what else is known of it.
+        not_asked: votes of the panel that were not asked, see `consensus.settled`.
     """
 
     item_id: str
@@ -138,6 +139,7 @@ class JudgedItem:
     votes: tuple[Vote, ...] = field(default=())
     against: dict[str, float] = field(default_factory=dict)
     traits: Traits = UNKNOWN
+    not_asked: tuple[Vote, ...] = ()
 
 
 def counted_decisions(
@@ -489,7 +491,16 @@ def judged_items(connection: Connection, run_id: str, question: Question) -> lis
     judged = [*waiting, *_accepted_unseen(connection, run_id)]
     votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in judged])
     against = against_on(connection, [(question, j.shown) for j in judged])
-    return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in judged]
+    missing = find_not_asked(connection, run_id)
+    return [
+        replace(
+            j,
+            votes=votes.get(j.item_id, ()),
+            against=against[j.shown],
+            not_asked=missing.get((j.item_id, j.attempt), ()),
+        )
+        for j in judged
+    ]
 
 
 def held_items(connection: Connection, run_id: str, consensus_id: str) -> list[JudgedItem]:

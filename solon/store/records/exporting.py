@@ -43,6 +43,7 @@ from solon.store.runs.items import FORGOTTEN
 from solon.store.runs.journal import DRAWS
 from solon.store.runs.row_keys import WHITE, WIDTH, conversation_of, pair_key
 from solon.store.runs.seed_rubrics import seed_rubrics_on
+from solon.store.runs.verdicts import count_not_asked
 from solon.store.tables import calls, candidates, critiques, decisions, items, records, seeds, texts
 
 PROVENANCE = ("group", "lang", "source", "licence", "consent")
@@ -539,6 +540,7 @@ class _Lineages:
         drawn: candidate -> what was drawn for it.
         fixes: record -> what became of the fix that was proposed.
         seed_rubrics: item -> the rubric that its seed brought, where judges went by it.
+        not_asked: item and attempt -> how many votes of the panel nobody was asked for.
     """
 
     key: str
@@ -551,6 +553,7 @@ class _Lineages:
     drawn: Mapping[str, dict[str, Any]]
     fixes: Mapping[str, str]
     seed_rubrics: Mapping[str, SeedRubric]
+    not_asked: Mapping[tuple[str, int], int]
 
     @classmethod
     def read(
@@ -574,6 +577,7 @@ class _Lineages:
             drawn_for(connection, answers),
             _fixes(connection, chunk, answers),
             seed_rubrics_on(connection, item_ids),
+            count_not_asked(connection, item_ids),
         )
 
     def of(
@@ -602,6 +606,7 @@ class _Lineages:
             "drawn": _drawn(self.drawn.get(row["chosen_id"], {}), dialogue),
             "ranking": _in_ranking(row),
             "fix": self.fixes.get(row["id"]),
+            "not_asked": self.not_asked.get((item, row["attempt"])),
         }
         own = self.seed_rubrics.get(item) if not (chosen and chosen[1]) else None
         return {

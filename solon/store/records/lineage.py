@@ -18,7 +18,7 @@ from solon.store.reviewing.rankings import stored_rankings
 from solon.store.reviewing.reading import quote_evidence, set_aside_rows
 from solon.store.runs.runs import PREVIEW
 from solon.store.runs.seed_rubrics import seed_rubrics_on
-from solon.store.runs.verdicts import first_votes, panel_votes, shortlist_scores
+from solon.store.runs.verdicts import first_votes, panel_votes, shortlist_scores, votes_not_asked
 
 
 def _table(name: str) -> Any:
@@ -28,7 +28,7 @@ def _table(name: str) -> Any:
 def trace(store: Store, some_id: str) -> dict[str, Any]:
     """The lineage of the record, item or review whose id begins with `some_id`, as plain values. `verdicts` are the
     panel's votes; `shortlist` holds the scores by which candidates were ranked before, `first_votes`
-    what judges had voted before a debate.
+    what judges had voted before a debate, `not_asked` the votes that nobody was asked for.
 
     Raises:
         UsageError: nothing has this id, or several things have.
@@ -62,7 +62,13 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
         for key, table, columns in _PARTS:
             found[key] = _rows(connection, table, item_id, columns, bodies)
         called = {text: name for name, text in text_ids(connection, _shown_now(found)).items()}
-        for pointing in (*found["decisions"], *found["verdicts"], *found["first_votes"], *found["shortlist"]):
+        for pointing in (
+            *found["decisions"],
+            *found["verdicts"],
+            *found["first_votes"],
+            *found["not_asked"],
+            *found["shortlist"],
+        ):
             pointing["evidence"] = quote_evidence(connection, pointing["evidence"] or ())
         for decision in found["decisions"]:
             decision["rankings"] = _rankings(decision, called)
@@ -119,6 +125,7 @@ _PARTS: tuple[tuple[str, FromClause, tuple[str, ...]], ...] = (
     ),
     ("verdicts", panel_votes, _OF_VERDICTS),
     ("first_votes", first_votes, _OF_VERDICTS),
+    ("not_asked", votes_not_asked, _OF_VERDICTS),
     ("shortlist", shortlist_scores, _OF_VERDICTS),
     (
         "resolutions",
@@ -180,7 +187,7 @@ _PARTS: tuple[tuple[str, FromClause, tuple[str, ...]], ...] = (
 
 def _name_models(connection: Connection, found: dict[str, Any]) -> None:
     """Every text that a call brought gets the model of that call as `model`; the others, None."""
-    brought = ("candidates", "critiques", "verdicts", "first_votes", "shortlist", "resolutions")
+    brought = ("candidates", "critiques", "verdicts", "first_votes", "not_asked", "shortlist", "resolutions")
     rows = [row for key in brought for row in found[key]]
     calls = _table("calls")
     query = select(calls.c.id, calls.c.model).where(calls.c.id.in_({row["call_id"] for row in rows}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -28,12 +28,16 @@ SHORTLIST = "shortlist"
 """Purpose of the scores by which candidates were ranked before some of them were shown."""
 FIRST = "first"
 """Purpose of the votes before a debate, of seats that voted again after it."""
+NOT_ASKED = "not_asked"
+"""Purpose of the votes that were not asked, since none could change what the panel ended the item with."""
 
 panel_votes = select(verdicts).where(verdicts.c.purpose.is_(None)).subquery("votes")
-"""The votes of the panel. Whoever reads verdicts reads these: scores of a shortlist, and votes that were
-given again after a debate, are none."""
+"""The votes of the panel. Whoever reads verdicts reads these: scores of a shortlist, votes that were given
+again after a debate, and votes that were not asked, are none."""
 shortlist_scores = select(verdicts).where(verdicts.c.purpose == SHORTLIST).subquery("shortlist")
 """The scores of shortlists."""
+votes_not_asked = select(verdicts).where(verdicts.c.purpose == NOT_ASKED).subquery("votes_not_asked")
+"""The votes that were not asked."""
 first_votes = select(verdicts).where(verdicts.c.purpose == FIRST).subquery("first_votes")
 """The votes before a debate, which count no more."""
 scores_given = (
@@ -211,6 +215,40 @@ def count_debates(connection: Connection, run_id: str) -> int:
     put = select(of.item_id, of.attempt, of.round, of.a_id, of.b_id)
     put = put.join(items, items.c.id == of.item_id).where(items.c.run_id == run_id).distinct()
     return int(connection.execute(select(func.count()).select_from(put.subquery())).scalar_one())
+
+
+def find_not_asked(connection: Connection, run_id: str) -> dict[tuple[str, int], tuple[Vote, ...]]:
+    """The votes that were not asked on items of a run, by item and attempt: one that was stopped so has ended."""
+    of = votes_not_asked.c
+    query = select(votes_not_asked).join(items, items.c.id == of.item_id).where(items.c.run_id == run_id)
+    found: dict[tuple[str, int], list[Vote]] = {}
+    for row in connection.execute(query.order_by(of.id)):
+        found.setdefault((row.item_id, row.attempt), []).append(Vote.of(row))
+    return {place: tuple(votes) for place, votes in found.items()}
+
+
+def count_not_asked(connection: Connection, item_ids: Sequence[str]) -> dict[tuple[str, int], int]:
+    """How many votes of the panel were not asked, by item and attempt; those of which all were are left out."""
+    of = votes_not_asked.c
+    query = select(of.item_id, of.attempt, func.count()).where(of.item_id.in_(item_ids))
+    return {
+        (item, attempt): n for item, attempt, n in connection.execute(query.group_by(of.item_id, of.attempt))
+    }
+
+
+def tell_not_asked(connection: Connection, run_ids: Collection[str]) -> str:
+    """How many votes of the panels of these runs were not asked, over all attempts, in words; empty where all were."""
+
+    def count(of: FromClause) -> int:
+        query = select(func.count()).select_from(of).join(items, items.c.id == of.c.item_id)
+        return int(connection.execute(query.where(items.c.run_id.in_(run_ids))).scalar_one())
+
+    if not (missing := count(votes_not_asked)):
+        return ""
+    return (
+        f"{missing} of {missing + count(panel_votes)} votes were not asked, since none could change what the panel "
+        "ended an item with; what is said of votes is said of the others"
+    )
 
 
 def voters_of(connection: Connection, run_id: str) -> set[str]:

@@ -97,7 +97,8 @@ class Verdict(SQLModel, table=True):
         basis: what it was read from: letter, bound (the other letter was not listed: `p` is at least so far from
             even), json, function, rule or classifier; None where it is not known.
         purpose: what it was asked for: None of a vote of the panel; `shortlist` of scores by which candidates were
-            ranked before, which are no votes.
+            ranked before, `first` of votes before a debate, `not_asked` of a vote that nobody was asked for: none of
+            these is a vote.
         shares: outcome -> probability, where the voter gave one for each; None where it did not.
         evidence: words of a single candidate that it points to (the worst turn of a dialogue), each with candidate,
             start, end and flag, as those of a decision; None without.
