@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -37,7 +37,7 @@ from solon.questions import PAIR
 from solon.store.database.local_actor import local_actor
 from solon.store.reviewing.answering import answer_review
 from solon.store.reviewing.measuring_runs import token_wanted
-from solon.store.reviewing.review_rows import LeaseLost, list_reviews
+from solon.store.reviewing.review_rows import LeaseLost, each_review, find_review
 from solon.store.runs.items import load_items
 from solon.store.runs.row_keys import spoken
 from solon.workspace.seeds import without_values
@@ -51,6 +51,8 @@ CHANNEL = "import"
 PANEL, AUTO, MAP = "panel", "auto", "map"
 OURS = {name: f"seed/{name}" for name in COLUMNS}
 """Names of a seed's columns in an import: a file's own column of the same name may be anything, and is metadata."""
+READ = 500
+"""Reviews that are read at a time."""
 SAMPLE = 50
 """Rows by which `auto` tells what a file holds."""
 LONGEST = 2_000_000
@@ -241,11 +243,9 @@ def _run(
     tried: set[str] = set()
     audited: dict[str, str] = {}
     decided = 0
-    while fresh := [
-        review for review in _open_reviews(project, run_id, texts, audited) if review[0] not in tried
-    ]:
+    while True:
         taken = 0
-        for review_id, candidates, name in fresh:
+        for review_id, candidates, name in _open_reviews(project, run_id, texts, audited, tried):
             tried.add(review_id)
             if answers_to[name]:
                 answered.add(name)
@@ -262,27 +262,34 @@ def _run(
 
 
 def _open_reviews(
-    project: Workspace, run_id: str, texts: Mapping[str, list[str]], audited: dict[str, str]
-) -> list[tuple[str, list[str], str]]:
-    """Review, candidates, name of the seed: of what waits about the answers of the file, and not about a redraft.
-    `audited`: seed -> its one audit that is answered, kept from call to call.
+    project: Workspace,
+    run_id: str,
+    texts: Mapping[str, list[str]],
+    audited: dict[str, str],
+    tried: Collection[str],
+) -> Iterator[tuple[str, list[str], str]]:
+    """Review, candidates, name of the seed: of what waits about the answers of the file, and not about a redraft; read
+    some at a time. `audited`: seed -> its one audit that is answered, kept from call to call. `tried`: left out.
 
     Nothing for a second expert: the file's answer must not be given twice as if by two people.
     """
     with project.store.connect() as connection:
-        waiting = list_reviews(connection, run_id=run_id, limit=10 * len(texts) + 1)
-    names = {item.id: item.external_id for item in load_items(project.store, [r.item_id for r in waiting])}
-    kept = []
-    for review in waiting:
-        name = names[review.item_id]
-        if review.kind not in ("interrupt", "audit") or name not in texts:
-            continue
-        # A promise of several experts has as many audits of one item.
-        if review.kind == "audit" and audited.setdefault(name, review.id) != review.id:
-            continue
-        if [candidate.text for candidate in project.review(review.id).candidates] == texts[name]:
-            kept.append((review.id, list(review.candidates), name))
-    return kept
+        ids = [review.id for review in each_review(connection, run_id=run_id) if review.id not in tried]
+    for start in range(0, len(ids), READ):
+        with project.store.connect() as connection:
+            waiting = [find_review(connection, review_id) for review_id in ids[start : start + READ]]
+        names = {
+            item.id: item.external_id for item in load_items(project.store, [r.item_id for r in waiting])
+        }
+        for review in waiting:
+            name = names[review.item_id]
+            if review.kind not in ("interrupt", "audit") or name not in texts:
+                continue
+            # A promise of several experts has as many audits of one item.
+            if review.kind == "audit" and audited.setdefault(name, review.id) != review.id:
+                continue
+            if [candidate.text for candidate in project.review(review.id).candidates] == texts[name]:
+                yield review.id, list(review.candidates), name
 
 
 def _texts(row: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from solon.formats.records import ExportRow
     from solon.store.database.store import Store
     from solon.store.runs.run_row import RunRow
+
+LINEAGE = ("item", "run", "chosen", "descent")
+"""Of a record's lineage what suites read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ class Material:
         """Return the records in force with their texts, at most `limit` of them, and how many there are.
 
         They are what an export without `--run` holds, or the records of the runs that were named. Reservoir
-        sampling (Vitter 1985, algorithm R): one pass, constant memory. The order of the store is kept.
+        sampling (Vitter 1985, algorithm R): one pass, constant memory. The order of the store is kept. Of what else a
+        record has, only what suites read is held (see `_slim`).
 
         Args:
             run_id: only this run's.
@@ -65,11 +69,19 @@ class Material:
             for row in exporting.export_rows(self.store, run_id=wanted)[1]:
                 seen += 1
                 if len(kept) < self.limit:
-                    kept.append((seen, row))
+                    kept.append((seen, _slim(row)))
                 elif (place := draw.randrange(seen)) < self.limit:
-                    kept[place] = (seen, row)
+                    kept[place] = (seen, _slim(row))
         kept.sort(key=lambda pair: pair[0])
         return [row for _, row in kept], seen
+
+
+def _slim(row: ExportRow) -> ExportRow:
+    """The record without its conversation and the ids of calls and votes behind it: many are held at a time."""
+    lineage = {name: row.lineage[name] for name in LINEAGE if name in row.lineage}
+    return replace(
+        row, messages=[], faults={}, evidence={}, given={}, fields={}, shares=None, input="", lineage=lineage
+    )
 
 
 def gather(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -60,13 +60,17 @@ class Spread(BaseModel):
 
 
 def measure_spread(
-    names: Sequence[str], texts: Sequence[str], vectors: Floats, seed: int = 0, most: int = 8
+    names: Sequence[str],
+    texts: Sequence[str],
+    embed: Callable[[Sequence[str]], Floats],
+    seed: int = 0,
+    most: int = 8,
 ) -> Spread:
     """Return how far texts are spread; of more than SAMPLE a sample is taken.
 
     Args:
         names: one for each text, for examples.
-        vectors: (n, width) unit rows, one for each text.
+        embed: returns unit rows (n, width) of n texts.
         most: clusters at most.
     """
     n = len(texts)
@@ -76,7 +80,7 @@ def measure_spread(
         )
     draw = np.random.default_rng(seed)
     chosen = np.sort(draw.permutation(n)[:SAMPLE])
-    part = vectors[chosen]
+    part = embed([texts[i] for i in chosen])
     score = measure_vendi(part)
     halves = [measure_vendi(part[draw.permutation(len(part))[: len(part) // 2]]) for _ in range(DRAWS)]
     # A half varies about its own mean as the whole does about its own; the score itself grows with the set.

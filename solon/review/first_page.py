@@ -391,6 +391,6 @@ def _slow(
         loads, few = _loads(room, connection, people), too_few_people(room, connection)
         return SlowFigures(clock.now(), promise, picture, untested, loads, few)
 
-    key = ([run.id for run in runs], changes(connection), [one.actor for one in people])
+    key = (tuple(run.id for run in runs), changes(connection), tuple(one.actor for one in people))
     figures: SlowFigures = room.slow_figures.get(key, read)
     return figures

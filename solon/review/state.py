@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from solon.review.similar import Similar
     from solon.review.worker import Worker
     from solon.store.database.engine import Connection
+    from solon.store.runs.runs import Spent
 
 
 KEEP_SECONDS = 60.0
@@ -142,6 +143,8 @@ class Room:
         similar: finds decided items that resemble one.
         sso: the identity provider; None where there is no single sign-on.
         slow_figures: what the first page of leads shows and what takes longer to read.
+        principle_uses: how often the principles of a constitution were cited, by its id.
+        spent: calls, tokens and cost of each run, by its id.
     """
 
     project: Project
@@ -159,7 +162,8 @@ class Room:
     similar: Similar
     sso: Sso | None
     slow_figures: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS))
-    principle_uses: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS))
+    principle_uses: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS, most=16))
+    spent: Kept[Spent] = field(default_factory=lambda: Kept(KEEP_SECONDS, most=1000))
     _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
 
     @property

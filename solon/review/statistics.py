@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,14 @@ from solon.review.schemas.queue import (
 )
 from solon.review.state import Room
 from solon.store.records import evaluation
+from solon.store.reviewing.deliveries import pending_deliveries
 from solon.store.reviewing.experts import ExpertRow, list_experts
 from solon.store.reviewing.known import known_outcomes
 from solon.store.reviewing.repeats import repeated_answers
 from solon.store.reviewing.review_lists import Work, work_by_actor
 from solon.store.runs.certificates import newest_told
-from solon.store.runs.runs import all_runs
+from solon.store.runs.items import count_states_by_run
+from solon.store.runs.runs import all_runs, count_calls, spent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,27 +155,31 @@ def _repeated(connection: Connection) -> list[SelfAgreement]:
 
 
 def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
-    """Return every run with where its items are and what it cost."""
+    """Return every run with where its items are and what it cost; calls, tokens and cost as of a minute ago at most."""
     figures = []
+    states = count_states_by_run(connection)
     for run in all_runs(connection):
-        summary = room.project.summarize(run.id)
+        of = Counter(states.get(run.id, {}))
+        used = room.spent.get(
+            run.id, partial(spent, connection, run.id), partial(count_calls, connection, run.id)
+        )
         figures.append(
             RunStats(
                 id=run.id,
                 recipe=run.recipe,
                 status=run.status,
-                items=summary.items,
-                accepted=summary.accepted,
-                rejected=summary.rejected,
-                waiting=summary.pending_review,
-                failed=summary.failed,
-                queued=summary.queued,
-                forgotten=summary.forgotten,
-                decisions_to_apply=summary.decisions_to_apply,
-                calls=summary.model_calls,
-                tokens=summary.tokens,
-                cost=summary.cost,
-                seconds=summary.seconds,
+                items=of.total(),
+                accepted=of["accepted"],
+                rejected=of["rejected"],
+                waiting=of["waiting"],
+                failed=of["failed"] + of["parked"],
+                queued=of["queued"] + of["running"],
+                forgotten=of["forgotten"],
+                decisions_to_apply=pending_deliveries(connection, run.id),
+                calls=used.calls,
+                tokens=used.input_tokens + used.output_tokens,
+                cost=used.cost if not used.unpriced else None,
+                seconds=round(run.active_seconds, 3),
                 created_at=run.created_at,
                 learned=newest_told(connection, run.scope),
             )

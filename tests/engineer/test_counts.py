@@ -33,6 +33,7 @@ from solon.operations.planning import make_plan
 from solon.operations.recipes import planned_calls
 from solon.project import Project
 from solon.recipes.preference import PREFERENCE
+from solon.review.kept import Kept
 from solon.review.statistics import run_statistics
 from solon.store.privacy.forgetting import Wanted
 from solon.store.records.exporting import export_rows
@@ -216,7 +217,7 @@ def test_status_runs_and_the_runs_page(counted: Counted, capfd: pytest.CaptureFi
     told = {run["run_id"]: run for run in json.loads(capfd.readouterr().out.splitlines()[-1])["runs"]}
     with counted.open() as project:
         listed = {run.run_id: run for run in project.runs()}
-        room = cast(Any, SimpleNamespace(project=project))
+        room = cast(Any, SimpleNamespace(project=project, spent=Kept(60, most=9)))
         with project.store.connect() as connection:
             page = {run.id: run for run in run_statistics(room, connection)}
         html = listed[counted.first]._repr_html_()

@@ -163,10 +163,9 @@ def _closest(
         return []
     lines = [line for line, _ in benchmark.bodies]
     theirs = embedder.embed([text for _, text in benchmark.bodies])
-    ours = embedder.embed([text for _, _, text in parts])
     overlaps = []
     for start in range(0, len(parts), 1000):
-        likeness = ours[start : start + 1000] @ theirs.T
+        likeness = embedder.embed([text for _, _, text in parts[start : start + 1000]]) @ theirs.T
         nearest = likeness.argmax(axis=1)
         for (name, part, _), place, row in zip(parts[start : start + 1000], nearest, likeness, strict=True):
             if row[place] >= ALIKE:

@@ -7,10 +7,12 @@ import random
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from solon.consensus.ballots import Ints
 from solon.eval.embedding import Embedder, load_embedder
 from solon.eval.material import spell_sample
 from solon.eval.result import NO_RECORDS, Figure, SuiteResult, mean, nothing
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from solon.eval.material import Material
     from solon.formats.records import ExportRow
 
+T = TypeVar("T")
 SAMPLE = 200
 """Texts that self-BLEU compares with each other: its cost grows with their square."""
 DRAWS = 100
@@ -110,10 +113,8 @@ def evaluate(material: Material) -> Diversity:
         prompts=measure_variety(prompts, material.seed),
         answers=measure_variety(answers, material.seed),
         embedding=embedder.name,
-        prompts_spread=measure_spread(list(asked.values()), prompts, embedder.embed(prompts), material.seed),
-        answers_spread=measure_spread(
-            [name for name, _ in answered], answers, embedder.embed(answers), material.seed
-        ),
+        prompts_spread=measure_spread(list(asked.values()), prompts, embedder.embed, material.seed),
+        answers_spread=measure_spread([name for name, _ in answered], answers, embedder.embed, material.seed),
         from_seeds=_from_seeds(material, rows, embedder),
         coverage=measure_coverage(rows, stated),
         notes=(*spell_sample(len(rows), seen), *embedder.notes),
@@ -131,8 +132,11 @@ def _from_seeds(material: Material, rows: Sequence[ExportRow], embedder: Embedde
         and (seed := asked.get(row.lineage["item"])) is not None
         and seed != row.prompt
     ]
-    new, old = (embedder.embed([pair[side] for pair in pairs]) for side in (0, 1))
-    return mean(1.0 - (new * old).sum(axis=1), material.seed, "no record has a prompt other than its seed's")
+    far: list[float] = []
+    for start in range(0, len(pairs), 1000):
+        new, old = (embedder.embed([pair[side] for pair in pairs[start : start + 1000]]) for side in (0, 1))
+        far += (1.0 - (new * old).sum(axis=1)).tolist()
+    return mean(far, material.seed, "no record has a prompt other than its seed's")
 
 
 def measure_coverage(
@@ -168,19 +172,47 @@ def measure_coverage(
 
 def measure_variety(texts: Sequence[str], seed: int = 0) -> Variety:
     """Return every figure of one set of texts."""
-    words = [find_words(text) for text in texts]
-    openings = Counter(" ".join(w[:3]) for w in words if w)
-    shared = [float(openings[" ".join(w[:3])] > 1) for w in words if w]
-    joined = "\n".join(texts).encode("utf-8", "replace")
+    known: dict[str, int] = {}
+    numbers = [number_words(find_words(text), known) for text in texts]
+    opening = [" ".join(w[:3]) for text in texts if (w := find_words(text))]
+    openings = Counter(opening)
+    shared = [float(openings[begun] > 1) for begun in opening]
+    likened = find_sample([len(w) > 0 for w in numbers], seed)
     return Variety(
         texts=len(texts),
-        distinct_1=resample_halves(words, lambda part: measure_distinct(part, 1), seed),
-        distinct_2=resample_halves(words, lambda part: measure_distinct(part, 2), seed),
-        self_bleu=measure_self_bleu(words, seed),
-        compression=len(joined) / len(zlib.compress(joined, 9)) if joined else None,
+        distinct_1=resample_halves(numbers, _distinct, seed),
+        distinct_2=resample_halves([pair_numbers(own) for own in numbers], _distinct, seed),
+        self_bleu=measure_self_bleu([find_words(texts[place]) for place in likened], seed),
+        compression=_compression(texts),
         same_opening=mean(shared, seed),
         openings={name: n for name, n in openings.most_common(10) if n > 1},
     )
+
+
+def _compression(texts: Sequence[str]) -> float | None:
+    """Size by compressed size of the texts, a line each."""
+    deflate, size, packed = zlib.compressobj(9), 0, 0
+    for place, text in enumerate(texts):
+        part = (f"\n{text}" if place else text).encode("utf-8", "replace")
+        size += len(part)
+        packed += len(deflate.compress(part))
+    return size / (packed + len(deflate.flush())) if size else None
+
+
+def number_words(words: Sequence[str], known: dict[str, int]) -> Ints:
+    """Return a number for each word, the same for the same; `known` keeps those that were given."""
+    return np.array([known.setdefault(word, len(known)) for word in words], dtype=np.int64)
+
+
+def pair_numbers(numbers: Ints) -> Ints:
+    """Return a number for each pair of neighbours among words that have numbers below 2**31."""
+    return (numbers[:-1] << 32) | numbers[1:]
+
+
+def _distinct(part: Sequence[Ints]) -> float | None:
+    """Different numbers by all numbers; None where there is none."""
+    together = np.concatenate(part) if part else np.empty(0)
+    return len(np.unique(together)) / len(together) if len(together) else None
 
 
 def measure_distinct(words: Sequence[Sequence[str]], n: int) -> float | None:
@@ -194,9 +226,7 @@ def _ngrams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
 
 
-def resample_halves(
-    words: Sequence[Sequence[str]], figure: Callable[[Sequence[Sequence[str]]], float | None], seed: int
-) -> Figure:
+def resample_halves(words: Sequence[T], figure: Callable[[Sequence[T]], float | None], seed: int) -> Figure:
     """Return a figure of texts with its interval by halves drawn without replacement: a bootstrap would repeat texts,
     and repeat their n-grams."""
     value = figure(words)
@@ -223,9 +253,7 @@ def measure_self_bleu(words: Sequence[Sequence[str]], seed: int = 0, sample: int
     """Return the mean BLEU-4 of each sampled text against all others of the sample, smoothed by one (Lin and
     Och 2004).
     """
-    chosen = [text for text in words if text]
-    if len(chosen) > sample:
-        chosen = random.Random(seed).sample(chosen, sample)
+    chosen = [words[place] for place in find_sample([len(text) > 0 for text in words], seed, sample)]
     if len(chosen) < 2:
         return nothing("fewer than two texts", len(chosen))
     counts = [[Counter(_ngrams(text, n)) for n in range(1, 5)] for text in chosen]
@@ -233,6 +261,12 @@ def measure_self_bleu(words: Sequence[Sequence[str]], seed: int = 0, sample: int
     lengths = [len(text) for text in chosen]
     scores = [_bleu(i, counts[i], top, lengths) for i in range(len(chosen))]
     return mean(scores, seed)
+
+
+def find_sample(fit: Sequence[bool], seed: int = 0, sample: int = SAMPLE) -> list[int]:
+    """Return the places of those that fit, or of a sample of them where they are more."""
+    places = [place for place, fits in enumerate(fit) if fits]
+    return random.Random(seed).sample(places, sample) if len(places) > sample else places
 
 
 _Top = dict[tuple[str, ...], tuple[int, int, int]]

@@ -28,6 +28,10 @@ CROWD = 64
 CLOSEST = 8
 """Pairs that a text is found in as the later one, at most."""
 SHOWN = 50
+FACTORS = np.array(
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], dtype=np.uint64
+)
+"""Odd numbers by which the values of a band are made one number."""
 
 
 class Twins(BaseModel):
@@ -149,46 +153,57 @@ def find_twins(
         texts: (name, text).
         others: (name, text); None: the texts are compared with each other.
     """
-    index, found = _Index(threshold), list[Twins]()
-    for name, text in texts:
-        sign = np.array(signature(text), dtype=np.uint64)
-        if others is None:
-            found += [Twins(name=a, other=name, similarity=s) for a, s in index.closest(text, sign)]
-        index.add(name, text, sign)
-    for name, text in others or ():
-        sign = np.array(signature(text), dtype=np.uint64)
-        found += [Twins(name=a, other=name, similarity=s) for a, s in index.closest(text, sign)]
+    index, found = _Index(list(texts), threshold), list[Twins]()
+    if others is None:
+        pairs = ((name, index.earlier(place)) for place, (name, _) in enumerate(index.texts))
+    else:
+        pairs = ((name, index.closest(text, _sign(text))) for name, text in others)
+    for name, near in pairs:
+        found += [Twins(name=a, other=name, similarity=s) for a, s in near]
     return sorted(found, key=lambda twins: (twins.name, twins.other))
 
 
 class _Index:
-    """Named texts by the bands of their signatures."""
+    """Named texts by the bands of their signatures, in arrays: one and a half kilobytes a text."""
 
-    def __init__(self, threshold: float) -> None:
-        self._threshold = threshold
-        self._texts: list[tuple[str, str]] = []
-        self._signs: list[npt.NDArray[np.uint64]] = []
-        self._bands: dict[tuple[int, bytes], list[int]] = defaultdict(list)
+    def __init__(self, texts: list[tuple[str, str]], threshold: float) -> None:
+        self.texts, self._threshold = texts, threshold
+        self._signs = np.empty((len(texts), PERMUTATIONS), dtype=np.uint32)
+        bands = np.empty((PERMUTATIONS // ROWS, len(texts)), dtype=np.uint64)
+        for place, (_, text) in enumerate(texts):
+            self._signs[place] = _sign(text)
+            bands[:, place] = _bands(self._signs[place])
+        self._order = np.argsort(bands, axis=1, kind="stable").astype(np.int32)
+        """Places of the texts by band, those with the same value beside each other, the first ones first."""
+        self._values = np.take_along_axis(bands, self._order, axis=1)
+        same = self._values[:, 1:] == self._values[:, :-1]
+        self._alone = np.ones(len(texts), dtype=bool)
+        for order, equal in zip(self._order, same, strict=True):
+            self._alone[order[1:][equal]] = self._alone[order[:-1][equal]] = False
 
-    def add(self, name: str, text: str, sign: npt.NDArray[np.uint64]) -> None:
-        """Add a text; to a band that has its `CROWD` already it is not added."""
-        for band in _bands(sign):
-            if len(self._bands[band]) < CROWD:
-                self._bands[band].append(len(self._texts))
-        self._texts.append((name, text))
-        self._signs.append(sign)
+    def earlier(self, place: int) -> Iterator[tuple[str, float]]:
+        """The same as `closest` of one of the texts, among those before it."""
+        if not self._alone[place]:
+            yield from self.closest(self.texts[place][1], self._signs[place], before=place)
 
-    def closest(self, text: str, sign: npt.NDArray[np.uint64]) -> Iterator[tuple[str, float]]:
+    def closest(
+        self, text: str, sign: npt.NDArray[np.uint32], before: int | None = None
+    ) -> Iterator[tuple[str, float]]:
         """The names of up to `CLOSEST` near-duplicates, with their similarity, those first that seem most alike."""
-        near = sorted({place for band in _bands(sign) for place in self._bands.get(band, ())})
+        met: set[int] = set()
+        for values, order, value in zip(self._values, self._order, _bands(sign), strict=True):
+            first = int(np.searchsorted(values, value))
+            crowd = order[first : first + CROWD][values[first : first + CROWD] == value]
+            met.update(crowd.tolist())
+        near = sorted(place for place in met if before is None or place < before)
         if not near:
             return
-        seems = (np.array([self._signs[place] for place in near]) == sign).mean(axis=1)
+        seems = (self._signs[near] == sign).mean(axis=1)
         given = 0
         for at in np.argsort(-seems, kind="stable")[:CROWD]:
             if seems[at] < self._threshold - SLACK or given == CLOSEST:
                 return
-            name, other = self._texts[near[at]]
+            name, other = self.texts[near[at]]
             if (alike := overlap(text, other)) >= self._threshold:
                 given += 1
                 yield name, round(alike, 4)
@@ -206,5 +221,11 @@ def _trigrams(text: str) -> frozenset[str]:
     return frozenset(shingles(text))
 
 
-def _bands(sign: npt.NDArray[np.uint64]) -> list[tuple[int, bytes]]:
-    return [(i, sign[i * ROWS : (i + 1) * ROWS].tobytes()) for i in range(PERMUTATIONS // ROWS)]
+def _sign(text: str) -> npt.NDArray[np.uint32]:
+    return np.array(signature(text), dtype=np.uint32)
+
+
+def _bands(sign: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+    """A number for each band of a signature: equal bands have equal ones."""
+    numbers: npt.NDArray[np.uint64] = (sign.reshape(-1, ROWS) * FACTORS).sum(axis=1, dtype=np.uint64)
+    return numbers

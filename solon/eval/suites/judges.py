@@ -5,8 +5,9 @@ Leanings are by order, by length, by style and towards its own family of models.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -161,17 +162,40 @@ class _Seat:
 
     Attributes:
         model: that sits there.
-        cast: its votes.
+        verdicts: how many it gave.
+        abstained: of these, how many name no outcome.
+        sided: verdicts for one of two sides that it saw in a known order.
+        first: of these, those for the side that it saw first.
+        by_order: order -> the outcome that it named first, by what was shown.
+        decided: its votes on what experts decided.
         sides: share for the first outcome, of pairs and single candidates.
         labels: the label that most of its votes gave; equal ones are left out.
         said: mean probability of the first outcome.
     """
 
     model: str
-    cast: list[PaidVote] = field(default_factory=list)
+    verdicts: int = 0
+    abstained: int = 0
+    sided: int = 0
+    first: int = 0
+    by_order: dict[str, dict[Shown, str]] = field(default_factory=lambda: {"AB": {}, "BA": {}})
+    decided: list[PaidVote] = field(default_factory=list)
     sides: dict[Shown, float] = field(default_factory=dict)
     labels: dict[Shown, str] = field(default_factory=dict)
     said: dict[Shown, float] = field(default_factory=dict)
+
+    def add(self, paid: PaidVote, what: Shown, *, decided: bool) -> None:
+        """Count a vote; of what nobody decided it is not kept, since a run has many."""
+        vote = paid.vote
+        self.verdicts += 1
+        self.abstained += vote.outcome == ABSTAIN
+        if PAIR.is_outcome(vote.outcome) and vote.order in self.by_order:
+            self.sided += 1
+            self.first += (vote.outcome == PAIR.outcomes[0]) == (vote.order == "AB")
+            if vote.sample == 0:
+                self.by_order[vote.order][what] = sys.intern(vote.outcome)
+        if decided:
+            self.decided.append(paid)
 
 
 def evaluate(material: Material) -> Judges:
@@ -180,11 +204,14 @@ def evaluate(material: Material) -> Judges:
         answers = counted(evaluation.answers(connection, material.run_ids, settled=material.settled))
         gold, labels = _gold(answers), _gold_labels(answers)
         votes = evaluation.paid_votes(connection, material.run_ids, settled=material.settled)
-        seats = _read_seats(votes)
+        seats = _read_seats(votes, {*gold, *labels})
         families = runs.told_families(connection, material.runs)
         written = {
             text.id: Written(
-                text.author, family_of(text.author, families), len(text.body), count_marks(text.body)
+                sys.intern(text.author),
+                sys.intern(family_of(text.author, families)),
+                len(text.body),
+                count_marks(text.body),
             )
             for text in evaluation.candidate_texts(connection, material.run_ids)
         }
@@ -240,29 +267,47 @@ def _most(given: Sequence[str]) -> str | None:
     return None if rest and rest[0][1] == most else first
 
 
-def _read_seats(votes: Iterable[PaidVote]) -> dict[str, _Seat]:
+def _read_seats(votes: Iterable[PaidVote], decided: Collection[Shown]) -> dict[str, _Seat]:
+    """Votes by seat. `decided`: what experts decided."""
     seats: dict[str, _Seat] = {}
-    shares: dict[str, dict[Shown, list[tuple[float, float | None]]]] = defaultdict(lambda: defaultdict(list))
+    sums: dict[str, dict[Shown, _Sums]] = defaultdict(lambda: defaultdict(_Sums))
     labels: dict[str, dict[Shown, list[str]]] = defaultdict(lambda: defaultdict(list))
+    known: dict[Shown, Shown] = {}
     for paid in votes:
-        vote = paid.vote
+        vote, what = paid.vote, known.setdefault(paid.what, paid.what)
         seat = seats.setdefault(vote.seat, _Seat(vote.judge))
-        seat.cast.append(paid)
+        seat.add(paid, what, decided=what in decided)
         share = leaning(vote.outcome)
         if share is None and vote.outcome != ABSTAIN:
-            labels[vote.seat][paid.what].append(vote.outcome)
+            labels[vote.seat][what].append(sys.intern(vote.outcome))
         if share is not None:
-            shares[vote.seat][paid.what].append((share, vote.p))
+            sums[vote.seat][what].add(share, vote.p)
     for name, given in labels.items():
         seats[name].labels = {shown: label for shown, all_ in given.items() if (label := _most(all_))}
-    for name, by_shown in shares.items():
-        for shown, cast in by_shown.items():
-            probabilities = [p for _, p in cast if p is not None]
-            if probabilities:
-                seats[name].said[shown] = sum(probabilities) / len(probabilities)
-            share = seats[name].said.get(shown, sum(share for share, _ in cast) / len(cast))
+    for name in list(sums):
+        for shown, cast in sums.pop(name).items():
+            if cast.told:
+                seats[name].said[shown] = cast.p / cast.told
+            share = seats[name].said.get(shown, cast.share / cast.n)
             seats[name].sides[shown] = float(share > 0.5) + 0.5 * (share == 0.5)
     return seats
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Of the votes of one seat on one thing: their number and shares, and those that tell a probability."""
+
+    n: int = 0
+    share: float = 0.0
+    told: int = 0
+    p: float = 0.0
+
+    def add(self, share: float, p: float | None) -> None:
+        self.n += 1
+        self.share += share
+        if p is not None:
+            self.told += 1
+            self.p += p
 
 
 def _judge(
@@ -276,25 +321,22 @@ def _judge(
 ) -> Judge:
     right = {shown: 1.0 - abs(side - gold[shown]) for shown, side in seat.sides.items() if shown in gold}
     right |= {shown: float(said == labels[shown]) for shown, said in seat.labels.items() if shown in labels}
-    votes = [paid.vote for paid in seat.cast]
-    sided = [v for v in votes if PAIR.is_outcome(v.outcome)]
-    first = [(v.outcome == PAIR.outcomes[0]) == (v.order == "AB") for v in sided if v.order in ("AB", "BA")]
     own = {shown: side for shown in seat.sides if (side := _own_side(shown, written, family)) is not None}
     longer = _compare(seat, written, lambda one: one.length)
     marked = _compare(seat, written, lambda one: one.marks)
     hits = sum(right.values())
-    decided = [paid for paid in seat.cast if paid.call_id and paid.what in right]
+    decided = [paid for paid in seat.decided if paid.call_id and paid.what in right]
     costs = [paid.cost for paid in decided]
     known = [cost for cost in costs if cost is not None]
     return Judge(
         name=name,
         model=plain_model(seat.model),
         family=family,
-        verdicts=len(votes),
+        verdicts=seat.verdicts,
         accuracy=rate(hits, len(right), "no expert decided what it judged"),
         flips=_flips(seat),
-        first_shown=rate(sum(first), len(first), "it saw no pair"),
-        abstained=rate(sum(v.outcome == "abstain" for v in votes), len(votes)),
+        first_shown=rate(seat.first, seat.sided, "it saw no pair"),
+        abstained=rate(seat.abstained, seat.verdicts),
         prefers_longer=_share(seat, longer),
         length_bias=_bias(seat, gold, longer, seed),
         prefers_marked=_share(seat, marked),
@@ -309,12 +351,8 @@ def _judge(
 
 
 def _flips(seat: _Seat) -> Figure:
-    by_order: dict[Shown, dict[str, str]] = defaultdict(dict)
-    for paid in seat.cast:
-        vote = paid.vote
-        if PAIR.is_outcome(vote.outcome) and vote.order and vote.sample == 0:
-            by_order[paid.what][vote.order] = vote.outcome
-    both = [outcomes["AB"] != outcomes["BA"] for outcomes in by_order.values() if len(outcomes) == 2]
+    first, second = seat.by_order["AB"], seat.by_order["BA"]
+    both = [outcome != second[shown] for shown, outcome in first.items() if shown in second]
     return rate(sum(both), len(both), "it saw no pair in both orders")
 
 

@@ -24,11 +24,12 @@ from solon.review.routes.queue import AnId
 from solon.review.statistics import run_statistics, statistics
 from solon.store.database.audit_log import list_actions, list_entries
 from solon.store.reviewing.experts import list_experts
-from solon.store.reviewing.review_lists import Filters
+from solon.store.reviewing.review_lists import LOOKED_THROUGH, Filters
 
 router = APIRouter(prefix="/lead", include_in_schema=False)
 Short = Annotated[str, Query(max_length=200)]
 LOG_ROWS = 100
+QUEUE_ROWS = 50
 
 
 @router.get("")
@@ -59,7 +60,7 @@ async def queue(
     given: dict[str, Any] = {name: value.strip() or None for name, value in asked.items()}
     filters = Filters(status=None if status == "all" else status, **given, **margins)
     why = why or filters.tells_why
-    rows, following = await asyncio.to_thread(list_page, room, filters, cursor or None, 50)
+    rows, following = await asyncio.to_thread(list_page, room, filters, cursor or None, QUEUE_ROWS)
     await note_shown(room, caller, rows, why=why)
     more = {"min_margin": min_margin, "max_margin": max_margin, "why": "1" if why else ""}
     parts = {"status": status, **asked, **more}
@@ -72,6 +73,7 @@ async def queue(
         rows=rows,
         next_page=urlencode({**parts, "cursor": following}) if following else "",
         asked=parts,
+        looked=LOOKED_THROUGH if following and len(rows) < QUEUE_ROWS else 0,
         why=why,
         few=few,
         counts=room.live.counts(),

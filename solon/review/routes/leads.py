@@ -30,7 +30,7 @@ from solon.review.statistics import statistics
 from solon.store.database.audit_log import append, list_entries, verify
 from solon.store.reviewing.experts import ExpertRow, add_expert, list_experts, rotate_token
 from solon.store.reviewing.reading import law_rows
-from solon.store.reviewing.review_lists import Filters, list_filtered
+from solon.store.reviewing.review_lists import LOOKED_THROUGH, Filters, list_filtered
 from solon.store.reviewing.review_rows import NotThere, find_review
 from solon.store.reviewing.sessions import make_login_link, revoke_expert
 
@@ -63,6 +63,8 @@ async def list_reviews(
 ) -> ReviewPage:
     """Reviews by age, filtered; `cursor` of one page continues with the next, in a stable order.
 
+    A page that searches (`text`, `reason`, `judge`, `constitution`) ends after 5,000 reviews: it may have fewer than
+    `limit`, or none, and a `cursor` all the same.
     It tells why each is here, and that is recorded: a later answer of the reader's to one of them is no blind evidence.
     """
     filters = Filters(
@@ -81,7 +83,7 @@ def list_page(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return a page of the filtered list of reviews, and the cursor of the next page; None at the end."""
     with room.store.connect() as connection:
-        return list_filtered(connection, filters, cursor=cursor, limit=limit)
+        return list_filtered(connection, filters, cursor=cursor, limit=limit, most=LOOKED_THROUGH)
 
 
 @router.get("/items/{item_id}", response_model_exclude_unset=True)

@@ -117,6 +117,7 @@ def waiting_reviews(
     Args:
         but_under: ids of constitutions and of rubrics; items under one of each are left out.
     """
+    others = ~(items.c.constitution_id.in_(but_under[0]) & items.c.rubric_id.in_(but_under[1]))
     query = (
         select(*_ITEM, reviews.c.candidates, reviews.c.margin, reviews.c.id.label("review"))
         .join(reviews, (reviews.c.item_id == items.c.id) & (reviews.c.attempt == items.c.attempt))
@@ -129,7 +130,8 @@ def waiting_reviews(
             reviews.c.escalated.is_(False),
             reviews.c.prefer_actor.is_(None),
             ~_is_drafted(),
-            ~(items.c.constitution_id.in_(but_under[0]) & items.c.rubric_id.in_(but_under[1])),
+            # So that the items are looked through in their order, and not one by one from the reviews.
+            reviews.c.item_id.in_(select(items.c.id).where(items.c.state == "waiting", others)),
         )
         .order_by(reviews.c.created_at, reviews.c.id)
     )

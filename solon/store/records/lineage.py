@@ -209,23 +209,8 @@ class _Texts:
 
 
 def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
-    found: dict[str, str | None] = {}
-    for name, item_column in (
-        ("records", "item_id"),
-        ("items", "id"),
-        ("reviews", "item_id"),
-        ("decisions", "item_id"),
-    ):
-        table = _table(name)
-        query = (
-            select(table.c.id, table.c[item_column])
-            .where(begins(table.c.id, some_id, "a record, item, review or decision"))
-            .limit(3)
-        )
-        if name == "items":  # what stands apart from every run is nobody's item
-            query = query.where(table.c.state != PREVIEW)
-        for row_id, item_id in connection.execute(query):
-            found.setdefault(item_id, row_id if name == "records" else None)
+    # SQLite reads whole tables for the beginning of an id: only people abbreviate ids.
+    found = _with_id(connection, some_id, exact=True) or _with_id(connection, some_id, exact=False)
     if len(found) == 1:
         return next(iter(found.items()))
     if found:
@@ -234,6 +219,27 @@ def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
         f"no record, item, review or decision has the id {some_id!r}",
         next_step="ids stand in `solon export --format jsonl` and `solon review list`",
     )
+
+
+def _with_id(connection: Connection, some_id: str, *, exact: bool) -> dict[str, str | None]:
+    """Items of what has this id, or one that begins with it, each with the id of the record where it is one."""
+    found: dict[str, str | None] = {}
+    for name, item_column in (
+        ("records", "item_id"),
+        ("items", "id"),
+        ("reviews", "item_id"),
+        ("decisions", "item_id"),
+    ):
+        table = _table(name)
+        known = begins(table.c.id, some_id, "a record, item, review or decision")
+        query = (
+            select(table.c.id, table.c[item_column]).where(table.c.id == some_id if exact else known).limit(3)
+        )
+        if name == "items":  # what stands apart from every run is nobody's item
+            query = query.where(table.c.state != PREVIEW)
+        for row_id, item_id in connection.execute(query):
+            found.setdefault(item_id, row_id if name == "records" else None)
+    return found
 
 
 def _record(connection: Connection, item_id: str, record_id: str | None) -> dict[str, Any] | None:

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, and_, case, cast, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from solon.errors import InvalidDecision
 from solon.store.database import clock
@@ -18,6 +31,9 @@ from solon.store.reviewing.undoing import UNDO_LAST
 from solon.store.runs.verdicts import panel_votes
 from solon.store.tables import assignments, constitutions, decisions, events, items, reviews, seeds, texts
 
+LOOKED_THROUGH = 5_000
+"""Reviews that a page of the leads' list looks through for what no index knows: a text, a reason, a judge, a law."""
+PLACE = tuple_(reviews.c.created_at, reviews.c.id)
 CHOSEN = {state: choice for choice, state in ASIDE.items()}
 """State of a turn that was set aside -> what its person chose."""
 
@@ -58,11 +74,20 @@ class Filters:
         told = (self.reason, self.judge, self.kind, self.min_margin, self.max_margin)
         return any(one is not None for one in told)
 
+    @property
+    def searches(self) -> bool:
+        """Is something asked for that no index knows, so that each review has to be looked at?"""
+        return any(one is not None for one in (self.text, self.reason, self.judge, self.constitution))
+
 
 def list_filtered(
-    connection: Connection, filters: Filters, *, cursor: str | None, limit: int
+    connection: Connection, filters: Filters, *, cursor: str | None, limit: int, most: int | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Reviews by age in a stable order; returns them and the cursor that continues after the last.
+
+    Args:
+        most: look through so many reviews at most where the filters search; there may be a cursor though fewer rows
+            than `limit`, or none, were found among them. None: through all.
 
     Raises:
         InvalidDecision: the cursor is none of ours.
@@ -82,15 +107,27 @@ def list_filtered(
         .order_by(reviews.c.created_at, reviews.c.id)
         .limit(limit + 1)
     )
-    if cursor is not None:
-        at, review_id = _read_cursor(cursor)
-        query = query.where(
-            or_(reviews.c.created_at > at, and_(reviews.c.created_at == at, reviews.c.id > review_id))
-        )
-    rows = [_listed(dict(row)) for row in connection.execute(query).mappings()]
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return rows, f"{rows[-1]['created_at']!r}~{rows[-1]['id']}" if more else None
+    after = [] if cursor is None else [tuple_(*_read_cursor(cursor)) < PLACE]
+    end = _end_of_search(connection, filters, after, most) if most is not None and filters.searches else None
+    until = [] if end is None else [tuple_(*end) >= PLACE]
+    rows = [_listed(dict(row)) for row in connection.execute(query.where(*after, *until)).mappings()]
+    if len(rows) > limit:
+        rows = rows[:limit]
+        end = rows[-1]["created_at"], rows[-1]["id"]
+    return rows, f"{end[0]!r}~{end[1]}" if end is not None else None
+
+
+def _end_of_search(
+    connection: Connection, filters: Filters, after: list[Any], most: int
+) -> tuple[float, str] | None:
+    """The place of the last of the `most` reviews that come next; None where there are no more than these."""
+    equal = ((reviews.c.state, filters.status), (reviews.c.run_id, filters.run))
+    those = [column == wanted for column, wanted in equal if wanted is not None]
+    query = select(reviews.c.created_at, reviews.c.id).where(*those, *after)
+    ends = connection.execute(
+        query.order_by(reviews.c.created_at, reviews.c.id).offset(most - 1).limit(2)
+    ).all()
+    return (ends[0].created_at, ends[0].id) if len(ends) == 2 else None
 
 
 def filtered(query: Select[Any], filters: Filters) -> Select[Any]:

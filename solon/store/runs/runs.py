@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, case, desc, func, select, update
+from sqlalchemy import Connection, case, desc, exists, func, select, update
 
 from solon.config.sections import BUILTIN
 from solon.errors import UsageError
@@ -438,8 +438,8 @@ def told_families(connection: Connection, rows: Iterable[RunRow]) -> dict[str, s
 
 def has_subjects(connection: Connection, run_id: str) -> bool:
     """Does any seed of a run say whom it is about?"""
-    query = select(items.c.id).join(seeds, seeds.c.id == items.c.seed_id)
-    about = query.where(items.c.run_id == run_id, seeds.c.subject.is_not(None))
+    of_run = exists().where(items.c.seed_id == seeds.c.id, items.c.run_id == run_id)
+    about = select(seeds.c.id).where(seeds.c.subject > "", of_run)
     return connection.execute(about.limit(1)).first() is not None
 
 
@@ -461,6 +461,13 @@ def has_answered(connection: Connection, run_id: str, model: str) -> bool:
         calls.c.run_id == run_id, calls.c.model == model, calls.c.outcome == "ok"
     )
     return connection.execute(query.limit(1)).first() is not None
+
+
+def count_calls(connection: Connection, run_id: str) -> int:
+    """How many calls the journal of a run has. None is ever taken away or altered in what it cost, so that what was
+    `spent` is the same as long as this is.
+    """
+    return int(connection.execute(select(func.count()).where(calls.c.run_id == run_id)).scalar_one())
 
 
 def spent(connection: Connection, run_id: str) -> Spent:
