@@ -52,6 +52,11 @@ def _sending_elsewhere(spec: Any, old: str, new: str) -> Any:
     return replace(spec, runnable=type(spec.runnable)(None, renamed), ends=ends)
 
 
+def forget_versions() -> None:
+    versions.graph_version.cache_clear()
+    versions._resumed_versions.cache_clear()
+
+
 @pytest.fixture
 def change_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """From now on the node that waits for a person has another name."""
@@ -71,11 +76,11 @@ def change_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def change() -> None:
         for module in ("solon.graphs.build", "solon.graphs.runner", "solon.graphs.versions"):
             monkeypatch.setattr(f"{module}.build_graph", renamed)
-        versions.graph_version.cache_clear()
+        forget_versions()
 
     yield change
     monkeypatch.undo()
-    versions.graph_version.cache_clear()
+    forget_versions()
 
 
 def test_waiting_items_are_replayed_without_a_call(
