@@ -7,6 +7,7 @@ DEMO_LOCK := requirements/demo.lock
 DEV_LOCK := requirements/dev.lock
 MODEL_LOCK := requirements/model.lock
 CLIENTS_LOCK := requirements/clients.lock
+AUDIT_LOCK := requirements/audit.lock
 JOBS ?= auto
 # which tests open a store: noted by `make test` for `make test-stores`
 STORES := build/stores.json
@@ -21,7 +22,7 @@ UV_FIND ?=
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers chaos check static lint types imports docs site report-pictures page-pictures lock clean replay
+.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers chaos check static lint types imports docs site report-pictures page-pictures lock clean replay sbom audit fuzz
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-13s %s\n' "$$name" "$$about"; done
@@ -80,11 +81,15 @@ bench-large: $(VENV)/.dev ## one run of 100,000 items streamed from a file (20 m
 bench-peers: $(VENV)/.dev ## distilabel, curator and Data Designer at the same work, each in .venv-peers (needs uv; 2 GB)
 	$(BIN)/python -m benchmarks.peers.compare
 
-chaos: $(VENV)/.dev ## kill, freeze and crash at every durable boundary, and at random moments (half an hour)
+chaos: $(VENV)/.dev ## kill, freeze and crash at every durable boundary, fill the disk, set the clock (an hour)
 	$(BIN)/python -m benchmarks.seams
 	$(BIN)/python -m benchmarks.seams --fault freeze --scenarios run resume rejudge
 	$(BIN)/python -m benchmarks.seams --fault restart --scenarios run decide resume ratify forget
+	for fault in full readonly forward backward; do $(BIN)/python -m benchmarks.seams --fault $$fault --every 3 || exit 1; done
 	$(BIN)/python -m benchmarks.siege --rounds 9
+
+fuzz: $(VENV)/.dev ## bend everything that is read of strangers, 2,000 times each (ten minutes)
+	SOLON_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest -q tests/safety/test_foreign_bytes.py
 
 lint: $(VENV)/.dev ## ruff: style and format
 	$(BIN)/ruff check .
@@ -116,8 +121,20 @@ lock: ## resolve the dependencies anew (needs uv)
 		--group dev --group docs -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(CLIENTS_LOCK) requirements/clients.in
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) -o $(AUDIT_LOCK) requirements/audit.in
 	@command -v npm >/dev/null || { echo "requirements/typescript stays as it is: no npm here"; exit 0; }; \
 		npm update --prefix requirements/typescript --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
+
+sbom: .venv-audit/.tools ## what the base install brings, with versions and licences, as CycloneDX in build/sbom.json
+	test -x .venv-sbom/bin/python || $(PYTHON) -m venv --without-pip .venv-sbom
+	@.venv-audit/bin/python -m pip --disable-pip-version-check --quiet --python .venv-sbom install --require-hashes -r $(DEMO_LOCK)
+	@mkdir -p build
+	.venv-audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o build/sbom.json .venv-sbom
+
+# strict: a package that could not be looked up is a failure, and so is no network
+audit: .venv-audit/.tools ## known vulnerabilities of everything that is locked; fails where one could not be looked up
+	@for lock in $(DEMO_LOCK) $(DEV_LOCK) $(MODEL_LOCK) $(CLIENTS_LOCK) $(AUDIT_LOCK); do echo "$$lock"; \
+		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r "$$lock" || exit 1; done
 
 trainers: $(VENV)/.dev ## one real step of TRL's trainers over an export, in an environment of its own (.venv-trainers)
 	@test -x .venv-trainers/bin/python || { $(PYTHON) -m venv .venv-trainers; \
@@ -141,7 +158,7 @@ replay: $(VENV)/.dev ## replay the recorded panels in SOLON_DATA into build/repl
 	rm -f build/replay/error.txt; $(BIN)/python -m solon.eval.table build/replay/*.json | tee build/replay/table.md
 
 clean: ## remove the environment, caches and the demos' folders
-	rm -rf $(VENV) .venv-vllm .venv-trainers .venv-peers solon-demo* dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-vllm .venv-trainers .venv-peers .venv-audit .venv-sbom solon-demo* dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 UV_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -180,4 +197,9 @@ $(VENV)/.clients: $(VENV)/.dev $(CLIENTS_LOCK) requirements/typescript/package-l
 	@mkdir -p $(VENV)/typescript && cp requirements/typescript/*.json $(VENV)/typescript
 	@command -v npm >/dev/null && npm ci --prefix $(VENV)/typescript --ignore-scripts --no-audit --no-fund --silent \
 		|| echo "TypeScript client not tested: no npm here, or it reaches no packages"
+	@touch $@
+
+.venv-audit/.tools: $(AUDIT_LOCK)
+	@test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $(AUDIT_LOCK)
 	@touch $@

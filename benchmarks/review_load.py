@@ -3,6 +3,8 @@
     python -m benchmarks.review_load queue                # 50,000 reviews wait: page and API, for kinds of people
     python -m benchmarks.review_load reviewers            # 64 reviewers answer 5,000 reviews; none twice, none lost
     python -m benchmarks.review_load reviewers --kill     # the same, and the server dies by SIGKILL in the middle
+    python -m benchmarks.review_load delivery             # 50 people, 8 s an answer: how late items get their decisions
+    python -m benchmarks.review_load delivery --worker    # the same with a `solon worker` of its own
 
 Times are the client's, in milliseconds; the client is one more process on the same machine. A table goes to standard
 error, JSON to the last line of standard output. It fails where an answer was lost or counted twice.
@@ -31,9 +33,10 @@ from typing import Any
 import aiohttp
 from sqlalchemy import func, select
 
-from benchmarks.review_fill import fill, open_project
+from benchmarks.review_fill import CONFIG, fill, open_project
 from solon.project import Project
 from solon.store.database import audit_log
+from solon.store.reviewing.deliveries import pending_deliveries
 from solon.store.reviewing.experts import add_expert
 from solon.store.tables import table_of
 from solon.store.tables.people import Assignment, Decision, Outbox, Review
@@ -52,22 +55,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=("queue", "reviewers"))
+    parser.add_argument("part", choices=("queue", "reviewers", "delivery"))
     parser.add_argument("--waiting", type=int, default=50_000, help="queue: reviews that wait")
     parser.add_argument("--decided", type=int, default=20_000, help="queue: reviews decided before")
     parser.add_argument(
         "--asks", type=int, default=100, help="queue: reviews asked for by each person on each way"
     )
-    parser.add_argument("--items", type=int, default=5000, help="reviewers: reviews to answer")
-    parser.add_argument("--reviewers", type=int, default=64)
+    parser.add_argument("--items", type=int, help="reviews to answer; default: 5,000, delivery: 800")
+    parser.add_argument("--reviewers", type=int, help="default: 64, delivery: 50")
     parser.add_argument(
-        "--think", type=float, default=1.0, help="reviewers: mean seconds a paced answer takes"
+        "--think", type=float, help="mean seconds that a paced answer takes; default: 1, delivery: 8"
     )
+    parser.add_argument("--redraft", type=float, default=0.05, help="delivery: share that is drafted anew")
+    parser.add_argument("--worker", action="store_true", help="delivery: by a process of its own")
     parser.add_argument(
         "--paced", type=float, default=0.3, help="reviewers: share answered at that pace; the rest flat out"
     )
     parser.add_argument("--kill", action="store_true", help="reviewers: kill -9 the server in the middle")
     given = parser.parse_args()
+    usual = (800, 50, 8.0) if given.part == "delivery" else (5000, 64, 1.0)
+    for name, value in zip(("items", "reviewers", "think"), usual, strict=True):
+        setattr(given, name, value if getattr(given, name) is None else getattr(given, name))
     with tempfile.TemporaryDirectory(prefix="solon-load-") as folder:
         told = asyncio.run(PARTS[given.part](given, f"sqlite:///{folder}/solon.db"))
     told = {
@@ -151,6 +159,86 @@ async def measure_reviewers(given: argparse.Namespace, url: str) -> Told:
         found["flat out, answers a second"] = round(flat / max(0.001, state.ended - state.turned), 1)
     _table(found)
     return found
+
+
+async def measure_delivery(given: argparse.Namespace, url: str) -> Told:
+    """Many people answer at their pace, some of them asking for a new draft; how long after each answer its item has
+    taken it in, and what the memory of the server did meanwhile."""
+    with Project(url, config=CONFIG) as project:
+        _say(f"running {given.items} items ...")
+        project.run("preference", [f"Explain thing number {n} of the long list." for n in range(given.items)])
+        tokens = [add_expert(project.store, f"R{n}", by="local:load")[1] for n in range(given.reviewers)]
+    left = iter(range(given.items - given.reviewers))
+    server, worker = Server(url, _free_port(), work=not given.worker), None
+    begun, memory = time.monotonic(), []
+    try:
+        server.start()
+        if given.worker:
+            command = [sys.executable, "-m", "solon", "worker", "--store", url]
+            said = Path(url.removeprefix("sqlite:///")).with_name("worker.txt")
+            with said.open("w") as out:
+                worker = await asyncio.create_subprocess_exec(*command, stderr=out)
+            while not said.read_text():  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+        people = [
+            asyncio.create_task(_answer_paced(given, left, server.address, token, n))
+            for n, token in enumerate(tokens)
+        ]
+        while not all(task.done() for task in people):
+            memory.append(server.megabytes())
+            await asyncio.sleep(1)
+        seconds = time.monotonic() - begun
+        answered = sum(task.result() for task in people)
+        await _until_applied(url)
+    finally:
+        if worker is not None:
+            worker.terminate()
+            await worker.wait()
+        server.stop()
+    found: Told = {
+        "reviewers": given.reviewers,
+        "seconds": round(seconds, 1),
+        "load": os.getloadavg()[0],
+        "answers a second": round(answered / seconds, 1),
+        "server, MB after a fifth, at the end": [memory[len(memory) // 5], memory[-1]],
+        "behind": _quantiles(_behind(url)),
+    }
+    _table(found)
+    return found
+
+
+async def _answer_paced(
+    given: argparse.Namespace, left: Iterator[int], address: str, token: str, n: int
+) -> int:
+    draw, answered = random.Random(n), 0
+    async with Api(address, token) as client:
+        await asyncio.sleep(draw.random() * given.think)
+        while next(left, None) is not None and (item := (await client.next())["item"]) is not None:
+            await asyncio.sleep(draw.expovariate(1 / given.think))
+            again = draw.random() < given.redraft
+            await client.decide(item, n, {"choice": "redraft", "guidance": "Shorter."} if again else None)
+            answered += 1
+    return answered
+
+
+async def _until_applied(url: str) -> None:
+    with Project(url, create=False) as project:
+        for _ in range(600):
+            with project.store.connect() as connection:
+                if not pending_deliveries(connection):
+                    return
+            await asyncio.sleep(0.5)
+    raise SystemExit("decisions were not applied within five minutes")
+
+
+def _behind(url: str) -> list[float]:
+    """Seconds from each answer until its item had taken it in."""
+    outbox, decisions = table_of(Outbox), table_of(Decision)
+    query = select(outbox.c.applied_at - decisions.c.decided_at).join(
+        decisions, decisions.c.id == outbox.c.decision_id
+    )
+    with Project(url, create=False) as project, project.store.connect() as connection:
+        return [float(value) for value in connection.execute(query).scalars()]
 
 
 class State:
@@ -251,10 +339,10 @@ class Api:
     async def next(self) -> Any:
         return await self._post("/api/v1/next", {})
 
-    async def decide(self, item: Told, n: int) -> Any:
+    async def decide(self, item: Told, n: int, answer: Told | None = None) -> Any:
         chosen = item["candidates"][n % 2]["id"]
-        answer = {"choice": "prefer", "candidate": chosen, "rationale": "Names the interaction."}
-        return await self._post(self._decide(item), {"token": item["token"], "answer": answer})
+        usual = {"choice": "prefer", "candidate": chosen, "rationale": "Names the interaction."}
+        return await self._post(self._decide(item), {"token": item["token"], "answer": answer or usual})
 
     def _decide(self, item: Told) -> str:
         return f"/api/v1/reviews/{item['review']}/decision"
@@ -287,14 +375,15 @@ class Page(Api):
 
 
 class Server:
-    """`solon review serve --no-work` in a process of its own."""
+    """`solon review serve` in a process of its own."""
 
-    def __init__(self, url: str, port: int) -> None:
-        self.address, self._url, self._port = f"http://127.0.0.1:{port}", url, port
+    def __init__(self, url: str, port: int, *, work: bool = False) -> None:
+        self.address, self._url, self._port, self._work = f"http://127.0.0.1:{port}", url, port, work
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "solon", "review", "serve", "--store", self._url, "--no-work"]
+        command = [sys.executable, "-m", "solon", "review", "serve", "--store", self._url]
+        command += [] if self._work else ["--no-work"]
         self._process = subprocess.Popen([*command, "--port", str(self._port)], stderr=subprocess.DEVNULL)
         until = time.monotonic() + 120
         while time.monotonic() < until and self._process.poll() is None:
@@ -312,6 +401,15 @@ class Server:
         except OSError:
             return 0.0
         return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+    def megabytes(self) -> float:
+        """Its memory now. Linux only, else 0."""
+        assert self._process is not None
+        try:
+            pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        except OSError:
+            return 0.0
+        return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
 
     def kill(self) -> None:
         assert self._process is not None
@@ -364,7 +462,7 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-PARTS = {"queue": measure_queue, "reviewers": measure_reviewers}
+PARTS = {"queue": measure_queue, "reviewers": measure_reviewers, "delivery": measure_delivery}
 
 if __name__ == "__main__":
     main()

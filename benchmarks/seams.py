@@ -4,19 +4,21 @@ A seam is the commit of a transaction that wrote something, of the store or of t
 another's place, or bytes that are forced to the disk. The process that is to die puts its own hooks around them; Solon
 has none. Each scenario is first done undisturbed, which counts its seams, and then once for every seam: killed before
 it and behind it, frozen behind it until another process did the work, or with a PostgreSQL server that crashes and
-restarts there. What a person would do next is done in a new process, and the store must then be as if nothing had
-been: see `check`.
+restarts there. Or the disk is full, or read-only, from the seam on; or the clock jumps there by a day. What a person
+would do next is done in a new process, and the store must then be as if nothing had been: see `check`.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import itertools
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import sys
 import tarfile
 import tempfile
@@ -42,6 +44,7 @@ from solon.errors import SolonError, StoreError, UsageError
 from solon.graphs import pruning as checkpoint_pruning
 from solon.graphs.sqlite_saver import SqliteSaver
 from solon.project import Project
+from solon.store.database import clock
 from solon.store.database.engine import make_engine
 from solon.store.reviewing import deliveries
 from solon.store.reviewing.experts import add_expert
@@ -75,6 +78,13 @@ CLAIM_SECONDS = 0.3
 WRITES = re.compile(
     r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM|(CREATE|ALTER|DROP) \w+)\s+\"?(\w+)", re.IGNORECASE
 )
+REFUSED = {
+    "full": (errno.ENOSPC, "database or disk is full"),
+    "readonly": (errno.EROFS, "attempt to write a readonly database"),
+}
+"""What the operating system and SQLite say from the seam on; the process tells it in Solon's words, or goes on."""
+JUMPS = {"forward": 86400.0, "backward": -86400.0}
+"""Seconds by which the clock of the process is off from the seam on."""
 BROKEN, KILLED = 1, -signal.SIGKILL
 
 
@@ -84,7 +94,7 @@ class Seams:
     Args:
         at: the number of the seam at which it dies, from 0; None: it goes through all of them.
         side: `before` or `after` the seam.
-        fault: `kill`, `freeze`, or `restart`: the server restarts, and the process lives.
+        fault: `kill`, `freeze`, or `restart`: the server restarts, and the process lives. Or one of `REFUSED`, `JUMPS`.
     """
 
     def __init__(self, at: int | None = None, side: str = "before", fault: str = "kill") -> None:
@@ -94,18 +104,27 @@ class Seams:
         self._log = os.open("seams.txt", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 
     @contextmanager
-    def around(self, name: str) -> Iterator[None]:
+    def around(self, name: str) -> Iterator[int]:
         number = next(self._numbers)
         os.write(self._log, f"{name}\n".encode())
         self._reached(number, "before")
-        yield
+        yield number
         self._reached(number, "after")
+
+    def refuse(self, number: int, error: type[Exception] = OSError) -> None:
+        """Say as the system does that nothing can be written, from the seam on."""
+        if self._fault in REFUSED and self._at is not None and number >= self._at:
+            code, words = REFUSED[self._fault]
+            raise OSError(code, os.strerror(code)) if error is OSError else error(words)
 
     def _reached(self, number: int, side: str) -> None:
         if (number, side) == (self._at, self._side):
             if self._fault == "restart":
                 crash_server()
-            else:
+            elif self._fault in JUMPS:
+                off = JUMPS[self._fault]
+                clock.now = lambda: time.time() + off
+            elif self._fault not in REFUSED:
                 os.kill(os.getpid(), signal.SIGKILL if self._fault == "kill" else signal.SIGSTOP)
 
     def install(self) -> None:
@@ -115,7 +134,11 @@ class Seams:
 
         def do_commit(dialect: Any, connection: Any) -> None:
             written = self._written.pop(id(connection.dbapi_connection), set())
-            with self.around(f"commit {'+'.join(sorted(written))}") if written else nullcontext():
+            if not written:
+                commit(dialect, connection)
+                return
+            with self.around(f"commit {'+'.join(sorted(written))}") as number:
+                self.refuse(number, sqlite3.OperationalError)
                 commit(dialect, connection)
 
         def do_rollback(dialect: Any, connection: Any) -> None:
@@ -124,8 +147,9 @@ class Seams:
 
         @contextmanager
         def saving(saver: Any) -> Iterator[Any]:
-            with self.around("commit checkpoints"), transaction(saver) as connection:
+            with self.around("commit checkpoints") as number, transaction(saver) as connection:
                 yield connection
+                self.refuse(number, sqlite3.OperationalError)
 
         rollback = DefaultDialect.do_rollback
         DefaultDialect.do_commit, DefaultDialect.do_rollback = do_commit, do_rollback  # type: ignore[method-assign]
@@ -149,7 +173,8 @@ class Seams:
 
     def _wrapped(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any, **options: Any) -> Any:
-            with self.around(real.__name__):
+            with self.around(real.__name__) as number:
+                self.refuse(number)
                 return real(*given, **options)
 
         return call
@@ -567,7 +592,15 @@ def one_round(base: Path, name: str, number: int, side: str, fault: str, server:
         if fault == "kill":
             row["reached"] = wait(frozen) == KILLED
             row["end"] = do(folder, lambda: again(scenario))
-        elif fault == "restart":
+        elif fault in REFUSED:
+            row["survived"] = wait(frozen) == 0
+            row["reached"] = len((folder / "seams.txt").read_text().splitlines()) > number
+            last = (folder / "said.txt").read_text().rstrip().rpartition("\n\n")[2]
+            assert row["survived"] or "\nsolon.errors." in f"\n{last}", (
+                f"not told in Solon's words: {last[-900:]}"
+            )
+            row["end"] = do(folder, lambda: again(scenario))
+        elif fault == "restart" or fault in JUMPS:
             row["survived"] = wait(frozen) == 0
             row["reached"] = len((folder / "seams.txt").read_text().splitlines()) > number
             row["end"] = do(folder, lambda: again(scenario))
@@ -610,7 +643,7 @@ def siege(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scenarios", nargs="+", default=list(SCENARIOS), choices=list(SCENARIOS))
-    parser.add_argument("--fault", default="kill", choices=("kill", "freeze", "restart"))
+    parser.add_argument("--fault", default="kill", choices=("kill", "freeze", "restart", *REFUSED, *JUMPS))
     parser.add_argument("--every", type=int, default=1, help="only every so-manyth seam")
     options = parser.parse_args()
     os.environ.pop("SOLON_STORE", None)
@@ -625,7 +658,8 @@ def main() -> int:
 
 def tell(name: str, folder: Path, options: argparse.Namespace, server: str) -> dict[str, Any]:
     """The figures of a scenario; what went wrong is printed beside them."""
-    sides = ["after"] if options.fault == "freeze" else ["before", "after"]
+    one = {"freeze": "after"} | dict.fromkeys((*REFUSED, *JUMPS), "before")
+    sides = [one[options.fault]] if options.fault in one else ["before", "after"]
     undisturbed, *rows = siege(name, folder, sides, options.fault, options.every, server)
     for row in rows:
         if "wrong" in row:
@@ -637,7 +671,7 @@ def tell(name: str, folder: Path, options: argparse.Namespace, server: str) -> d
         "rounds": len(rows),
         "reached": sum(row.get("reached", False) for row in rows),
         "wrong": sum("wrong" in row for row in rows),
-        **({"survived": sum(row["survived"] for row in rows)} if server else {}),
+        **({"survived": sum(row["survived"] for row in rows)} if rows and "survived" in rows[0] else {}),
     }
     print(json.dumps(told), file=sys.stderr, flush=True)
     return told

@@ -34,7 +34,7 @@ TEXTS = [
     for path in sorted((ROOT / folder).rglob("*"))
     if path.suffix in (".py", ".md", ".toml", ".lock", ".in", ".yaml", ".html", ".js", ".css", "")
     and path.is_file()
-] + [ROOT / name for name in ("README.md", "CHANGELOG.md", "Makefile", "pyproject.toml")]
+] + [ROOT / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md", "Makefile", "pyproject.toml")]
 
 
 def test_every_export_exists_and_nothing_else_is_promised() -> None:

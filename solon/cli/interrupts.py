@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def ending_signals() -> dict[signal.Signals, str]:
+    """Signals that end a command cleanly, with their names. SIGHUP, that the terminal has gone, is none under nohup."""
+    found = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) != signal.SIG_IGN:
+        found[hang_up] = "SIGHUP"
+    return found
+
+
 class Stopper:
     """Turns signals into a clean stop of the runner, once there is one.
 
@@ -49,12 +58,12 @@ class Stopper:
             self._runner.stop(self._why)
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], *, tick: Callable[[], None]) -> T:
-        """The result of a coroutine, during which SIGINT and SIGTERM stop the runner. `tick` is called once a
+        """The result of a coroutine, during which SIGINT, SIGTERM and SIGHUP stop the runner. `tick` is called once a
         second meanwhile."""
 
         async def watched() -> T:
             loop = asyncio.get_running_loop()
-            for number, name in ((signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")):
+            for number, name in ending_signals().items():
                 try:
                     loop.add_signal_handler(number, self.on_signal, name)
                 except (NotImplementedError, RuntimeError, ValueError):

@@ -262,8 +262,8 @@ def decide(
     candidate: Annotated[
         str | None,
         typer.Option(
-            help="Id of the candidate preferred or edited; 1 or 2 as `review show` prints them. The page numbers them "
-            "in an order drawn for each person."
+            help="Id of the candidate preferred or edited; 1 or 2 as `review show` prints them, which for the holder "
+            "of a token are the places on the page."
         ),
     ] = None,
     text: Annotated[
@@ -478,7 +478,7 @@ def _read_spans(told: str | None) -> list[Any] | None:
         found = loads(told)
         found = found["spans"] if isinstance(found, dict) else found
         return [{key: one[key] for key in ("start", "end", "label", "text") if key in one} for one in found]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"--spans {told!r:.60} is no list of spans: {error}",
             next_step='e.g. --spans \'[{"start": 0, "end": 5, "label": "person"}]\', or @FILE',

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from solon.cli.interrupts import ending_signals
 from solon.cli.options import ConfigOption, StoreOption, open_project
 from solon.cli.terminal import FAILED, say
 
@@ -41,7 +41,7 @@ async def _work(project: Project, seconds: float, once: bool) -> None:
 
     live = Live(project.store)
     courier, ended = Worker(project, live, seconds), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ending_signals():
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     courier.start()
     told = ""

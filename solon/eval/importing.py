@@ -288,7 +288,8 @@ def _open_reviews(
             # A promise of several experts has as many audits of one item.
             if review.kind == "audit" and audited.setdefault(name, review.id) != review.id:
                 continue
-            if [candidate.text for candidate in project.review(review.id).candidates] == texts[name]:
+            text_of = {candidate.id: candidate.text for candidate in project.review(review.id).candidates}
+            if [text_of[one] for one in review.candidates] == texts[name]:
                 yield review.id, list(review.candidates), name
 
 
@@ -481,8 +482,14 @@ def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int
 
 
 def _settled(seed: SeedRow, said: Said) -> tuple[str, str]:
-    """Hashes of a request with its answers, in whatever order, and of what is said of them."""
+    """Hashes of a request with its answers, in whatever order, and of what is said of them.
+
+    Raises:
+        RowProblem: the answer that is meant has no text.
+    """
     answers = [spoken(response.text) for response in seed.responses]
+    if said.response is not None and said.response >= len(answers):
+        raise RowProblem(f"answer {said.response + 1}, which was chosen, has no text")
     asked = [[turn["role"], spoken(turn["content"])] for turn in seed.conversation()]
     assert said.response is not None
     return _hash([asked, sorted(answers)]), _hash([said.choice, answers[said.response]])

@@ -158,7 +158,7 @@ def read_parquet(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
             for batch in file.iter_batches(batch_size=256):
                 yield from _batch_rows(batch, line)
                 line += batch.num_rows
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise SeedError(f"{path} cannot be read as Parquet: {error}", next_step="write it anew") from None
 
 

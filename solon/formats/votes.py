@@ -22,6 +22,7 @@ from solon.formats.json_values import kind_of, show
 from solon.formats.marked import as_votes
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader
 from solon.formats.seed_rows import MAX_ID, RowProblem
+from solon.formats.text_files import why_not_unicode
 from solon.questions import nearest
 
 ALIASES = {
@@ -89,6 +90,9 @@ class Votes:
             raise RowProblem(
                 f"label: {label!r:.60} is no label of the recipe; {nearest(label, self.outcomes)}"
             )
+        for name in ("item", "worker", "text"):
+            if reason := why_not_unicode(vote[name]):
+                raise RowProblem(f"{name}: {reason}")
         text = blake2b(vote["text"].encode(), digest_size=8).digest() if vote["text"] else b""
         if text and self.texts.setdefault(item, text) != text:
             raise RowProblem(f"text: item {item!r:.60} has another one in a row above")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
-from solon.graphs.runner import Runner
+from solon.graphs.runner import DELIVERY_PAUSE, Runner
 from solon.store.runs.items import ItemRow
 from solon.store.runs.requeued import claim_begun
 
@@ -20,6 +20,19 @@ class Courier(Runner):
                 return
             for item in self._load(ids):
                 await queue.put(item)
+
+    async def _work_through(self, size: int) -> None:
+        """Decisions that come while items go on are delivered beside them."""
+        work = asyncio.create_task(super()._work_through(size))
+        try:
+            while not work.done():
+                await self._deliver_all(size)
+                await asyncio.wait([work], timeout=DELIVERY_PAUSE)
+        except BaseException:
+            work.cancel()
+            raise
+        finally:
+            await work
 
     async def _spend_budget(self, size: int) -> None:
         """Only a run that has judged all its items may begin to spend its budget. Where the panel has learned from a

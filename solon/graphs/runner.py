@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 GIVE_UP_AFTER = 8
 """Model failures in a row, without one success between, after which a run stops instead of parking every item."""
+DELIVERY_PAUSE = 1.0
+"""Seconds after which further decisions are looked for while some are still on their way to their items."""
 BATCH_PAUSE = 0.02
 """Seconds between two looks whether the items of a batch have come to rest."""
 
@@ -420,24 +422,42 @@ class Runner:
         await self._set(item, "parked", reason=f"{error.kind}: {error.cause}")
 
     async def _deliver_all(self, size: int) -> None:
-        """Resume every thread that has a decision waiting in the outbox."""
+        """Resume every thread that has a decision waiting in the outbox. One that takes long, since a model has to
+        answer, holds up no others, nor those that come meanwhile."""
         gate = asyncio.Semaphore(size)
+        under_way: set[asyncio.Task[None]] = set()
 
         async def one(item: ItemRow, delivery: review_store.Delivery) -> None:
             async with gate:
                 await self._deliver(item, delivery)
 
-        while not self._stopping:
-            batch = await self.store.writer.run(
-                lambda connection: review_store.claim_deliveries(
-                    connection, self.me, 4 * size, run_id=self.run.id, without=self._undelivered
-                )
+        try:
+            while not self._stopping:
+                for item, delivery in await self._claim_deliveries(4 * size - len(under_way)):
+                    under_way.add(asyncio.create_task(one(item, delivery)))
+                if not under_way:
+                    return
+                done, under_way = await asyncio.wait(under_way, timeout=DELIVERY_PAUSE)
+                for task in done:
+                    task.result()
+            await asyncio.gather(*under_way)
+        except BaseException:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+            raise
+
+    async def _claim_deliveries(self, most: int) -> list[tuple[ItemRow, review_store.Delivery]]:
+        if most <= 0:
+            return []
+        batch = await self.store.writer.run(
+            lambda connection: review_store.claim_deliveries(
+                connection, self.me, most, run_id=self.run.id, without=self._undelivered
             )
-            if not batch:
-                return
-            self._moved("waiting", "running", len(batch))
-            new = {delivery.item_id: delivery for delivery in batch}
-            await asyncio.gather(*(one(item, new[item.id]) for item in self._load(list(new))))
+        )
+        self._moved("waiting", "running", len(batch))
+        new = {delivery.item_id: delivery for delivery in batch}
+        return [(item, new[item.id]) for item in self._load(list(new))]
 
     async def _deliver(self, item: ItemRow, delivery: review_store.Delivery) -> None:
         problem, stopped = "", False

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from solon import __version__
 from solon.errors import StoreError, UsageError
 from solon.formats.containers import explain_os_error, new_folder, write_text_at_once
+from solon.reading import parse_json, read_text
 from solon.store.database import clock
 from solon.store.database.engine import checkpoint_location, spell_place, sqlite_path
 from solon.store.database.local_actor import local_actor
@@ -146,15 +147,18 @@ def read_backup(folder: str | Path) -> Backup:
         StoreError: a file of it is missing, cut short or changed, or a newer Solon made it.
     """
     place = Path(folder)
-    try:
-        made = Backup(str(place), **dict(json.loads((place / MANIFEST).read_text(encoding="utf-8"))))
-        names = set(made.files)
-    except FileNotFoundError:
+    if not (place / MANIFEST).exists():
         raise UsageError(
             f"{place} holds no backup: there is no {MANIFEST}",
             next_step="name a folder that `solon backup` wrote; one without the file was never finished",
-        ) from None
-    except (OSError, ValueError) as error:
+        )
+    text = read_text(place / MANIFEST, raises=StoreError, next_step=_EARLIER)
+    try:
+        made = Backup(str(place), **dict(parse_json(text)))
+        names = set(dict.keys(made.files))
+        if not all(isinstance(one, str) for one in (made.schema, made.version, *made.files.values())):
+            raise TypeError
+    except ValueError as error:
         raise StoreError(f"{place / MANIFEST} cannot be read: {error}", next_step=_EARLIER) from None
     except TypeError:
         raise StoreError(_odd(place), next_step=_EARLIER) from None

@@ -434,7 +434,7 @@ class PromptLibrary:
     def _lay_over(self, folder: Path, *, adds: bool = False) -> None:
         before = dict(self._prompts)
         for path in sorted(folder.glob("*.md")):
-            prompt = self._add(str(path), read_text(path, raises=ConfigError))
+            prompt = self._add(str(path), read_text(path, raises=ConfigError), foreign=True)
             if adds and prompt.name not in before:
                 _check_new(path, prompt)
                 continue
@@ -489,9 +489,11 @@ class PromptLibrary:
             library._add(name, entry["source"], marks=entry.get("marks", ""))
         return library
 
-    def _add(self, place: str, source: str, marks: str = PER_PROMPT) -> Prompt:
+    def _add(self, place: str, source: str, marks: str = PER_PROMPT, *, foreign: bool = False) -> Prompt:
         try:
             prompt = _parse(source, marks)
+            if foreign:
+                _ENVIRONMENT.parse(source)
         except (ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError, TemplateError) as error:
             raise ConfigError(
                 f"prompt {place}: {_line_of(error)}{why_unreadable(error, source)}",

@@ -58,6 +58,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 ABOUT = """Experts answer what the panel of agents could not settle.
 
 Log in with `Authorization: Bearer TOKEN`. Ask for work with `POST /api/v1/next`, answer under the lease's token with
@@ -98,7 +99,8 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(NoNul)
     app.add_middleware(Compressed)
-    app.add_middleware(HeadersAndTime, metrics=room.metrics)
+    headers = HEADERS | OVER_TLS if room.options.secure else HEADERS
+    app.add_middleware(HeadersAndTime, metrics=room.metrics, headers=headers)
     # Routes themselves, not their routers: an included router works all of its routes out again in each app.
     routers = [
         part.router
@@ -118,8 +120,8 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
 class HeadersAndTime:
     """Security headers on every answer, and its time in the metrics. Bodies, streams too, pass through untouched."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, headers: dict[str, str]) -> None:
+        self._app, self._metrics, self._headers = app, metrics, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -130,7 +132,7 @@ class HeadersAndTime:
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
                 if not scope["path"].startswith("/static/"):
                     headers.setdefault("Cache-Control", "no-store")

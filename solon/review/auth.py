@@ -7,10 +7,11 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qs
 
 from fastapi import Depends, Request, Response
+from fastapi.responses import RedirectResponse
 from itsdangerous import BadSignature
 
 from solon.errors import InvalidDecision, SolonError
@@ -18,9 +19,19 @@ from solon.review.language import IN_ENGLISH, Language
 from solon.review.state import Room, get_room
 from solon.store.database import clock
 from solon.store.reviewing.experts import ExpertRow, find_expert
-from solon.store.reviewing.sessions import SEEN_EVERY, find_session, touch_session
+from solon.store.reviewing.sessions import (
+    SEEN_EVERY,
+    begin_session,
+    end_session,
+    find_session,
+    touch_session,
+)
+
+if TYPE_CHECKING:
+    from solon.store.database.engine import Connection
 
 COOKIE = "solon_session"
+"""Name of the cookie; over TLS with `__Host-` before it, so that browsers take it from this address alone."""
 COOKIE_SECONDS = 30 * 24 * 3600
 CSRF_HEADER = "X-CSRF-Token"
 
@@ -89,7 +100,7 @@ async def _find_caller(request: Request, room: Room) -> Caller | None:
 
 async def session_caller(request: Request, room: Room) -> Caller | None:
     """Return the person whose browser this is; None where it is not logged in."""
-    cookie = request.cookies.get(COOKIE, "")
+    cookie = request.cookies.get(cookie_name(room), "")
     try:
         secret = room.signer.loads(cookie) if cookie else None
     except BadSignature:
@@ -130,12 +141,36 @@ def check_csrf(room: Room, session: str, given: str) -> None:
         raise NotAllowed("the request did not come from this page", next_step="reload the page")
 
 
-def set_cookie(room: Room, response: Response, secret: str) -> None:
+def cookie_name(room: Room) -> str:
+    """Return the name of the session's cookie on this server."""
+    return f"__Host-{COOKIE}" if room.options.secure else COOKIE
+
+
+async def let_in(request: Request, room: Room, expert: ExpertRow) -> Response:
+    """Log a browser in, and return the way to the first page. A session that it had until then ends."""
+    before = await session_caller(request, room)
+
+    def begin(connection: Connection) -> str:
+        if before is not None:
+            end_session(room.store, connection, before.session, before.expert)
+        return begin_session(room.store, connection, expert)
+
+    response = RedirectResponse(first_page_of(expert), 303)
+    _set_cookie(room, response, await room.store.writer.run(begin))
+    return response
+
+
+def end_cookie(room: Room, response: Response) -> None:
+    """Take the session's cookie away from a browser."""
+    response.delete_cookie(cookie_name(room), path="/", secure=room.options.secure, httponly=True)
+
+
+def _set_cookie(room: Room, response: Response, secret: str) -> None:
     """Log a browser in. Scripts cannot read the cookie, and other sites cannot send it with a change.
 
     The cookie outlives the session, which every use prolongs and which the store alone ends."""
     response.set_cookie(
-        COOKIE,
+        cookie_name(room),
         str(room.signer.dumps(secret)),
         max_age=COOKIE_SECONDS,
         httponly=True,

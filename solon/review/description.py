@@ -46,7 +46,7 @@ SECURITY_SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": COOKIE,
-        "description": "a browser that has logged in",
+        "description": "a browser that has logged in; over TLS the name begins with `__Host-`",
     },
     "csrf": {"type": "apiKey", "in": "header", "name": CSRF_HEADER, "description": "the page's own token"},
 }

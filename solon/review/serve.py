@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
@@ -86,7 +88,7 @@ def serve(
     say: Callable[[str], None],
     by: str,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; decisions in flight are finished first.
+    """Serve until Ctrl-C, SIGTERM or SIGHUP; decisions in flight are finished first.
 
     Args:
         port: 0 takes a free one.
@@ -120,7 +122,23 @@ def serve(
         say(
             "Decisions are stored and not applied (--no-work); `solon worker` or `solon resume` applies them."
         )
-    uvicorn.Server(make_config(app, ssl_certfile=certificate, ssl_keyfile=key)).run(sockets=[listening])
+    server = uvicorn.Server(make_config(app, ssl_certfile=certificate, ssl_keyfile=key))
+    with _ended_by_hang_up(server):
+        server.run(sockets=[listening])
+
+
+@contextmanager
+def _ended_by_hang_up(server: uvicorn.Server) -> Iterator[None]:
+    """A context in which a terminal that goes away ends the server as Ctrl-C does, which uvicorn does not see to."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is None or signal.getsignal(hang_up) == signal.SIG_IGN:  # nohup
+        yield
+        return
+    before = signal.signal(hang_up, lambda *_: setattr(server, "should_exit", True))
+    try:
+        yield
+    finally:
+        signal.signal(hang_up, before)
 
 
 def make_config(app: FastAPI, **more: Any) -> uvicorn.Config:

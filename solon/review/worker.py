@@ -55,6 +55,8 @@ class Worker:
         self.lost: ClaimLost | None = None
         """Set where another worker took over what this one had in hand: a process of its own ends then."""
         self._learned: dict[str, tuple[int, int]] = {}
+        self._learning: asyncio.Task[str] | None = None
+        self._left_out = ""
 
     def start(self) -> None:
         """Begin to work, as a task of the running event loop."""
@@ -77,6 +79,8 @@ class Worker:
         self._wake.set()
         if self._task is not None:
             await self._task
+        if self._learning is not None:
+            await asyncio.gather(self._learning, return_exceptions=True)
         if not self._live.worker_says:
             await self._say("the last worker was stopped")
 
@@ -112,8 +116,7 @@ class Worker:
                 await self._deliver(run_id)
             except OtherRecipe as error:  # other runs go on
                 left = f"run {run_id}: {error.cause}"
-        if begun:
-            left = await self._learn() or left
+        left = self._learn_beside(begun) or left
         if left:
             await self._say(left)
         elif (run_ids or begun) and (said is not None or self._live.worker_says):
@@ -132,6 +135,17 @@ class Worker:
         with suppress(SolonError):  # the store itself may be what is away
             await self._project.store.writer.run(lambda connection: note_worker(connection, why))
 
+    def _learn_beside(self, begun: bool) -> str:
+        """Begin to learn, where nothing learns just now: decisions are delivered meanwhile. Says what was left out the
+        last time."""
+        if self._learning is not None and self._learning.done():
+            ended, self._learning = self._learning, None
+            self._left_out = ended.result()
+        if begun and self._learning is None:
+            self._learning = asyncio.create_task(self._learn(), name="solon-review-learning")
+            self._learning.add_done_callback(lambda _: self._wake.set())
+        return self._left_out
+
     async def _learn(self) -> str:
         """Learn where decisions have become old enough, or a session has ended, under the rule of `solon resume`. Says
         which run was left out, since its recipe is not here; empty where none was."""
@@ -149,7 +163,7 @@ class Worker:
                 learned = await asyncio.to_thread(self._project.learn, run_id, everything=False)
                 self._learned[run_id] = usable
                 if learned.moved_items:
-                    await self._deliver(run_id)
+                    self.wake(begun=True)
             except OtherRecipe as error:
                 left = f"run {run_id}: {error.cause}"
         return left

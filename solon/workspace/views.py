@@ -540,16 +540,25 @@ def _notes_on(
 
 
 def view_review(
-    store: Store, row: ReviewRow, *, blind: bool = False, kinds: bool = False, orders: bool = True
+    store: Store,
+    row: ReviewRow,
+    *,
+    actor: str | None = None,
+    blind: bool = False,
+    kinds: bool = False,
+    orders: bool = True,
 ) -> Review:
     """A review with the texts of its request and candidates.
 
     Args:
+        actor: the holder of a token (`expert:ID`), who sees the candidates at the places that they have on the page;
+            None: in the order of the store.
         blind: without what the panel says of it.
         kinds: with why somebody is asked.
         orders: with the words that give orders to models.
     """
     from solon.responses import choices_of, is_label, ranked_by
+    from solon.store.reviewing.manners import order_seen
     from solon.store.reviewing.queue_figures import kind_told
     from solon.store.reviewing.reading import (
         decided_evidence,
@@ -566,7 +575,8 @@ def view_review(
 
     item = load_items(store, [row.item_id])[0]
     with store.connect() as connection:
-        shown = read_candidates(connection, row.candidates)
+        order = row.candidates if actor is None else order_seen(connection, store.key, row, actor)
+        shown = read_candidates(connection, order)
         proposed = read_proposed(connection, row)
         own = seed_rubrics_on(connection, [row.item_id]).get(row.item_id)
         handed = tell_handed_over(connection, row.item_id, row.id) if row.escalated and not blind else []
@@ -603,10 +613,11 @@ def view_review(
     )
 
 
-def spell_outcome(review: Review, outcome: str) -> str:
-    """An outcome of a review in words: of a pair, by the place of the candidate; empty of none."""
+def spell_outcome(review: Review, row: ReviewRow, outcome: str) -> str:
+    """An outcome of a review in words: of a pair, by the place at which its candidate is shown; empty of none."""
     if outcome in PAIR.outcomes and not review.asks_label and len(review.candidates) == 2:
-        return f"candidate {PAIR.outcomes.index(outcome) + 1}"
+        shown = [candidate.id for candidate in review.candidates]
+        return f"candidate {shown.index(row.candidates[PAIR.outcomes.index(outcome)]) + 1}"
     return outcome
 
 

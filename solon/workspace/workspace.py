@@ -942,8 +942,8 @@ class Workspace:
     ) -> Listing[Review]:
         """Reviews in a state: those that wait in the order of the queue, others the oldest first.
 
-        Whoever answers by their token sees none of the panel's reasons, as on the page, and each question once, without
-        those that they have answered; leads see of which kind each is.
+        Whoever answers by their token sees none of the panel's reasons, candidates at the places that they have on the
+        page, and each question once, without those that they have answered; leads see of which kind each is.
 
         Args:
             state: waiting, decided, opening, held, withdrawn, or disputed: people differ, and a lead has still to
@@ -976,7 +976,10 @@ class Workspace:
             )  # to leads first what is theirs
         shown_columns = ("id", "recipe", "kind", "prompt", "reasons", "state")
         orders = self.config.looks_for_orders
-        views = (view_review(self.store, row, blind=blind, kinds=kinds, orders=orders) for row in rows)
+        actor = expert.actor if expert else None
+        views = (
+            view_review(self.store, row, actor=actor, blind=blind, kinds=kinds, orders=orders) for row in rows
+        )
         return Listing(views, columns=shown_columns)
 
     def _sight(self, blind: bool | None) -> tuple[ExpertRow | None, bool, bool]:
@@ -1018,7 +1021,9 @@ class Workspace:
                 return found
             return replace(
                 found,
-                suggestion=spell_outcome(found, suggest(connection, self.store.key, lease, review, how)),
+                suggestion=spell_outcome(
+                    found, review, suggest(connection, self.store.key, lease, review, how)
+                ),
             )
 
     def told_after(self, review: Review) -> str:
@@ -1030,16 +1035,17 @@ class Workspace:
             return ""
         with self.store.connect() as connection:
             row = find_review(connection, review.id)
-        return spell_outcome(review, str(row.best)) if may_carry(row) else ""
+        return spell_outcome(review, row, str(row.best)) if may_carry(row) else ""
 
     def review(self, review_id: str, *, blind: bool | None = None) -> Review:
         """One review by its id or the beginning of it; see `reviews`."""
         from solon.store.reviewing.review_rows import find_review
 
-        _, blind, _ = self._sight(blind)
+        expert, blind, _ = self._sight(blind)
         with self.store.connect() as connection:
             row = find_review(connection, review_id)
-        return view_review(self.store, row, blind=blind, orders=self.config.looks_for_orders)
+        actor, orders = expert.actor if expert else None, self.config.looks_for_orders
+        return view_review(self.store, row, actor=actor, blind=blind, orders=orders)
 
 
 def _asked_with(recipe: Recipe, config: Config) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,9 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from solon.cli.interrupts import Stopper, ending_signals
+from solon.review.worker import Worker
 
 Cli = Callable[..., Any]
 
@@ -68,6 +73,39 @@ def test_the_first_signal_stops_cleanly_and_resume_finishes(
     assert done.json["queued"] == done.json["failed"] == 0
     # What was stopped is not paid for again: every call that was ever made is in the journal, once.
     assert len((folder / "calls.log").read_text().splitlines()) == done.json["model_calls"]
+
+
+def hang_up() -> None:
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+def test_a_terminal_that_goes_away_stops_a_run_as_ctrl_c_does() -> None:
+    stopped: list[str] = []
+    stopper = Stopper()
+    stopper.watch(SimpleNamespace(stop=stopped.append))  # type: ignore[arg-type]
+
+    async def work() -> None:
+        hang_up()
+        while not stopped:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    stopper.run(work, tick=lambda: None)
+    assert stopped == ["stopped by SIGHUP"]
+
+
+def test_it_ends_a_worker_and_a_server(solon: Cli, waiting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Worker, "start", lambda _: hang_up())
+    assert solon("worker").code == 0
+    served = solon("review", "serve", "--port", "0")
+    assert (served.code, "Reviews at" in served.err) == (0, True)
+
+
+def test_under_nohup_it_ends_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert list(ending_signals().values()) == ["Ctrl-C", "SIGTERM"]
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_the_second_signal_aborts_at_once_and_resume_finishes(

@@ -10,6 +10,12 @@ from typing import Any
 
 import pytest
 
+from solon.project import Project
+from solon.questions import PAIR
+from solon.store.reviewing.manners import order_seen
+from solon.store.reviewing.review_rows import find_review
+from solon.workspace.views import spell_outcome
+
 Cli = Callable[..., Any]
 Reviews = list[dict[str, Any]]
 
@@ -49,6 +55,30 @@ def test_a_number_is_translated_to_the_id_at_that_place(solon: Cli, waiting: Rev
     review = waiting[0]
     told = solon("review", "decide", review["review_id"], "prefer", "--candidate", "2", "--json").json
     assert told["candidate"] == review["candidates"][1]["id"]
+
+
+def test_numbers_of_the_holder_of_a_token_are_the_places_on_the_page(
+    solon: Cli, waiting: Reviews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOLON_TOKEN", solon("expert", "add", "Ada").out.strip())
+    with Project(create=False) as project:
+        actor, store = project.actor(), project.store
+        with store.connect() as connection:
+            rows = [find_review(connection, one["review_id"]) for one in waiting]
+            orders = {row.id: order_seen(connection, store.key, row, actor) for row in rows}
+        assert any(orders[row.id] != list(row.candidates) for row in rows), "drawn, not as stored"
+        for row in rows:
+            told = spell_outcome(project.review(row.id), row, PAIR.outcomes[0])
+            assert told == f"candidate {orders[row.id].index(row.candidates[0]) + 1}"
+    for listed in solon("review", "list", "--json").json["reviews"]:
+        name, order = listed["review_id"], orders[listed["review_id"]]
+        shown = solon("review", "show", name)
+        assert [shown.out.index(one) for one in order] == sorted(shown.out.index(one) for one in order)
+        assert [one["id"] for one in listed["candidates"]] == order
+        told = solon(
+            "review", "decide", name, "prefer", "--candidate", "1", "--rationale", "clearer", "--json"
+        )
+        assert told.json["candidate"] == order[0], told
 
 
 def test_the_second_answer_is_refused_and_changes_nothing(solon: Cli, waiting: Reviews) -> None:

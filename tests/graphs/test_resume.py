@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from sqlalchemy import select, update
 
 from solon.errors import AlreadyDecided, ModelUnavailable
+from solon.graphs import runner
+from solon.graphs.threads import Threads
 from solon.prompts.library import PromptLibrary
 from solon.store import tables
 from solon.store.database.engine import checkpoint_location, sqlite_path
@@ -191,6 +194,28 @@ def test_a_redraft_follows_the_guidance_and_comes_back_to_its_expert(make_desk: 
     desk.project.resume()
     (record,) = desk.rows("Record")
     assert texts_of(desk, record) == (again.candidates[0].text, again.candidates[1].text)
+
+
+def test_a_slow_redraft_holds_up_no_other_decision(make_desk: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decision that comes while another item is drafted anew is applied before that has ended."""
+    desk = make_desk(**ALWAYS)
+    desk.project.run("preference", ["Why is the sky blue?", "Name three rivers."])
+    slow, other = desk.project.reviews()
+    desk.project.decide(slow, "redraft", guidance="Shorter.")
+    deliver, looks = Threads.deliver, iter(range(500))
+
+    async def slowly(threads: Threads, item: Any, delivery: Any) -> Any:
+        if item.id == slow.item_id:
+            desk.project.decide(other, "prefer", other.candidates[0])
+            while desk.states().get("accepted") != 1:
+                assert next(looks, None) is not None, "the other decision waits for the redraft"
+                await asyncio.sleep(0.01)
+        return await deliver(threads, item, delivery)
+
+    monkeypatch.setattr(Threads, "deliver", slowly)
+    monkeypatch.setattr(runner, "DELIVERY_PAUSE", 0.01)
+    summary = desk.project.resume()
+    assert (summary.accepted, summary.pending_review, summary.decisions_to_apply) == (1, 1, 0)
 
 
 def test_redrafts_by_an_expert_are_bounded(make_desk: Make) -> None:

@@ -360,6 +360,8 @@ def test_browser_login_csrf_and_headers(project: Project, person: Any, serving: 
     async def go() -> None:
         async with serving(project) as app, client(app) as http:
             assert (await http.get("/")).headers["location"] == "/login"
+            field = (await http.get("/login")).text.partition('<input id="token"')[2].partition(">")[0]
+            assert {'type="password"', 'autocomplete="current-password"'} <= set(field.split())
             shown = await http.get("/login", params={"link": secret})
             assert "works once" in shown.text
             entered = await http.post("/login", data={"link": secret})
@@ -388,6 +390,47 @@ def test_browser_login_csrf_and_headers(project: Project, person: Any, serving: 
             assert (await http.post("/login", data={"token": token})).status_code == 303
             http.cookies.set(COOKIE, "forged")
             assert (await http.get("/api/v1/me")).status_code == 401
+
+    run(go())
+
+
+def test_over_tls_the_cookie_is_this_addresses_alone_and_browsers_stay_with_tls(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    _, token = person("Ada")
+
+    async def go() -> None:
+        async with serving(project, secure=True) as app, client(app) as http:
+            http.base_url = "https://solon.test"
+            abroad = {"Origin": "https://elsewhere.test"}
+            entered = await http.post("/login", data={"token": token}, headers=abroad)
+            assert not [name for name in entered.headers if name.startswith("access-control-")]
+            assert entered.headers["strict-transport-security"] == "max-age=31536000"
+            cookie = entered.headers["set-cookie"]
+            assert cookie.startswith(f"__Host-{COOKIE}=")
+            assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
+            page = (await http.get("/")).text
+            csrf = page.partition('name="csrf" content="')[2].partition('"')[0]
+            gone = await http.post("/logout", data={"csrf": csrf})
+            assert gone.headers["set-cookie"].startswith(f'__Host-{COOKIE}="";')
+            assert "Secure" in gone.headers["set-cookie"]
+
+    run(go())
+
+
+def test_a_new_login_ends_the_session_before_it(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    (_, ada), (_, bo) = person("Ada"), person("Bo")
+
+    async def go() -> None:
+        async with serving(project) as app, client(app) as http:
+            first = (await http.post("/login", data={"token": ada})).cookies[COOKIE]
+            second = (await http.post("/login", data={"token": bo})).cookies[COOKIE]
+            http.cookies.clear()
+            for cookie, status in ((first, 401), (second, 200)):
+                asked = await http.get("/api/v1/me", headers={"Cookie": f"{COOKIE}={cookie}"})
+                assert asked.status_code == status
 
     run(go())
 

@@ -484,7 +484,10 @@ def _name(body: Mapping[str, Any], key: str) -> str:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    """A count or a status; 0 where it is no such number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= RESULT_BYTES:
+        return 0.0
+    return float(value)
 
 
 def _spell(batch: str, where: str, body: Mapping[str, Any]) -> str:

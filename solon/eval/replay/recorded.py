@@ -8,9 +8,9 @@ lists with an expert's label (``crowd``, ``gold_expert``).
 
 from __future__ import annotations
 
-import math
 import random
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +19,18 @@ from typing import Any
 
 from solon.consensus.panel import ABSTAIN, TIE, Vote
 from solon.errors import UsageError
+from solon.formats.json_values import show
 from solon.questions import PAIR
 from solon.reading import read_objects
 
 A, B = PAIR.outcomes
+MOST_RESPONSES = 1000
+_SHAPES = {
+    "judges": (dict, "object"),
+    "labels": (list, "list"),
+    "crowd": (list, "list"),
+    "human": (list, "list"),
+}
 _RUN = re.compile(r"-run(\d+)$")
 _CHOICES = {"a": A, "b": B, "tie": TIE, "a=b": TIE}
 _UNSURE = {"unsure", "unknown", "n/a", "na", "", "none", "null"}
@@ -113,6 +121,17 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         UsageError: naming file and line.
     """
     for number, row in read_objects(path):
+        for key, (kind, called) in _SHAPES.items():
+            if row.get(key) and not isinstance(row[key], kind):
+                raise UsageError(
+                    f"{path}, line {number}: {key}: {show(row[key])} is no {called}",
+                    next_step="see how recordings look in docs/evaluation.md",
+                )
+        if not 0 <= _responses_of(row) <= MOST_RESPONSES:
+            raise UsageError(
+                f"{path}, line {number}: n_responses: {show(row['n_responses'])} is outside 0 to {MOST_RESPONSES}",
+                next_step="say how many responses the row has",
+            )
         row.setdefault("id", f"line-{number}")
         yield row
 
@@ -166,9 +185,13 @@ def _choice(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         return None
     return float(value)
+
+
+def _responses_of(row: Mapping[str, Any]) -> int:
+    return int(_number(row.get("n_responses")) or 0)
 
 
 def _pair(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], seed: int) -> RecordedItem:
@@ -207,7 +230,7 @@ def _pair(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], s
 
 
 def _scores(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], seed: int) -> RecordedItem:
-    k = int(row.get("n_responses") or 0)
+    k = _responses_of(row)
     turn = list(range(k))
     random.Random(f"{seed}:{row['id']}").shuffle(turn)
     verdicts = []
@@ -215,7 +238,12 @@ def _scores(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str],
         if wanted is not None and name not in wanted:
             continue
         voter, seat, order, _ = _seat(name)
-        if not isinstance(table, list) or len(table) != k or any(not isinstance(r, list) for r in table):
+        if (
+            not isinstance(table, list)
+            or not table
+            or len(table) != k
+            or any(not isinstance(r, list) for r in table)
+        ):
             dirt["scores of another shape"] += 1
             continue
         for sample in range(min(map(len, table))):
@@ -268,7 +296,7 @@ def _outcomes(kind: str, rows: Sequence[Mapping[str, Any]], items: Sequence[Reco
     if kind == "pair":
         return PAIR.outcomes
     if kind == "scores":
-        return tuple(str(i) for i in range(max(int(row.get("n_responses") or 0) for row in rows)))
+        return tuple(str(i) for i in range(max(map(_responses_of, rows))))
     seen = {v.outcome for item in items for v in item.verdicts} | {
         i.gold for i in items if i.gold is not None
     }

@@ -12,17 +12,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from solon.errors import ReviewError
 from solon.review import markdown
 from solon.review.auth import (
-    COOKIE,
     AnyExpert,
     Caller,
     NotAllowed,
     NotLoggedIn,
     TheRoom,
     check_csrf,
-    first_page_of,
+    end_cookie,
     form_fields,
+    let_in,
     session_caller,
-    set_cookie,
 )
 from solon.review.blind import show_blind, shown_order
 from solon.review.comparing import compare
@@ -46,7 +45,7 @@ from solon.store.reviewing.drafts import own_lease
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.reading import read_candidates, read_proposed
 from solon.store.reviewing.review_rows import find_review
-from solon.store.reviewing.sessions import begin_session, end_session, use_login_link
+from solon.store.reviewing.sessions import end_session, use_login_link
 
 if TYPE_CHECKING:
     from solon.store.database.engine import Connection
@@ -80,10 +79,7 @@ async def log_in(request: Request, room: TheRoom) -> Response:
             else "This token is not known. Copy the whole of it, from solon_ on, or ask for a new one."
         )
         return HTMLResponse(render(room, "login.html", link="", problem=told, sso=_sso(room)), 401)
-    secret = await write(room, lambda c: begin_session(room.store, c, expert))
-    response = RedirectResponse(first_page_of(expert), 303)
-    set_cookie(room, response, secret)
-    return response
+    return await let_in(request, room, expert)
 
 
 def _sso(room: Room) -> str:
@@ -99,7 +95,7 @@ async def log_out(request: Request, room: TheRoom) -> Response:
     """End the browser's session, in the store and here, and go to the login page."""
     caller = await session_caller(request, room)
     response = RedirectResponse("/login", 303)
-    response.delete_cookie(COOKIE, path="/")
+    end_cookie(room, response)
     if caller is not None:
         check_csrf(room, caller.session, (await form_fields(request)).get("csrf", ""))
         await write(room, lambda c: end_session(room.store, c, caller.session, caller.expert))

@@ -7,14 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from solon.review.auth import TheRoom, first_page_of, set_cookie
+from solon.review.auth import TheRoom, let_in
 from solon.review.rendering import render
 from solon.review.reviewer import write
 from solon.review.sso import COOKIE, SECONDS, SsoFailed
 from solon.store.database.audit_log import append
 from solon.store.reviewing.experts import expert_by_subject
 from solon.store.reviewing.review_rows import NotThere
-from solon.store.reviewing.sessions import begin_session
 
 router = APIRouter(include_in_schema=False)
 Part = Annotated[str, Query(max_length=4000)]
@@ -32,7 +31,13 @@ async def go(request: Request, room: TheRoom) -> Response:
         return _refused(room, error)
     response = RedirectResponse(url, 303)
     response.set_cookie(
-        COOKIE, kept, max_age=SECONDS, httponly=True, samesite="lax", secure=room.options.secure, path="/sso"
+        _cookie(room),
+        kept,
+        max_age=SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=room.options.secure,
+        path="/sso",
     )
     return response
 
@@ -43,18 +48,20 @@ async def back(request: Request, room: TheRoom, state: Part = "", code: Part = "
     if room.sso is None:
         raise NotThere("there is no single sign-on here", next_step="log in with your link or token")
     try:
-        subject, email = await room.sso.finish(request.cookies.get(COOKIE, ""), state, code)
+        subject, email = await room.sso.finish(request.cookies.get(_cookie(room), ""), state, code)
         expert = await write(room, lambda c: expert_by_subject(room.store, c, subject, email))
         if expert is None:
             raise SsoFailed("you are logged in there, but nobody here knows you", next_step="ask an admin")
     except SsoFailed as error:
         return _refused(room, error)
-    secret = await write(room, lambda c: begin_session(room.store, c, expert))
     await write(room, lambda c: append(room.store, c, expert.actor, "sso.used", expert.id))
-    response = RedirectResponse(first_page_of(expert), 303)
-    response.delete_cookie(COOKIE, path="/sso")
-    set_cookie(room, response, secret)
+    response = await let_in(request, room, expert)
+    response.delete_cookie(_cookie(room), path="/sso", secure=room.options.secure, httponly=True)
     return response
+
+
+def _cookie(room: TheRoom) -> str:
+    return f"__Secure-{COOKIE}" if room.options.secure else COOKIE
 
 
 def _refused(room: TheRoom, error: SsoFailed) -> Response:

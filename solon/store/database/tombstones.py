@@ -183,7 +183,7 @@ def stones_in_file(store: KeyedStore, file: Path | None = None) -> dict[str, Sto
             row = json.loads(line)
             if row.pop("store") == own:
                 stones[row["id"]] = Stone(**row)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             warn(
                 f"{path}, line {number} is no whole tombstone, so what it stands against may come back: put an "
                 "undamaged copy of the file there; or, where `solon forget` was interrupted, forget again and delete "
