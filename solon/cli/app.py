@@ -24,13 +24,13 @@ from solon.cli import (
     diff,
     doctor,
     evaluate,
-    exchange,
     expert,
     export,
     forget,
     gate,
     golden,
     graph,
+    importing,
     init,
     judges,
     labels,
@@ -123,7 +123,7 @@ for part in (
     export,
     privacy,
     forget,
-    exchange,
+    importing,
     golden,
     evaluate,
     gate,
@@ -148,7 +148,7 @@ labels.register(evaluate.evaluations)
 app.add_typer(expert.app, name="expert")
 app.add_typer(expert.audit_app, name="audit")
 review.group.command("serve")(review_server.serve_command)
-review.group.command("export")(exchange.export_reviews)
+review.group.command("export")(importing.export_reviews)
 review.group.command("notify")(notify.notify_command)
 arrange(app)
 

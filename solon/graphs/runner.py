@@ -25,10 +25,10 @@ from solon.graphs.build import build_graph
 from solon.graphs.contexts import Contexts
 from solon.graphs.filters import Sieve
 from solon.graphs.garbage import collecting_seldom
+from solon.graphs.resuming import Threads
 from solon.graphs.saver import open_saver
 from solon.graphs.spending import choose_reviews
 from solon.graphs.state import named_decision
-from solon.graphs.threads import Threads
 from solon.observers import Observer
 from solon.privacy import make_scanner, texts_of
 from solon.recipes.recipe import Recipe

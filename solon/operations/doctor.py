@@ -312,7 +312,7 @@ def _check_contents(store: Store) -> Iterator[Check]:
 
 def _check_certificate(store: Store, config: Config) -> Iterator[Check]:
     """Is a certificate of the newest run suspended, and why?"""
-    from solon.learning.suspension import read_suspension
+    from solon.learning.why_suspended import read_suspension
     from solon.store.runs.runs import all_runs
 
     with store.connect() as connection:

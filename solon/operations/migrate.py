@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from solon.config import Config
-    from solon.graphs.threads import Threads
+    from solon.graphs.resuming import Threads
     from solon.plugins import Plugin
     from solon.recipes.registry import Recipes
     from solon.store.database.store import Store
@@ -117,8 +117,8 @@ class _Mover:
     async def move(self, stranded: list[Stranded], max_calls: int) -> None:
         from solon.graphs.build import build_graph
         from solon.graphs.contexts import Contexts
+        from solon.graphs.resuming import Threads
         from solon.graphs.saver import open_saver
-        from solon.graphs.threads import Threads
 
         self._meter.max_calls = max_calls
         try:

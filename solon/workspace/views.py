@@ -433,7 +433,7 @@ def summarize(
         budget: reviews that people have time for; default: `routing.budget`.
     """
     from solon.consensus.audit import rate_with_bound
-    from solon.learning.suspension import read_suspension
+    from solon.learning.why_suspended import read_suspension
     from solon.store.records import audits
     from solon.store.records.counts import count_taken_out
     from solon.store.records.overview import count_filtered, unusable_answers

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from solon.errors import AlreadyDecided, ModelUnavailable
 from solon.graphs import runner
-from solon.graphs.threads import Threads
+from solon.graphs.resuming import Threads
 from solon.prompts.library import PromptLibrary
 from solon.store import tables
 from solon.store.database.engine import checkpoint_location, sqlite_path

@@ -21,7 +21,7 @@ from solon.config.sections import RoutingConfig
 from solon.consensus.select import pick_ranked, score_acquisition
 from solon.errors import ConfigError, LimitReached
 from solon.graphs import spending
-from solon.graphs.threads import Threads
+from solon.graphs.resuming import Threads
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.certificates import newest_consensus

@@ -15,8 +15,8 @@ from solon import Project
 from solon.agents.models.embedding import can_embed, embed
 from solon.config.sections import RoutingConfig
 from solon.consensus.certify import certify_weighted
+from solon.graphs.resuming import Threads
 from solon.graphs.spending import Known, pick
-from solon.graphs.threads import Threads
 from solon.learning import learn
 from solon.questions import PAIR
 from solon.store.learning import adoption, evidence

@@ -17,7 +17,7 @@ from solon.eval.result import Figure, nothing, rate
 from solon.eval.suites.agreement import measure_experts
 from solon.eval.suites.audit import DECIDED, measure_audited
 from solon.learning.strata import strata_in, tell_strata
-from solon.learning.suspension import read_suspension
+from solon.learning.why_suspended import read_suspension
 from solon.learning.withdrawn import WITHDRAWN
 from solon.store.records import evaluation
 from solon.store.reviewing import drawn_questions

@@ -16,7 +16,7 @@ from solon.consensus.target import read_target
 from solon.display.text import moment
 from solon.learning.audits import watch_audits
 from solon.learning.strata import strata_in, tell_strata
-from solon.learning.suspension import read_suspension
+from solon.learning.why_suspended import read_suspension
 from solon.store.records import audits, counts, evaluation
 from solon.store.runs import certificates, runs
 
@@ -101,7 +101,7 @@ class Standing(BaseModel):
         in_force: the look whose certificate is in force for this run; None where none is.
         strata: what the look in force, or the newest where none is, shows of each stratum by itself, a sentence each.
         suspended: where none is: why an earlier one does not count, and what brings it back, as plain values of
-            `solon.learning.suspension.Suspension`; None where there was none.
+            `solon.learning.why_suspended.Suspension`; None where there was none.
         audit: what blind audits say of the promise, as plain values of `solon.consensus.audit.AuditReport`.
         unsafe: accepted records that were flagged unsafe in audits, with the exact 95% upper bound `at_most`
             of their share; `known`: all that are known.

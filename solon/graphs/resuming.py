@@ -1,4 +1,4 @@
-"""One item's LangGraph thread: start it, go on with it, give it a decision."""
+"""An item's way through its graph: begin its LangGraph thread, go on with it, resume it with a decision."""
 
 from __future__ import annotations
 
