@@ -11,7 +11,8 @@ from typing import Literal
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
-from solon.agents.outputs import LONGEST_QUOTE, MOST_FINDINGS, Finding, Findings, findings_schema
+from solon.agents.outputs import MOST_FINDINGS, Finding, Findings, findings_schema
+from solon.formats.records import LONGEST_QUOTE
 from solon.quotes import find_quotes
 from solon.store.runs.journal import Outcome
 

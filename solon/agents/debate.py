@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from solon.agents import judge as judges
 from solon.agents.case import Case
@@ -57,9 +58,11 @@ def speaks(case: Case, verdict: Verdict) -> bool:
     return number.isdecimal() and 0 < int(number) <= len(seats) and not seats[int(number) - 1].python
 
 
-async def hear_reasons(case: Case, put: Put, verdicts: Sequence[Verdict]) -> dict[str, str]:
+async def hear_reasons(
+    case: Case, put: Put, verdicts: Sequence[Verdict]
+) -> tuple[dict[str, str], list[Verdict]]:
     """What judges gave as reasons, as text for a prompt, by the order in which its reader sees the answers (empty on a
-    single text). A judge of a pair that gave a letter alone is asked why.
+    single text); and the verdicts with their reasons. A judge of a pair that gave a letter alone is asked why.
 
     Args:
         verdicts: of the seats, on what they were put.
@@ -70,9 +73,9 @@ async def hear_reasons(case: Case, put: Put, verdicts: Sequence[Verdict]) -> dic
         for one in verdicts:
             if one.rationale and sides.get(one.seat) == one.outcome:
                 said[one.outcome].append(one.rationale)
-        return {"": tell_reasons(said)}
+        return {"": tell_reasons(said)}, [*verdicts]
     speakers = {side: _surest(verdicts, sides, side) for side in PAIR.outcomes}
-    told = {}
+    told, given = {}, [*verdicts]
     for order in judges.ORDERS:
         reasons = await asyncio.gather(
             *(_reason_of(case, put, verdicts, speakers[side], side, order) for side in PAIR.outcomes)
@@ -83,7 +86,11 @@ async def hear_reasons(case: Case, put: Put, verdicts: Sequence[Verdict]) -> dic
         }
         said = {places[side]: [why] for side, why in zip(PAIR.outcomes, reasons, strict=True) if why}
         told[order] = tell_reasons(dict(sorted(said.items())))
-    return told
+        for side, why in zip(PAIR.outcomes, reasons, strict=True):
+            place = _find_vote(given, speakers[side].seat, order, side)
+            if place is not None and not given[place].rationale:
+                given[place] = replace(given[place], rationale=why)
+    return told, given
 
 
 def tell_reasons(said: Mapping[str, Sequence[str]]) -> str:
@@ -103,6 +110,12 @@ def tell_reasons(said: Mapping[str, Sequence[str]]) -> str:
 def _surest(verdicts: Sequence[Verdict], sides: Mapping[str, str], side: str) -> Verdict:
     own = [one for one in verdicts if sides.get(one.seat) == side and one.outcome == side]
     return max(own, key=lambda one: abs((0.75 if one.p is None else one.p) - 0.5))
+
+
+def _find_vote(verdicts: Sequence[Verdict], seat: str, order: str, outcome: str) -> int | None:
+    """Where the first vote of a seat for an outcome stands; None where it cast none in this order."""
+    wanted = (seat, order, outcome)
+    return next((n for n, v in enumerate(verdicts) if (v.seat, v.order, v.outcome) == wanted), None)
 
 
 async def _reason_of(

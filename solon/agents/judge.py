@@ -303,6 +303,7 @@ async def explain(
     outcome: str,
     round: int,
     pair: int,
+    again: bool = False,
 ) -> str:
     """Why a judge that gave only a letter decided so; asked only where somebody will read it.
 
@@ -310,6 +311,7 @@ async def explain(
         seat: index of the judge on the panel.
         order: which answer it saw first, AB or BA.
         outcome: A or B, the side that it took.
+        again: with its vote after a debate; what it had said of its first vote is no answer.
 
     Returns:
         The reason in words; empty where the judge gives none.
@@ -335,7 +337,7 @@ async def explain(
     )
     ask = Ask(
         role="judge",
-        seat=f"{seat}/{pair}/{order}/why",
+        seat=f"{seat}/{pair}/{order}/why{AGAIN if again else ''}",
         model=judge.model,
         prompt=prompt,
         max_tokens=min(judge.max_tokens, 120),

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 
-LONGEST_QUOTE = 160
-"""Characters of an answer that a finding quotes at most."""
+from solon.formats.records import LONGEST_QUOTE, LONGEST_SUGGESTION
 
 
 class Finding(BaseModel):
@@ -21,7 +20,7 @@ class Finding(BaseModel):
     """The words of the answer that it speaks of; empty without any."""
     severity: Literal["minor", "major", "fatal"]
     """How grave it is."""
-    suggestion: str = Field("", max_length=200)
+    suggestion: str = Field("", max_length=LONGEST_SUGGESTION)
     """What would be better."""
 
 

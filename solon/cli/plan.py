@@ -129,7 +129,7 @@ def print_plan(made: Plan) -> None:
             figures = (group.wanted_reviews, group.review_seconds, group.seen.times(100))
             wanted, seconds, seen = (" / ".join(r.spell(0)) for r in figures)
             names = (clean(group.specialty or "-"), clean(group.lang or "-"), str(group.items))
-            table.add_row(*names, wanted, seconds, f"{group.expert_hours:.1f}", seen, group.enough)
+            table.add_row(*names, wanted, seconds, f"{group.expert_hours:.1f}", seen, group.spell_enough())
         out.print(table)
     for number, way in enumerate(made.ways_out, start=1):
         out.print(clean(f"\n{number}. {way.what}:\n"), highlight=False)

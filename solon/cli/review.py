@@ -227,7 +227,12 @@ def print_review(found: Review, *, store: str = "") -> None:
                 else f"for {', '.join(found.rationale_for)}"
             )
             out.print(styled(f'a reason is needed, {needed}: --rationale "..."'))
-        out.print(styled(f"answer: solon review decide {found.id} {_suggest(found)}{store}"))
+        why = ' --rationale "..."' if _suggest(found).split()[0] in (*found.rationale_for, "LABEL") else ""
+        why = why if found.rationale_for else ""
+        out.print(styled(f"answer: solon review decide {found.id} {_suggest(found)}{why}{store}"))
+        if found.asks_rubric:
+            corrected = f"go_on --field criteria=@FILE{why}"
+            out.print(styled(f"with other criteria, a line each in FILE (3: Names the dose.): {corrected}"))
         if found.asks_spans:
             out.print(styled(f"or: solon review decide {found.id} {found.choices[1]} --spans @FILE{store}"))
 
@@ -336,7 +341,8 @@ def decide(
 ) -> None:
     """Answer a review, as the expert whose token SOLON_TOKEN holds. `solon resume` then moves its item on.
 
-    Without a token the answer counts as the local user's; a run that measures (a pilot, audits, ...) refuses it.
+    Without a token the answer counts as the local user's; a run that measures (a pilot, audits, ...) refuses it. An
+    answer is taken back on the page (`solon review serve`: key u, or My answers) or through the API, by no command.
 
     Example: solon review decide 7ad6 prefer --candidate 1 --rationale "B invents a source"
     """

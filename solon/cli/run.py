@@ -396,6 +396,7 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
     from solon.graphs.versions import outdated_threads
     from solon.store.records.overview import failure_reasons, spell_failures
     from solon.store.reviewing.deliveries import runs_with_deliveries
+    from solon.store.runs.items import queued_elsewhere
 
     steps, at = [], f" --store {store}" if store else ""
     if summary.bad_rows and summary.bad_rows_file:
@@ -409,10 +410,14 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
         steps.append(f"go on: solon resume{more}{at}{why}")
     with project.store.connect() as connection:
         waiting = runs_with_deliveries(connection)
+        queued = queued_elsewhere(connection, summary.run_id)
     steps += [
         f"{n} decisions of run {run_id} wait: solon resume {run_id}{at}"
         for run_id, n in waiting.items()
         if run_id != summary.run_id
+    ]
+    steps += [
+        f"{n} items of run {run_id} can go on: solon resume {run_id}{at}" for run_id, n in queued.items()
     ]
     older = outdated_threads(project.store, project.recipes)
     if older:

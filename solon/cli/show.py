@@ -53,7 +53,7 @@ def show(
 def _tell_reader(found: dict[str, Any], actor: str) -> None:
     """Say to an expert who has still to answer what their answer is worth after they have seen the panel's."""
     waiting = [review["id"] for review in found["reviews"] if review["state"] not in ("decided", "withdrawn")]
-    if waiting and actor not in {decision["actor"] for decision in found["decisions"]}:
+    if waiting and found["verdicts"] and actor not in {decision["actor"] for decision in found["decisions"]}:
         say(
             f"you have now seen the panel's verdicts: your answer to review {waiting[0]} will decide, but teach "
             "nothing; `solon review show` tells none of them"
@@ -67,6 +67,8 @@ def draw(found: dict[str, Any]) -> Tree:
     record, item, run = found["record"], found["item"], found["run"]
     kind = f"{record['kind']} {record['label'] or ''}".strip() if record else ""
     title = f"record {record['id']}: {kind}" if record else f"item {item['id']}: no record"
+    if record and record["superseded_at"]:
+        title += f"; it stands no more since {_moment(record['superseded_at'])}, and no export has it"
     tree = Tree(clean(title))
     state = f"item {item['id']}: {item['state']}, route {item['route'] or '-'}, attempt {item['attempt']}"
     tree.add(clean(f"{state}{', ' + item['reason'] if item['reason'] else ''}"))
@@ -91,6 +93,9 @@ def draw(found: dict[str, Any]) -> Tree:
         criteria = law.add(clean(f"rubric of the seed {own['version']}, in its place{_whose(own)}"))
         for one in criteria_lines(own["criteria"]):
             criteria.add(shorten(one, _TEXT))
+    for one in found["confirmed_rubrics"]:
+        if one["undone_at"] or len(found["confirmed_rubrics"]) > 1:
+            law.add(clean(_spell_confirmed(one)))
     _draw_candidates(tree, found, record)
     _draw_rest(tree, found)
     _draw_calls(tree, found)
@@ -106,6 +111,21 @@ def _whose(rubric: dict[str, Any]) -> str:
     return f"; {drafted}{done} by {rubric['confirmed_by']}"
 
 
+def _spell_confirmed(rubric: dict[str, Any]) -> str:
+    """One of several rubrics of an item, in words: who confirmed it, whether it stands, and what was judged by it."""
+    back = f", taken back {_moment(rubric['undone_at'])}" if rubric["undone_at"] else ""
+    judged = ", ".join(f"attempt {number}" for number in rubric["attempts"]) or "nothing"
+    return (
+        f"rubric of the seed {rubric['version'] or '(erased)'}, confirmed by {rubric['confirmed_by']}{back}: "
+        f"{judged} was judged by it"
+    )
+
+
+def _of_attempt(found: dict[str, Any], row: dict[str, Any]) -> str:
+    """Of which attempt something is, where the item had several."""
+    return f", attempt {row['attempt']}" if found["item"]["attempt"] else ""
+
+
 def _draw_candidates(tree: Tree, found: dict[str, Any], record: dict[str, Any] | None) -> None:
     marks = {record["chosen_id"]: " (chosen)", record["rejected_id"]: " (rejected)"} if record else {}
     branch = tree.add(f"{len(found['candidates'])} candidates")
@@ -117,6 +137,7 @@ def _draw_candidates(tree: Tree, found: dict[str, Any], record: dict[str, Any] |
                 if (asked := candidate["contrast"])
                 else ""
             )
+            + _of_attempt(found, candidate)
         )
         node = branch.add(clean(head))
         node.add(shorten(candidate["text"] or "(erased)", _TEXT))
@@ -142,7 +163,9 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
         branch = tree.add(f"{len(first)} first votes, before a debate; they count no more")
         for one in first:
             said = one["abstained"] or one["outcome"]
-            node = branch.add(clean(f"{one['seat']} {one['order']} [{one['judge']}]: {said}"))
+            node = branch.add(
+                clean(f"{one['seat']} {one['order']} [{one['judge']}]: {said}{_of_attempt(found, one)}")
+            )
             if one.get("rationale"):
                 node.add(shorten(one["rationale"], _TEXT))
     branch = tree.add(f"{len(found['verdicts'])} verdicts")
@@ -150,6 +173,7 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
         said = f"abstained ({verdict['abstained']})" if verdict["abstained"] else verdict["outcome"]
         p = f", p {verdict['p']:.2f}" if verdict["p"] is not None else ""
         p += " (a bound)" if verdict["basis"] == "bound" else ""
+        p += _of_attempt(found, verdict)
         node = branch.add(
             clean(f"{verdict['seat']} [{verdict['judge']}] order {verdict['order'] or '-'}: {said}{p}")
         )
@@ -174,13 +198,16 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
     for review in found["reviews"]:
         node = tree.add(clean(f"review {review['id']}: {review['state']}, opened by {review['rule']}"))
         for reason in review["reasons"] or ():
-            node.add(clean(reason["text"]))
+            told = node.add(clean(reason["text"]))
+            for line in reason.get("criteria") or ():
+                told.add(shorten(f"drafted: {line}", _TEXT))
     for decision in found["decisions"]:
         on = f" {decision['candidate_id']}" if decision["candidate_id"] else ""
+        back = f"; taken back {_moment(decision['undone_at'])}" if decision["undone_at"] else ""
         node = tree.add(
             clean(
                 f"decision {decision['id']}: {decision['choice']}{on} by {decision['actor']} "
-                f"({_channel(decision)}), {_moment(decision['decided_at'])}"
+                f"({_channel(decision)}), {_moment(decision['decided_at'])}{back}"
             )
         )
         for question, tiers in decision["rankings"].items():

@@ -162,7 +162,11 @@ class ModelConfig(Section):
     )
     timeout: float = Field(120.0, gt=0, description="seconds for one call")
     retries: int = Field(
-        4, ge=0, le=20, description="further tries after 429, 5xx, connection and read timeouts"
+        4,
+        ge=0,
+        le=20,
+        description="further tries after 429, 5xx, connection and read timeouts; of a batch, how often a request that "
+        "failed or expired in it goes up again",
     )
     concurrency: int = Field(0, ge=0, le=4096, description="calls in flight (0: what suits the provider)")
     requests_per_minute: int | None = Field(

@@ -33,8 +33,8 @@ LICENCES = frozenset((
 ))  # fmt: skip
 """Licence identifiers that the hub knows."""
 _RUBRIC = (
-    "Four things to ask of a data set (DataRubrics, Winata et al. 2025), over all records in force of these runs; no "
-    "grade is given.\n"
+    "Four things to ask of a data set (DataRubrics, Winata et al. 2025), over all records in force of these runs, so "
+    "also over those that this folder leaves out; n counts them. No grade is given.\n"
 )
 LONGEST = 1000
 """Characters of what is told of one criterion."""
@@ -174,8 +174,8 @@ def _how(facts: Mapping[str, Any], runs: Mapping[str, int]) -> str:
         f"- Runs in force, with the records of each: {_list(runs) or 'none'}.",
         f"- Recipes: {_list(facts['recipes'])}.",
         f"- Models that drafted, criticised or judged: {_list(facts['models']) or 'none named'}.",
-        f"- Decided by a person: {facts['decided']} of {facts['records']} records, by {facts['annotators']} people "
-        "(pseudonymous). The others were settled by the panel's consensus.",
+        f"- Decided by a person: {facts['decided']} of the {facts['records']} records written here, by "
+        f"{facts['annotators']} people (pseudonymous). The others were settled by the panel's consensus.",
         f"- Accepted while no certificate was in force (provisional): {facts['provisional']}.",
     ]
     if "shares" in facts["columns"]:

@@ -191,6 +191,10 @@ class Completion:
     scores: dict[str, float]
 
 
+LONGEST_QUOTE, LONGEST_SUGGESTION = 160, 200
+"""Characters of an answer that a finding quotes at most, and of what it says would be better."""
+
+
 @dataclass(frozen=True, slots=True)
 class CritiqueOf:
     """What a critic found on a text.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,17 +52,30 @@ def tell_dropped(counts: Mapping[str, int]) -> str:
 
 @dataclass(slots=True)
 class Sieve:
-    """What filters made of the items of a session.
+    """What filters made of the items of a session. Until an item comes past them, no more than `DROPS_ALL` are begun:
+    those behind them have spent nothing where the run stops.
 
     Attributes:
         items: that were rejected by filters.
         dropped: filter -> of how many of these it was a reason.
         passed: an item came past them.
+        room: for items to begin; what was dropped keeps its place.
     """
 
     items: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     passed: bool = False
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DROPS_ALL))
+
+    async def enter(self) -> None:
+        """Wait until a further item may begin; `leave` follows for each that is not counted as dropped."""
+        await self.room.acquire()
+        if self.passed:
+            self.leave()
+
+    def leave(self) -> None:
+        """Make room for a further item, where one ended that filters did not drop."""
+        self.room.release()
 
     def add(self, state: Mapping[str, Any]) -> str:
         """Count an item that rests; returns why the run should stop, empty where it should go on: filters dropped
@@ -70,10 +84,12 @@ class Sieve:
         if not reason.startswith(DROPPED):
             self.passed = True
         if self.passed:
+            self.leave()
             return ""
         self.items += 1
         self.dropped.update(name for name in FILTERED if name in reason)
         if self.items < DROPS_ALL:
             return ""
+        self.leave()  # those who wait see that the run stops
         told = ", ".join(f"{name} {n}" for name, n in self.dropped.most_common())
         return f"filters dropped all of the first {self.items} items ({told}); loosen [filters] and start a new run"

@@ -113,6 +113,7 @@ def choose_route(
     asked_back: bool = False,
     presumed: str | None = None,
     may_end: bool = True,
+    resolved: bool = False,
 ) -> Route:
     """Where the policy sends an item with this consensus, and why.
 
@@ -123,8 +124,10 @@ def choose_route(
         asked_back: an expert asked for this redraft and must see it.
         presumed: the outcome that the making of the candidates speaks for, see `presumption`.
         may_end: the panel's best outcome can end the item.
+        resolved: one of the votes is the resolver's.
     """
-    reasons = _explain_presumption(consensus, presumed) + tuple(explain(consensus, routing.threshold))
+    told = explain(consensus, routing.threshold, resolved=resolved)
+    reasons = _explain_presumption(consensus, presumed) + tuple(told)
     forced = _forced(consensus, routing, standing, asked_back)
     if forced is not None:
         code, text = forced
@@ -251,16 +254,20 @@ def _who(some: int, asked: int) -> str:
     return "both judges" if asked == 2 else f"the {_count('judge', asked)}"
 
 
-def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
+def explain(consensus: Consensus, threshold: float, *, resolved: bool = False) -> list[dict[str, Any]]:
     """The reasons why the panel is or is not confident, each with a code, a text and where there is one a value
-    and its limit."""
+    and its limit.
+
+    Args:
+        resolved: one of the votes is the resolver's, who is no judge.
+    """
     signals, votes = consensus.signals, consensus.votes
     reasons: list[dict[str, Any]] = []
     cast = {side: n for side, n in votes.items() if n and side != "abstain"}
     if not cast:
         return [{"code": "no_verdict", "text": "no judge gave a verdict"}]
     sides = ", ".join(f"{n} for {side}" for side, n in cast.items())
-    judges = _count("judge", consensus.judges)
+    judges = _count("judge", consensus.judges - resolved) + (" and the resolver" if resolved else "")
     if consensus.split:
         kept = consensus.swapped == consensus.judges and not consensus.turned and not consensus.wavering
         steady = "; each is steady under a swap" if kept and consensus.judges > 1 else ""

@@ -109,7 +109,7 @@ class Runner:
             None  # reviews of the budget that were answered when the panel last learned
         )
         self._failures = 0
-        self._sieve = Sieve()
+        self._sieve = Sieve(passed=not config.filters.names())
         self._doubtful: list[tuple[ItemRow, ModelError]] = []
         self._undelivered: set[str] = set()
         self._fatal: SolonError | None = None
@@ -312,7 +312,9 @@ class Runner:
 
     async def _worker(self, queue: asyncio.Queue[ItemRow | None]) -> None:
         while (item := await queue.get()) is not None:
+            await self._sieve.enter()
             if self._stopping:
+                self._sieve.leave()
                 await self._set(item, "queued")
             else:
                 await self._attempt(item)
@@ -324,6 +326,7 @@ class Runner:
             self._failures = 0
             self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
             self._sift(state)
+            return
         except LimitReached as limit:
             # Nothing further is begun: the item would be taken again at once.
             self.meter.stopping = self.meter.stopping or limit.cause
@@ -352,6 +355,7 @@ class Runner:
         except Exception as error:
             # Whatever it is may be mended, here or there: the item is kept, and what was paid for it with it.
             await self._set(item, "parked", reason=_unforeseen(self._spell(error)))
+        self._sieve.leave()
 
     def _sift(self, state: Mapping[str, Any]) -> None:
         """Stop the run where filters drop every item: it would make nothing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -22,6 +22,7 @@ MOST = 30
 """Criteria that it may have."""
 LONGEST = 600
 """Characters of a text in it."""
+HEAVIEST = 1_000_000
 SCORES = ("1", "2", "3", "4", "5")
 _KEYS = {"text", "name", "weight", "scores"}
 _BIGGEN = {"criteria", *(f"score{score}_description" for score in SCORES)}
@@ -144,22 +145,15 @@ def read_seed_rubric(value: Any) -> SeedRubric:
     return SeedRubric(tuple(criteria))
 
 
-_WEIGHED = re.compile(r"\s*(-?\d+(?:[.,]\d+)?)\s*:\s+(.*)", re.DOTALL)
-
-
 def read_lines(lines: Sequence[str]) -> SeedRubric:
     """The rubric that a person wrote: a line for each criterion, its weight and a colon first (`3: Names the dose.`). A
-    line without a weight weighs 1; empty lines are passed over.
+    line that begins with words weighs 1, whether or not a colon follows; empty lines are passed over.
 
     Raises:
-        ValueError: as of `read_seed_rubric`.
+        ValueError: naming the line and the weight that cannot be one; else as of `read_seed_rubric`.
     """
-    weighed = [(_WEIGHED.fullmatch(line), line) for line in lines if line.strip()]
     return read_seed_rubric(
-        [
-            {"text": found[2], "weight": float(found[1].replace(",", "."))} if found else {"text": line}
-            for found, line in weighed
-        ]
+        [_read_weighed(line, number) for number, line in enumerate(lines, start=1) if line.strip()]
     )
 
 
@@ -177,6 +171,28 @@ def seed_rubric_of(metadata: Mapping[str, Any] | None) -> SeedRubric | None:
         return read_seed_rubric(metadata[COLUMN]) if metadata and COLUMN in metadata else None
     except ValueError:  # a column of this name that means something else
         return None
+
+
+def _read_weighed(line: str, number: int) -> dict[str, Any]:
+    """A line as `read_seed_rubric` takes it. What stands before the first colon is a weight where it is a number or
+    looks like one: a sign or a digit first, and no letter. A time or a ratio (24:00, 3:1) is part of the words."""
+    head, colon, text = line.partition(":")
+    told = head.strip().replace(",", ".").replace("\N{MINUS SIGN}", "-")
+    weight = math.nan
+    try:
+        weight = float(told)
+    except ValueError:
+        looks_like_one = told[:1].isdigit() or told.startswith(("+", "-", "."))
+        if not looks_like_one or any(map(str.isalpha, told)):
+            return {"text": line}
+    if not colon or (told.isdigit() and text[:1].isdigit()):
+        return {"text": line}
+    if not 0 < weight <= HEAVIEST:
+        raise ValueError(
+            f"line {number} begins with the weight {head.strip()[:40]!r}; it must be a number above 0, up to a "
+            f"million, or the line must begin with words: {line.strip()[:60]!r}"
+        )
+    return {"text": text, "weight": weight}
 
 
 def _read_criterion(value: Any, where: str) -> SeedCriterion:
@@ -207,7 +223,7 @@ def _read_line(value: Any, where: str) -> str:
 
 def _read_weight(value: Any, where: str) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= 1_000_000:
+    if not is_number or not 0 < value <= HEAVIEST:
         raise ValueError(f"{where} is {_seen(value)}; it must be a number above 0, up to a million")
     return float(value)
 

@@ -36,12 +36,14 @@ class Maker:
     Attributes:
         unique: a draft that nearly repeats the seed's request, or that of another item, is refused as a duplicate.
         merges: the drafts of a round become one candidate, by `merge`; each draft is a vote on it.
+        keeps: drafts stand each for itself: where others of their round cannot be used, only these are drafted again.
         templates: of Solon's own, those that it asks with and no other maker does.
     """
 
     templates: ClassVar[frozenset[str]] = frozenset()
     unique: bool = False
     merges: bool = False
+    keeps: ClassVar[bool] = False
 
     def brief(self, settings: BaseModel | None) -> str:
         """What critics, judges and whoever drafts read of all items, below the principles; empty where that is nothing.
@@ -191,6 +193,8 @@ class Given(Maker):
 @dataclass(frozen=True)
 class Answer(Maker):
     """Answers to the seed's request, as many as `generator.n` says."""
+
+    keeps: ClassVar[bool] = True
 
     def count(self, config: Config) -> int:
         """`generator.n`."""

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from solon.errors import ConfigError, OtherRecipe, UsageError
 from solon.plugins import find_function
+from solon.presets import PRESETS
 from solon.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -197,6 +198,11 @@ class Recipes:
         if table:
             raise ConfigError(
                 f"[recipes.{name}] does not say which recipe it is", next_step='add use = "module:OBJECT"'
+            )
+        if preset := PRESETS.get(name):
+            raise UsageError(
+                f"{name} is a preset, a configuration of the recipe {preset.recipe}",
+                next_step=f"make a folder of it with `solon init {name}`, and in that run: solon run {preset.recipe}",
             )
         raise UsageError(
             f"there is no recipe {name!r}",

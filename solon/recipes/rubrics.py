@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from solon.agents.calls import Ask as Call
 from solon.errors import ConfigError
-from solon.law.seed_rubrics import read_seed_rubric, seed_rubric_of
+from solon.law.seed_rubrics import COLUMN, LONGEST, read_seed_rubric, seed_rubric_of
 from solon.recipes.steps import Ask, Step, StepItem
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ ASKED = "Are these the criteria of this request? Judges will go by them."
 class DraftedCriterion(BaseModel):
     """One criterion as a model writes it."""
 
-    text: Annotated[str, Field(max_length=300)]
+    text: Annotated[str, Field(max_length=LONGEST)]
     weight: Annotated[float, Field(gt=0, le=10)]
 
 
@@ -53,6 +53,7 @@ async def draft_rubric(item: StepItem) -> Ask | None:
         drafted = await _draft(item, sample)
         try:
             if drafted is not None:
+                _refuse_cut(drafted)
                 rubric = read_seed_rubric([one.model_dump() for one in drafted.criteria])
                 return Ask(ASKED, criteria=tuple(rubric.as_lines()))
             problem = "no answer"
@@ -60,6 +61,14 @@ async def draft_rubric(item: StepItem) -> Ask | None:
             problem = str(unreadable)
     asked = f"Write the criteria of this request; judges will go by them. No draft of {TRIES} was usable: {problem}."
     return Ask(asked, criteria=())
+
+
+def _refuse_cut(drafted: DraftedRubric) -> None:
+    """Raise ValueError where a criterion fills all the room that it has: a server that holds models to a schema ends it
+    there, in the middle of a word."""
+    for place, one in enumerate(drafted.criteria):
+        if len(one.text) >= LONGEST:
+            raise ValueError(f"{COLUMN}[{place}].text breaks off at {LONGEST} characters")
 
 
 def drafting_model(config: Config) -> str:

@@ -187,7 +187,7 @@ def _as_asked(
         try:
             yield row if isinstance(row, BadRow) else question.read_row(row, config)
         except RowProblem as problem:
-            yield BadRow(row.line, str(problem), excerpt_of(getattr(row, "id", "")))
+            yield BadRow(row.line, str(problem), excerpt_of(getattr(row, "prompt", "")))
 
 
 def _with_known_verdicts(

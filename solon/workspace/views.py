@@ -259,6 +259,7 @@ class Review:
         orders: words of these texts that give orders to models, see `solon.injection.find_orders`.
         rubric: the criteria of this request with their weights, a line each, where the seed brought a rubric and judges
             go by it; else empty.
+        asks_rubric: it asks for the criteria themselves, with a model's draft of them in `asks`.
     """
 
     id: str
@@ -283,6 +284,7 @@ class Review:
     said: str = ""
     orders: tuple[dict[str, Any], ...] = ()
     rubric: tuple[str, ...] = ()
+    asks_rubric: bool = False
 
     @property
     def asks_spans(self) -> bool:
@@ -436,7 +438,7 @@ def summarize(
     from solon.learning.why_suspended import read_suspension
     from solon.store.records import audits
     from solon.store.records.counts import count_taken_out
-    from solon.store.records.overview import count_filtered, unusable_answers
+    from solon.store.records.overview import count_filtered, tell_all_dropped, unusable_answers
     from solon.store.reviewing import budget as budgets
     from solon.store.reviewing import disagreements, reuse, reviews, worker_problems
     from solon.store.reviewing.queue_figures import sum_queue
@@ -460,6 +462,8 @@ def summarize(
         unusable = unusable_answers(connection, run.id)
         filtered = count_filtered(connection, run.id)
         notes = list(_notes_on(connection, run, used.builtin, config.privacy))
+        if filtered and (all_dropped := tell_all_dropped(connection, run.id)):
+            notes.append(all_dropped)
         routing, wanted = config.routing, config.routing.review_budget if budget is None else budget
         queue = sum_queue(connection, run.id, run.recipe, wanted, routing.review_seconds)
         budget_round = budgets.find_round(connection, run.id, routing)
@@ -557,7 +561,7 @@ def view_review(
         kinds: with why somebody is asked.
         orders: with the words that give orders to models.
     """
-    from solon.responses import choices_of, is_label, ranked_by
+    from solon.responses import RUBRIC, choices_of, is_label, ranked_by
     from solon.store.reviewing.manners import order_seen
     from solon.store.reviewing.queue_figures import kind_told
     from solon.store.reviewing.reading import (
@@ -599,7 +603,7 @@ def view_review(
         choices=choices_of(row.response_schema),
         reasons=() if blind else reasons,
         state=row.state,
-        kind=kind_told(row.kind, row.rule) if kinds else None,
+        kind=kind_told(row.kind, row.rule, row.response_schema) if kinds else None,
         asks=what_is_asked(row),
         asks_label=is_label(row.response_schema),
         ranked_by=(ranked_by(row.response_schema) or (0, ()))[1],
@@ -610,6 +614,7 @@ def view_review(
         said=next((turn["content"] for turn in reversed(said) if turn["role"] == "user"), prompt),
         orders=tuple(find_orders(texts_shown(prompt, asked_of, shown, turns, rubric))) if orders else (),
         rubric=tuple(criteria_lines(own.told())) if own else (),
+        asks_rubric=row.response_schema == RUBRIC,
     )
 
 

@@ -306,6 +306,17 @@ def test_rubrics_that_are_drafted_are_counted(open_project: Any) -> None:
     budget = round(short.affordable_reviews.likely) - 10_000
     assert budget < 0
     assert not any("budget" in way.paste for way in short.ways_out), "rubrics alone take more than there is"
+    rows = [{"prompt": f"What is number {n}?"} for n in range(4)]
+    some = [*rows[:3], {**rows[3], "rubric": ["Is short."]}, {"prompt": "Why?", "rubric": ["a", "a"]}]
+    found = plan_home(parse_config(drafted), seeds=some, **TEAM)
+    of_plain = plan_home(plain, seeds=rows, **TEAM)
+    assert found.wanted_reviews.high - of_plain.wanted_reviews.high == pytest.approx(3)
+    assert any(note.startswith("1 rows cannot be used as seeds and are in no figure") for note in found.notes)
     project = open_project(models={"default": PRICED}, law={"seed_rubrics": "drafted"})
     assert project.run("preference", SEEDS).pending_review == 6
     assert project.plan(items=6, **TEAM).measured_items == 0, "an item whose rubric waits has no answers yet"
+    assert not any("carried over" in note for note in project.plan(items=6, **TEAM).notes)
+    project.decide(project.reviews()[0], "go_on")
+    assert any(
+        "is carried over to the same questions" in note for note in project.plan(items=6, **TEAM).notes
+    )

@@ -14,6 +14,7 @@ from solon.eval.demonstrations import covering
 from solon.formats.contract import LeftOut
 from solon.formats.exports import find_format
 from solon.formats.records import CritiqueOf, ExportRow, ScoredRow
+from solon.store.records.critiques import spell_finding
 
 FAULT = '- major, honesty: "In 1831" Give the right year.'
 
@@ -48,6 +49,16 @@ def test_what_was_found_and_what_became_of_it() -> None:
     for name in ("critique-sft", "revision-sft"):
         assert said(name, row(critiques=(DRAFT,), flags=("unsafe",))) == ["flagged"]
         assert said(name, row(critiques=(DRAFT,), outcome="stale")) == ["stale"]
+
+
+def test_a_finding_that_fills_its_room_ends_at_a_word() -> None:
+    suggestion = f"{'Say what is uncertain ' * 9}so that nothing is assumed"[:200]
+    finding = {"severity": "minor", "quote": "x " * 79 + "ab", "suggestion": suggestion}
+    told = spell_finding(finding)
+    assert told.endswith(f"{suggestion.rpartition(' ')[0]}...")
+    assert f'"{"x " * 78}x..."' in told
+    whole = {"severity": "minor", "quote": "", "suggestion": suggestion[:199] + "."}
+    assert spell_finding(whole) == f"- minor, general: {whole['suggestion']}"
 
 
 def test_a_demonstration_is_an_answer_or_a_label() -> None:

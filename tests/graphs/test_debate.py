@@ -73,12 +73,29 @@ def test_who_gives_way_votes_again_and_the_first_votes_are_kept(make_desk: Make)
     assert len(votes) == 4, "first votes are not learned of"
     trace = desk.project.trace(last[0]["item_id"])
     assert [len(trace["first_votes"]), len(trace["verdicts"])] == [4, 4]
+    for one in trace["first_votes"]:
+        seen = one["outcome"] if one["order"] == "AB" else {"A": "B", "B": "A"}[one["outcome"]]
+        assert one["rationale"] == f"Answer {seen} it is, say I.", (
+            "a reason stands under the vote it was given for"
+        )
+    assert not any(one["rationale"] for one in trace["verdicts"]), "nobody was asked why of a second vote"
     assert "debates of judges who disagreed, after which they voted again: 1" in summary.notes
 
 
 def test_who_holds_on_leaves_the_panel_split_and_people_are_asked(make_desk: Make) -> None:
     desk = make_desk(answer=judging([], gives_way=False), **ON)
     assert desk.project.run("preference", [SEED]).pending_review == 1
+
+
+def test_the_resolver_hears_reasons_of_the_second_votes(make_desk: Make) -> None:
+    settings = {**ON, "resolver": {"enabled": True}}
+    desk = make_desk(answer=judging([], gives_way=False), **settings)
+    desk.project.run("preference", [SEED])
+    asked = [row["seat"] for row in desk.rows("Call") if "/why" in row["seat"]]
+    assert sorted(seat.endswith(f"/why{AGAIN}") for seat in asked) == [False] * 4 + [True] * 2
+    rows = desk.rows("Verdict")
+    assert sum(bool(row["rationale_id"]) for row in rows if row["purpose"] is None) == 2
+    assert all(row["rationale_id"] for row in rows if row["purpose"] == FIRST)
 
 
 def test_a_run_that_breaks_off_in_a_debate_repeats_no_call(make_desk: Make) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from solon.cli.review import print_review
+from solon.cli.run import next_steps
+from solon.cli.show import draw
 from solon.errors import InvalidDecision
 from solon.law.seed_rubrics import read_lines
 from solon.project import Project
@@ -57,13 +62,19 @@ def test_a_person_corrects_the_draft_before_the_judging(
 ) -> None:
     prompts: dict[str, list[str]] = {}
     desk = make_desk(answer=answering([DRAFT], prompts), **NEVER)
-    assert desk.project.run("preference", [TAP]).pending_review == 1
+    summary = desk.project.run("preference", [TAP])
+    assert summary.pending_review == 1
+    assert [*summary.queue["by_kind"]] == ["rubric"], "no panel is unsure of it"  # type: ignore[index]
     assert set(prompts) == {"legislator"}, "nothing is drafted or judged before a person has spoken"
     assert "Close the valve first." in prompts["legislator"][0]
     (review,) = desk.project.reviews()
     assert (review.choices, review.candidates) == (("go_on", "reject"), ())
     print_review(review)
-    assert "- 8: Says to close the valve.\n- 2: Is polite." in capsys.readouterr().out
+    print_review(replace(review, rationale_for=("go_on",)))
+    told = capsys.readouterr().out
+    assert "- 8: Says to close the valve.\n- 2: Is polite." in told
+    assert "answer: solon review decide" in told
+    assert 'go_on --field criteria=@FILE --rationale "..."' in " ".join(told.split())
 
     desk.project.decide(review, "go_on", fields={"criteria": CORRECTED})
     project = again(desk)
@@ -79,6 +90,9 @@ def test_a_person_corrects_the_draft_before_the_judging(
     project.export("verifiers", tmp_path / "v.jsonl")
     (task,) = map(json.loads, (tmp_path / "v.jsonl").read_text().splitlines())
     assert [one["weight"] for one in json.loads(task["info"])["criteria"]] == [0.75, 0.25]
+    out = io.StringIO()
+    Console(file=out, width=200).print(draw(project.trace(review.id)))
+    assert "drafted: 8: Says to close the valve." in out.getvalue(), "it is kept as it was drafted"
     assert desk.count("Precedent") == 0, "what judges are to go by teaches none of them"
 
 
@@ -98,6 +112,10 @@ def test_a_rubric_of_the_seeds_own_is_kept(make_desk: MakeDesk) -> None:
         ([{"text": "Says so.", "weight": 1}, {"text": "says  so.", "weight": 1}], "have the same text"),
         ([{"text": " ", "weight": 1}, {"text": "Says so.", "weight": 1}], "is empty; say what is scored"),
         ([{"text": "Says so.", "weight": -1}] * 2, "no answer"),
+        (
+            [{"text": "Says so it, " * 49 + "Says so it a", "weight": 1}, DRAFT[0]],
+            r"rubric[0].text breaks off at 600 characters",
+        ),
     ],
 )
 def test_drafts_that_cannot_be_used_are_asked_for_again_and_then_a_person_writes(
@@ -126,8 +144,8 @@ def test_a_later_draft_that_can_be_used_is_shown(make_desk: MakeDesk) -> None:
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (["0: Says so."], r"rubric\[0\].weight is 0.0; it must be a number above 0"),
-        (["-2: Says so."], r"rubric\[0\].weight is -2.0"),
+        (["0: Says so."], "line 1 begins with the weight '0'; it must be a number above 0, up to a million"),
+        (["1: Is kind.", "", "-2: Says so."], "line 3 begins with the weight '-2'"),
         (["Says so.", "3: says so."], r"rubric\[0\] and rubric\[1\] have the same text"),
         ([" "], "criteria: none stand there"),
         ([], "criteria: none stand there"),
@@ -185,6 +203,17 @@ def test_lines_are_read_as_people_write_them() -> None:
         (1.0, "3: two"),
     ]
     assert read_lines(rubric.as_lines()) == rubric
+    heaviest = read_lines(["1e6: Says so.", "24:00 is named.", "B12: is named.", ".5:Is kind."])
+    assert [one.weight for one in heaviest.criteria] == [1e6, 1, 1, 0.5]
+    assert read_lines(heaviest.as_lines()) == heaviest
+
+
+@pytest.mark.parametrize(
+    "weight", ["nan", "-inf", "1e999", "1000001", "1,2,3", "+", "\u22122", "3 %", "-0.0"]
+)
+def test_what_is_meant_as_a_weight_never_becomes_words_of_a_criterion(weight: str) -> None:
+    with pytest.raises(ValueError, match=f"line 2 begins with the weight {re.escape(repr(weight))}; it must"):
+        read_lines(["3: Names the dose.", f"{weight}: a b"])
 
 
 def test_of_several_items_of_a_seed_one_is_answered_and_the_others_go_on_from_it(make_desk: MakeDesk) -> None:
@@ -216,3 +245,61 @@ def test_of_several_items_of_a_seed_one_is_answered_and_the_others_go_on_from_it
     assert sorted(channels) == ["carried", "carried", "python"]
     project.decide(project.reviews()[0], "reject")
     assert project.resume().rejected == 3
+
+
+def test_of_a_rubric_that_was_taken_back_lineage_says_so_and_its_record_leaves_at_once(
+    make_desk: MakeDesk, tmp_path: Path
+) -> None:
+    desk = make_desk(answer=answering([DRAFT], {}), **NEVER)
+    project = desk.project
+    token = project.add_expert("Ada", role="lead")
+    project.run("preference", [TAP])
+    decision = project.decide(project.reviews()[0], "go_on", expert=token, rationale="It does.")
+    project.resume()
+    record = project.records()[0].id
+    with project.store.transaction() as connection:
+        undo(project.store, connection, project.acting_expert(token), decision)  # type: ignore[arg-type]
+    project.export("jsonl", tmp_path / "r.jsonl")
+    assert (tmp_path / "r.jsonl").read_text() == "", "it rests on an answer that was taken back"
+
+    def told() -> str:
+        out = io.StringIO()
+        Console(file=out, width=300).print(draw(project.trace(record)))
+        return out.getvalue()
+
+    first = f"rubric of the seed {read_lines(['8: Says to close the valve.', '2: Is polite.']).version}"
+    shown = told()
+    assert re.search(
+        rf"record {record}: prefer; it stands no more since [-\d: Z]+, and no export has it", shown
+    )
+    assert re.search(rf"{first}, confirmed by .*, taken back [-\d: Z]+: attempt 0 was judged by it", shown)
+    assert re.search(rf"decision {decision}: go_on .*; taken back", shown)
+    project = again(desk)
+    project.resume()
+    project.decide(
+        project.reviews()[0], "go_on", fields={"criteria": CORRECTED}, expert=token, rationale="So."
+    )
+    project.resume()
+    shown = told()
+    assert re.search(rf"{first}.*: attempt 0 was judged by it", shown)
+    assert re.search(
+        rf"{read_lines(CORRECTED).version}, confirmed by .*[^Z]: attempt 1 was judged by it", shown
+    )
+    assert re.search(r"draft by .*, attempt 0\n", shown)
+    assert {one["attempt"] for one in project.trace(record)["verdicts"]} == {0, 1}
+
+
+def test_one_answer_serves_the_same_request_in_two_runs_that_both_wait(make_desk: MakeDesk) -> None:
+    desk = make_desk(answer=answering([DRAFT], {}), **NEVER)
+    project = desk.project
+    first = project.run("preference", [TAP])
+    second = project.run("preference", [TAP], new_run=True)
+    again_asked = project.run("preference", [TAP], new_run=True, ask_again=True)
+    (asked,) = project.reviews(run_id=second.run_id)
+    project.decide(asked, "go_on", fields={"criteria": CORRECTED})
+    assert project.reviews() == project.reviews(run_id=again_asked.run_id)
+    assert len(project.reviews()) == 1
+    told = next_steps(project, project.resume(second.run_id), None)
+    assert f"1 items of run {first.run_id} can go on: solon resume {first.run_id}" in told
+    summary = project.resume(first.run_id)
+    assert (summary.accepted, summary.carried) == (1, 1)

@@ -128,6 +128,26 @@ def test_what_filters_drop_is_rejected_by_their_name_and_counted(make_desk: Make
     assert before > 0
 
 
+def test_a_draft_that_is_dropped_is_drafted_again_and_the_good_one_stays(make_desk: Make) -> None:
+    said = iter(["It is a bird.", "no", "no", "It wades in rivers."])
+
+    def answer(question: Any) -> str | None:
+        return next(said, None) if question.role == "generator" else None
+
+    desk = make_desk(
+        answer=answer,
+        filters={"answer": {"min_words": 2}},
+        routing={"policy": "never", "max_redrafts": 2},
+        run={"concurrency": 1},
+    )
+    assert desk.project.run("preference", ["Say what a heron is."]).accepted == 1
+    assert next(said, None) is None, "one draft in each later round, and no more than these"
+    assert desk.project.summarize().spell_filtered() == "answer_length dropped 2 of 4"
+    trace = desk.project.trace(desk.project.records()[0].id)
+    made = [(one["round"], one["kind"]) for one in trace["candidates"] if one["kind"] != "revision"]
+    assert made == [(0, "draft"), (0, "answer_length"), (1, "answer_length"), (2, "draft")]
+
+
 def test_the_report_tells_of_each_filter_how_many_it_dropped(make_desk: Make) -> None:
     """Those too that dropped nothing. A text is counted by the first filter that drops it."""
     seeds = [
@@ -168,6 +188,24 @@ def test_a_run_whose_texts_are_all_dropped_stops_early(make_desk: Make) -> None:
     )
     assert summary.model_calls == 0
     assert summary.queued > 0
+
+
+def test_what_is_behind_the_first_items_spends_nothing_until_one_has_passed(make_desk: Make) -> None:
+    seeds = [f"Say what bird number {n} is." for n in range(DROPS_ALL + 10)]
+    limits = {"filters": {"answer": {"min_words": 1000}}, "routing": {"policy": "never", "max_redrafts": 0}}
+    desk = make_desk(**limits, run={"concurrency": len(seeds)})
+    summary = desk.project.run("preference", seeds)
+    assert (summary.rejected, summary.queued) == (DROPS_ALL, 10)
+    assert summary.model_calls == 2 * DROPS_ALL
+    few = desk.project.run("preference", seeds[:3], new_run=True)
+    assert few.stopped_because is None
+    assert any(note.startswith("filters dropped all of the 3 items that ended: loosen") for note in few.notes)
+
+    passing = make_desk(
+        filters={"answer": {"min_words": 1}}, routing={"policy": "never"}, run={"concurrency": 30}
+    )
+    summary = passing.project.run("preference", seeds, new_run=True)
+    assert (summary.accepted + summary.rejected, summary.queued, summary.notes) == (len(seeds), 0, ())
 
 
 def test_a_run_without_filters_is_the_run_that_it_was() -> None:

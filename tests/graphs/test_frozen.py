@@ -211,7 +211,7 @@ def test_a_worker_on_ray_that_was_given_up_and_lives_is_shut_out(freezing: Calla
     both.then = given_up
     both.arm("critic")
     try:
-        assert set(asyncio.run(worker.work(25))) == {"lost"}
+        assert set(asyncio.run(worker.work())) == {"lost"}
     finally:
         worker._project.close()
     both.second.project.resume()  # it may have taken items again in the moment after they were put back

@@ -406,6 +406,8 @@ async def test_bad_input_is_refused_before_anything_is_made(make_desk: MakeDesk)
         await graph.ainvoke({"prompt": 5}, thread("a"))
     with pytest.raises(SolonError, match="there is no recipe 'prefrence'"):
         desk.project.graph("prefrence")
+    with pytest.raises(SolonError, match="preference-scored is a preset, a configuration of"):
+        desk.project.graph("preference-scored")
     assert desk.count("Item") == 0
     budget = make_desk(routing={"policy": "budget"})
     with pytest.raises(ConfigError, match="one by one"):

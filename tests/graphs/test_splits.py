@@ -70,14 +70,19 @@ def weigh(said: list[Said], outcomes: tuple[str, ...] = ("A", "B")) -> Any:
                 "one of the two judges changed sides when the answers were swapped",
             ],
         ),
-        ([*PERSONAS, ("r", "resolver", "", 0, "A")], True, ["the three judges disagree (3 for A, 2 for B)"]),
+        (
+            [*PERSONAS, ("r", "resolver", "", 0, "A")],
+            True,
+            ["the two judges and the resolver disagree (3 for A, 2 for B)"],
+        ),
         ([(f"python:{i}", f"{i}", "", 0, "AB"[i % 2]) for i in range(4)], True, None),
     ],
 )
 def test_a_panel_its_split_and_its_words(said: list[Said], split: bool, told: list[str] | None) -> None:
     found = weigh(said)
     assert found.split is split
-    asked = choose_route(found, RoutingConfig(policy="disagreement"), can_resolve=True)
+    spoke = any(seat == "resolver" for _, seat, *_ in said)
+    asked = choose_route(found, RoutingConfig(policy="disagreement"), can_resolve=True, resolved=spoke)
     alone = choose_route(found, RoutingConfig(policy="disagreement"), can_resolve=False)
     assert (asked.where, alone.where) == (("resolve", "review") if split else ("accept", "accept"))
     if told is not None:

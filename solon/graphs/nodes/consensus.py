@@ -53,6 +53,7 @@ async def consensus(state: StepState, runtime: Runtime[ItemContext]) -> dict[str
         asked_back=bool(state.get("prefer_actor")),
         presumed=presumed,
         may_end=context.question.may_end(panel_view.best),
+        resolved=bool((state.get("resolved") or {}).get("favours")),
     )
     route = _asked_by_steps(route, state.get("asks") or {})
     route = routed_by_orders(route, routing, state.get("injection"))

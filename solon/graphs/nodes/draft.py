@@ -26,23 +26,26 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     out."""
     context = runtime.context
     round_ = state.get("round", 0)
-    given_ids = await _given(context, state, round_)
-    if dropped := await _dropped(context, given_ids, round_):
+    there = await _given(context, state, round_)
+    if dropped := await _dropped(context, there, round_):
         await context.commit()
         return {**_begin(round_, []), "next": "end", "outcome": "rejected", "reason": dropped}
     maker, shown = context.recipe.maker, context.question.shown
     wanted = count_drafts(maker, context.case.config)
-    missing = max(0, wanted - len(given_ids)) if len(given_ids) < shown else 0
+    taken = {context.candidate(name).ordinal for name in there} if len(there) < shown else range(wanted)
+    missing = [place for place in range(wanted) if place not in taken]
     guidance = context.text(state.get("guidance"))
     findings = context.text(state.get("findings"))
     case = await context.examples.show(context.item, context.case) if missing else context.case
     drafts = await asyncio.gather(
         *(
-            make_draft(maker, case, index, round=round_, guidance=guidance, findings=findings)
-            for index in range(len(given_ids), len(given_ids) + missing)
+            make_draft(maker, case, place, round=round_, guidance=guidance, findings=findings)
+            for place in missing
         )
     )
-    usable, problems = await _add_drafts(context, case, drafts, round_, given_ids)
+    usable, problems = await _add_drafts(
+        context, case, dict(zip(missing, drafts, strict=True)), round_, there
+    )
     if maker.merges and missing and usable:
         usable = [_merge(context, usable, round_)]
     await context.commit()
@@ -74,9 +77,11 @@ async def _dropped(context: ItemContext, given: list[str], round_: int) -> str:
 
 async def _given(context: ItemContext, state: ItemState, round_: int) -> list[str]:
     """The seed's own responses, or what an item that is judged again had, as candidates of the first round; of later
-    rounds the given texts among the candidates."""
+    rounds the given texts among the candidates, and of one that only replaces drafts which could not be used the others
+    of the round before."""
     if round_ > 0:
-        return [name for name in state["candidates"] if context.candidate(name).kind == "given"]
+        kept = ("given", "draft") if context.recipe.maker.keeps and state.get("refused") else ("given",)
+        return [name for name in state["candidates"] if context.candidate(name).kind in kept]
     if context.item.carried:
         return [_carried(context, ordinal, name) for ordinal, name in enumerate(context.item.carried)]
     responses = take_given(context.recipe.maker, context.case, context.responses)
@@ -114,13 +119,14 @@ def _carried(context: ItemContext, ordinal: int, candidate_id: str) -> str:
 
 
 async def _add_drafts(
-    context: ItemContext, case: Case, drafts: list[Draft], round_: int, given: list[str]
+    context: ItemContext, case: Case, drafts: dict[int, Draft], round_: int, there: list[str]
 ) -> tuple[list[str], dict[str, int]]:
-    """Store every draft; the usable ones are whole, and where they are not merged differ from each other."""
-    usable, alone = list(given), not context.recipe.maker.merges
-    seen = {context.answer(candidate).strip() for candidate in given}
+    """Store every draft by its place; the usable ones, with those that are there already, are whole, and where they are
+    not merged differ from each other."""
+    usable, alone = list(there), not context.recipe.maker.merges
+    seen = {context.answer(candidate).strip() for candidate in there}
     problems: dict[str, int] = {}
-    for ordinal, written in enumerate(drafts, start=len(given)):
+    for ordinal, written in drafts.items():
         problem = written.problem or (
             "identical" if alone and not written.prompt and written.text in seen else ""
         )
@@ -144,7 +150,7 @@ async def _add_drafts(
         if not problem:
             seen.add(written.text)
             usable.append(candidate)
-    return usable, problems
+    return sorted(usable, key=lambda name: context.candidate(name).ordinal), problems
 
 
 def _merge(context: ItemContext, drafts: list[str], round_: int) -> str:

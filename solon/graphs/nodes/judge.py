@@ -226,7 +226,9 @@ async def _debate(voters: Sequence[Voter], case: Case, put: Put, verdicts: list[
     """One turn of debate where seats of models disagree: they see reasons of both sides, and vote again. Functions,
     rules and classifiers read no reasons: their votes stay."""
     first = [one for one in verdicts if speaks(case, one)]
-    reasons = await hear_reasons(case, put, first) if disagree(first) else {}
+    if not disagree(first):
+        return Votes(verdicts)
+    reasons, first = await hear_reasons(case, put, first)
     if not any(reasons.values()):
         return Votes(verdicts)
     seats = [voter for voter in voters if isinstance(voter, Seats)]

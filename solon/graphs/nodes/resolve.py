@@ -16,7 +16,7 @@ from solon.graphs.state import ItemState
 from solon.questions import PAIR
 from solon.store.database import clock
 from solon.store.runs.items import keep_rationale
-from solon.store.runs.verdicts import RESOLVER, rationales_on
+from solon.store.runs.verdicts import RESOLVER, rationales_on, was_debated
 from solon.store.tables.work import Resolution as ResolutionRow
 
 
@@ -86,10 +86,21 @@ async def _hear_both_sides(context: ItemContext, state: ItemState, a: str, b: st
         voters = [v for v in verdicts if v.outcome == side]
         if voters:
             asked.append((side, max(voters, key=lambda v: abs((0.75 if v.p is None else v.p) - 0.5))))
+    await context.commit()  # what was said before a debate is read from the store
+    with context.store.connect() as connection:
+        again = was_debated(connection, context.item.id, context.item.attempt, state["shown"])
     answers = await asyncio.gather(
         *(
             judges.explain(
-                context.case, _seat_index(v), a=a, b=b, order=v.order, outcome=side, round=round_, pair=pair
+                context.case,
+                _seat_index(v),
+                a=a,
+                b=b,
+                order=v.order,
+                outcome=side,
+                round=round_,
+                pair=pair,
+                again=again,
             )
             for side, v in asked
         )

@@ -7,7 +7,7 @@ items under the same panel, from what they took.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from solon.display.notebook import card, passage, table
 from solon.errors import ConfigError, UsageError
 from solon.formats.seed_groups import SeedGroup, count_groups
 from solon.formats.seed_rows import SeedRow
+from solon.law.seed_rubrics import seed_rubric_of
 from solon.operations.planning.answers import answers_a_question
 from solon.operations.planning.assumed import WORDS_PER_MINUTE, Assumed
 from solon.operations.planning.promise import spell_promise
@@ -55,6 +56,8 @@ RUBRICS = (
     "up to {0:,} of the reviews wanted ask for a rubric, one for each seed that brings none, whatever the policy; a "
     "model drafts each before that, in one call or up to three"
 )
+CARRIED = "what people answered in earlier runs is carried over to the same questions, and not taken off these figures"
+BAD_ROWS = "{0} rows cannot be used as seeds and are in no figure; `solon run` names them by line and reason"
 SHAPING = ("models", "generator", "critic", "judges", "resolver", "consensus", "plugins")
 """Sections of a configuration on which the calls of an item depend."""
 
@@ -84,6 +87,12 @@ class GroupPlan:
     affordable_reviews: Range
     seen: Range
     enough: str
+
+    def spell_enough(self) -> str:
+        """The same in words that say which is more likely where it cannot be told."""
+        if self.enough != "cannot tell":
+            return self.enough
+        return "likely" if self.affordable_reviews.likely >= self.wanted_reviews.likely else "likely not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +192,7 @@ class Plan:
                     g.items,
                     " / ".join(g.wanted_reviews.spell(0)),
                     f"{g.expert_hours:.1f}",
-                    g.enough,
+                    g.spell_enough(),
                 )
                 for g in self.groups
             ]
@@ -213,6 +222,7 @@ def make_plan(
     plugins: Mapping[str, Plugin] | None = None,
     file: str = "seeds.jsonl",
     rows: int | None = None,
+    rubrics: int = 0,
 ) -> Plan:
     """Plan `items` with `experts` people who give `minutes` a day on `days` days.
 
@@ -224,6 +234,7 @@ def make_plan(
         strata: stratum of `[routing] strata` -> its part of the items, where the seeds tell.
         file: of the seeds, named where fewer of them would do.
         rows: seeds that it has; None where that is not known.
+        rubrics: seeds that bring a rubric of their own, for which none is drafted.
         plugins: functions of a project that cannot be imported by their names, such as a notebook's.
 
     Raises:
@@ -248,16 +259,19 @@ def make_plan(
     review = _measured(found.review_seconds) if found and found.review_seconds else model.review_seconds()
     unsure = _measured(found.unsure, most=1.0) if found and found.unsure else Range(*UNSURE)
     shares = {name: n / items for name, n in (strata or {}).items()}
-    rubrics = Range(0.0, 1.0, 1.0) if recipe.drafts_rubrics else NONE  # for each seed, whatever the policy
+    # For each seed that brings no rubric, whatever the policy.
+    drafted = Range(0.0, 1.0, 1.0).times(1 - rubrics / seeds) if recipe.drafts_rubrics else NONE
 
     def asked(seeds: int) -> Range:
         return add_up(
-            _wanted(config, seeds * recipe.source.expand, unsure, shares), rubrics.times(float(seeds))
+            _wanted(config, seeds * recipe.source.expand, unsure, shares), drafted.times(float(seeds))
         )
 
-    if rubrics.high:
-        notes += (RUBRICS.format(seeds),)
-    wanted, left = asked(seeds), rubrics.likely * seeds
+    wanted, left = asked(seeds), drafted.likely * seeds
+    if drafted.high:
+        notes += (RUBRICS.format(round(left)),)
+    if store is not None and _has_decisions(store):
+        notes += (CARRIED,)
     available = experts * minutes * days * 60
     affordable = Range(
         available / review.high, available / review.likely, available / review.low, review.source
@@ -330,12 +344,12 @@ def plan_home(
     if items is None and seeds is None:
         raise UsageError("how many seeds?", next_step="give --items N, or --seeds FILE")
     config, recipes = (home.config, home.recipes) if isinstance(home, Workspace) else (home, Recipes(home))
-    found = _groups_of_seeds(seeds, config, recipes.get(recipe)) if seeds is not None else []
+    found, bad, own = _read_seeds(seeds, config, recipes.get(recipe)) if seeds is not None else ([], 0, 0)
     rows = sum(group.items for group in found)
     strata = count_strata(seeds, config, recipes.get(recipe)) if seeds is not None else {}
     scale = 1 if items is None or not rows else items / rows
     groups = [replace(group, items=round(group.items * scale)) for group in found]
-    return make_plan(
+    made = make_plan(
         config,
         items=items or rows,
         experts=experts,
@@ -349,19 +363,31 @@ def plan_home(
         plugins=home.plugins if isinstance(home, Workspace) else None,
         file=str(seeds) if isinstance(seeds, str | Path) else "seeds.jsonl",
         rows=rows if found else None,
+        rubrics=round(own * scale),
     )
+    return replace(made, notes=(*made.notes, BAD_ROWS.format(bad))) if bad else made
 
 
-def _groups_of_seeds(seeds: Seeds, config: Config, recipe: Recipe) -> list[SeedGroup]:
-    """Specialties and languages of the seeds."""
-    groups = count_groups(row for row in read_rows(seeds, config, recipe) if isinstance(row, SeedRow))
-    total = sum(group.items for group in groups)
-    if not total:
+def _read_seeds(seeds: Seeds, config: Config, recipe: Recipe) -> tuple[list[SeedGroup], int, int]:
+    """Specialties and languages of the seeds, how many rows cannot be used, and how many bring a rubric."""
+    bad = own = 0
+
+    def usable() -> Iterator[SeedRow]:
+        nonlocal bad, own
+        for row in read_rows(seeds, config, recipe):
+            if isinstance(row, SeedRow):
+                own += seed_rubric_of(row.metadata) is not None
+                yield row
+            else:
+                bad += 1
+
+    groups = count_groups(usable())
+    if not groups:
         name = seeds if isinstance(seeds, str | Path) else "the seeds"
         raise UsageError(
             f"{name}: no row can be used as a seed", next_step="`solon run` names what is wrong with them"
         )
-    return groups
+    return groups, bad, own
 
 
 def _bound(config: Config, plugins: Mapping[str, Plugin]) -> tuple[Config, tuple[str, ...]]:
@@ -445,6 +471,13 @@ def _plan_groups(
             )
         )
     return tuple(made)
+
+
+def _has_decisions(store: Store) -> bool:
+    from solon.store.reviewing.reuse import has_decisions
+
+    with store.connect() as connection:
+        return has_decisions(connection, "")
 
 
 def _group_seconds(store: Store, recipe: str) -> dict[tuple[str, str], Rate]:

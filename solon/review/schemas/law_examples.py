@@ -322,6 +322,7 @@ LINEAGE: JsonDict = {
     ],
     "verdicts": [
         {
+            "attempt": 0,
             "a_id": CAREFUL,
             "b_id": CARELESS,
             "judge": "openai:panel-small",
@@ -347,10 +348,12 @@ LINEAGE: JsonDict = {
             {"id": "C2", "name": "", "text": "Names the tools.", "weight": 0.25},
         ],
     },
+    "confirmed_rubrics": [],
     "first_votes": [],
     "not_asked": [],
     "shortlist": [
         {
+            "attempt": 0,
             "a_id": CAREFUL,
             "b_id": None,
             "judge": "openai:panel-small",

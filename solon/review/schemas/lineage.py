@@ -193,6 +193,22 @@ class SeedRubricOut(Wire):
     corrected: bool = False
 
 
+class ConfirmedRubricOut(Wire):
+    """A rubric that a person confirmed for an item, whether or not it still stands.
+
+    Attributes:
+        version: a hash of all that it says; null where that was erased.
+        confirmed_by: the person who confirmed it.
+        undone_at: when that was taken back, in epoch seconds; null where it stands.
+        attempts: the attempts of the item whose verdicts were judged by it.
+    """
+
+    version: str | None
+    confirmed_by: str
+    undone_at: float | None
+    attempts: list[int]
+
+
 class Contrast(Wire):
     """What an answer was asked to do, so that two make a pair.
 
@@ -255,6 +271,7 @@ class VerdictRow(Wire):
     """A judge's verdict on candidates a and b, or on a alone.
 
     Attributes:
+        attempt: the attempt of the item, from 0.
         a_id: id of candidate a.
         b_id: id of candidate b; null where a was judged alone.
         judge: name of the judge.
@@ -269,6 +286,7 @@ class VerdictRow(Wire):
         evidence: the words of candidate a that it points to, as the worst turn of a dialogue.
     """
 
+    attempt: int
     a_id: Id
     b_id: Id | None
     judge: str
@@ -528,6 +546,9 @@ class Lineage(Wire, json_schema_extra=example(LINEAGE)):
     law: PinnedTo
     seed_rubric: SeedRubricOut | None = Field(
         None, description="what judges went by in place of the rubric; null where the seed brought none"
+    )
+    confirmed_rubrics: list[ConfirmedRubricOut] = Field(
+        default_factory=list, description="those that people confirmed for it, also where that was taken back"
     )
     candidates: list[CandidateRow]
     critiques: list[CritiqueRow]

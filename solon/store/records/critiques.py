@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from solon.formats.records import CritiqueOf
+from solon.formats.records import LONGEST_QUOTE, LONGEST_SUGGESTION, CritiqueOf
 from solon.store.tables import candidates, critiques, texts
 
 
@@ -67,9 +67,21 @@ def _findings(connection: Connection, names: Sequence[str]) -> dict[str, tuple[s
         )
         .order_by(critiques.c.created_at, critiques.c.id)
     )
-    return {name: tuple(map(_spell, json.loads(body))) for name, body in connection.execute(query)}
+    return {name: tuple(map(spell_finding, json.loads(body))) for name, body in connection.execute(query)}
 
 
-def _spell(finding: Mapping[str, Any]) -> str:
-    quote = f' "{finding["quote"]}"' if finding.get("quote") else ""
-    return f"- {finding['severity']}, {finding.get('principle') or 'general'}:{quote} {finding['suggestion']}"
+def spell_finding(finding: Mapping[str, Any]) -> str:
+    """A finding as a line of training text."""
+    quoted = _end_at_word(finding.get("quote") or "", LONGEST_QUOTE)
+    quote = f' "{quoted}"' if quoted else ""
+    told = _end_at_word(finding["suggestion"], LONGEST_SUGGESTION)
+    return f"- {finding['severity']}, {finding.get('principle') or 'general'}:{quote} {told}"
+
+
+def _end_at_word(text: str, most: int) -> str:
+    """The text; where it fills the room that a model was given for it, and so breaks off, up to its last whole word,
+    with `...`."""
+    if len(text) < most or text.rstrip().endswith((".", "!", "?", "。", "！", "？")):
+        return text
+    head, space, _ = text.rpartition(" ")
+    return f"{head.rstrip(' ,;:')}..." if space else f"{text}..."

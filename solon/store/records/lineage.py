@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, select
+from sqlalchemy import Connection, FromClause, func, select
 
 from solon.errors import UsageError
+from solon.law.seed_rubrics import rubric_of_answer
 from solon.responses import RUBRIC
 from solon.store import tables
 from solon.store.database.ids import begins
@@ -58,6 +60,7 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
             "seed": _seed(seed, bodies),
             "law": _law(connection, item),
             "seed_rubric": _seed_rubric(connection, item_id),
+            "confirmed_rubrics": _confirmed_rubrics(connection, item_id),
         }
         for key, table, columns in _PARTS:
             found[key] = _rows(connection, table, item_id, columns, bodies)
@@ -96,6 +99,7 @@ def _rankings(decision: dict[str, Any], called: dict[str, str]) -> dict[str, lis
 
 _OF_ITEM = ("id", "number", "state", "route", "reason", "attempt", "graph_version", "examples")
 _OF_VERDICTS = (
+    "attempt",
     "a_id",
     "b_id",
     "judge",
@@ -313,6 +317,33 @@ def _seed_rubric(connection: Connection, item_id: str) -> dict[str, Any] | None:
         "confirmed_by": by.actor if by else None,
         "corrected": bool(lines) and lines != rubric.as_lines(),
     }
+
+
+def _confirmed_rubrics(connection: Connection, item_id: str) -> list[dict[str, Any]]:
+    """Each rubric that a person confirmed for the item, the first first: `version`, `confirmed_by`, `undone_at` (None
+    while it stands) and the `attempts` of which judges went by it."""
+    decided, votes = tables.decisions.c, panel_votes.c
+    query = (
+        select(decided.actor, decided.decided_at, decided.undone_at, tables.texts.c.body)
+        .join(tables.texts, tables.texts.c.id == decided.edit_id)
+        .where(decided.item_id == item_id, decided.response_schema == RUBRIC)
+        .order_by(decided.decided_at, decided.id)
+    )
+    judged = select(votes.attempt, func.min(votes.created_at)).where(votes.item_id == item_id)
+    begun = connection.execute(judged.group_by(votes.attempt)).all()
+    found = []
+    for row in connection.execute(query):
+        rubric = rubric_of_answer(row.body)
+        ended = row.undone_at or math.inf
+        found.append(
+            {
+                "version": rubric.version if rubric else None,
+                "confirmed_by": row.actor,
+                "undone_at": row.undone_at,
+                "attempts": [attempt for attempt, at in begun if row.decided_at <= at < ended],
+            }
+        )
+    return found
 
 
 def _rows(

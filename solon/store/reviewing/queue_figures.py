@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from solon.responses import RUBRIC
 from solon.store.reviewing.review_rows import PERSONAL
 from solon.store.runs.throughput import review_seconds
 from solon.store.tables import reviews
@@ -17,12 +18,15 @@ KINDS = {
     "certified": "not certified",
     "asked_back": "redraft",
     "no_verdict": "no verdict",
+    "step": "a step of the recipe",
 }
 """Rule that sent an item to a person -> what leads are told of it. All others mean a panel that is unsure."""
 
 
-def kind_told(kind: str, rule: str) -> str:
+def kind_told(kind: str, rule: str, schema: str) -> str:
     """Why somebody is asked, in one or two words. Reviewers are never told: an audit looks like everything else."""
+    if schema == RUBRIC:
+        return "rubric"
     told = {"audit": "audit", "overlap": "second opinion"}.get(kind)
     return told or KINDS.get(rule, "unsure")
 
@@ -37,9 +41,9 @@ def sum_queue(
     """
     waits = (reviews.c.run_id == run_id, reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
     need = func.coalesce(reviews.c.minutes, assumed_seconds / 60)
-    columns = (reviews.c.kind, reviews.c.rule, func.count(), func.sum(need))
+    columns = (reviews.c.kind, reviews.c.rule, reviews.c.response_schema, func.count(), func.sum(need))
     grouped = connection.execute(
-        select(*columns).where(*waits).group_by(reviews.c.kind, reviews.c.rule)
+        select(*columns).where(*waits).group_by(reviews.c.kind, reviews.c.rule, reviews.c.response_schema)
     ).all()
     if not grouped:
         return None
@@ -49,9 +53,10 @@ def sum_queue(
     scale = measured.mean / assumed_seconds if measured is not None else 1.0
     counts: Counter[str] = Counter()
     minutes: defaultdict[str, float] = defaultdict(float)
-    for kind, rule, number, taken in grouped:
-        counts[kind_told(kind, rule)] += int(number)
-        minutes[kind_told(kind, rule)] += float(taken) * scale
+    for kind, rule, schema, number, taken in grouped:
+        told = kind_told(kind, rule, schema)
+        counts[told] += int(number)
+        minutes[told] += float(taken) * scale
     total = sum(minutes.values())
     return {
         "reviews": counts.total(),

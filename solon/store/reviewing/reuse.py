@@ -171,10 +171,15 @@ def settle_by_audit(connection: Connection, audit: ReviewRow) -> None:
 
 def settle_siblings(connection: Connection, rubric: ReviewRow) -> None:
     """Take the questions out of the queue that ask for the rubric of a seed of which it was just answered on another
-    item. Their items begin a new attempt, which takes that answer over. What somebody has in hand stays."""
+    item, of this run or of another one that does not ask again. Their items begin a new attempt, which takes that
+    answer over. What somebody has in hand stays."""
     if rubric.response_schema == RUBRIC:
+        asks_again = select(events.c.subject).where(events.c.kind == ASK_AGAIN)
         _answer_elsewhere(
-            connection, rubric, reviews.c.run_id == rubric.run_id, why="answered on another item of the seed"
+            connection,
+            rubric,
+            or_(reviews.c.run_id == rubric.run_id, reviews.c.run_id.not_in(asks_again)),
+            why="answered on another item of the seed",
         )
 
 

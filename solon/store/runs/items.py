@@ -34,7 +34,7 @@ from solon.store.database.ids import hash_id, new_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
 from solon.store.runs.examples import ExampleId
-from solon.store.tables import candidates, items, records, seeds, texts, verdicts
+from solon.store.tables import candidates, items, records, runs, seeds, texts, verdicts
 from solon.store.tables import privacy_holds as holds
 from solon.store.tables.work import Candidate
 
@@ -452,8 +452,10 @@ def set_state(
 
 
 def keep_rationale(connection: Connection, verdict_id: str, text_id: str) -> None:
-    """Add to a verdict the rationale that its judge gave when it was asked later."""
-    connection.execute(update(verdicts).where(verdicts.c.id == verdict_id).values(rationale_id=text_id))
+    """Add to a verdict the rationale that its judge gave when it was asked later; one that it gave with its vote
+    stays."""
+    without = (verdicts.c.id == verdict_id) & verdicts.c.rationale_id.is_(None)
+    connection.execute(update(verdicts).where(without).values(rationale_id=text_id))
 
 
 def ending_of(connection: Connection, item_id: str) -> tuple[str, str | None]:
@@ -495,6 +497,19 @@ def count_provisional(connection: Connection, run_id: str) -> int:
         records.c.run_id == run_id, records.c.superseded_at.is_(None), records.c.provisional
     )
     return int(connection.execute(query).scalar_one())
+
+
+def queued_elsewhere(connection: Connection, run_id: str) -> dict[str, int]:
+    """Items of other runs that waited for people and may go on, since what they asked was answered elsewhere or taken
+    back: how many, by run."""
+    query = (
+        select(items.c.run_id, func.count())
+        .join(runs, runs.c.id == items.c.run_id)
+        .where(items.c.state == "queued", runs.c.status.in_(("waiting", "done")), runs.c.id != run_id)
+        .group_by(items.c.run_id)
+        .order_by(items.c.run_id)
+    )
+    return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
 def load_text(store: Store, text_id: str) -> str:

@@ -209,6 +209,13 @@ def rationales_on(
     return said
 
 
+def was_debated(connection: Connection, item_id: str, attempt: int, shown: Sequence[str]) -> bool:
+    """Whether judges voted again, after a debate, on the candidates shown in an attempt."""
+    of = first_votes.c
+    query = select(of.id).where(of.item_id == item_id, of.attempt == attempt, of.a_id == shown[0]).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def count_debates(connection: Connection, run_id: str) -> int:
     """How often judges of a run's items voted again after a debate, over all attempts."""
     of = first_votes.c
