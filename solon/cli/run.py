@@ -169,10 +169,9 @@ def _tell_models(project: Project, recipe: str, config: Config) -> None:
 def _tell_pilot(runner: Runner) -> None:
     """Before the first call: how likely a certificate is, where it is not."""
     from solon.operations.planning.promise import warn_of_pilot
-    from solon.store.runs.pilot import count_items
 
     with runner.store.connect() as connection:
-        items = count_items(connection, runner.run.id)
+        items = sum(runner.count_states(connection).values())
     if runner.recipe.has_panel and (note := warn_of_pilot(runner.config.routing, items)):
         say(f"note: {note}")
 
@@ -444,10 +443,10 @@ def _more_room(summary: RunSummary) -> tuple[str, str]:
 def _plan(runner: Runner) -> str:
     """What the run is going to call, before the first call."""
     from solon.operations.recipes import planned_calls, tell_unscored
-    from solon.store.runs.items import count_replayed, count_states
+    from solon.store.runs.items import count_replayed
 
     with runner.store.connect() as connection:
-        counts = count_states(connection, runner.run.id)
+        counts = runner.count_states(connection)
         again = count_replayed(connection, runner.run.id)
     left = sum(counts[state] for state in ("queued", "running", "parked"))
     least, calls = planned_calls(runner.recipe, runner.config)

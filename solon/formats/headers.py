@@ -9,6 +9,8 @@ from typing import Any
 
 def fold(header: str) -> str:
     """Return a header in small letters, without blanks around it and with underscores for those within."""
+    if header.isidentifier() and header.islower():
+        return header  # as nearly all are
     return re.sub(r"\s+", "_", header.strip().lower())
 
 

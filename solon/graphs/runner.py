@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from solon.errors import (
     SolonError,
     StoreError,
 )
+from solon.graphs.arrivals import Arrivals
 from solon.graphs.build import build_graph
 from solon.graphs.contexts import Contexts
 from solon.graphs.filters import Sieve
@@ -101,6 +102,7 @@ class Runner:
         self.recipe = recipe
         self._batch = recipe.source.at_once
         self.progress = Progress(meter)
+        self.arrivals: Arrivals | None = None
         self._notes: set[asyncio.Future[None]] = set()
         self._stood_in: set[str] = set()
         meter.watch = self._note
@@ -130,7 +132,7 @@ class Runner:
             StoreError: the store cannot be written; what was committed is intact.
         """
         with collecting_seldom():
-            async with self.at_work():
+            async with self.at_work(), self.arrivals.under_way() if self.arrivals else nullcontext():
                 await self._work()
         if self._fatal is not None:
             raise self._fatal
@@ -273,12 +275,16 @@ class Runner:
             wanted = max(8, size // 2)
             part, pilot = pilot[:wanted], pilot[wanted:]
             ids = await self.store.writer.run(lambda c, n=wanted, part=part: self._claim(c, part, n))  # type: ignore[misc]
-            if not ids and not part and not await self._next_batch():
+            if not ids and not part and not await self._more():
                 return
             if ids:
                 self._moved("queued", "running", len(ids))
             for item in self._load(ids):
                 await queue.put(item)
+
+    async def _more(self) -> bool:
+        """Wait until further items may be there to claim; False where none will be."""
+        return await self._next_batch() or (self.arrivals is not None and await self.arrivals.more())
 
     async def _next_batch(self) -> bool:
         """Wait a moment for the items of a batch to rest; False where none is left to begin after them."""
@@ -537,9 +543,16 @@ class Runner:
         self._count()
         self._watcher.call(self._on_progress, self.progress)
 
+    def count_states(self, connection: Connection) -> dict[str, int]:
+        """How many items are in each state; those that are still to be stored are `queued`."""
+        counts = item_store.count_states(connection, self.run.id)
+        if self.arrivals is not None and not self.arrivals.stored:
+            counts["queued"] += max(0, self.arrivals.items - sum(counts.values()))
+        return counts
+
     def _count(self) -> None:
         with self.store.connect() as connection:
-            self.progress.counts = item_store.count_states(connection, self.run.id)
+            self.progress.counts = self.count_states(connection)
             found = find_round(connection, self.run.id, self.config.routing)
         self.progress.round = f"round {found.number} of {found.of}" if found and found.number else ""
 

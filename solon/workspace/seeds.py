@@ -9,7 +9,7 @@ import json
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -60,12 +60,19 @@ def as_rows(seeds: Seeds) -> Seeds:
     return convert() if convert is not None else seeds
 
 
-def read_rows(seeds: Seeds, config: Config, recipe: Recipe | None = None) -> Iterator[SeedRow | BadRow]:
+def read_rows(
+    seeds: Seeds,
+    config: Config,
+    recipe: Recipe | None = None,
+    *,
+    each: Callable[[SeedRow], None] | None = None,
+) -> Iterator[SeedRow | BadRow]:
     """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns.
 
     Args:
         recipe: whose source refuses rows with more responses than it has a use for and may make several seeds of a
             row, and whose question refuses verdicts that are none of its outcomes; None: the rows are the seeds.
+        each: is told every row that can be read, before the recipe has a say.
 
     Raises:
         ConfigError: while they are read: a seed says whom it is about, and nobody has chosen the class of the seeds; or
@@ -84,6 +91,8 @@ def read_rows(seeds: Seeds, config: Config, recipe: Recipe | None = None) -> Ite
         )
     else:
         rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
+    if each is not None:
+        rows = _telling(rows, each)
     if recipe is not None:
         rows = _of_source(rows, recipe.source.under(config))
         rows = _as_asked(rows, recipe.question, config)
@@ -94,6 +103,13 @@ def read_rows(seeds: Seeds, config: Config, recipe: Recipe | None = None) -> Ite
         name = str(seeds) if isinstance(seeds, str | Path) else "the rows"
         return (_about_nobody(row, name) for row in rows)
     return map(_without_values, rows) if config.privacy.guarded else iter(rows)
+
+
+def _telling(rows: Iterable[SeedRow | BadRow], each: Callable[[SeedRow], None]) -> Iterator[SeedRow | BadRow]:
+    for row in rows:
+        if isinstance(row, SeedRow):
+            each(row)
+        yield row
 
 
 def _about_nobody(row: SeedRow | BadRow, name: str) -> SeedRow | BadRow:
@@ -316,30 +332,63 @@ def nothing_to_run(seeds: Seeds, bad: list[BadRow], file: Path) -> SeedError:
     )
 
 
-def name_seeds(seeds: Seeds, config: Config, store: Store) -> tuple[str, str]:
+def name_seeds(
+    seeds: Seeds, config: Config, store: Store, *, fingerprint: str | None = None
+) -> tuple[str, str]:
     """Name and fingerprint of seeds, under which a store keeps their runs and certificates.
 
     Older versions took the bytes of the file for it. A run that they began over these very bytes keeps that one, as
     long as it holds seeds as they are read today.
+
+    Args:
+        fingerprint: as of `fingerprint_seeds`, where it is known.
     """
     from solon.store.runs.runs import is_run_of, seed_identity
 
-    name, fingerprint = fingerprint_seeds(seeds, config)
+    name = name_of(seeds)
+    fingerprint = fingerprint or fingerprint_seeds(seeds, config)[1]
     rows = (row for row in read_rows(seeds, config) if isinstance(row, SeedRow))
     first = [seed_identity(store, row)[0] for row in islice(rows, 100)]
-    of_bytes = _fingerprint_bytes(seeds, config)
     with store.connect() as connection:
+        if not is_run_of(connection, None, first):
+            return name, fingerprint
+        of_bytes = _fingerprint_bytes(seeds, config)
         return name, of_bytes if is_run_of(connection, of_bytes, first) else fingerprint
+
+
+def name_of(seeds: Seeds) -> str:
+    """What seeds are called: by their path, or by how many rows there are.
+
+    Raises:
+        UsageError: they are neither a path nor a list or frame of rows.
+    """
+    seeds = as_rows(seeds)
+    if not isinstance(seeds, str | Path | list | tuple):
+        raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")
+    return str(Path(seeds)) if isinstance(seeds, str | Path) else f"{len(seeds)} rows"
 
 
 def fingerprint_seeds(seeds: Seeds, config: Config) -> tuple[str, str]:
     """Name and hash of seeds: of the rows that can be used, in whatever order, file and spelling they stand."""
-    seeds = as_rows(seeds)
-    if not isinstance(seeds, str | Path | list | tuple):
-        raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")
-    name = str(Path(seeds)) if isinstance(seeds, str | Path) else f"{len(seeds)} rows"
-    total = sum(row.digest() for row in read_rows(seeds, config) if isinstance(row, SeedRow))
-    return name, hashlib.sha256(str(total).encode()).hexdigest()[:24]
+    name, tally = name_of(seeds), Tally()
+    for _ in read_rows(seeds, config, each=tally.add):
+        pass
+    return name, tally.fingerprint()
+
+
+class Tally:
+    """The fingerprint of a set of rows, row by row."""
+
+    def __init__(self) -> None:
+        self._total = 0
+
+    def add(self, row: SeedRow) -> None:
+        """Count a row in."""
+        self._total += row.digest()
+
+    def fingerprint(self) -> str:
+        """The hash of the rows, in whatever order they came."""
+        return hashlib.sha256(str(self._total).encode()).hexdigest()[:24]
 
 
 def _fingerprint_bytes(seeds: Seeds, config: Config) -> str:

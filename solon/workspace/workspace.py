@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,8 +17,6 @@ from solon.config.sections import RoutingConfig
 from solon.display.notebook import Listing
 from solon.display.progress import shown
 from solon.errors import ConfigError, LimitReached, ModelError, UsageError
-from solon.formats.seed_files import BadRow
-from solon.formats.seed_rows import SeedRow
 from solon.formats.seeds import write_bad_rows
 from solon.plugins import add_plugins, bind
 from solon.store.database import clock
@@ -26,16 +24,14 @@ from solon.store.database.local_actor import local_actor
 from solon.sync import run_sync
 from solon.workspace.seeds import (
     Seeds,
-    admitted,
     check_rules,
     check_source,
     check_strata,
-    good_rows,
     name_bad_rows_file,
     name_given,
+    name_of,
     name_seeds,
     nothing_to_run,
-    read_rows,
     with_given,
 )
 from solon.workspace.views import (
@@ -57,6 +53,7 @@ if TYPE_CHECKING:
     from solon.agents.calls import ModelPool
     from solon.config import Config
     from solon.formats.records import ExportRow
+    from solon.graphs.arrivals import Arrivals
     from solon.graphs.runner import Progress, Runner
     from solon.law.documents import Constitution, Rubric
     from solon.learning import LearningResult
@@ -70,6 +67,7 @@ if TYPE_CHECKING:
     from solon.store.reviewing.experts import ExpertRow
     from solon.store.runs.run_row import RunRow
     from solon.store.runs.runs import Pins
+    from solon.workspace.loading import Loading
 
 
 class Workspace:
@@ -207,9 +205,18 @@ class Workspace:
         """
         if roles := self.recipe(recipe).roles:
             self.model_pool(self.config).prepare(roles)  # one that cannot be made shows before there is a run
-        run = self.load(recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again)
+        from solon.graphs.arrivals import Arrivals
+        from solon.workspace.loading import begin_early, parts_of
+
+        begun = self._begin(recipe, seeds, limit, new_run=new_run, reuse=reuse, ask_again=ask_again)
+        arrivals = None
+        if begin_early(begun, self.config, self.store):
+            parts = parts_of(begun, self.config, self.store)
+            arrivals = Arrivals(self.store, parts, begun.survey.items)
+        else:
+            self._load(begun)
         async with shown(on_progress, progress) as tell:
-            return await self._work(run, tell, on_runner)
+            return await self._work(begun.run, tell, on_runner, arrivals)
 
     def load(
         self,
@@ -226,27 +233,52 @@ class Workspace:
         Raises:
             UsageError, SeedError: as of `arun`.
         """
+        begun = self._begin(recipe, seeds, limit, new_run=new_run, reuse=reuse, ask_again=ask_again)
+        self._load(begun)
+        return begun.run
+
+    def _begin(
+        self,
+        recipe: str,
+        seeds: Seeds,
+        limit: int | None,
+        *,
+        new_run: bool,
+        reuse: str | None,
+        ask_again: bool,
+    ) -> Loading:
+        """Find the run to go on with or make one, and read the seeds once; none of them is stored yet."""
         from solon.store.reviewing import reuse as carrying
+        from solon.workspace.loading import Loading, survey_seeds
 
         self.config = bind(self.config, self.plugins)
         check_prices(self.config)
         if limit is not None and limit < 1:
             raise UsageError(f"limit is {limit}", next_step="take 1 or more, or leave it out")
+        name_of(seeds)
         made_by = self.recipe(recipe)
         check_source(seeds, self.config, made_by)
         check_rules(seeds, self.config, made_by)
         check_strata(seeds, self.config, made_by, limit)
-        bad: list[BadRow] = []
-        read = read_rows(seeds, self.config, made_by)
-        rows = good_rows(admitted(read, self.store), bad, limit)
-        first = next(rows, None)  # before there is a run: one without a seed would only be in the way
-        if first is None:
-            raise nothing_to_run(seeds, bad, self.bad_rows_file("no-run"))
-        run, pins = self.prepare_run(recipe, seeds, new_run=new_run, reuse=reuse)
+        survey = survey_seeds(seeds, self.config, recipe, made_by, self.store, limit)
+        if not survey.items:  # before there is a run: one without a seed would only be in the way
+            raise nothing_to_run(seeds, survey.bad, self.bad_rows_file("no-run"))
+        run, pins = self.prepare_run(
+            recipe, seeds, new_run=new_run, reuse=reuse, fingerprint=survey.fingerprint
+        )
         if ask_again:
             carrying.ask_again(self.store, run.id, local_actor())
-        self._load(run, pins, chain([first], rows), bad)
-        return run
+        if survey.bad:
+            write_bad_rows(self.bad_rows_file(run.id), survey.bad)
+        return Loading(run, pins, made_by, seeds, limit, survey)
+
+    def _load(self, begun: Loading) -> None:
+        """Store the seeds of a run, all of them, as queued items."""
+        from solon.workspace.loading import parts_of
+
+        for part in parts_of(begun, self.config, self.store):
+            with self.store.transaction() as connection:
+                part(connection)
 
     def resume(
         self,
@@ -281,20 +313,29 @@ class Workspace:
         Raises:
             UsageError: there is no such run, or it was stopped while its seeds were read.
         """
+        run = self._loaded_run(run_id)
+        async with shown(on_progress, progress) as tell:
+            summary = await self._work(run, tell, on_runner)
+        if run_id is None and summary.stopped_because is None:
+            return replace(summary, earlier_runs=await self._deliver_elsewhere(run, on_runner))
+        return summary
+
+    def _loaded_run(self, run_id: str | None) -> RunRow:
+        """A run (default: the newest) of which all seeds are stored.
+
+        Raises:
+            UsageError: there is no such run, or not all of its seeds are stored.
+        """
         from solon.store.runs.runs import find_run
 
         with self.store.connect() as connection:
             run = find_run(connection, run_id)
         if run.status == "loading":
             raise UsageError(
-                f"run {run.id} was stopped while its seeds were read",
+                f"run {run.id} was stopped while its seeds were read, or they are read just now",
                 next_step=f"repeat the command that began it: solon run {run.recipe} --seeds {run.seeds_name}",
             )
-        async with shown(on_progress, progress) as tell:
-            summary = await self._work(run, tell, on_runner)
-        if run_id is None and summary.stopped_because is None:
-            return replace(summary, earlier_runs=await self._deliver_elsewhere(run, on_runner))
-        return summary
+        return run
 
     def adopt_recipe(self, run_id: str | None = None) -> str:
         """Let a run (default: the newest) go on under the recipe of its name that there is now, and return the identity
@@ -323,9 +364,16 @@ class Workspace:
             self._runner.stop("interrupted")
 
     def prepare_run(
-        self, recipe: str, seeds: Seeds, *, new_run: bool, reuse: str | None
+        self,
+        recipe: str,
+        seeds: Seeds,
+        *,
+        new_run: bool,
+        reuse: str | None,
+        fingerprint: str | None = None,
     ) -> tuple[RunRow, Pins]:
-        """The run to go on with, or a new one, with the versions in force that it is pinned to. Arguments as of `arun`.
+        """The run to go on with, or a new one, with the versions in force that it is pinned to. Arguments as of `arun`
+        and `name_seeds`.
 
         Raises:
             UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.
@@ -334,7 +382,7 @@ class Workspace:
         from solon.store.learning.rerouting import reroute
         from solon.store.runs import runs
 
-        name, fingerprint = name_seeds(seeds, self.config, self.store)
+        name, fingerprint = name_seeds(seeds, self.config, self.store, fingerprint=fingerprint)
         pins = self.pin(recipe, fingerprint)
         config = self.config_for(recipe)
         with self.store.transaction() as connection:
@@ -445,21 +493,6 @@ class Workspace:
                 source=source,
             )
 
-    def _load(self, run: RunRow, pins: Pins, rows: Iterator[tuple[int, SeedRow]], bad: list[BadRow]) -> None:
-        """Turn seeds into queued items; bad rows go to a side file, with line and reason."""
-        from solon.store.runs import runs
-        from solon.store.runs.pilot import draw_pilot
-
-        source = self.recipe(run.recipe).source
-        layer = source.batch if source.evolves else 0
-        runs.add_items(self.store, run, pins, rows, expand=source.expand, layer=layer)
-        if bad:
-            write_bad_rows(self.bad_rows_file(run.id), bad)
-        with self.store.transaction() as connection:
-            runs.set_run(connection, run.id, status="running", bad_rows=len(bad))
-            if self.config.routing.draws_pilot:
-                draw_pilot(connection, run.id, self.config.routing)
-
     def bad_rows_file(self, run_id: str) -> Path:
         """Where the rows that could not be used are named."""
         return name_bad_rows_file(self.store.url, run_id)
@@ -469,14 +502,18 @@ class Workspace:
         run: RunRow,
         on_progress: Callable[[Progress], None] | None,
         on_runner: Callable[[Runner], None] | None,
+        arrivals: Arrivals | None = None,
     ) -> RunSummary:
         from solon.store.runs import runs
 
         try:
-            stopped = await self._drive(self.make_runner(run, on_progress=on_progress), on_runner)
+            runner = self.make_runner(run, on_progress=on_progress)
+            runner.arrivals = arrivals
+            stopped = await self._drive(runner, on_runner)
         except (ModelError, ConfigError) as error:
+            status = "stopped" if arrivals is None or arrivals.stored else "loading"
             with self.store.transaction() as connection:
-                runs.set_run(connection, run.id, status="stopped", stopped_because=error.cause)
+                runs.set_run(connection, run.id, status=status, stopped_because=error.cause)
             error.about = asdict(self.summarize(run.id))
             raise
         summary = self.summarize(run.id)
@@ -580,10 +617,7 @@ class Workspace:
             What was learned; `granted` says whether there is a certificate, `refused` why not, `doubted` how many
             records leave the set.
         """
-        from solon.store.runs import runs
-
-        with self.store.connect() as connection:
-            run = runs.find_run(connection, run_id)
+        run = self._loaded_run(run_id)
         return self._learn(run, self.config_of(run), everything=everything)
 
     def config_of(self, run: RunRow) -> Config:
@@ -605,12 +639,9 @@ class Workspace:
                 work on it.
         """
         from solon.learning.growing import grow
-        from solon.store.runs import runs
 
-        with self.store.connect() as connection:
-            run = runs.find_run(connection, run_id)
-            config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
-        return grow(self.store, run, config.routing, more, dry_run=dry_run)
+        run = self._loaded_run(run_id)
+        return grow(self.store, run, self.config_of(run).routing, more, dry_run=dry_run)
 
     def carry_certificate(self, run_id: str | None = None) -> CarryOver:
         """Ask random probes of what an earlier certificate would accept in a run that it does not cover, since panel,
@@ -621,10 +652,8 @@ class Workspace:
         """
         from solon.learning.carrying import carry
         from solon.recipes.questions import find_schema
-        from solon.store.runs import runs
 
-        with self.store.connect() as connection:
-            run = runs.find_run(connection, run_id)
+        run = self._loaded_run(run_id)
         config = self.config_of(run)
         recipe = self.recipes.of_run(run.recipe, config.plugins, run.id, config)
         if not recipe.has_panel:

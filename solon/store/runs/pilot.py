@@ -23,7 +23,12 @@ DRAWN = "pilot.drawn"
 
 
 def draw_pilot(
-    connection: Connection, run_id: str, routing: RoutingConfig, *, afterwards: bool = False
+    connection: Connection,
+    run_id: str,
+    routing: RoutingConfig,
+    *,
+    afterwards: bool = False,
+    of: int | None = None,
 ) -> int:
     """Draw the pilot sample of a run: the items with the smallest random seeds. Returns how many are in it.
 
@@ -33,8 +38,9 @@ def draw_pilot(
     Args:
         afterwards: items that were begun are drawn, too, those that people have decided among them: a sample without
             them would speak of what the policy before did not ask about.
+        of: how many items the run will have, where so far only those with the smallest random seeds are stored.
     """
-    wanted = routing.pilot_of(count_items(connection, run_id))
+    wanted = routing.pilot_of(count_items(connection, run_id) if of is None else of)
     drawn = count_pilot(connection, run_id)
     if drawn < wanted:
         drawn = draw_up_to(connection, run_id, wanted, afterwards=afterwards)

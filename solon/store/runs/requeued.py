@@ -9,7 +9,7 @@ from sqlalchemy import Connection, exists, or_, select
 from solon.store.database import clock
 from solon.store.runs.holds import is_held
 from solon.store.runs.items import take
-from solon.store.tables import decisions, items, outbox
+from solon.store.tables import decisions, items, outbox, runs
 
 
 def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
@@ -62,6 +62,9 @@ def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
 
 def is_settled(connection: Connection, run_id: str) -> bool:
     """Whether every item of a run has ended, or is where only another session of the run tries it again."""
+    loading = select(runs.c.id).where(runs.c.id == run_id, runs.c.status == "loading")
+    if connection.execute(loading).first() is not None:
+        return False  # further items are still to come
     own = select(items.c.id).where(items.c.run_id == run_id)
     for open_ in (
         items.c.state.in_(("queued", "running", "waiting")),

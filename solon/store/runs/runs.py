@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, case, desc, exists, func, select, update
@@ -214,6 +214,60 @@ def create_run(
     return run_id
 
 
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """An item that is to be stored.
+
+    Attributes:
+        seed: its seed.
+        position: place of the item in the order of the seeds, from 0.
+        number: which of its seed's items it is, from 0.
+        row_key: as of `Item`.
+    """
+
+    seed: SeedRow
+    position: int
+    number: int
+    row_key: str
+
+
+def new_items(
+    store: Store, recipe: str, rows: Iterable[tuple[int, SeedRow]], *, expand: int = 1, layer: int = 0
+) -> Iterator[NewItem]:
+    """Yield the items that seeds become, in the order of the seeds.
+
+    Args:
+        rows: place of a seed among the seeds, from 0, and the seed.
+        expand: how many items each seed is.
+        layer: of so many seeds all first items come before all second ones, and so on; 0: those of a seed follow each
+            other.
+    """
+    keys = RowKeys(store.key)
+    for place, seed in rows:
+        block, within = divmod(place, layer) if layer else (place, 0)
+        for number in range(expand):
+            position = (block * expand + number) * (layer or 1) + within
+            yield NewItem(seed, position, number, keys.of_seed(recipe, seed))
+
+
+def storing(store: Store, run: RunRow, pins: Pins, some: Iterable[NewItem]) -> Callable[[Connection], None]:
+    """What inserts items with their seeds through the connection of a transaction. Items that are there stay as they
+    are, and what was forgotten is not added, also where it is forgotten while its file is read.
+    """
+    made = []
+    for item in some:
+        named = seed_identity(store, item.seed)
+        rows = seed_and_item(store, run, pins, item.position, item.seed, named, item.row_key, item.number)
+        made.append((item.seed, named[0], rows))
+
+    def insert(connection: Connection) -> None:
+        marks = Tombstones(store, connection)
+        admitted = (rows for seed, seed_id, rows in made if not marks.refuse(seed, seed_id))
+        insert_rows(connection, chain.from_iterable(admitted))
+
+    return insert
+
+
 def add_items(
     store: Store,
     run: RunRow,
@@ -223,36 +277,15 @@ def add_items(
     expand: int = 1,
     layer: int = 0,
 ) -> int:
-    """Add seeds and their queued items in chunks; returns how many seeds were read. Adding them again changes
-    nothing.
-
-    What was forgotten is not added, also where it is forgotten while its file is read.
-
-    Args:
-        rows: place of a seed among the seeds, from 0, and the seed.
-        expand: how many items each seed is.
-        layer: of so many seeds all first items come before all second ones, and so on; 0: those of a seed follow each
-            other.
-    """
-    seen, left, keys = 0, iter(rows), RowKeys(store.key)
+    """Add seeds and their queued items in chunks, see `storing`; returns how many items were made. Arguments as of
+    `new_items`."""
+    made, left = 0, new_items(store, run.recipe, rows, expand=expand, layer=layer)
     while chunk := list(islice(left, CHUNK)):
-        seen += len(chunk)
-        named = [
-            (place, seed, seed_identity(store, seed), [keys.of_seed(run.recipe, seed) for _ in range(expand)])
-            for place, seed in chunk
-        ]
+        made += len(chunk)
+        insert = storing(store, run, pins, chunk)
         with store.transaction() as connection:
-            marks = Tombstones(store, connection)
-            new_rows: list[tuple[type, Row]] = []
-            for place, seed, name, row_keys in named:
-                if marks.refuse(seed, name[0]):
-                    continue
-                for number, key in enumerate(row_keys):
-                    block, within = divmod(place, layer) if layer else (place, 0)
-                    position = (block * expand + number) * (layer or 1) + within
-                    new_rows += seed_and_item(store, run, pins, position, seed, name, key, number)
-            insert_rows(connection, new_rows)
-    return seen
+            insert(connection)
+    return made
 
 
 def seed_identity(store: Store, seed: SeedRow) -> tuple[str, str]:
@@ -375,10 +408,12 @@ def find_same_run(
     return None
 
 
-def is_run_of(connection: Connection, seeds_fingerprint: str, seed_ids: Collection[str]) -> bool:
-    """Whether a run over the seeds with this fingerprint holds one of these."""
-    query = select(runs.c.id).join(items, items.c.run_id == runs.c.id)
-    query = query.where(runs.c.seeds_fingerprint == seeds_fingerprint, items.c.seed_id.in_(seed_ids))
+def is_run_of(connection: Connection, seeds_fingerprint: str | None, seed_ids: Collection[str]) -> bool:
+    """Whether a run over the seeds with this fingerprint, or any run, holds one of these."""
+    query = select(items.c.id).where(items.c.seed_id.in_(seed_ids))
+    if seeds_fingerprint is not None:
+        query = query.join(runs, items.c.run_id == runs.c.id)
+        query = query.where(runs.c.seeds_fingerprint == seeds_fingerprint)
     return connection.execute(query.limit(1)).first() is not None
 
 
