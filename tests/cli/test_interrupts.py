@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -79,6 +79,15 @@ def hang_up() -> None:
     os.kill(os.getpid(), signal.SIGHUP)
 
 
+@pytest.fixture
+def terminal() -> Iterator[None]:
+    """SIGHUP counts in this process, also where the tests were begun under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("terminal")
 def test_a_terminal_that_goes_away_stops_a_run_as_ctrl_c_does() -> None:
     stopped: list[str] = []
     stopper = Stopper()
@@ -93,6 +102,7 @@ def test_a_terminal_that_goes_away_stops_a_run_as_ctrl_c_does() -> None:
     assert stopped == ["stopped by SIGHUP"]
 
 
+@pytest.mark.usefixtures("terminal")
 def test_it_ends_a_worker_and_a_server(solon: Cli, waiting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Worker, "start", lambda _: hang_up())
     assert solon("worker").code == 0
