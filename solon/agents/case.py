@@ -297,7 +297,12 @@ class Case:
         declared = known[template].variables
         texts = {name: str(value) for name, value in values.items()}
         own_texts = {name: text for name, text in own.items() if name in declared}
-        return known[template].render(self.mark, **{**own_texts, **texts})
+        rendered = known[template].render(self.mark, **{**own_texts, **texts})
+        ours = {"", *self.config.generator.personas, *(judge.persona for judge in self.config.judges)}
+        if "constitution" in texts or texts.get("persona", "") not in ours:
+            # a part of a recipe may put a seed's words there, and an opening is kept when the seed is forgotten
+            rendered = replace(rendered, opening=0)
+        return rendered
 
     def _played_by(self, role: Role) -> tuple[str, int, float]:
         """The model whose turn it is, how long its answer may be, and at which temperature it answers."""

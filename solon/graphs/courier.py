@@ -1,5 +1,5 @@
 """The runner that carries decisions to their items, and does nothing else of a run: no item is begun that was
-never begun. `threads` resumes the graph of each with its decision."""
+never begun. `resuming` resumes the graph of each with its decision."""
 
 from __future__ import annotations
 

@@ -111,7 +111,10 @@ class Runner:
             None  # reviews of the budget that were answered when the panel last learned
         )
         self._failures = 0
-        self._sieve = Sieve(passed=not config.filters.names())
+        batched = any(
+            model.batch for model in config.models.values()
+        )  # few at a time would wait for hours each
+        self._sieve = Sieve(passed=batched or not config.filters.names())
         self._doubtful: list[tuple[ItemRow, ModelError]] = []
         self._undelivered: set[str] = set()
         self._fatal: SolonError | None = None

@@ -59,7 +59,15 @@ class Worker:
 
 @dataclass(slots=True)
 class _Crew:
-    """The workers of a run, and what each is busy with."""
+    """The workers of a run, and what each is busy with.
+
+    Attributes:
+        busy: task -> the worker that does it.
+        names: worker -> under what name it claims items.
+        lost: workers that died in a row.
+        left: items that had not ended when the last one died.
+        stopped: what stopped a worker; empty without.
+    """
 
     ray: Any
     start: Callable[[], Any]
@@ -103,16 +111,18 @@ def run_on_ray(
             next_step="move the store: solon migrate --to postgresql://...",
         )
     ray, ours = _connect(address)
+    actor = ray.remote(max_restarts=0, max_concurrency=2, num_cpus=1)(Worker)
+    # Whole, with headers: it goes to workers, not to a store.
+    given = project.config.model_dump(mode="json", by_alias=True)
+    crew = _Crew(ray, lambda: actor.remote(project.store.url, given, run.id))
     try:
-        actor = ray.remote(max_restarts=0, max_concurrency=2, num_cpus=1)(Worker)
-        # Whole, with headers: it goes to workers, not to a store.
-        given = project.config.model_dump(mode="json", by_alias=True)
-        crew = _Crew(ray, lambda: actor.remote(project.store.url, given, run.id))
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
         for _ in range(min(workers or cores, cores)):
             crew.hire()
         _drive(project, run, crew, watched("on_counts", on_counts))
     finally:
+        for worker in crew.busy.values():  # of a run that broke off: they would work on to its end
+            ray.kill(worker)
         if ours:
             ray.shutdown()
     return project.resume(run.id)

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 SHARE = 0.01
 """Of one core's time, the share that reading one value again and again may take."""
+LONGEST = 600.0
+"""Seconds after which a value is read again, however long that takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Value(Generic[T]):
+    """What was read, its mark, when it was last looked at, and until when it is not read again."""
+
+    value: T
+    mark: Any
+    seen: float
+    rests: float
 
 
 class Kept(Generic[T]):
-    """The last values that were read, by key.
+    """The last values that were read, by key. Usable from several threads.
 
     Args:
-        seconds: a value is read again after so long, or later where reading it takes longer than a hundredth of this.
+        seconds: whether a value is to be read again is looked at after so long. It is read at the soonest after 100
+            times what reading it took, if that is more, though after ten minutes at the latest.
         most: values that are kept at a time.
     """
 
     def __init__(self, seconds: float, most: int = 1) -> None:
         self._seconds, self._most = seconds, most
-        self._kept: OrderedDict[Hashable, tuple[float, float, Any, T]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _Value[T]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def get(self, key: Hashable, read: Callable[[], T], mark: Callable[[], Any] | None = None) -> T:
         """Return the value of this key: the one that is kept, or else what `read` gives.
@@ -30,23 +46,22 @@ class Kept(Generic[T]):
         Args:
             mark: gives, quickly, something that differs once the value does; while it is the same, the value is kept.
         """
-        begun = time.monotonic()
-        seen = None
-        if key in self._kept:
-            until, seconds, marked, value = self._kept[key]
-            if begun < until:
-                return value
-            seen = mark() if mark is not None else None
-            if seen is not None and seen == marked:
-                self._kept[key] = (begun + seconds, seconds, marked, value)
-                return value
-        elif mark is not None:
-            seen = mark()
+        begun, kept = time.monotonic(), self._kept.get(key)
+        if kept is not None and begun < kept.seen + self._seconds:
+            return kept.value
+        marked = mark() if mark is not None else None
+        if kept is not None and (begun < kept.rests or (marked is not None and marked == kept.mark)):
+            self._keep(key, replace(kept, seen=begun))
+            return kept.value
         value = read()
         ended = time.monotonic()
-        seconds = max(self._seconds, (ended - begun) / SHARE)
-        self._kept[key] = (ended + seconds, seconds, seen, value)
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        rests = ended + min(LONGEST, (ended - begun) / SHARE)
+        self._keep(key, _Value(value, marked, ended, rests))
         return value
+
+    def _keep(self, key: Hashable, value: _Value[T]) -> None:
+        with self._lock:
+            self._kept[key] = value
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)

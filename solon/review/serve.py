@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -131,7 +132,8 @@ def serve(
 def _ended_by_hang_up(server: uvicorn.Server) -> Iterator[None]:
     """A context in which a terminal that goes away ends the server as Ctrl-C does, which uvicorn does not see to."""
     hang_up = getattr(signal, "SIGHUP", None)
-    if hang_up is None or signal.getsignal(hang_up) == signal.SIG_IGN:  # nohup
+    away = threading.current_thread() is not threading.main_thread()
+    if hang_up is None or away or signal.getsignal(hang_up) == signal.SIG_IGN:  # nohup
         yield
         return
     before = signal.signal(hang_up, lambda *_: setattr(server, "should_exit", True))

@@ -155,7 +155,8 @@ def _repeated(connection: Connection) -> list[SelfAgreement]:
 
 
 def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
-    """Return every run with where its items are and what it cost; calls, tokens and cost as of a minute ago at most."""
+    """Return every run with where its items are and what it cost; calls, tokens and cost as of a minute ago, or up to
+    ten in a large store."""
     figures = []
     states = count_states_by_run(connection)
     for run in all_runs(connection):

@@ -110,7 +110,8 @@ def parts_of(loading: Loading, config: Config, store: Store) -> Iterator[Callabl
     def finish(connection: Connection) -> None:
         runs.set_run(connection, loading.run.id, status="running", bad_rows=len(loading.survey.bad))
         if config.routing.draws_pilot:
-            draw_pilot(connection, loading.run.id, config.routing)
+            # also of items that were begun: a run that was broken off may have been given another policy meanwhile
+            draw_pilot(connection, loading.run.id, config.routing, afterwards=True)
 
     yield finish
 
@@ -119,8 +120,8 @@ def begin_early(loading: Loading, config: Config, store: Store) -> bool:
     """Whether a run can be worked on while its seeds are stored; where it can, its pilot is drawn and stored.
 
     It cannot where anything looks at all of its items before the first call: what scans them for people, what draws
-    strata, and what works through them in batches. One that has items already reads all seeds first, too: of which it
-    lacks some is not known.
+    strata, and what works through them in batches. One that has items already reads all seeds first, too: which of its
+    items are still missing is not known before.
     """
     run, survey, routing, source = loading.run, loading.survey, config.routing, loading.recipe.source
     waits = config.privacy.guarded or routing.strata or source.at_once or source.evolves

@@ -564,6 +564,8 @@ class Workspace:
                 continue
             with self.store.connect() as connection:
                 run = runs.find_run(connection, run_id)
+            if run.status == "loading":  # whoever stores the rest of it carries them
+                continue
             try:
                 stopped = await self._drive(self.make_runner(run, kind=Courier), on_runner)
             except (ModelError, UsageError):

@@ -109,6 +109,32 @@ def test_what_is_broken_off_goes_on_from_there(
     assert as_drawn(desk) == as_drawn(fresh)
 
 
+def test_another_policy_draws_its_pilot_from_all_of_the_run(
+    make_desk: Make, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = threading.Event()
+
+    def break_off() -> None:
+        accepted.wait(60)
+        raise SeedError("the disk with the seeds is gone", next_step="bring it back")
+
+    desk = make_desk(store_url, **{**SETTINGS, "routing": {"policy": "never"}})
+    with monkeypatch.context() as once:
+        before_part(once, 3, break_off)
+        with pytest.raises(SeedError, match="is gone"):
+            desk.project.run(
+                "preference",
+                SEEDS,
+                on_progress=lambda now: accepted.set() if now.counts["accepted"] else None,
+            )
+    other = make_desk(store_url, **SETTINGS)
+    assert other.project.run("preference", SEEDS).items == 60
+    assert other.count("Run") == 1
+    fresh = make_desk(f"sqlite:///{tmp_path / 'fresh.db'}", **SETTINGS)
+    fresh.project.load("preference", SEEDS)
+    assert as_drawn(other) == as_drawn(fresh)
+
+
 def test_another_joins_while_it_is_stored(
     make_desk: Make, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from sqlalchemy import update
 
 from solon.cli.review import print_review
 from solon.cli.run import next_steps
@@ -23,6 +24,7 @@ from solon.recipes.instruction import INSTRUCTION
 from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import Recipes
 from solon.recipes.sources import Seeds
+from solon.store import tables
 from solon.store.reviewing.queue import lease_next, release_all
 from solon.store.reviewing.undoing import undo
 from tests.graphs.conftest import Desk
@@ -303,3 +305,31 @@ def test_one_answer_serves_the_same_request_in_two_runs_that_both_wait(make_desk
     assert f"1 items of run {first.run_id} can go on: solon resume {first.run_id}" in told
     summary = project.resume(first.run_id)
     assert (summary.accepted, summary.carried) == (1, 1)
+
+
+def test_where_people_answer_differently_what_waits_is_not_thrown_out_again(make_desk: MakeDesk) -> None:
+    desk = make_desk(answer=answering([DRAFT], {}), **NEVER)
+    project = desk._project = Project(
+        desk.url,
+        config=desk.settings,
+        models={"default": desk.chat},
+        recipes=[replace(PREFERENCE, name="often", source=Seeds(expand=5))],
+    )
+    project.run("often", [TAP])
+    first, second, *_ = (review.id for review in project.reviews())
+
+    def take(leased: bool) -> None:
+        with project.store.transaction() as connection:
+            connection.execute(
+                update(tables.reviews).where(tables.reviews.c.id == second).values(leased=leased)
+            )
+
+    take(True)  # somebody has it in hand while another one is answered
+    project.decide(first, "go_on", fields={"criteria": CORRECTED})
+    take(False)
+    project.decide(second, "go_on", fields={"criteria": ["Is short."]})
+    assert project.resume().pending_review == 3, "they differ: each of the others is asked"
+    asked = {review.id for review in project.reviews()}
+    third = asked.pop()
+    project.decide(third, "go_on", fields={"criteria": CORRECTED})
+    assert {review.id for review in project.reviews()} == asked

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from solon.agents.case import Case
 from solon.prompts.library import PromptLibrary
 
 Make = Callable[..., Any]
@@ -67,3 +69,26 @@ def test_a_block_that_ends_after_the_opening_has_none(tmp_path: Path) -> None:
     prompt = PromptLibrary(tmp_path)["judge.pair"]
     values = dict.fromkeys(prompt.variables, "text")
     assert prompt.render("secret", **values).opening == 0
+
+
+def test_what_a_part_of_a_recipe_puts_for_a_persona_is_no_opening() -> None:
+    """It may be of a seed, and an opening stays when the seed is forgotten."""
+
+    async def openings() -> list[int]:
+        values = {"guidance": "", "findings": ""}
+        settings = {
+            "generator": {"personas": ["a nurse"]},
+            "models": {"default": {"model": "scripted:default"}},
+        }
+        async with Case.open(settings, prompt="Tell of herons.") as case:
+            return [
+                case._render("generator.draft", {**values, **more}).opening
+                for more in (
+                    {"persona": "a nurse"},
+                    {"persona": "Mrs Heron of row 17"},
+                    {"persona": "", "constitution": "Be as Mrs Heron."},
+                )
+            ]
+
+    ours, of_seed, of_law = asyncio.run(openings())
+    assert (ours > 0, of_seed, of_law) == (True, 0, 0)

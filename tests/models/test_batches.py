@@ -373,3 +373,8 @@ def test_how_calls_go_up_shapes_no_run() -> None:
     )
     assert plain.fingerprint() == batched.fingerprint()
     assert plain.effective()["models"]["default"]["price"].keys() == {"input", "output", "currency", "as_of"}
+
+
+def test_times_and_counts_are_read_and_what_is_no_number_is_none() -> None:
+    given = (1_796_000_000, 200, True, float("nan"), float("inf"), -1, 10**400, "7")
+    assert [batches._number(one) for one in given] == [1_796_000_000.0, 200.0, 0, 0, 0, 0, 0, 0]

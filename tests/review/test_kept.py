@@ -35,6 +35,10 @@ def test_a_value_is_read_again_where_its_mark_differs(monkeypatch: pytest.Monkey
     now[0] += 499
     assert values.get("slow", count) == 4, "reading it again takes a hundredth of the time at most"
     assert ask("other") == 5, "no more than two are kept"
+    now[0] += 61
+    assert values.get("very slow", lambda: count(100.0)) == 6
+    now[0] += 601
+    assert values.get("very slow", count) == 7, "it is never older than ten minutes"
 
 
 def test_a_search_goes_on_where_it_ended(project: Project) -> None:

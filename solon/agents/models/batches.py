@@ -484,8 +484,8 @@ def _name(body: Mapping[str, Any], key: str) -> str:
 
 
 def _number(value: Any) -> float:
-    """A count or a status; 0 where it is no such number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= RESULT_BYTES:
+    """A count, a status or a time; 0 where it is no such number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2**53:
         return 0.0
     return float(value)
 

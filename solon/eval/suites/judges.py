@@ -237,7 +237,7 @@ def evaluate(material: Material) -> Judges:
         suite="judges",
         n=len(judged & {*gold, *labels}),
         judges=measured,
-        notes=(*notes, *filter(None, [missing])),
+        notes=tuple(notes),
     )
 
 

@@ -649,7 +649,7 @@ class RunStats(Wire):
         queued: items not judged yet.
         forgotten: items whose texts were erased.
         decisions_to_apply: decisions that wait for a worker.
-        calls: model calls, as of a minute ago at most.
+        calls: model calls, as of a minute ago, in large stores of up to ten.
         tokens: tokens of these.
         cost: their price; null where not known.
         seconds: how long the run has worked.

@@ -55,7 +55,7 @@ def reroute(
     ]
     detail = {"from": run.config_id, "to": config_id, "items": sum(moved)}
     insert_rows(connection, [event(actor, REROUTED, run.id, detail)])
-    if routing.draws_pilot:
+    if routing.draws_pilot and run.status != "loading":  # else it is drawn once all items are stored
         draw_pilot(connection, run.id, routing, afterwards=True)
 
 

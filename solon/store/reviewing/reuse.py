@@ -172,8 +172,9 @@ def settle_by_audit(connection: Connection, audit: ReviewRow) -> None:
 def settle_siblings(connection: Connection, rubric: ReviewRow) -> None:
     """Take the questions out of the queue that ask for the rubric of a seed of which it was just answered on another
     item, of this run or of another one that does not ask again. Their items begin a new attempt, which takes that
-    answer over. What somebody has in hand stays."""
-    if rubric.response_schema == RUBRIC:
+    answer over. What somebody has in hand stays, and so does all where people answered differently: then none is taken
+    over."""
+    if rubric.response_schema == RUBRIC and _is_one_answer(connection, rubric):
         asks_again = select(events.c.subject).where(events.c.kind == ASK_AGAIN)
         _answer_elsewhere(
             connection,
@@ -181,6 +182,23 @@ def settle_siblings(connection: Connection, rubric: ReviewRow) -> None:
             or_(reviews.c.run_id == rubric.run_id, reviews.c.run_id.not_in(asks_again)),
             why="answered on another item of the seed",
         )
+
+
+def _is_one_answer(connection: Connection, rubric: ReviewRow) -> bool:
+    """Whether all that stands on this question in this run is the same answer."""
+    query = (
+        select(decisions.c.choice, decisions.c.edit_id)
+        .join(items, items.c.id == decisions.c.item_id)
+        .where(
+            items.c.run_id == rubric.run_id,
+            decisions.c.content_hash == rubric.content_hash,
+            decisions.c.response_schema == RUBRIC,
+            decisions.c.channel != CARRIED,
+            decisions.c.undone_at.is_(None),
+        )
+        .distinct()
+    )
+    return len(connection.execute(query).all()) == 1
 
 
 def _answer_elsewhere(
@@ -194,10 +212,14 @@ def _answer_elsewhere(
         reviews.c.leased.is_(False),
     )
     for review_id, item_id in connection.execute(
-        select(reviews.c.id, reviews.c.item_id).where(*same, *which)
+        select(reviews.c.id, reviews.c.item_id).where(*same, *which).order_by(reviews.c.id)
     ).all():
         withdrawn = {"state": "withdrawn", "resolved_at": clock.now()}
-        connection.execute(update(reviews).where(reviews.c.id == review_id).values(**withdrawn))
+        taken = connection.execute(
+            update(reviews).where(reviews.c.id == review_id, *same).values(**withdrawn)
+        )
+        if not taken.rowcount:  # somebody has taken it in hand since
+            continue
         insert_rows(connection, [event("system", "withdrawn", review_id, {"why": why})])
         next_attempt(connection, item_id)
         connection.execute(update(items).where(items.c.id == item_id).values(state="queued"))
