@@ -300,9 +300,9 @@ def test_command_line(command: Any, folder: Path) -> None:
 def test_what_nobody_foresaw_is_told_without_its_words(
     command: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from solon.workspace import workspace
+    from solon.workspace import loading
 
-    def broken(*_arguments: Any) -> None:
+    def broken(*_arguments: Any, **_named: Any) -> None:
         raise RuntimeError(LETTER)
 
     (folder / "solon.toml").write_text(
@@ -311,7 +311,7 @@ def test_what_nobody_foresaw_is_told_without_its_words(
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     monkeypatch.setenv("SOLON_DEBUG", "1")
-    monkeypatch.setattr(workspace, "read_rows", broken)
+    monkeypatch.setattr(loading, "read_rows", broken)
     (folder / "seeds.jsonl").write_text('{"prompt": "x"}\n')
     code, out, err = command("run", "preference", "--seeds", "seeds.jsonl")
     assert code == 1

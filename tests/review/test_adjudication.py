@@ -488,6 +488,7 @@ def test_a_form_is_shown_per_reviewer_and_set_by_the_lead(tmp_path: Path, servin
                 assert (await http.post(url, data=form)).status_code == 303
                 settled_page = (await http.get(url)).text.partition("<h2>Outcome</h2>")[2]
                 assert re.findall(r"<dt>(\w+)</dt>", settled_page) == ["Where", "Minutes", "Urgent"]
+                http.cookies.delete(COOKIE)  # another browser: a login ends the session that this one had
                 http.cookies.set(COOKIE, (await http.post("/login", data={"token": own})).cookies[COOKIE])
                 outcome = (await http.get("/outcomes")).text
                 assert re.findall(r"<dt>(Where|Minutes|Urgent|Words)", outcome) == [

@@ -114,6 +114,7 @@ def test_by_keyboard_mouse_and_touch(asked: tuple[Any, Project], look: Any) -> N
 def test_an_answer_of_ones_own_and_none_good(asked: tuple[Any, Project]) -> None:
     page, project = asked
     page.keyboard.press("e")
+    page.wait_for_function("document.activeElement?.tagName === 'TEXTAREA'")
     page.keyboard.type("Boil it for three minutes.")
     page.fill("#rationale", "None names the time.")
     before = page.inner_text(".request .text")
