@@ -300,7 +300,10 @@ def test_killed_items_are_shown_the_same_again(tmp_path: Path) -> None:
         assert sum(bool(one["record_id"]) for drawn in examples for one in drawn) > 0
 
 
-def test_what_is_forgotten_is_shown_by_no_prompt(make_desk: Make, tmp_path: Path) -> None:
+def test_what_is_forgotten_is_shown_by_no_prompt(
+    make_desk: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # beside a PostgreSQL store tombstones lie in the folder of the process
     desk = make_desk(answer=write_unlike)
     with open_project(tmp_path, tasks(Pool(examples=3, batch=2)), desk.chat) as project:
         project.run("tasks", SEEDS)
