@@ -30,9 +30,9 @@ class Courier(Runner):
                 await asyncio.wait([work], timeout=DELIVERY_PAUSE)
         except BaseException:
             work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
             raise
-        finally:
-            await work
+        await work
 
     async def _spend_budget(self, size: int) -> None:
         """Only a run that has judged all its items may begin to spend its budget. Where the panel has learned from a

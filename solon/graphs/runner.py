@@ -111,9 +111,8 @@ class Runner:
             None  # reviews of the budget that were answered when the panel last learned
         )
         self._failures = 0
-        batched = any(
-            model.batch for model in config.models.values()
-        )  # few at a time would wait for hours each
+        # with a batch API the first few would wait for hours before the others begin
+        batched = any(model.batch for model in config.models.values())
         self._sieve = Sieve(passed=batched or not config.filters.names())
         self._doubtful: list[tuple[ItemRow, ModelError]] = []
         self._undelivered: set[str] = set()

@@ -135,6 +135,31 @@ def test_another_policy_draws_its_pilot_from_all_of_the_run(
     assert as_drawn(other) == as_drawn(fresh)
 
 
+def test_no_other_run_carries_answers_to_one_that_is_half_stored(
+    make_desk: Make, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stores the rest of it does: what is learned of it would be of a part of its items."""
+    waits = threading.Event()
+
+    def break_off() -> None:
+        waits.wait(60)
+        raise SeedError("the disk with the seeds is gone", next_step="bring it back")
+
+    desk = make_desk(store_url, **{**SETTINGS, "routing": {"policy": "always"}})
+    with monkeypatch.context() as once:
+        before_part(once, 3, break_off)
+        with pytest.raises(SeedError, match="is gone"):
+            desk.project.run(
+                "preference", SEEDS, on_progress=lambda now: waits.set() if now.counts["waiting"] else None
+            )
+    review = desk.project.reviews()[0]
+    desk.project.decide(review, "prefer", review.candidates[0])
+    desk.project.run("preference", ["Explain another thing."])
+    assert desk.project.resume().earlier_runs == {}
+    assert desk.states().get("accepted", 0) == 0
+    assert desk.project.run("preference", SEEDS).accepted == 1
+
+
 def test_another_joins_while_it_is_stored(
     make_desk: Make, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
