@@ -778,6 +778,7 @@ def _key(ask: Ask, member: Member) -> CallKey:
         prompt=ask.prompt.text,
         schema=ask.schema.__name__ if ask.schema else "",
         opening=ask.prompt.opening,
+        closing=ask.prompt.closing,
     )
 
 

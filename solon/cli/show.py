@@ -30,6 +30,9 @@ def show(
     ],
     store: StoreOption = None,
     config: ConfigOption = None,
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help="Print each call's whole prompt as it was sent, and the answer.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Print the lineage of a record: seed, drafts, critiques, verdicts, people, calls, prompts and law.
@@ -39,7 +42,7 @@ def show(
     from solon.store.database.audit_log import note_reading
 
     with open_project(store, config) as project:
-        found = project.trace(some_id)
+        found = project.trace(some_id, prompts=prompts)
         item, expert = str(found["item"]["id"]), project.acting_expert()
         note_reading(project.store, project.actor(), "item.read", item, {"channel": "cli"})
     if json:
@@ -278,6 +281,9 @@ def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:
             node.add(shorten(call["error"], _TEXT))
         if call.get("reasoning"):
             node.add(f"reasoning: {shorten(call['reasoning'], _TEXT)}")
+        for part in ("prompt", "answer"):
+            if part in call:
+                node.add(clean(f"{part}: {call[part] if call[part] is not None else 'erased'}"))
 
 
 def _channel(decision: dict[str, Any]) -> str:

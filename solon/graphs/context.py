@@ -31,6 +31,7 @@ from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
 from solon.store.runs.items import CandidateRow, ItemRow, load_candidate, load_drafts, load_text
+from solon.store.runs.seed_texts import SeedTexts
 from solon.store.runs.traits import compare_pair, traits_on
 from solon.store.runs.verdicts import SEVERITY, cited_on, severities, shortlisted
 
@@ -53,6 +54,7 @@ class ItemContext:
         store: the store of the run.
         item: the item's row as it was claimed.
         recipe: how the item is drafted, judged and recorded.
+        stored: texts of the seed that are stored with the item.
         question: what answers about the candidates shown mean: the outcomes, and what each chooses.
         pairing: which candidates are shown together, as it is configured.
         case: what the agents see of the item.
@@ -71,6 +73,7 @@ class ItemContext:
     store: Store
     item: ItemRow
     recipe: Recipe
+    stored: SeedTexts
     question: Question
     pairing: Pairing
     case: Case
@@ -125,7 +128,7 @@ class ItemContext:
     def add_text(self, body: str) -> str:
         """The id of a text, which is stored with the next `commit`. The same text of the same seed has the same
         id."""
-        text_id, row = self.store.text_row(body, self.item.seed_id)
+        text_id, row = self.stored.row(body)
         self._texts[text_id] = str(row[1]["body"])
         self._rows.append(row)
         return text_id

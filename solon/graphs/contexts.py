@@ -33,6 +33,7 @@ from solon.store.runs.journal import ItemJournal
 from solon.store.runs.preview_journal import find_preview_run
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.seed_rubrics import confirmed_rubrics
+from solon.store.runs.seed_texts import SeedTexts
 from solon.store.runs.versions import load_law
 from solon.tracing import OFF, Tracing
 
@@ -84,8 +85,13 @@ class Contexts:
     def make(self, item: ItemRow) -> ItemContext:
         """The context of an item, with the law, prompts and consensus that it is pinned to."""
         constitution, rubric, prompts, consensus = self._law(item)
+        content = item.content
+        earlier = content.get("messages") or []
+        prompt, given = _with_earlier_turns(earlier, content.get("prompt") or ""), content.get("input") or ""
+        stored = SeedTexts(self._store, item.seed_id, (prompt, given))
         journal = ItemJournal(
             self._store,
+            stored,
             run_id=item.run_id,
             item_id=item.id,
             seed_id=item.seed_id,
@@ -94,16 +100,14 @@ class Contexts:
             fresh=item.fresh,
             claim=item.claim,
         )
-        content = item.content
-        earlier = content.get("messages") or []
         case = Case(
             caller=Caller(self._pool, journal, self._meter, self._tracing, self._heard),
             config=self._config,
             prompts=prompts,
             constitution=constitution,
             rubric=rubric,
-            prompt=_with_earlier_turns(earlier, content.get("prompt") or ""),
-            input=content.get("input") or "",
+            prompt=prompt,
+            input=given,
             reference=content.get("reference") or "",
             mark=keyed_hash(self._store.key, "mark", item.seed_id),
             random_seed=item.random_seed,
@@ -117,6 +121,7 @@ class Contexts:
             self._store,
             item,
             self.recipe,
+            stored,
             self._question,
             self._pairing,
             case,

@@ -42,6 +42,7 @@ PER_PROMPT = "prompt"
 """How marks are made today. Runs that were pinned before had one mark for all prompts of an item, and keep it."""
 _NEITHER = bytes(number for number in range(128) if not chr(number).isalnum())
 _FILLED_IN = re.compile(r"\{\{\s*(.*?)\s*\}\}|\{%.*?%\}", re.DOTALL)
+_FILLED_IN_ENDS = re.compile(r"[}%#]\}")
 _LONG = 6
 """From so many words on a sentence of a template is nobody else's."""
 
@@ -65,6 +66,7 @@ class Rendered:
         headings: its short sentences and headings, in small letters.
         opening: how many characters of `text` are the principles and the agent's orders, before the first mark: the
             same for the calls of many seeds, and nothing of any seed. 0 where it begins otherwise.
+        closing: how many of the last characters of `text` are the template's own words behind all that is filled in.
     """
 
     system: str
@@ -74,6 +76,7 @@ class Rendered:
     orders: tuple[str, ...] = ()
     headings: frozenset[str] = frozenset()
     opening: int = 0
+    closing: int = 0
 
     @property
     def text(self) -> str:
@@ -189,10 +192,17 @@ class Prompt:
             raise ConfigError(told, next_step="see `solon prompts check`") from None
         opening = self._opening.render(values) if self._opening is not None else ""
         shared = len(_SYSTEM) + len(opening) if opening and system.startswith(opening) else 0
+        closing = len(self._closing) if user.endswith(self._closing) else 0
         name = f"{self.name}@{self.version}"
         if self.marks != PER_PROMPT:
-            return Rendered(system, user, name, opening=shared)
-        return Rendered(system, user, name, mark, *self._sentences, shared)
+            return Rendered(system, user, name, opening=shared, closing=closing)
+        return Rendered(system, user, name, mark, *self._sentences, shared, closing)
+
+    @cached_property
+    def _closing(self) -> str:
+        """What stands behind the last variable or block of the user part."""
+        *_, kind, user = _PARTS.split(self.source)
+        return _FILLED_IN_ENDS.split(user)[-1].strip() if kind == "user" else ""
 
     @cached_property
     def _opening(self) -> Part | None:

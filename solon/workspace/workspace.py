@@ -902,11 +902,11 @@ class Workspace:
             way=way,
         )
 
-    def trace(self, some_id: str) -> dict[str, Any]:
-        """Everything behind a record, item, review or decision."""
+    def trace(self, some_id: str, *, prompts: bool = False) -> dict[str, Any]:
+        """Everything behind a record, item, review or decision; with `prompts` the texts of its model calls, too."""
         from solon.store.records.lineage import trace
 
-        return trace(self.store, some_id)
+        return trace(self.store, some_id, prompts=prompts)
 
     def records(
         self, *, run_id: str | None = None, recipe: str | None = None, all_runs: bool = False

@@ -20,6 +20,7 @@ from solon.store.reviewing.rankings import stored_rankings
 from solon.store.reviewing.reading import quote_evidence, set_aside_rows
 from solon.store.runs.runs import PREVIEW
 from solon.store.runs.seed_rubrics import seed_rubrics_on
+from solon.store.runs.seed_texts import load_prompt
 from solon.store.runs.verdicts import first_votes, panel_votes, shortlist_scores, votes_not_asked
 
 
@@ -27,10 +28,13 @@ def _table(name: str) -> Any:
     return tables.metadata.tables[name]
 
 
-def trace(store: Store, some_id: str) -> dict[str, Any]:
+def trace(store: Store, some_id: str, *, prompts: bool = False) -> dict[str, Any]:
     """The lineage of the record, item or review whose id begins with `some_id`, as plain values. `verdicts` are the
     panel's votes; `shortlist` holds the scores by which candidates were ranked before, `first_votes`
     what judges had voted before a debate, `not_asked` the votes that nobody was asked for.
+
+    Args:
+        prompts: every call has its whole `prompt` as it was sent and its `answer` besides; None where they were erased.
 
     Raises:
         UsageError: nothing has this id, or several things have.
@@ -79,6 +83,8 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
         for candidate in found["candidates"]:
             candidate["contrast"] = contrasts.get(candidate["id"])
         _name_models(connection, found)
+        for call in found["calls"] if prompts else ():
+            call |= {"prompt": load_prompt(connection, call["id"]), "answer": _answer(connection, call["id"])}
         found["set_aside"] = set_aside_rows(connection, item_id)
         return found
 
@@ -198,6 +204,12 @@ def _name_models(connection: Connection, found: dict[str, Any]) -> None:
     models: dict[str, str] = {row.id: row.model for row in connection.execute(query)}
     for row in rows:
         row["model"] = models.get(row["call_id"])
+
+
+def _answer(connection: Connection, call_id: str) -> str | None:
+    calls, texts = _table("calls"), _table("texts")
+    query = select(texts.c.body).join(calls, calls.c.answer_id == texts.c.id).where(calls.c.id == call_id)
+    return connection.execute(query).scalar()
 
 
 class _Texts:

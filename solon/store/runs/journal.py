@@ -17,6 +17,7 @@ from solon.store.database.ids import hash_id, new_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
 from solon.store.runs import items
+from solon.store.runs.seed_texts import SeedTexts
 from solon.store.tables import calls as _calls
 from solon.store.tables import texts
 from solon.store.tables.runs import Call
@@ -43,6 +44,7 @@ class CallKey:
         schema: the schema that the answer must fit, empty without one.
         opening: how many characters of the prompt are stored once for all calls that begin with them; no part of the
             key.
+        closing: the same, of calls that end with them.
     """
 
     role: str
@@ -55,6 +57,7 @@ class CallKey:
     prompt: str
     schema: str
     opening: int = 0
+    closing: int = 0
     _known: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def content_key(self, drawn_for: str) -> str:
@@ -155,6 +158,7 @@ class ItemJournal:
     def __init__(
         self,
         store: Store,
+        texts: SeedTexts,
         *,
         run_id: str,
         item_id: str,
@@ -167,12 +171,14 @@ class ItemJournal:
         """Open the journal of an item; nothing is read yet.
 
         Args:
+            texts: those of the seed, which its prompts may quote.
             number: which of its seed's items it is: they share no call.
             reuse_run_ids: runs whose finished calls for the seed are taken over.
             fresh: the item was never started, so that its own run has nothing of it to read.
             claim: what is written is refused once this claim is lost.
         """
         self._store, self.run, self.item, self._seed = store, run_id, item_id, seed_id
+        self._texts = texts
         self._drawn_for = hash_id(seed_id, number) if number else seed_id
         self._claim, self._looked = claim, clock.now()
         self._known: dict[str, Outcome] = {}
@@ -226,10 +232,11 @@ class ItemJournal:
         committed.
         """
         content_key = key.content_key(self._drawn_for)
-        prompt_id, prompt_row = self._store.text_row(key.prompt[key.opening :], self._seed)
-        answer_id, answer_row = self._store.text_row(outcome.text, self._seed)
-        rows: list[tuple[type, Row]] = [prompt_row, answer_row]
-        texts = {"prompt_id": prompt_id, "answer_id": answer_id}
+        prompt, quoted, rows = self._texts.quote(key.prompt[key.opening :], key.closing)
+        prompt_id, prompt_row = self._store.text_row(prompt, self._seed)
+        answer_id, answer_row = self._texts.row(outcome.text)
+        rows += (prompt_row, answer_row)
+        texts: dict[str, Any] = {"prompt_id": prompt_id, "answer_id": answer_id, "quoted": quoted or None}
         if key.opening:
             texts["opening_id"], row = self._store.shared_row(key.prompt[: key.opening])
             rows.append(row)
@@ -273,6 +280,7 @@ class ItemJournal:
             "parameters": dict(key.parameters),
             "template": key.template,
             "opening_id": None,
+            "quoted": None,
             "error_id": None,
             "reasoning_id": None,
             **texts,

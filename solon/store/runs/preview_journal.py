@@ -141,9 +141,14 @@ def share_calls(
                 row = {**call, **place, "item_id": items[call["seed_id"]], "reused_from": call["id"]}
                 copies.setdefault((call["seed_id"], call["content_key"]), row)
                 texts.update(call[name] for name in (*CALL_TEXTS, "opening_id") if call[name])
+                texts.update(text_id for _, text_id in call["quoted"] or ())
         rows = _rows(connection, Text, texts)
     kept = {row["id"] for _, row in rows if row["body"] is not None}
-    whole = [row for row in copies.values() if row["answer_id"] in kept and row["prompt_id"] in kept]
+    whole = [
+        row
+        for row in copies.values()
+        if kept >= {row["answer_id"], row["prompt_id"], *(text_id for _, text_id in row["quoted"] or ())}
+    ]
     with target.transaction() as connection:
         insert_rows(connection, [*(r for r in rows if r[1]["id"] in kept), *((Call, row) for row in whole)])
     return len(whole)

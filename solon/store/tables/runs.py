@@ -242,9 +242,11 @@ class Call(SQLModel, table=True):
         model: the model as the configuration names it, or the function.
         parameters: what was sent with the prompt, e.g. temperature and max_tokens.
         template: name of the prompt's template.
-        prompt_id: text of the prompt, without the opening.
+        prompt_id: text of the prompt, without the opening and what it quotes.
         opening_id: text that the prompt begins with, which calls of many seeds share: the principles; None where all of
             it is at `prompt_id`.
+        quoted: texts of the prompt that are stored by themselves: [place behind the opening, id], in the order of the
+            places; None without any.
         answer_id: text of the answer, None where there was none to keep.
         outcome: `ok`, or the kind of error, e.g. `refused`, `bad_output`, `taken_over`.
         error_id: text of the error, None without one.
@@ -280,6 +282,7 @@ class Call(SQLModel, table=True):
     template: str
     prompt_id: str = ref("texts.id")
     opening_id: str | None = ref("texts.id", nullable=True)
+    quoted: Any = json_column()
     answer_id: str | None = ref("texts.id", nullable=True)
     outcome: str = "ok"
     error_id: str | None = ref("texts.id", nullable=True)
