@@ -580,7 +580,7 @@ def test_a_run_that_was_killed_makes_the_same_rows(tmp_path: Path, pairing: str)
                 time.sleep(0.005)
             worker.send_signal(signal.SIGKILL)
             worker.wait()
-        assert begun(url, log, pairing).wait(timeout=120) == 0
+        assert begun(url, log, pairing).wait(timeout=600) == 0
         made.append(rows_made(url))
         assert len(made[-1]) == 6
     assert made[0] == made[1]
