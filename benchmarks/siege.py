@@ -4,6 +4,9 @@ One store is prepared and copied for each round. A process works on the copy, a 
 another process goes on, and the export of the round is compared with that of an undisturbed round: every item must end
 in the same state, with the same texts chosen and rejected. Calls that were made again after they had been written to
 the journal count as a fault. The model is the scripted fake; the answers of the expert follow a rule on the texts.
+
+With `--faults forward backward` the clock of the round's processes jumps by a day while they work, and back again; the
+machine of whoever answers keeps the right time. This takes libfaketime (Debian: `apt-get install faketime`).
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ LAPSED = 5
 """Exit code of a process whose claim another took over."""
 
 COMMAND = f"""
-import os, sys
+import os, select, sys, time
 from solon.agents.models import scripted
 from solon.store.runs import items
 
@@ -51,6 +54,8 @@ def signed(question, **options):
 
 if os.environ.get("SIEGE_SIGNED"):  # like a real model: no process writes what another does
     scripted.answer_by_default = signed
+if os.environ.get("FAKETIME_TIMESTAMP_FILE"):  # libfaketime breaks a sleep up to a moment of the monotonic clock
+    time.sleep = lambda seconds: select.select((), (), (), seconds) and None
 from solon.cli import main
 
 sys.exit(main())
@@ -78,10 +83,16 @@ class Broken(AssertionError):
 
 @dataclass(slots=True)
 class Site:
-    """A folder with a store, its configuration, and a log of the calls that the fake model got."""
+    """A folder with a store, its configuration, and a log of the calls that the fake model got.
+
+    Attributes:
+        signed: no process writes what another does.
+        library: path of libfaketime, by which the processes read how far their clock is off; empty: it is right.
+    """
 
     folder: Path
     signed: bool = False
+    library: str = ""
 
     @property
     def url(self) -> str:
@@ -106,10 +117,26 @@ class Site:
             return subprocess.Popen(
                 [sys.executable, "-c", COMMAND, *arguments, "--store", self.url],
                 cwd=self.folder,
-                env={**os.environ, "SIEGE_SIGNED": "1" if self.signed else ""},
+                env={**os.environ, "SIEGE_SIGNED": "1" if self.signed else "", **self._clock()},
                 stdout=said,
                 stderr=stderr or said,
             )
+
+    def _clock(self) -> dict[str, str]:
+        if not self.library:
+            return {}
+        flags = dict.fromkeys(("FAKETIME_CACHE_DURATION", "FAKETIME_DONT_FAKE_MONOTONIC"), "1")
+        return {
+            "LD_PRELOAD": self.library,
+            "FAKETIME_TIMESTAMP_FILE": str(self.folder / "clock.txt"),
+            **flags,
+        }
+
+    def set_clock(self, off: str) -> None:
+        """Set by how much the clock of the processes is off, as libfaketime writes it (`+1d`)."""
+        part = self.folder / "clock.part"
+        part.write_text(off)
+        part.replace(self.folder / "clock.txt")
 
     def run(self, *arguments: str, codes: tuple[int, ...] = (0, 3)) -> int:
         code = self.start(*arguments).wait(PATIENCE)
@@ -200,6 +227,12 @@ def hit(
     site: Site, process: subprocess.Popen[bytes], fault: str, meanwhile: Callable[[], None]
 ) -> dict[str, Any]:
     """Do the fault to a process that works, let others go on, and see how the process ends."""
+    if fault in JUMPS:
+        site.set_clock(JUMPS[fault])
+        time.sleep(1.5)  # libfaketime looks once a second
+        meanwhile()
+        site.set_clock("+0")
+        return {}
     if fault == "pipe":
         assert process.stderr is not None
         process.stderr.read(1)
@@ -327,11 +360,12 @@ def send(http: httpx.Client, path: str, body: dict[str, Any]) -> httpx.Response:
 
 
 def stop(process: subprocess.Popen[bytes], patience: float = 0.0) -> int:
-    """Interrupt a process that does not end by itself; returns its exit code."""
+    """End a process that does not end by itself; returns its exit code. SIGTERM: who was begun in the background may
+    ignore SIGINT until it has set up its own handling."""
     try:
         return process.wait(patience)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
     return process.wait(PATIENCE)
 
 
@@ -347,6 +381,8 @@ def applied(site: Site) -> int:
 
 SIEGES = {"run": siege_of_run, "server": siege_of_server, "worker": siege_of_worker}
 FAULTS = ("kill", "freeze", "pipe")
+JUMPS = {"forward": "+1d", "backward": "-1d"}
+"""What the clock says while others go on; afterwards it is right again."""
 
 
 def differences(reference: dict[str, Any], found: dict[str, Any]) -> list[str]:
@@ -364,6 +400,14 @@ def differences(reference: dict[str, Any], found: dict[str, Any]) -> list[str]:
     ]
 
 
+def find_faketime() -> str:
+    """The path of libfaketime for programs with threads."""
+    found = sorted(Path("/usr/lib").rglob("libfaketimeMT.so.1"))
+    if not found:
+        raise Broken("libfaketime is not installed: apt-get install faketime")
+    return str(found[0])
+
+
 def repeated(calls: list[str]) -> int:
     return len(calls) - len(set(calls))
 
@@ -377,11 +421,18 @@ def one_round(
     row: dict[str, Any] = {"round": number, "target": target, "fault": fault}
     try:
         site.signed = target == "run" and fault == "freeze"
+        if fault in JUMPS:
+            site.library = find_faketime()
+            site.set_clock("+0")
         row |= SIEGES[target](site, fault, random.Random(f"{options.seed}:{number}"), options.items)
+        learns = fault in JUMPS and target != "run"
+        if learns:  # decisions of a day ago are learnt from, and other items are asked about then
+            site.run("resume")
+            answer_all(site)
+            site.run("resume")
         found = site.outcome()
-        row["wrong"] = differences(
-            {**reference, "pairs": found["pairs"]} if site.signed else reference, found
-        )
+        others = {"pairs": found["pairs"]} if site.signed or learns else {}
+        row["wrong"] = differences({**reference, **others}, found)
         row["wrong"] += site.mixed()
         if site.signed and not row["locked"] and row["code"] != LAPSED:
             row["wrong"].append(f"the process that lost its claims ended with {row['code']}, not {LAPSED}")
@@ -399,7 +450,7 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--targets", nargs="+", default=list(SIEGES), choices=list(SIEGES))
-    parser.add_argument("--faults", nargs="+", default=list(FAULTS), choices=FAULTS)
+    parser.add_argument("--faults", nargs="+", default=list(FAULTS), choices=(*FAULTS, *JUMPS))
     parser.add_argument("--keep", action="store_true", help="keep the folder of every round")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="siege-"))

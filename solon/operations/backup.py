@@ -28,6 +28,7 @@ from solon.store.database.engine import checkpoint_location, spell_place, sqlite
 from solon.store.database.local_actor import local_actor
 from solon.store.database.store import SCHEMA, Store, check_folder
 from solon.store.database.tombstones import (
+    Stone,
     add_lines,
     missing_stones,
     stones_in_file,
@@ -255,8 +256,11 @@ def _give_up(url: str, replace: bool) -> None:
     if path is not None and damaged:
         set_aside(path)
         return
+    stones: dict[str, Stone] = {}
     with suppress(StoreError), Store(url, restoring=True) as store:  # of an older schema: its file has them
-        write_stones(store, stones_in_store(store).values())
+        stones = stones_in_store(store)
+    if stones:
+        write_stones(store, stones.values())
 
 
 def _put_files(folder: Path, made: Backup, path: Path) -> None:

@@ -133,7 +133,8 @@ class Project(Workspace):
         return Releases(self)
 
     def close(self) -> None:
-        """End what is under way where it can go on, commit, and release the store."""
+        """End what is under way where it can go on, commit, and release the store; using it afterwards is a
+        `StoreError`."""
         if "interactive" in self.__dict__:
             self.interactive.close()
         super().close()

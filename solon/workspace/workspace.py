@@ -130,7 +130,7 @@ class Workspace:
         self.close()
 
     def close(self) -> None:
-        """Commit and release the store."""
+        """Commit and release the store; using it afterwards is a `StoreError`."""
         self.store.close()
 
     @cached_property

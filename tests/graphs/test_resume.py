@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from solon.graphs import runner
 from solon.graphs.resuming import Threads
 from solon.prompts.library import PromptLibrary
 from solon.store import tables
+from solon.store.database import clock
 from solon.store.database.engine import checkpoint_location, sqlite_path
 
 Make = Callable[..., Any]
@@ -292,8 +294,12 @@ def test_every_answer_to_a_single_candidate(
         assert texts_of(desk, records[0]) == ("a better answer", review.candidates[0].text)
 
 
-def test_an_item_left_at_its_review_by_a_dead_process_takes_its_decision(make_desk: Make) -> None:
-    """Died between taking the decision from the outbox and giving it to the graph."""
+@pytest.mark.parametrize("jump", [86400, -86400])
+def test_an_item_left_at_its_review_by_a_dead_process_takes_its_decision(
+    make_desk: Make, monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    """Died between taking the decision from the outbox and giving it to the graph; and its claims lapse though the
+    clock is set back."""
     desk = make_desk(**ALWAYS)
     desk.project.run("preference", ["Why is the sky blue?"])
     (review,) = desk.project.reviews()
@@ -302,7 +308,7 @@ def test_an_item_left_at_its_review_by_a_dead_process_takes_its_decision(make_de
 
     with desk.project.store.transaction() as connection:
         assert len(reviews.claim_deliveries(connection, "gone:1:1:x", 9)) == 1
-        connection.execute(update(tables.items).values(claimed_until=1.0))
+    monkeypatch.setattr(clock, "now", lambda: time.time() + jump)
     calls = desk.chat.calls
     summary = desk.project.resume()
     assert (summary.accepted, summary.decisions_to_apply) == (1, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import text, update
 
 from solon.errors import UsageError
 from solon.project import Project
-from solon.store.database import audit_log
+from solon.store.database import audit_log, clock
 from solon.store.reviewing import experts, sessions
 from solon.store.reviewing.experts import TokenCheck
 from solon.store.reviewing.sessions import revoke_expert
@@ -65,6 +66,22 @@ def test_login_link_works_once_and_for_ten_minutes(project: Project, person: Any
         connection.execute(update(table_of(LoginLink)).values(expires_at=1.0))
         assert sessions.use_login_link(store, connection, late) is None
         assert sessions.use_login_link(store, connection, "guess") is None
+
+
+@pytest.mark.parametrize("jump", [86400, -86400])
+def test_links_and_sessions_end_when_the_clock_jumps(
+    project: Project, person: Any, monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    """In either direction: a clock that is set back makes none last longer."""
+    expert, _ = person("Ada")
+    link = sessions.make_login_link(project.store, "Ada", by="local:test")
+    with project.store.transaction() as connection:
+        session = sessions.begin_session(project.store, connection, expert)
+        monkeypatch.setattr(clock, "now", lambda: time.time() + jump)
+        assert sessions.find_session(connection, session) is None
+        assert sessions.use_login_link(project.store, connection, link) is None
+        again = sessions.begin_session(project.store, connection, expert)
+        assert sessions.find_session(connection, again) is not None
 
 
 def test_session_ends_with_revocation(project: Project, person: Any) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.project import Project
+from solon.store.database import clock
 from solon.store.reviewing import queue
 from solon.store.reviewing.answering import AnswerResult, answer_lease, asks_why
 from solon.store.reviewing.drafts import Lease, find_lease, read_draft, save_draft
@@ -132,6 +133,40 @@ def test_late_answer_on_a_decided_review_is_a_second_opinion(project: Project, p
         kept = find_lease(connection, lease.id)
     assert kept.answer is not None
     assert kept.answer["candidate"] == review.candidates[1]
+
+
+@pytest.mark.parametrize("jump", [86400, -86400])
+@pytest.mark.parametrize("taken", [False, True], ids=["free", "taken"])
+def test_a_lease_when_the_clock_jumps(
+    project: Project, person: Any, monkeypatch: pytest.MonkeyPatch, jump: int, taken: bool
+) -> None:
+    """Nobody waits for it longer than now. Whoever has the review on screen goes on with it while it is free, and their
+    draft and answer are kept in any case."""
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    lease, review = take(project, ada)
+    with project.store.transaction() as connection:
+        save_draft(connection, lease.id, ada.actor, {"choice": "edit", "text": "for"})
+    monkeypatch.setattr(clock, "now", lambda: time.time() + jump)
+    with project.store.transaction() as connection:
+        queue.expire(connection)
+        assert not find_review(connection, review.id).leased
+    if taken:
+        with project.store.transaction() as connection:
+            theirs, _ = queue.lease_review(connection, bo, review.id)
+        with (
+            pytest.raises(LeaseLost, match="draft is kept") as lost,
+            project.store.transaction() as connection,
+        ):
+            queue.keep_lease(connection, lease.id, ada.actor)
+        assert "send your answer all the same" in lost.value.next_step
+        assert answer(project, bo, theirs, prefer(review)).kind == "decided"
+    else:
+        with project.store.transaction() as connection:
+            kept = queue.keep_lease(connection, lease.id, ada.actor)
+            queue.expire(connection)
+            assert read_draft(connection, kept) == {"choice": "edit", "text": "for"}
+            assert find_review(connection, review.id).leased
+    assert answer(project, ada, lease, prefer(review)).kind == ("second" if taken else "decided")
 
 
 def test_heartbeat_takes_a_lost_lease_up_again(project: Project, person: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -197,6 +198,28 @@ def test_what_was_forgotten_since_is_forgotten_again(saved: Path, capsys: pytest
     for file in Path.cwd().glob("solon.*"):
         assert b"thing number 0" not in file.read_bytes(), file
     assert len(list(Path.cwd().glob("copy.*.bad-rows.jsonl"))) == 1
+
+
+@pytest.mark.sqlite("files")
+def test_tombstones_that_a_full_disk_refuses(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a forgetting nor a restore goes on without them, and both say why."""
+
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    told = r"tombstones\.jsonl: No space left on device\n  -> free some space"
+    with open_at("sqlite:///solon.db") as project, monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(StoreError, match=told):
+            project.forget("s0")
+    assert main(["forget", "--again"]) == 0
+    Path("solon.tombstones.jsonl").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(StoreError, match=told):
+            Project.restore(saved, "sqlite:///solon.db", replace=True)
+    with open_at("sqlite:///solon.db") as project:
+        assert project.summarize().forgotten == 1
 
 
 @pytest.mark.sqlite("files")

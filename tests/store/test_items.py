@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import update
 
 from solon.errors import InternalError
+from solon.store.database import clock
 from solon.store.database.store import Store
 from solon.store.runs import items
 from solon.store.runs.items import STATES
@@ -94,6 +95,22 @@ def test_claims_lapse_where_the_process_cannot_be_seen(seed_store: Callable[[int
         assert items.release_dead(connection, seeded.run.id) == 1
         items.keep_claims(connection, "another-machine:1:1:x")
         assert items.release_dead(connection, seeded.run.id) == 0
+
+
+@pytest.mark.parametrize(("jump", "freed"), [(86400, 1), (-86400, 1), (60, 0), (-300, 0)])
+def test_claims_of_another_machine_when_the_clock_jumps(
+    seed_store: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch, jump: int, freed: int
+) -> None:
+    """In either direction they lapse at once, and clocks that are a little apart take nothing from each other."""
+    seeded, other = seed_store(1), "another-machine:1:1:x"
+    with seeded.store.transaction() as connection:
+        items.claim(connection, seeded.run.id, 1, other)
+        monkeypatch.setattr(clock, "now", lambda: time.time() + jump)
+        assert items.release_dead(connection, seeded.run.id) == freed
+        items.claim(connection, seeded.run.id, 1, other)
+        items.keep_claims(connection, other)
+        assert items.release_dead(connection, seeded.run.id) == 0
+    assert [item.attempt for item in items.load_items(seeded.store, seeded.items)] == [freed]
 
 
 def test_a_process_number_that_was_given_again_is_not_mistaken(seed_store: Callable[[int], Any]) -> None:

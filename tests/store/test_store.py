@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import sqlite3
 import threading
@@ -155,6 +156,22 @@ def test_what_no_text_can_hold_is_found_nowhere(store: Store) -> None:
         query = select(texts.c.id)
         assert connection.execute(query.where(texts.c.body == "a\x00b")).all() == []
         assert connection.execute(query.where(texts.c.body.contains("a\x00b", autoescape=True))).all() == []
+
+
+def test_a_closed_store_stays_closed(store_url: str, store: Store) -> None:
+    """Reading, writing and the writer's thread say so; whoever opens the place anew is not concerned."""
+    _, row = store.text_row("late", None)
+    store.close()
+    store.close()
+    for use in (store.connect, store.transaction):
+        with pytest.raises(StoreError, match="was closed here") as caught, use():
+            pass
+        assert "open it anew" in caught.value.next_step
+    with pytest.raises(StoreError, match="was closed here"):
+        asyncio.run(store.writer.add([row]))
+    store.writer.close()
+    with Store(store_url) as again, again.connect() as connection:
+        assert connection.execute(select(texts.c.id)).all() == []
 
 
 def test_a_reader_sees_one_snapshot(store: Store) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, inspect, select, text
+from sqlalchemy import Connection, Engine, event, inspect, select, text
 from tenacity import Retrying, retry_if_exception_message, stop_after_delay, wait_random
 
 from solon import __version__
@@ -87,9 +87,16 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Commit what is under way and release every connection."""
+        """Commit what is under way and release every connection; what asks for another one gets a `StoreError`."""
         self.writer.close()
         self.engine.dispose()
+        event.listen(self.engine, "do_connect", self._refuse_closed)
+
+    def _refuse_closed(self, *_of_connection: object) -> None:
+        raise StoreError(
+            f"the store {spell_place(self.url)} was closed here",
+            next_step="open it anew, or close it (leave its `with`) only after the last use",
+        )
 
     @property
     def checkpoints(self) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import Connection, select
 
 from solon.dialogues import spell_turn
+from solon.errors import StoreError
 from solon.observers import warn
 from solon.store.database import clock
 from solon.store.database.engine import sqlite_path
@@ -157,16 +158,27 @@ def add_lines(path: Path, lines: Iterable[str]) -> None:
     """Append lines to a file of tombstones which it has not yet, on disk when this returns; it is made if need be.
 
     Where its last line is torn, they begin behind that line.
+
+    Raises:
+        StoreError: the file cannot be written.
     """
-    with path.open("a+b") as stream:
-        stream.seek(0)
-        held = stream.read()
-        known = set(held.splitlines())
-        new = [line + b"\n" for line in dict.fromkeys(text.encode() for text in lines) if line not in known]
-        torn = bool(new and held and not held.endswith(b"\n"))
-        stream.write(b"\n" * torn + b"".join(new))
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with path.open("a+b") as stream:
+            stream.seek(0)
+            held = stream.read()
+            known = set(held.splitlines())
+            new = [
+                line + b"\n" for line in dict.fromkeys(text.encode() for text in lines) if line not in known
+            ]
+            torn = bool(new and held and not held.endswith(b"\n"))
+            stream.write(b"\n" * torn + b"".join(new))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise StoreError(
+            f"tombstones cannot be written to {path}: {error.strerror or error}",
+            next_step="free some space or make the file and its folder writable, and ask again",
+        ) from error
 
 
 def stones_in_file(store: KeyedStore, file: Path | None = None) -> dict[str, Stone]:

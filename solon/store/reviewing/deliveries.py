@@ -11,10 +11,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, 
 from solon.responses import choices_of
 from solon.store.database import clock
 from solon.store.reviewing.review_rows import ReviewRow, find_review
+from solon.store.runs import requeued
 from solon.store.runs.items import FORGOTTEN, claimed, is_gone
 from solon.store.tables import candidates, decisions, items, outbox, records, reviews
-
-OUTBOX_CLAIM_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +94,7 @@ def claim_deliveries(
         run_id, item_id: those of this run, or on this item; None: any.
         without: ids of decisions that shall stay where they are.
     """
-    now = clock.now()
-    free = outbox.c.claimed_until.is_(None) | (outbox.c.claimed_until < now) | (outbox.c.claimed_by == by)
+    free = requeued.is_unclaimed() | (outbox.c.claimed_by == by)
     query = (
         select(outbox.c.decision_id)
         .join(items, items.c.id == outbox.c.item_id)
@@ -115,7 +113,9 @@ def claim_deliveries(
     connection.execute(
         update(outbox)
         .where(outbox.c.decision_id.in_(ids))
-        .values(claimed_by=by, claimed_until=now + OUTBOX_CLAIM_SECONDS, tries=outbox.c.tries + 1)
+        .values(
+            claimed_by=by, claimed_until=clock.now() + requeued.OUTBOX_CLAIM_SECONDS, tries=outbox.c.tries + 1
+        )
     )
     deliveries = _deliveries(connection, ids)
     connection.execute(

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, update
 
 from solon.store.database import clock
+from solon.store.database.claims import has_run_out
 from solon.store.database.ids import new_id
 from solon.store.database.writer import insert_rows
 from solon.store.reviewing.review_rows import NotThere
@@ -110,7 +111,7 @@ def take_job(connection: Connection, kinds: Sequence[str], *, lost: float = LOST
         lost: seconds without a heartbeat after which a server counts as dead.
     """
     now = clock.now()
-    dead = func.coalesce(jobs.c.heartbeat_at, jobs.c.created_at) < now - lost
+    dead = has_run_out(func.coalesce(jobs.c.heartbeat_at, jobs.c.created_at) + lost, lost)
     again = (jobs.c.state == "running") & jobs.c.kind.in_(RESUMED) & dead
     connection.execute(update(jobs).where(again, jobs.c.tries < MOST_TRIES).values(state="queued"))
     old = (jobs.c.state == "running") & (jobs.c.created_at < now - GIVE_UP_SECONDS)

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from solon.config.sections import ReviewersConfig
 from solon.errors import NotPending
 from solon.store.database import clock
+from solon.store.database.claims import has_run_out
 from solon.store.database.ids import new_id
 from solon.store.reviewing.drafts import (
     DONE_WITH,
@@ -156,14 +157,9 @@ def _offered(
 
 def expire(connection: Connection) -> None:
     """Give back to the queue the reviews whose leases ran out."""
-    now = clock.now()
-    late = list(
-        connection.execute(
-            select(assignments.c.id, assignments.c.review_id).where(
-                assignments.c.state == "leased", assignments.c.expires_at < now
-            )
-        )
-    )
+    over = has_run_out(assignments.c.expires_at, LEASE_SECONDS)
+    query = select(assignments.c.id, assignments.c.review_id).where(assignments.c.state == "leased", over)
+    late = list(connection.execute(query))
     if late:
         _close(connection, [row.id for row in late], "expired")
         _set_leased(connection, [row.review_id for row in late], False)

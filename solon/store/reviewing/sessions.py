@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from solon.errors import UsageError
 from solon.store.database import clock
 from solon.store.database.audit_log import append
+from solon.store.database.claims import has_run_out
 from solon.store.database.store import Store
 from solon.store.reviewing.experts import ExpertRow, expert_row, find_expert
 from solon.store.tables import experts, sessions
@@ -49,7 +50,8 @@ def use_login_link(store: Store, connection: Connection, secret: str) -> ExpertR
     now = clock.now()
     used = connection.execute(
         update(links)
-        .where(links.c.id == _hash_secret(secret), links.c.used_at.is_(None), links.c.expires_at > now)
+        .where(links.c.id == _hash_secret(secret), links.c.used_at.is_(None))
+        .where(~has_run_out(links.c.expires_at, LINK_SECONDS))
         .values(used_at=now)
     )
     if used.rowcount != 1:
@@ -81,7 +83,7 @@ def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float]
         .where(
             sessions.c.id == _hash_secret(secret),
             sessions.c.ended_at.is_(None),
-            sessions.c.expires_at > clock.now(),
+            ~has_run_out(sessions.c.expires_at, SESSION_SECONDS),
             experts.c.revoked_at.is_(None),
         )
     )

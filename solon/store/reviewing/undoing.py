@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, exists, or_, select, update
+from sqlalchemy import Connection, exists, select, update
 
 from solon.errors import NotPending
 from solon.store.database import clock
@@ -22,6 +22,7 @@ from solon.store.reviewing.proposals import withdraw_proposals
 from solon.store.reviewing.queue import lease_review
 from solon.store.reviewing.review_rows import VOTES, NotThere, ReviewRow, find_review
 from solon.store.runs.items import next_attempt
+from solon.store.runs.requeued import is_unclaimed
 from solon.store.tables import assignments, decisions, items, outbox, precedents, proposals, reviews
 
 UNDO_LAST = 10
@@ -129,7 +130,7 @@ def take_from_outbox(
     taken = update(outbox).where(
         outbox.c.decision_id == row["id"],
         outbox.c.applied_at.is_(None),
-        or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
+        is_unclaimed(),
         exists().where(items.c.id == row["item_id"], items.c.state == "waiting"),
     )
     return int(connection.execute(taken.values(applied_at=now, problem=problem)).rowcount) == 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, exists, func, select
 
 from solon.store.database import clock
+from solon.store.runs.items import has_lapsed
 from solon.store.tables import items, reviews, runs
 
 LOOK_BACK = 600.0
@@ -45,7 +46,7 @@ def judging(connection: Connection) -> Judging:
             .where(
                 items.c.run_id.in_([run.id for run in unended]),
                 items.c.state == "running",
-                items.c.claimed_until > now,
+                ~has_lapsed(),
             )
             .distinct()
         )

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from solon.errors import InternalError
 from solon.store.database import clock
-from solon.store.database.claims import Claim
+from solon.store.database.claims import Claim, has_run_out
 from solon.store.database.ids import hash_id, new_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
@@ -248,8 +248,12 @@ def release_dead(connection: Connection, run_id: str) -> int:
     names = list(connection.execute(select(items.c.claimed_by).where(*running).distinct()).scalars())
     dead = [name for name in names if name is not None and is_gone(name)]
     gone = or_(items.c.claimed_by.in_(dead), items.c.claimed_by.is_(None))
-    lapsed = items.c.claimed_until < clock.now()
-    return _put_back(connection, *running, gone) + _put_back(connection, *running, lapsed, fenced=True)
+    return _put_back(connection, *running, gone) + _put_back(connection, *running, has_lapsed(), fenced=True)
+
+
+def has_lapsed() -> ColumnElement[bool]:
+    """The condition that the claim on an item has run out."""
+    return has_run_out(items.c.claimed_until, CLAIM_SECONDS)
 
 
 def fence(connection: Connection, run_id: str, by: str) -> int:

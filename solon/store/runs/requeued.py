@@ -4,12 +4,14 @@ with.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
-from solon.store.database import clock
+from solon.store.database.claims import has_run_out
 from solon.store.runs.holds import is_held
-from solon.store.runs.items import take
+from solon.store.runs.items import has_lapsed, take
 from solon.store.tables import decisions, items, outbox, runs
+
+OUTBOX_CLAIM_SECONDS = 300.0
 
 
 def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
@@ -32,14 +34,13 @@ def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
     """The ids of runs with decisions to deliver; with `begun`, also of those with requeued items that nobody works
     on.
     """
-    now = clock.now()
     query = (
         select(items.c.run_id)
         .join(outbox, outbox.c.item_id == items.c.id)
         .where(
             outbox.c.applied_at.is_(None),
             items.c.state == "waiting",
-            or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
+            is_unclaimed(),
         )
         .distinct()
     )
@@ -48,16 +49,18 @@ def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
         left = (
             select(items.c.run_id)
             .where(
-                or_(
-                    items.c.state == "queued",
-                    (items.c.state == "running") & (items.c.claimed_until < now),
-                ),
+                or_(items.c.state == "queued", (items.c.state == "running") & has_lapsed()),
                 or_(items.c.attempt > 0, exists().where(decisions.c.item_id == items.c.id)),
             )
             .distinct()
         )
         run_ids |= set(connection.execute(left).scalars())
     return sorted(run_ids)
+
+
+def is_unclaimed() -> ColumnElement[bool]:
+    """The condition that nobody is about to deliver a decision of the outbox."""
+    return or_(outbox.c.claimed_until.is_(None), has_run_out(outbox.c.claimed_until, OUTBOX_CLAIM_SECONDS))
 
 
 def is_settled(connection: Connection, run_id: str) -> bool:

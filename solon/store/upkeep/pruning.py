@@ -104,7 +104,10 @@ def cut_log(path: Path) -> bool:
     if not path.exists():
         return True
     end = time.monotonic() + BUSY_SECONDS
-    with mapped_errors(f"sqlite:///{path}"), closing(sqlite3.connect(path, timeout=TURN)) as connection:
+    with (
+        mapped_errors(f"sqlite:///{path}", "solon forget --sweep"),
+        closing(sqlite3.connect(path, timeout=TURN)) as connection,
+    ):
         while True:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -115,10 +118,12 @@ def cut_log(path: Path) -> bool:
 
 def compact_file(path: Path) -> None:
     """Write a SQLite file anew, without free pages, and empty its log. Nobody else can write meanwhile."""
-    url = f"sqlite:///{path}"
     if not path.exists():
         return
-    with mapped_errors(url), closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+    with (
+        mapped_errors(f"sqlite:///{path}", "solon prune --compact"),
+        closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection,
+    ):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
