@@ -7,11 +7,12 @@ so that no model is asked; what people said of them answers the reviews through 
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -29,24 +30,33 @@ from solon.formats.imported import Imported, ImportFormat, Lines, Said, Skipped
 from solon.formats.json_values import deeper_than
 from solon.formats.paths import is_absent
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
-from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, SeedRow, parse_row
-from solon.formats.seeds import write_bad_rows
+from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, SeedRow, parse_row, plain_row
+from solon.formats.seeds import SeenIds, write_bad_rows
 from solon.formats.trace_layouts import Span
 from solon.formats.traces import NOTES, trace_formats
 from solon.questions import PAIR
 from solon.store.database.local_actor import local_actor
-from solon.store.reviewing.answering import answer_review
+from solon.store.reviewing.answering import answer_in
 from solon.store.reviewing.measuring_runs import token_wanted
-from solon.store.reviewing.review_rows import LeaseLost, each_review, find_review
+from solon.store.reviewing.reading import read_candidates
+from solon.store.reviewing.review_rows import LeaseLost, each_review, waiting_review
 from solon.store.runs.items import load_items
 from solon.store.runs.row_keys import spoken
+from solon.sync import run_sync
 from solon.workspace.seeds import without_values
+from solon.workspace.spool import Spool
 
 if TYPE_CHECKING:
     from solon.config import Config
+    from solon.graphs.runner import Runner
+    from solon.store.database.engine import Connection
     from solon.store.reviewing.experts import ExpertRow
+    from solon.store.reviewing.review_rows import ReviewRow
+    from solon.store.runs.items import ItemRow
     from solon.workspace.workspace import Workspace
 
+Pieces = Iterator[tuple[Imported, dict[str, Any]]]
+"""What rows become: seeds with their rows, and answers to reviews with an empty one."""
 CHANNEL = "import"
 PANEL, AUTO, MAP = "panel", "auto", "map"
 OURS = {name: f"seed/{name}" for name in COLUMNS}
@@ -112,22 +122,52 @@ class Imports(BaseModel):
 
 @dataclass(slots=True)
 class _Read:
-    """Rows of a file, told apart. `columns`: name -> whether any row says something there."""
+    """What was found in a file so far, but for the rows that can be used, of which no text is kept.
+
+    Attributes:
+        columns: name -> whether any row says something there.
+        metadata: names of the columns that seeds keep as such.
+        seeds: kinds of the rows that become seeds, with their number.
+        votes: verdicts that they bring.
+        said: those of which somebody said something; silent: the others, by what the summary calls them.
+        names, wholes: what seeds are called, and all that they say.
+        asked, settled: what is asked about which answers, and that with what was first said of it.
+    """
 
     format: str = ""
-    seeds: list[Imported] = field(default_factory=list)
-    answers: list[Imported] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     columns: dict[str, bool] = field(default_factory=dict)
-    settled: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, None] = field(default_factory=dict)
     contradictions: list[int] = field(default_factory=list)
+    seeds: Counter[str] = field(default_factory=Counter)
+    votes: int = 0
+    said: int = 0
+    silent: Counter[str] = field(default_factory=Counter)
+    names: SeenIds = field(default_factory=SeenIds)
+    wholes: SeenIds = field(default_factory=SeenIds)
+    asked: SeenIds = field(default_factory=SeenIds)
+    settled: SeenIds = field(default_factory=SeenIds)
 
     def note_columns(self, row: Mapping[str, Any]) -> None:
         for name, value in row.items():
             if not self.columns.get(name):
                 self.columns[name] = not is_absent(value)
+
+    def note_seed(self, one: Imported) -> None:
+        self.seeds[one.kind] += 1
+        self.votes += len(one.seed.get("verdicts") or ())
+        self.metadata.update(dict.fromkeys(name for name in one.metadata if name != "record"))
+        self.said += bool(one.said)
+        if not one.said:
+            self.silent["nobody_decided" if "verdicts" in one.seed else "no_answer"] += 1
+
+    def contradicts(self, question: str, answer: str) -> bool:
+        """Whether something else was said of the question by an earlier row."""
+        if self.asked.add(question):
+            self.settled.add(question + answer)
+        return question + answer not in self.settled
 
 
 def format_names() -> list[str]:
@@ -148,6 +188,9 @@ def import_file(
     """Bring a file into the project's store, and return what that did; doing it again goes on where it
     stopped.
 
+    The file is read once, to its end, before anything is stored; the rows lie on the disk meanwhile. Then each answer
+    of the file becomes a decision as soon as its item waits for one, while later rows are still on their way.
+
     Args:
         format: one of `format_names`; `auto` tells it by the first rows, `map` is the layout of `[import] map`.
         judge: ask the panel of the configuration about the rows too; without it no model is asked, and only
@@ -163,31 +206,53 @@ def import_file(
         UsageError: no such format, or `auto` knows none that the rows fit.
         TokenWanted: nobody vouches for the answers, and the policy measures.
         SeedError: the file cannot be read, or no row can be used.
+        StoreError: there is no room for the rows in the folder for temporary files, or as of a run.
     """
-    file = Path(path)
-    read = _read(format, file, limit, project.config)
-    kinds = {one.kind for one in read.seeds}
-    if len(kinds) > 1:
+    file, read = Path(path), _Read(format)
+    with Spool() as rows, Spool() as reviews:
+        for one, row in _read(read, file, limit, project.config):
+            if one.review:
+                reviews.add(asdict(one))
+                continue
+            if judge:
+                row.pop("verdicts", None)
+            note = {"texts": _hash(_texts(row)), "said": [asdict(said) for said in one.said]}
+            rows.add(plain_row(_coded(row, one.metadata), OURS), name=row["id"], note=note)
+        _refuse_unusable(project, file, read, format, len(reviews))
+        answers = _Answers(project, rows, expert, read.skipped)
+        run_sync(answers.give_to_reviews(reviews))
+        run_id = recipe = None
+        if rows:
+            recipe = project.recipes.asking(f"{next(iter(read.seeds))}@1")
+            run_id = _run(project, recipe, read, rows, answers, judge=judge, policy=policy, expert=expert)
+    return _summary(project, read, run_id, recipe, answers.decided, judge, expert)
+
+
+def _refuse_unusable(project: Workspace, file: Path, read: _Read, format: str, answers: int) -> None:
+    """Refuse a file before anything of it is stored, where it cannot be imported."""
+    if len(read.seeds) > 1:
         raise SeedError(
             f"{file} mixes pairs and single answers",
             next_step="import them from two files; `solon export --recipe NAME` writes one recipe's records",
         )
-    if not read.seeds and not read.answers:
+    if not read.seeds and not answers:
         why = "".join(f"; {line}" for line in sum_up(without_values(project.config, read.bad)))
         raise SeedError(
             f"{file}: no row can be imported as {read.format}{why}" if read.rows else f"{file} is empty",
             next_step=_other_format(format, file, project.config) or "see docs/formats.md",
         )
-    unused = read.skipped
-    run_id = recipe = None
-    decisions = _answer_reviews(project, read.answers, expert, unused)
-    accepted = waiting = 0
-    if read.seeds:
-        recipe = project.recipes.asking(f"{kinds.pop()}@1")
-        run_id, taken = _run(project, recipe, read, judge=judge, policy=policy, expert=expert, unused=unused)
-        decisions += taken
-        summary = project.summarize(run_id)
-        accepted, waiting = summary.accepted, summary.pending_review
+
+
+def _summary(
+    project: Workspace,
+    read: _Read,
+    run_id: str | None,
+    recipe: str | None,
+    decisions: int,
+    judge: bool,
+    expert: ExpertRow | None,
+) -> Imports:
+    summary = None if run_id is None else project.summarize(run_id)
     bad_file = project.bad_rows_file(run_id or "import")
     refused = without_values(project.config, read.bad)
     if refused:
@@ -197,15 +262,15 @@ def import_file(
         run_id=run_id,
         recipe=recipe,
         rows=read.rows,
-        seeds=len(read.seeds),
+        seeds=read.seeds.total(),
         decisions=decisions,
-        votes=0 if judge else sum(len(one.seed.get("verdicts") or ()) for one in read.seeds),
+        votes=0 if judge else read.votes,
         counted=expert is not None,
-        unused=dict(sorted(unused.items())),
+        unused=dict(sorted((read.skipped + Counter()).items())),
         contradictions=read.contradictions,
-        accepted=accepted,
-        pending_review=waiting,
-        metadata=list(dict.fromkeys(name for one in read.seeds for name in one.metadata if name != "record")),
+        accepted=summary.accepted if summary else 0,
+        pending_review=summary.pending_review if summary else 0,
+        metadata=list(read.metadata),
         empty=[name for name, used in read.columns.items() if not used],
         bad_rows=len(refused),
         refusals=sum_up(refused),
@@ -217,13 +282,14 @@ def _run(
     project: Workspace,
     recipe: str,
     read: _Read,
+    rows: Spool,
+    answers: _Answers,
     *,
     judge: bool,
     policy: str,
     expert: ExpertRow | None,
-    unused: Counter[str],
-) -> tuple[str, int]:
-    """Run the rows up to their reviews, answer those, and carry the answers to their items."""
+) -> str:
+    """Run the rows; the answers are carried to their items as these come to wait, and those to what opens later."""
     config = project.config
     changed: dict[str, Any] = {
         "routing": config.routing.model_copy(update={"policy": policy}),
@@ -232,123 +298,127 @@ def _run(
     if not judge:
         changed["resolver"] = config.resolver.model_copy(update={"enabled": False})
     project.config = config.model_copy(update=changed)
-    if expert is None and project.config.routing.measures and any(one.said for one in read.seeds):
+    if expert is None and project.config.routing.measures and read.said:
         raise token_wanted()  # before there is a run
-    rows = [_seed_row(one, judge=judge) for one in read.seeds]
-    coded = [_coded(row, one.metadata) for row, one in zip(rows, read.seeds, strict=True)]
-    run_id = project.run(recipe, coded).run_id
-    answers_to = {row["id"]: one.said for row, one in zip(rows, read.seeds, strict=True)}
-    texts = {row["id"]: _texts(row) for row in rows}
-    answered: set[str] = set()
-    tried: set[str] = set()
-    audited: dict[str, str] = {}
-    decided = 0
-    while True:
-        taken = 0
-        for review_id, candidates, name in _open_reviews(project, run_id, texts, audited, tried):
-            tried.add(review_id)
-            if answers_to[name]:
-                answered.add(name)
-                taken += _decide(project, review_id, candidates, answers_to[name], expert, unused)
-        if not taken:
-            break
-        decided += taken
-        project.resume(run_id)  # what was learned may open further reviews, audits among them
-    for row, one in zip(rows, read.seeds, strict=True):
-        if row["id"] not in answered:
-            nobody = "nobody_decided" if "verdicts" in one.seed else "no_answer"
-            unused["no_review_open" if one.said else nobody] += 1
-    return run_id, decided
+    run_id = project.run(recipe, rows, on_runner=answers.follow).run_id
+    while read.said and run_sync(answers.give(run_id)):
+        # what was learned may open further reviews, audits among them
+        project.resume(run_id, on_runner=answers.follow)
+    read.skipped.update(read.silent)
+    read.skipped["no_review_open"] += read.said - len(answers.answered)
+    return run_id
 
 
-def _open_reviews(
-    project: Workspace,
-    run_id: str,
-    texts: Mapping[str, list[str]],
-    audited: dict[str, str],
-    tried: Collection[str],
-) -> Iterator[tuple[str, list[str], str]]:
-    """Review, candidates, name of the seed: of what waits about the answers of the file, and not about a redraft; read
-    some at a time. `audited`: seed -> its one audit that is answered, kept from call to call. `tried`: left out.
+class _Answers:
+    """What people said of the rows of a file, given to the reviews that ask it.
 
-    Nothing for a second expert: the file's answer must not be given twice as if by two people.
+    Attributes:
+        decided: how many answers were taken as decisions.
+        answered: names of the rows whose answer was given to a review.
     """
-    with project.store.connect() as connection:
-        ids = [review.id for review in each_review(connection, run_id=run_id) if review.id not in tried]
-    for start in range(0, len(ids), READ):
-        with project.store.connect() as connection:
-            waiting = [find_review(connection, review_id) for review_id in ids[start : start + READ]]
-        names = {
-            item.id: item.external_id for item in load_items(project.store, [r.item_id for r in waiting])
-        }
-        for review in waiting:
-            name = names[review.item_id]
-            if review.kind not in ("interrupt", "audit") or name not in texts:
-                continue
-            # A promise of several experts has as many audits of one item.
-            if review.kind == "audit" and audited.setdefault(name, review.id) != review.id:
-                continue
-            text_of = {candidate.id: candidate.text for candidate in project.review(review.id).candidates}
-            if [text_of[one] for one in review.candidates] == texts[name]:
-                yield review.id, list(review.candidates), name
 
+    def __init__(
+        self, project: Workspace, rows: Spool, expert: ExpertRow | None, unused: Counter[str]
+    ) -> None:
+        """`rows`: with what was said of each, and a hash of its texts, as its note."""
+        self.decided, self.answered = 0, SeenIds()
+        self._project, self._store, self._rows = project, project.store, rows
+        self._expert, self._unused = expert, unused
+        self._tried, self._audited = SeenIds(), SeenIds()
 
-def _texts(row: Mapping[str, Any]) -> list[str]:
-    return [one if isinstance(one, str) else str(one["text"]) for one in row["responses"]]
+    def follow(self, runner: Runner) -> None:
+        """Answer the reviews of a run as its items come to wait."""
+        runner.answering = self._answer_item
 
+    async def _answer_item(self, item: ItemRow) -> bool:
+        with self._store.connect() as connection:
+            review = waiting_review(connection, item.id)
+            said = self._said_of(connection, item.external_id, review) if review else []
+        if review is None or not said:
+            return False
+        return await self._decide(review.id, review.candidates, said)
 
-def _answer_reviews(
-    project: Workspace, answers: Sequence[Imported], expert: ExpertRow | None, unused: Counter[str]
-) -> int:
-    """Answers to reviews that waited here while the file was elsewhere. `solon resume` carries them on."""
-    taken = 0
-    for one in answers:
-        if one.said:
-            taken += _decide(project, one.review, one.candidates, one.said, expert, unused)
+    async def give(self, run_id: str) -> int:
+        """Answer whatever of a run waits, some at a time; returns how many answers were taken."""
+        before, last = self.decided, None
+        while True:
+            with self._store.connect() as connection:
+                waiting = list(each_review(connection, run_id=run_id, limit=READ, after=last))
+                items = load_items(self._store, [review.item_id for review in waiting])
+                names = {item.id: item.external_id for item in items}
+                found = [
+                    (one, said)
+                    for one in waiting
+                    if (said := self._said_of(connection, names[one.item_id], one))
+                ]
+            if not waiting:
+                return self.decided - before
+            last = waiting[-1]
+            await asyncio.gather(*(self._decide(one.id, one.candidates, said) for one, said in found))
+
+    async def give_to_reviews(self, reviews: Spool) -> None:
+        """Answer reviews that waited here while the file was elsewhere. `solon resume` carries the answers on."""
+        left = iter(reviews)
+        while part := list(islice(left, READ)):
+            silent = sum(not one["said"] for one in part)
+            self._unused["no_answer"] += silent
+            await asyncio.gather(
+                *(
+                    self._decide(one["review"], one["candidates"], [Said(**said) for said in one["said"]])
+                    for one in part
+                    if one["said"]
+                )
+            )
+
+    def _said_of(self, connection: Connection, name: str, review: ReviewRow) -> list[Said]:
+        """What is to be answered to a review, if it asks about the answers of the file and not about a redraft; once.
+
+        Nothing for a second expert: the file's answer must not be given twice as if by two people.
+        """
+        note = self._rows.note_of(name)
+        if not note or not note["said"] or review.kind not in ("interrupt", "audit"):
+            return []
+        # A promise of several experts has as many audits of one item.
+        if not self._tried.add(review.id) or (review.kind == "audit" and not self._audited.add(name)):
+            return []
+        if _hash([one.text for one in read_candidates(connection, review.candidates)]) != note["texts"]:
+            return []
+        self.answered.add(name)
+        return [Said(**said) for said in note["said"]]
+
+    async def _decide(self, review_id: str, candidates: Sequence[str], answers: Sequence[Said]) -> bool:
+        """The first answer is the decision; further ones are counted. True where it was taken."""
+        first = answers[0]
+        self._unused["further_answers"] += len(answers) - 1
+        answer: dict[str, Any] = {"choice": first.choice}
+        if first.response is not None and first.choice in ("prefer", "accept", "reject"):
+            answer["candidate"] = candidates[first.response] if first.response < len(candidates) else ""
+        if first.rationale.strip():
+            answer["rationale"] = first.rationale
+        by = self._expert or (f"{CHANNEL}:{first.by[:100]}" if first.by else local_actor())
+        people = self._project.config.reviewers
+        try:
+            await self._store.writer.run(
+                lambda connection: answer_in(
+                    self._store, connection, review_id, answer, by=by, channel=CHANNEL, reviewers=people
+                )
+            )
+        except AlreadyDecided:
+            self._unused["already_decided"] += 1
+        except (NotPending, LeaseLost):
+            self._unused["no_review_open"] += 1
+        except InvalidDecision:
+            self._unused["not_an_answer_here"] += 1
         else:
-            unused["no_answer"] += 1
-    return taken
+            self.decided += 1
+            return True
+        return False
 
 
-def _decide(
-    project: Workspace,
-    review_id: str,
-    candidates: Sequence[str],
-    answers: Sequence[Said],
-    expert: ExpertRow | None,
-    unused: Counter[str],
-) -> int:
-    """The first answer is the decision; further ones are counted. 1 where it was taken."""
-    first = answers[0]
-    if len(answers) > 1:
-        unused["further_answers"] += len(answers) - 1
-    answer: dict[str, Any] = {"choice": first.choice}
-    if first.response is not None and first.choice in ("prefer", "accept", "reject"):
-        answer["candidate"] = candidates[first.response] if first.response < len(candidates) else ""
-    if first.rationale.strip():
-        answer["rationale"] = first.rationale
-    by = expert or (f"{CHANNEL}:{first.by[:100]}" if first.by else local_actor())
-    people = project.config.reviewers
-    try:
-        answer_review(project.store, review_id, answer, by=by, channel=CHANNEL, reviewers=people)
-    except AlreadyDecided:
-        unused["already_decided"] += 1
-    except (NotPending, LeaseLost):
-        unused["no_review_open"] += 1
-    except InvalidDecision:
-        unused["not_an_answer_here"] += 1
-    else:
-        return 1
-    return 0
-
-
-def _seed_row(one: Imported, *, judge: bool) -> dict[str, Any]:
+def _seed_row(one: Imported) -> dict[str, Any]:
     """The seed with a name and a group: rows of one request never stand on both sides of a split."""
     row = {name: value for name, value in one.seed.items() if value is not None}
-    if not judge:
-        row.setdefault("verdicts", [])
-    else:
-        row.pop("verdicts", None)
+    row.setdefault("verdicts", [])
     asked = json.dumps([row.get("messages") or row.get("prompt"), row.get("input") or ""], ensure_ascii=True)
     row.setdefault("group", hashlib.sha256(asked.encode()).hexdigest()[:16])
     if row.get("id") in (None, ""):
@@ -366,16 +436,20 @@ def _coded(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any
     return {**metadata, **{OURS[name]: value for name, value in row.items()}}
 
 
-def _read(format: str, file: Path, limit: int | None, config: Config) -> _Read:
-    lines = _lines(file, config) if format != PANEL else iter(())
-    if format == AUTO:
+def _texts(row: Mapping[str, Any]) -> list[str]:
+    return [one if isinstance(one, str) else str(one["text"]) for one in row["responses"]]
+
+
+def _read(content: _Read, file: Path, limit: int | None, config: Config) -> Pieces:
+    """Yield what the rows of a file become one by one, seeds each with its row, and note the others in `content`."""
+    lines = _lines(file, config) if content.format != PANEL else iter(())
+    if content.format == AUTO:
         sample = list(islice(lines, SAMPLE))
-        format, lines = _recognise(file, sample, config), chain(sample, lines)
-    content = _Read(format)
-    if format == PANEL:
-        return _read_panel(content, file, limit, config.seeds.max_chars)
-    form = _find_format(format, config)
-    seen: set[str] = set()
+        content.format, lines = _recognise(file, sample, config), chain(sample, lines)
+    if content.format == PANEL:
+        yield from _read_panel(content, file, limit, config.seeds.max_chars)
+        return
+    form = _find_format(content.format, config)
     for raw in form.gather(lines):
         if limit is not None and content.rows >= limit:
             break
@@ -390,10 +464,9 @@ def _read(format: str, file: Path, limit: int | None, config: Config) -> _Read:
                 if isinstance(one, Skipped):
                     content.skipped[one.reason] += 1
                 else:
-                    _take(content, one, seen, line, config.seeds.max_chars)
+                    yield one, _take(content, one, line, config.seeds.max_chars)
         except RowProblem as problem:
             content.bad.append(BadRow(line, str(problem), _excerpt(row)))
-    return content
 
 
 def _excerpt(row: Mapping[str, Any]) -> str:
@@ -453,32 +526,32 @@ def _recognise(file: Path, sample: Sequence[tuple[int, Mapping[str, Any]] | BadR
     )
 
 
-def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int) -> None:
-    """Keep a row, if the run it goes to would take it as a seed.
+def _take(found: _Read, one: Imported, line: int, max_chars: int) -> dict[str, Any]:
+    """Note a seed, and return its row, if the run it goes to would take it; an empty one for answers to a review.
 
     Raises:
         RowProblem: it would not.
     """
     if one.review:
-        found.answers.append(one)
-        return
-    row = _seed_row(one, judge=False)
+        return {}
+    row = _seed_row(one)
     seed = parse_row(_coded(row, one.metadata), column_map=OURS, max_chars=max_chars, line=line)
     name = seed.id
     whole = _hash([row, one.metadata, one.record, [asdict(said) for said in one.said]])
-    if whole in seen:
+    if whole in found.wholes:
         raise RowProblem(f"duplicate id ({name}): an identical row stands above")
-    if name in seen:  # another run's record of the same seed, or another row with the same id
+    settled = _settled(seed, one.said[0]) if one.said and one.said[0].response is not None else None
+    if name in found.names:  # another run's record of the same seed, or another row with the same id
         if one.seed.get("id") not in (None, "") and not one.record:
             one.metadata.setdefault("id", name)
         mark = one.record or whole
-        name = one.seed["id"] = f"{name[: MAX_ID - 1 - len(mark)]}:{mark}"
-    seen.update((name, whole))
-    found.seeds.append(one)
-    if one.said and one.said[0].response is not None:
-        question, answer = _settled(seed, one.said[0])
-        if found.settled.setdefault(question, answer) != answer:
-            found.contradictions.append(line)
+        name = one.seed["id"] = row["id"] = f"{name[: MAX_ID - 1 - len(mark)]}:{mark}"
+    found.names.add(name)
+    found.wholes.add(whole)
+    found.note_seed(one)
+    if settled is not None and found.contradicts(*settled):
+        found.contradictions.append(line)
+    return row
 
 
 def _settled(seed: SeedRow, said: Said) -> tuple[str, str]:
@@ -513,7 +586,7 @@ def _lines(file: Path, config: Config) -> Lines:
         )
 
 
-def _read_panel(content: _Read, file: Path, limit: int | None, max_chars: int) -> _Read:
+def _read_panel(content: _Read, file: Path, limit: int | None, max_chars: int) -> Pieces:
     """A recorded panel: verdicts of judges elsewhere, and the agreed human answer where there is one."""
     recording = recorded.load(file)
     if recording.kind != "pair":
@@ -521,7 +594,6 @@ def _read_panel(content: _Read, file: Path, limit: int | None, max_chars: int) -
             f"{file} records {recording.kind}, not verdicts on pairs",
             next_step="replay it: solon eval replay FILE",
         )
-    seen: set[str] = set()
     for line, (row, item) in enumerate(zip(recorded.read_lines(file), recording.items, strict=True), 1):
         if limit is not None and content.rows >= limit:
             break
@@ -536,10 +608,10 @@ def _read_panel(content: _Read, file: Path, limit: int | None, max_chars: int) -
         seed = {**facts, "id": item.id, "prompt": row["prompt"], "responses": texts}
         seed["verdicts"] = recorded_verdicts(item)
         try:
-            _take(content, Imported("pair", seed, said=_agreed(item.gold)), seen, line, max_chars)
+            one = Imported("pair", seed, said=_agreed(item.gold))
+            yield one, _take(content, one, line, max_chars)
         except RowProblem as problem:
             content.bad.append(BadRow(line, str(problem), excerpt_of(repr(row)[:200])))
-    return content
 
 
 def _agreed(gold: str | None) -> tuple[Said, ...]:

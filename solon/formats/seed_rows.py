@@ -203,6 +203,17 @@ def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_char
     return SeedRow(id=row_id or content_id(ours, metadata), line=line, **values)
 
 
+def plain_row(raw: Mapping[str, Any], column_map: Mapping[str, str]) -> dict[str, Any]:
+    """Return the same row in values that JSON has words for: `parse_row` makes the same seed of it.
+
+    Raises:
+        RowProblem: as of `parse_row`, for a value that is none of a seed.
+    """
+    plain = {name: _plain(value, name, MAX_DEPTH) for name, value in raw.items()}
+    missing = [name for name in column_map.values() if isinstance(plain.get(name), NotFinite)]
+    return {**plain, **dict.fromkeys(missing)}
+
+
 def content_id(columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     """Return 16 hex digits of the SHA-256 of a row's canonical JSON: the same row has the same id everywhere."""
     content = {**columns, "metadata": metadata} if metadata else dict(columns)

@@ -198,23 +198,33 @@ class SeenIds:
 
     def add(self, name: str) -> bool:
         """Add an id, and tell whether it is new."""
-        digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-        new = self._insert(int.from_bytes(digest, "little") or 1)
+        new = self._insert(_number_of(name))
         if new:
             self._used += 1
             if self._used * 5 > len(self._slots) * 3:
                 self._grow()
         return new
 
+    def __contains__(self, name: str) -> bool:
+        return self._slots[self._place_of(_number_of(name))] != 0
+
+    def __len__(self) -> int:
+        return self._used
+
     def _insert(self, value: int) -> bool:
-        mask = len(self._slots) - 1
-        place = value & mask
-        while held := self._slots[place]:
-            if held == value:
-                return False
-            place = (place + 1) & mask
+        place = self._place_of(value)
+        if self._slots[place]:
+            return False
         self._slots[place] = value
         return True
+
+    def _place_of(self, value: int) -> int:
+        """Where a value stands, or where it would."""
+        mask = len(self._slots) - 1
+        place = value & mask
+        while self._slots[place] not in (0, value):
+            place = (place + 1) & mask
+        return place
 
     def _grow(self) -> None:
         old = self._slots
@@ -222,3 +232,7 @@ class SeenIds:
         for value in old:
             if value:
                 self._insert(value)
+
+
+def _number_of(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") or 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,10 @@ BATCH_PAUSE = 0.02
 """Seconds between two looks whether the items of a batch have come to rest."""
 
 
+Answering = Callable[[ItemRow], Awaitable[bool]]
+"""What stores the answer to the review that an item has come to wait for, where it is known; True where it did."""
+
+
 @dataclass(slots=True)
 class Progress:
     """What `on_progress` sees after every change.
@@ -103,6 +107,7 @@ class Runner:
         self._batch = recipe.source.at_once
         self.progress = Progress(meter)
         self.arrivals: Arrivals | None = None
+        self.answering: Answering | None = None
         self._notes: set[asyncio.Future[None]] = set()
         self._stood_in: set[str] = set()
         meter.watch = self._note
@@ -334,6 +339,8 @@ class Runner:
             self._failures = 0
             self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
             self._sift(state)
+            if "__interrupt__" in state:
+                await self._answer(item)
             return
         except LimitReached as limit:
             # Nothing further is begun: the item would be taken again at once.
@@ -364,6 +371,24 @@ class Runner:
             # Whatever it is may be mended, here or there: the item is kept, and what was paid for it with it.
             await self._set(item, "parked", reason=_unforeseen(self._spell(error)))
         self._sieve.leave()
+
+    async def _answer(self, item: ItemRow) -> None:
+        """Carry on the answer that `answering` has for an item, so that nobody waits for what is known."""
+        if self.answering is None or self._stopping:
+            return
+        try:
+            if not await self.answering(item):
+                return
+        except SolonError as error:
+            self._fatal = self._fatal or error
+            return
+        batch = await self.store.writer.run(
+            lambda connection: review_store.claim_deliveries(connection, self.me, 1, item_id=item.id)
+        )
+        self._moved("waiting", "running", len(batch))
+        for delivery in batch:
+            for held in self._load([item.id]):
+                await self._deliver(held, delivery)
 
     def _sift(self, state: Mapping[str, Any]) -> None:
         """Stop the run where filters drop every item: it would make nothing."""

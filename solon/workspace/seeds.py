@@ -24,6 +24,7 @@ from solon.formats.seed_files import BadRow, excerpt_of, sum_up
 from solon.formats.seed_rows import RowProblem, SeedRow, SeedVerdict
 from solon.formats.seeds import SeenIds, read_seed_rows, read_seeds, write_bad_rows
 from solon.questions import nearest
+from solon.workspace.spool import Spool
 
 if TYPE_CHECKING:
     from solon.recipes.questions import Question
@@ -46,7 +47,7 @@ def as_rows(seeds: Seeds) -> Seeds:
     Raises:
         UsageError: two columns of a frame have the same name.
     """
-    if isinstance(seeds, str | Path | list | tuple):
+    if isinstance(seeds, str | Path | list | tuple | Spool):
         return seeds
     names = getattr(seeds, "columns", None)
     if hasattr(seeds, "to_dict") and names is not None:  # pandas, which is not imported for it
@@ -363,7 +364,7 @@ def name_of(seeds: Seeds) -> str:
         UsageError: they are neither a path nor a list or frame of rows.
     """
     seeds = as_rows(seeds)
-    if not isinstance(seeds, str | Path | list | tuple):
+    if not isinstance(seeds, str | Path | list | tuple | Spool):
         raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")
     return str(Path(seeds)) if isinstance(seeds, str | Path) else f"{len(seeds)} rows"
 
@@ -405,7 +406,10 @@ def _fingerprint_bytes(seeds: Seeds, config: Config) -> str:
         with contextlib.suppress(
             ValueError, TypeError, RecursionError
         ):  # of what has no JSON there was no run
-            digest.update(json.dumps(seeds, sort_keys=True, default=_spell_value).encode())
+            for place, row in enumerate(seeds):  # as `json.dumps` writes the list, and never whole in memory
+                written = json.dumps(row, sort_keys=True, default=_spell_value)
+                digest.update(f"{', ' if place else '['}{written}".encode())
+            digest.update(b"]")
     return digest.hexdigest()[:24]
 
 

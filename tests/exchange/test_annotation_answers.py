@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from solon.config import Config
-from solon.eval import importing
 from solon.formats.annotation import FORMATS
 from solon.formats.imported import Imported, Said, Skipped
 from solon.formats.seed_rows import RowProblem
+from tests.exchange.reading import read_import
 
 Row = dict[str, Any]
 TEXTS = {"prompt": "Name a nut.", "answer_1": "Hazel.", "answer_2": "Bolt."}
@@ -184,7 +183,7 @@ def test_short_exports_are_read(
     tmp_path: Path, name: str, rows: list[Row], wanted: list[tuple[str, str]], kept: list[str]
 ) -> None:
     (tmp_path / "short.json").write_text(json.dumps(rows))
-    found = importing._read(name, tmp_path / "short.json", None, Config())
+    found = read_import(name, tmp_path / "short.json")
     assert (found.format, found.bad) == ("label-studio", [])
     [one] = found.seeds
     assert verdicts(one) == wanted

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from solon.config import Config
 from solon.config.sections import ImportMap
 from solon.errors import UsageError
-from solon.eval import importing
 from solon.formats.imported import Imported
 from solon.formats.layouts import read_mapped
 from solon.formats.paths import at, steps_of, without
 from solon.formats.seed_rows import RowProblem
+from tests.exchange.reading import read_import
 
 Cli = Callable[..., tuple[int, str, str]]
 Row = dict[str, Any]
@@ -176,7 +176,7 @@ def test_rejected_answers_leave_as_bad_examples_and_come_back(solon: Cli, tmp_pa
     left = json.loads((tmp_path / "sft.jsonl.manifest.json").read_text())["left_out"]
     assert left == {"rejected": 2}
     solon("export", "--store", STORE, "--format", "jsonl", "-o", "all.jsonl")
-    found = importing._read("auto", tmp_path / "all.jsonl", None, Config())
+    found = read_import("auto", tmp_path / "all.jsonl")
     assert found.format == "jsonl"
     said = {one.seed["responses"][0]["text"]: [said.choice for said in one.said] for one in found.seeds}
     assert said == {f"answer {n}": ["accept" if n % 2 else "reject"] for n in range(4)}
@@ -189,7 +189,7 @@ def test_auto_names_the_columns_that_fit_nothing(solon: Cli, tmp_path: Path) -> 
     assert "columns: post, good, bad" in err
     assert "[import] map" in err
     with pytest.raises(UsageError, match="no layout"):
-        importing._read("map", tmp_path / "odd.jsonl", None, Config())
+        read_import("map", tmp_path / "odd.jsonl")
 
 
 KEYS = st.sampled_from(["a", "b", "c"])

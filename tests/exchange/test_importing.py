@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 
 from solon import Project
-from solon.config import Config
 from solon.errors import SeedError
-from solon.eval import importing
 from solon.eval.importing import import_file
 from solon.formats.exports import export
 from solon.formats.records import ExportRow
@@ -24,6 +22,7 @@ from solon.store.records import evaluation
 from solon.store.reviewing.experts import add_expert
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.runs import runs
+from tests.exchange.reading import read_import
 
 Cli = Callable[..., tuple[int, str, str]]
 STORE = "sqlite:///imported.db"
@@ -111,7 +110,7 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
 
 
 def seeds_in(name: str, file: Path) -> list[Any]:
-    found = importing._read(name, file, None, Config())
+    found = read_import(name, file)
     assert found.bad == []
     return [
         (one.kind, {**one.metadata, **{k: v for k, v in one.seed.items() if v is not None}}, one.said)

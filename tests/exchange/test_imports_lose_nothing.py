@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.config import Config
 from solon.eval import importing
 from solon.formats.imported import Imported
 from solon.formats.imports import FORMATS
 from solon.formats.layouts import ASKED, HISTORY, REFERENCE, SYSTEM
 from solon.formats.seed_rows import COLUMNS, RowProblem
+from tests.exchange.reading import Found, read_import
 
 Row = dict[str, Any]
 SIDES: Row = {"chosen": "good", "rejected": "bad"}
@@ -29,10 +29,10 @@ def bot(text: str) -> Row:
     return {"role": "assistant", "content": text}
 
 
-def read(tmp_path: Path, *rows: Row, name: str = "auto") -> importing._Read:
+def read(tmp_path: Path, *rows: Row, name: str = "auto") -> Found:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return importing._read(name, path, None, Config())
+    return read_import(name, path)
 
 
 def one_of(row: Row, name: str = "trl-preference") -> Imported:
@@ -269,7 +269,7 @@ def test_an_id_of_nought_is_an_id(tmp_path: Path) -> None:
         tmp_path, {"id": 0, "prompt": "Who?", **SIDES}, {"id": 0, "prompt": "When?", **SIDES}
     ).seeds
     assert (first.seed["id"], second.metadata["id"]) == (0, "0")
-    assert importing._seed_row(first, judge=False)["id"] == "0"
+    assert importing._seed_row(first)["id"] == "0"
 
 
 def test_what_stands_beside_the_function_of_a_tool_call_is_metadata() -> None:
@@ -298,7 +298,7 @@ def test_nesting_without_end_costs_its_row_alone(tmp_path: Path, levels: int, co
     )
     lines = [row, json.dumps({"prompt": "q", **SIDES})]
     path.write_text("\n".join(lines), encoding="utf-8")
-    found = importing._read(name, path, None, Config())
+    found = read_import(name, path)
     assert [bad.line for bad in found.bad] == [1]
     assert (
         f"column '{column}' is nested deeper" in found.bad[0].reason or "nested deeper" in found.bad[0].reason

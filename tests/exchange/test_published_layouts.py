@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from solon import Project
-from solon.config import Config
-from solon.eval import importing
 from solon.formats.imported import Imported
+from tests.exchange.reading import Found, read_import
 
 Row = dict[str, Any]
 
@@ -281,10 +280,10 @@ LAYOUTS: list[tuple[str, list[Row], list[tuple[str, ...]]]] = [
 ]  # fmt: skip
 
 
-def read(tmp_path: Path, name: str, rows: list[Row]) -> importing._Read:
+def read(tmp_path: Path, name: str, rows: list[Row]) -> Found:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return importing._read(name, path, None, Config())
+    return read_import(name, path)
 
 
 def told(one: Imported) -> tuple[str, ...]:

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solon.config import Config
-from solon.eval import importing
 from solon.formats.imported import Imported, Skipped
 from solon.formats.seed_files import BadRow
 from solon.formats.seed_rows import RowProblem
 from solon.formats.traces import trace_formats
+from tests.exchange.reading import read_import
 
 Rows = list[dict[str, Any]]
 Cli = Callable[..., tuple[int, str, str]]
@@ -386,7 +386,7 @@ def test_a_file_of_one_trace_over_many_lines_is_recognised(tmp_path: Path) -> No
     file.write_text(json.dumps({**LANGFUSE["a trace as it is downloaded"][0], "version": "2"}, indent=2))
     config = Config.model_validate({"import": {"thumbs": ["another"]}})
     for chosen, number in ((Config(), 2), (config, 0)):
-        content = importing._read("auto", file, None, chosen)
+        content = read_import("auto", file, chosen)
         assert (content.format, content.bad) == ("langfuse", [])
         assert [len(one.seed["verdicts"]) for one in content.seeds] == [number]
 

@@ -37,9 +37,8 @@ from solon.agents.outputs import Findings, PairVerdict, ResolutionAnswer
 from solon.cli.app import command_tree
 from solon.cli.mcp import Tools, make_server
 from solon.cli.review import _read_spans
-from solon.config import Config, load_config
+from solon.config import load_config
 from solon.errors import SolonError
-from solon.eval import importing
 from solon.eval.releases.releases import read_manifest, read_rows
 from solon.eval.releases.signatures import read_signatures
 from solon.eval.replay import recorded
@@ -59,6 +58,7 @@ from solon.review.language import read_language
 from solon.review.state import Options
 from solon.store.database.tombstones import stones_in_file
 from solon.store.reviewing.experts import add_expert
+from tests.exchange.reading import read_import
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("SOLON_FUZZ_EXAMPLES", "10"))
@@ -102,7 +102,7 @@ def of_text(parse: Callable[[str], Any]) -> Callable[[Path], Any]:
 
 
 def imported(path: Path) -> None:
-    found = importing._read("auto", path, None, Config())
+    found = read_import("auto", path)
     assert all(bad.reason for bad in found.bad)
 
 

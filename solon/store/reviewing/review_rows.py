@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, tuple_
 
 from solon.errors import NotPending, ReviewError
 from solon.responses import fields_of
@@ -123,18 +123,30 @@ def list_reviews(
 
 
 def each_review(
-    connection: Connection, *, state: str = "waiting", run_id: str | None = None, limit: int | None = None
+    connection: Connection,
+    *,
+    state: str = "waiting",
+    run_id: str | None = None,
+    limit: int | None = None,
+    after: ReviewRow | None = None,
 ) -> Iterator[ReviewRow]:
     """Reviews in a state, those that wait in the order of the queue, others the oldest first; without those that are
-    made for one person. Each is read where it is asked for, so that whoever passes some over need not read all."""
+    made for one person. Each is read where it is asked for, so that whoever passes some over need not read all.
+
+    Args:
+        limit: at most so many; after: those behind this one.
+    """
     differ = select(adjudications.c.review_id).where(adjudications.c.state == "open")
+    order = [*([reviews.c.priority] if state == "waiting" else []), reviews.c.created_at, reviews.c.id]
     query = (
         select(reviews)
         .where(reviews.c.id.in_(differ) if state == DISPUTED else reviews.c.state == state)
         .where(reviews.c.kind.not_in(PERSONAL))
-        .order_by(*([reviews.c.priority] if state == "waiting" else []), reviews.c.created_at, reviews.c.id)
+        .order_by(*order)
         .limit(limit)
     )
+    if after is not None:
+        query = query.where(tuple_(*order) > tuple_(*(getattr(after, column.name) for column in order)))
     if run_id is not None:
         query = query.where(reviews.c.run_id == run_id)
     for row in connection.execute(query).mappings():

@@ -163,24 +163,40 @@ def decide(
     Raises:
         NotPending, AlreadyDecided, InvalidDecision: nothing was changed.
     """
-    with store.connect() as connection:
+    with store.transaction() as connection:
         review = find_review(connection, review_id)
+        return decide_in(
+            store, connection, review, answer, actor=actor, channel=channel, counts=counts, times=times
+        )
+
+
+def decide_in(
+    store: Store,
+    connection: Connection,
+    review: ReviewRow,
+    answer: Mapping[str, Any],
+    *,
+    actor: str,
+    channel: str,
+    counts: bool = False,
+    times: Mapping[str, float | None] | None = None,
+) -> str:
+    """Claim a review as `decide` does, in the caller's transaction."""
     choice = str(answer.get("choice", ""))
     if choice in NOT_ANSWERS:
         reason = str(answer.get("reason") or answer.get("rationale") or "")
-        return set_aside(store, review, choice, actor=actor, reason=reason)
-    with store.transaction() as connection:
-        response = read_answer(connection, review, answer)
-        return store_decision(
-            store,
-            connection,
-            review,
-            response,
-            actor=actor,
-            channel=channel,
-            counts=counts,
-            times=times or {},
-        )
+        return set_aside(store, connection, review, choice, actor=actor, reason=reason)
+    response = read_answer(connection, review, answer)
+    return store_decision(
+        store,
+        connection,
+        review,
+        response,
+        actor=actor,
+        channel=channel,
+        counts=counts,
+        times=times or {},
+    )
 
 
 def store_decision(
@@ -336,10 +352,11 @@ def _is_judged(connection: Connection, item_id: str) -> bool:
     return connection.execute(judged).first() is not None
 
 
-def set_aside(store: Store, review: ReviewRow, choice: str, *, actor: str, reason: str) -> str:
+def set_aside(
+    store: Store, connection: Connection, review: ReviewRow, choice: str, *, actor: str, reason: str
+) -> str:
     """Skip, decline or escalate: the review goes on waiting, not for this person. Returns the assignment's id."""
-    with store.connect() as connection:
-        refuse_unless_waiting(connection, review, actor)
+    refuse_unless_waiting(connection, review, actor)
     now = clock.now()
     assignment_id = new_id()
     row = {
@@ -353,11 +370,10 @@ def set_aside(store: Store, review: ReviewRow, choice: str, *, actor: str, reaso
         "closed_at": now,
         "reason": reason[:500] or None,
     }
-    with store.transaction() as connection:
-        insert_rows(connection, [(Assignment, row), event(actor, f"review.{choice}", review.id, {})])
-        append(store, connection, actor, f"review.{choice}", review.id)
-        if choice == "escalate":
-            set_escalated(connection, review.id)
+    insert_rows(connection, [(Assignment, row), event(actor, f"review.{choice}", review.id, {})])
+    append(store, connection, actor, f"review.{choice}", review.id)
+    if choice == "escalate":
+        set_escalated(connection, review.id)
     return assignment_id
 
 

@@ -1,0 +1,201 @@
+"""An import holds no file in memory, decides while later rows are on their way, and goes on where it was broken off."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import json
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from solon import Project
+from solon.config import Config
+from solon.errors import SeedError, StoreError
+from solon.eval import importing
+from solon.formats.json_values import NotFinite
+from solon.formats.seed_rows import RowProblem, parse_row, plain_row
+from solon.store.records import overview
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.runs import runs
+from solon.workspace import loading
+from solon.workspace.seeds import _fingerprint_bytes
+from solon.workspace.spool import Spool
+
+SETTINGS: dict[str, Any] = {
+    "models": {"default": {"model": "scripted:default"}},
+    "run": {"concurrency": 2},
+}
+
+
+def pairs(path: Path, number: int, words: int = 3) -> Path:
+    rows = (
+        {"prompt": f"Question {n}?", "chosen": f"good {n} " * words, "rejected": f"bad {n} " * words}
+        for n in range(number)
+    )
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_the_first_decision_is_stored_while_later_rows_are_on_their_way(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "CHUNK", 10)
+    decided, given, make, take = threading.Event(), list[int](), loading.parts_of, importing.answer_in
+    iterate = Spool.__iter__
+
+    def counted(self: Spool) -> Iterator[dict[str, Any]]:
+        for row in iterate(self):
+            given.append(1)
+            yield row
+
+    def parts(*asked: Any) -> Iterator[Any]:
+        given.clear()  # the pass that told how many there are
+        for at, part in enumerate(make(*asked), 1):
+            assert at != 3 or decided.wait(60)
+            yield part
+
+    def note(*asked: Any, **more: Any) -> Any:
+        if not decided.is_set():
+            assert len(given) <= 30
+        decided.set()
+        return take(*asked, **more)
+
+    monkeypatch.setattr(Spool, "__iter__", counted)
+    monkeypatch.setattr(loading, "parts_of", parts)
+    monkeypatch.setattr(importing, "answer_in", note)
+    with Project(store_url, config=SETTINGS) as project:
+        found = project.import_("trl-preference", pairs(tmp_path / "pairs.jsonl", 40))
+    assert (found.decisions, found.accepted, found.pending_review, len(given)) == (40, 40, 0, 40)
+    assert decided.is_set()
+
+
+def test_what_is_broken_off_goes_on_and_decides_nothing_twice(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "CHUNK", 10)
+    file, taken, take = pairs(tmp_path / "pairs.jsonl", 30), list[int](), importing.answer_in
+
+    def break_off(*asked: Any, **more: Any) -> Any:
+        if len(taken) >= 7:
+            raise StoreError("the disk is full", next_step="make room")
+        done = take(*asked, **more)
+        taken.append(1)
+        return done
+
+    with Project(store_url, config=SETTINGS) as project:
+        with monkeypatch.context() as once:
+            once.setattr(importing, "answer_in", break_off)
+            with pytest.raises(StoreError, match="disk is full"):
+                project.import_("trl-preference", file)
+        with project.store.connect() as connection:
+            before = {review.item_id for review in list_reviews(connection, state="decided")}
+        assert 0 < len(before) < 30
+        found = project.import_("trl-preference", file)
+        assert (found.decisions + len(before), found.accepted, found.pending_review) == (30, 30, 0)
+        assert found.unused == {"no_review_open": len(before)}
+        with project.store.connect() as connection:
+            decided = [review.item_id for review in list_reviews(connection, state="decided")]
+        assert len(decided) == len(set(decided)) == 30
+        assert len(overview.list_items(project.store, run_id=found.run_id, state="accepted", limit=99)) == 30
+        again = project.import_("trl-preference", file)
+    assert (again.run_id, again.decisions, again.unused) == (found.run_id, 0, {"no_review_open": 30})
+
+
+def test_rows_that_come_twice_are_found_across_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "CHUNK", 4)
+    monkeypatch.setattr(importing, "READ", 4)
+    file = pairs(tmp_path / "pairs.jsonl", 12)
+    turned = {"prompt": "Question 0?", "chosen": "bad 0 " * 3, "rejected": "good 0 " * 3}
+    file.write_text(file.read_text() * 2 + json.dumps(turned) + "\n")
+    with Project(f"sqlite:///{tmp_path}/s.db", config=SETTINGS) as project:
+        found = project.import_("trl-preference", file)
+    assert (found.rows, found.seeds, found.decisions, found.bad_rows) == (25, 13, 13, 12)
+    assert found.contradictions == [25]
+
+
+def test_nothing_is_stored_of_a_file_that_cannot_be_read_to_its_end(tmp_path: Path) -> None:
+    whole = gzip.compress(pairs(tmp_path / "pairs.jsonl", 2000, 30).read_bytes())
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    with Project(f"sqlite:///{tmp_path}/s.db", config=SETTINGS) as project:
+        with pytest.raises(SeedError, match="cut off"):
+            project.import_("trl-preference", tmp_path / "cut.jsonl.gz")
+        assert project.runs() == []
+
+
+class _ReadToTheEnd(Exception):
+    pass
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(*_asked: Any, **_more: Any) -> None:
+        raise _ReadToTheEnd
+
+    monkeypatch.setattr(importing, "_run", end)
+    peaks = []
+    with Project(f"sqlite:///{tmp_path}/s.db", config=SETTINGS) as project:
+        for number in (40, 40, 400):  # the first warms up
+            file = pairs(tmp_path / f"{number}.jsonl", number, 300)
+            tracemalloc.start()
+            with pytest.raises(_ReadToTheEnd):
+                project.import_("trl-preference", file)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert (tmp_path / "400.jsonl").stat().st_size > 1_800_000
+    assert peaks[2] - peaks[1] < 300_000
+
+
+def test_rows_come_back_from_the_disk_in_their_order_and_as_often_as_they_are_read() -> None:
+    with Spool() as rows:
+        for n in range(40):
+            rows.add({"prompt": f"{n} é\n", "tags": ["a", n]}, name=f"r{n}", note={"said": [n]})
+        assert len(rows) == 40
+        first, second = iter(rows), iter(rows)
+        assert [next(first)["tags"][1] for _ in range(5)] == [0, 1, 2, 3, 4]
+        assert rows.note_of("r7") == {"said": [7]}
+        assert rows.note_of("r40") is None
+        assert list(second) == [{"prompt": f"{n} é\n", "tags": ["a", n]} for n in range(40)]
+        assert next(first)["prompt"] == "5 é\n"
+
+
+def test_a_spool_without_room_says_so() -> None:
+    with Spool() as rows:
+        rows._rows.execute("PRAGMA max_page_count = 4")
+        with pytest.raises(StoreError, match="full") as caught:
+            rows.add({"prompt": "x" * 50_000}, name="r")
+    assert "SQLITE_TMPDIR" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"at": datetime.datetime(2026, 1, 2, 3, 4), "price": Decimal("1.50"), "n": 10**20, "x": float("inf")},
+        {"deep": {"a": [1, (2, float("nan"))], "b": None}, "text": "ünï\u2028"},
+        {"lang": NotFinite("NaN"), "note": NotFinite("Infinity")},
+    ],
+)
+def test_a_row_that_was_set_aside_is_the_same_seed(odd: dict[str, Any]) -> None:
+    row, names = {"prompt": "Q?", "responses": ["a", "b"], **odd}, {"lang": "lang", "prompt": "prompt"}
+    again = json.loads(json.dumps(plain_row(row, names)))
+    seeds = [parse_row(one, column_map=names, max_chars=999, line=1) for one in (row, again)]
+    assert seeds[0] == seeds[1]
+    assert seeds[0].digest() == seeds[1].digest()
+    with pytest.raises(RowProblem, match="binary"):
+        plain_row({"prompt": b"\x00"}, names)
+
+
+def test_older_fingerprints_are_those_of_the_list_that_rows_were_then() -> None:
+    import hashlib
+
+    rows, config = [{"prompt": "é", "n": 1}, {"n": 2.5, "prompt": "b"}], Config()
+    said = json.dumps(config.seeds.model_dump(), sort_keys=True) + json.dumps(rows, sort_keys=True)
+    with Spool() as spool:
+        for row in rows:
+            spool.add(row)
+        wanted = hashlib.sha256(said.encode()).hexdigest()[:24]
+        assert _fingerprint_bytes(rows, config) == _fingerprint_bytes(spool, config) == wanted
