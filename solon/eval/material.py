@@ -5,8 +5,9 @@ hold.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,27 +54,61 @@ class Material:
         return tuple(run.id for run in self.runs)
 
     def records(self, run_id: str | None = None) -> tuple[list[ExportRow], int]:
-        """Return the records in force with their texts, at most `limit` of them, and how many there are.
-
-        They are what an export without `--run` holds, or the records of the runs that were named. Reservoir
-        sampling (Vitter 1985, algorithm R): one pass, constant memory. The order of the store is kept. Of what else a
-        record has, only what suites read is held (see `_slim`).
+        """Return the records of `sample` as a list, and how many there are. Of what else a record has, only what suites
+        read is held (see `_slim`).
 
         Args:
             run_id: only this run's.
         """
-        draw = random.Random(self.seed)
-        kept: list[tuple[int, ExportRow]] = []
-        seen = 0
-        for wanted in (run_id,) if run_id or self.whole else self.run_ids:
-            for row in exporting.export_rows(self.store, run_id=wanted)[1]:
-                seen += 1
-                if len(kept) < self.limit:
-                    kept.append((seen, _slim(row)))
-                elif (place := draw.randrange(seen)) < self.limit:
-                    kept[place] = (seen, _slim(row))
-        kept.sort(key=lambda pair: pair[0])
-        return [row for _, row in kept], seen
+        sample = self.sample(run_id)
+        return [_slim(row) for row in sample], sample.seen
+
+    def sample(self, run_id: str | None = None) -> Sample:
+        """Return the records in force with their texts, at most `limit` of them, to be read one after the other.
+
+        They are what an export without `--run` holds, or the records of the runs that were named. More are drawn by
+        reservoir sampling (Vitter 1985, algorithm R) on their numbers, in the order of the store.
+
+        Args:
+            run_id: only this run's.
+        """
+        wanted = (run_id,) if run_id or self.whole else self.run_ids
+        seen = sum(exporting.count_rows(self.store, one) for one in wanted)
+        return Sample(self.store, wanted, seen, self._draw(seen))
+
+    def _draw(self, seen: int) -> frozenset[int] | None:
+        """The numbers of the records drawn of so many, from 0; None where that is all of them."""
+        if seen <= self.limit:
+            return None
+        draw, kept = random.Random(self.seed), list(range(self.limit))
+        for number in range(self.limit, seen):
+            if (place := draw.randrange(number + 1)) < self.limit:
+                kept[place] = number
+        return frozenset(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Records that a suite reads.
+
+    Attributes:
+        store: where they are.
+        runs: whose they are; None: the data set's.
+        seen: how many records there are in all.
+        numbers: of those that were drawn; None where that is all of them.
+    """
+
+    store: Store
+    runs: tuple[str | None, ...]
+    seen: int
+    numbers: frozenset[int] | None
+
+    def __iter__(self) -> Iterator[ExportRow]:
+        rows = chain.from_iterable(exporting.export_rows(self.store, run_id=one)[1] for one in self.runs)
+        return (row for number, row in enumerate(rows) if self.numbers is None or number in self.numbers)
+
+    def __len__(self) -> int:
+        return self.seen if self.numbers is None else len(self.numbers)
 
 
 def _slim(row: ExportRow) -> ExportRow:

@@ -8,9 +8,9 @@ Source: Winata et al. 2025, "Datasheets Aren't Enough: DataRubrics for Automated
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -99,45 +99,78 @@ def judge_set(
     Args:
         agreed, read: what those suites found of the same material; None: they are run.
     """
-    rows, _ = material.records()
+    facts = _Facts(material.seed)
+    for row in material.sample():
+        facts.add(row)
     return SetRubric(
-        records=len(rows),
+        records=facts.counts["records"],
         criteria=(
-            _originality(rows),
-            _diversity(rows, material.seed),
+            _originality(facts),
+            _diversity(facts, material.seed),
             _quality_control(
-                rows, agreed or agreement.evaluate(material), read or quality.evaluate(material)
+                facts.counts, agreed or agreement.evaluate(material), read or quality.evaluate(material)
             ),
-            _documentation(rows),
+            _documentation(facts.counts),
         ),
     )
 
 
-def _originality(rows: Sequence[ExportRow]) -> Criterion:
-    prompts, answers = [row.prompt for row in rows], [row.answer for row in rows if row.answer]
+class _Texts:
+    """Texts of records, of which `READ` are kept at random (Vitter 1985, algorithm R) and a hash of each."""
+
+    def __init__(self, seed: int) -> None:
+        self.drawn: list[str] = []
+        self.times = Counter[bytes]()
+        self._draw, self._n = random.Random(seed), 0
+
+    def add(self, text: str, *, once: bool = False) -> None:
+        """Read a text; `once`: one that was read before is not drawn."""
+        name = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        self.times[name] += 1
+        if once and self.times[name] > 1:
+            return
+        self._n += 1
+        if len(self.drawn) < READ:
+            self.drawn.append(text)
+        elif (place := self._draw.randrange(self._n)) < READ:
+            self.drawn[place] = text
+
+    def repeated(self) -> Figure:
+        """How many of them another is word for word."""
+        return rate(sum(n for n in self.times.values() if n > 1), self.times.total())
+
+
+class _Facts:
+    """What the criteria ask of the records read so far."""
+
+    def __init__(self, seed: int) -> None:
+        self.counts = Counter[str]()
+        self.prompts, self.answers = _Texts(seed), _Texts(seed)
+
+    def add(self, row: ExportRow) -> None:
+        """Read a record."""
+        stated = {name: bool(getattr(row, field)) for name, field in STATED.items()}
+        self.counts.update(records=1, decided=row.route == "decided", provisional=row.provisional, **stated)
+        self.prompts.add(row.prompt, once=True)
+        if row.answer:
+            self.answers.add(row.answer)
+
+
+def _originality(facts: _Facts) -> Criterion:
     return Criterion(
         name="originality",
         question="Is it new, or does it repeat itself?",
         measures=(
-            Measure(name="records whose request another has word for word", figure=_repeated(prompts)),
-            Measure(name="answers that another has word for word", figure=_repeated(answers)),
+            Measure(name="records whose request another has word for word", figure=facts.prompts.repeated()),
+            Measure(name="answers that another has word for word", figure=facts.answers.repeated()),
         ),
         look="`solon eval duplicates` looks for near repeats, `solon eval contamination --against FILE` for the texts "
         "of other sets",
     )
 
 
-def _repeated(texts: Sequence[str]) -> Figure:
-    return rate(sum(n for n in Counter(texts).values() if n > 1), len(texts))
-
-
-def _diversity(rows: Sequence[ExportRow], seed: int) -> Criterion:
-    def measure(texts: Sequence[str]) -> diversity.Variety:
-        drawn = random.Random(seed).sample(texts, READ) if len(texts) > READ else texts
-        return diversity.measure_variety(drawn, seed)
-
-    prompts = measure(list(dict.fromkeys(row.prompt for row in rows)))
-    answers = measure([row.answer for row in rows if row.answer])
+def _diversity(facts: _Facts, seed: int) -> Criterion:
+    prompts, answers = (diversity.measure_variety(of.drawn, seed) for of in (facts.prompts, facts.answers))
     return Criterion(
         name="diversity",
         question="How varied are its requests and answers?",
@@ -151,18 +184,14 @@ def _diversity(rows: Sequence[ExportRow], seed: int) -> Criterion:
     )
 
 
-def _quality_control(
-    rows: Sequence[ExportRow], agreed: agreement.Agreement, read: quality.Quality
-) -> Criterion:
-    n = len(rows)
+def _quality_control(counts: Counter[str], agreed: agreement.Agreement, read: quality.Quality) -> Criterion:
+    n = counts["records"]
     return Criterion(
         name="quality control",
         question="Who checked it, and how often were they of one mind?",
         measures=(
-            Measure(
-                name="records that a person decided", figure=rate(sum(r.route == "decided" for r in rows), n)
-            ),
-            Measure(name="records that nothing certifies", figure=rate(sum(r.provisional for r in rows), n)),
+            Measure(name="records that a person decided", figure=rate(counts["decided"], n)),
+            Measure(name="records that nothing certifies", figure=rate(counts["provisional"], n)),
             Measure(name="panel and experts agree, drawn at random", figure=agreed.random),
             Measure(name="panel and experts agree, in audits of accepted records", figure=agreed.audited),
             Measure(name="answers that decline", figure=read.refusals),
@@ -171,16 +200,16 @@ def _quality_control(
     )
 
 
-def _documentation(rows: Sequence[ExportRow]) -> Criterion:
+def _documentation(counts: Counter[str]) -> Criterion:
     return Criterion(
         name="documentation",
         question="Does it say where it comes from, and how it may be used?",
         measures=tuple(
             Measure(
                 name=f"records whose seed states its {name}",
-                figure=rate(sum(bool(getattr(row, field)) for row in rows), len(rows)),
+                figure=rate(counts[name], counts["records"]),
             )
-            for name, field in STATED.items()
+            for name in STATED
         ),
         look="`lang`, `licence`, `source` and `consent` are columns of seed files",
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from functools import partial
+from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -38,7 +39,9 @@ class Kept(Generic[T]):
     def __init__(self, seconds: float, most: int = 1) -> None:
         self._seconds, self._most = seconds, most
         self._kept: OrderedDict[Hashable, _Value[T]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._due: dict[Hashable, Callable[[], T]] = {}
+        self._failed: dict[Hashable, Exception] = {}
+        self._lock = Lock()
 
     def get(self, key: Hashable, read: Callable[[], T], mark: Callable[[], Any] | None = None) -> T:
         """Return the value of this key: the one that is kept, or else what `read` gives.
@@ -58,6 +61,39 @@ class Kept(Generic[T]):
         rests = ended + min(LONGEST, (ended - begun) / SHARE)
         self._keep(key, _Value(value, marked, ended, rests))
         return value
+
+    def look(self, key: Hashable, read: Callable[[], T], mark: Callable[[], Any] | None = None) -> T | None:
+        """Return at once the value of this key that is kept, None where none was read yet.
+
+        Where `get` would look again, a thread does, one value after another, so that `read` and `mark` need a
+        connection of their own. What they raise is raised to whoever looks next.
+        """
+        with self._lock:
+            if (error := self._failed.pop(key, None)) is not None:
+                raise error
+            kept = self._kept.get(key)
+            if kept is None or time.monotonic() >= kept.seen + self._seconds:
+                idle = not self._due
+                self._due.setdefault(key, partial(self.get, key, read, mark))
+                if idle:
+                    Thread(target=self._read_due, name="solon-counting", daemon=True).start()
+        return kept.value if kept is not None else None
+
+    def _read_due(self) -> None:
+        while True:
+            with self._lock:
+                key, get = next(iter(self._due.items()))
+            failed = None
+            try:
+                get()
+            except Exception as error:
+                failed = error
+            with self._lock:
+                del self._due[key]
+                if failed is not None:
+                    self._failed[key] = failed
+                if not self._due:
+                    return
 
     def _keep(self, key: Hashable, value: _Value[T]) -> None:
         with self._lock:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from fastapi import Request
 from itsdangerous import URLSafeSerializer
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from solon.store.database.engine import Connection
     from solon.store.runs.runs import Spent
 
-
+T = TypeVar("T")
 KEEP_SECONDS = 60.0
 """What is promised, and what is left for each person, is read again after so long."""
 
@@ -170,6 +171,11 @@ class Room:
     def store(self) -> Any:
         """The project's store."""
         return self.project.store
+
+    def read(self, function: Callable[[Connection], T]) -> T:
+        """Return what a function reads by a connection of its own."""
+        with self.store.connect() as connection:
+            return function(connection)
 
     @property
     def language(self) -> Language:

@@ -31,15 +31,16 @@ from solon.store.reviewing.known import known_outcomes
 from solon.store.reviewing.repeats import repeated_answers
 from solon.store.reviewing.review_lists import Work, work_by_actor
 from solon.store.runs.certificates import newest_told
-from solon.store.runs.items import count_states_by_run
-from solon.store.runs.runs import all_runs, count_calls, spent
+from solon.store.runs.items import are_many, count_states_by_run
+from solon.store.runs.runs import Spent, all_runs, count_calls, spent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from solon.learning.people import PeopleCheck
     from solon.store.database.engine import Connection
     from solon.store.records.evaluation import Answer
+    from solon.store.runs.run_row import RunRow
 
 
 def statistics(
@@ -157,13 +158,36 @@ def _repeated(connection: Connection) -> list[SelfAgreement]:
 def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
     """Return every run with where its items are and what it cost; calls, tokens and cost as of a minute ago, or up to
     ten in a large store."""
+    runs = all_runs(connection)
+    count, read = partial(count_calls, connection), partial(spent, connection)
+    used = {run.id: room.spent.get(run.id, partial(read, run.id), partial(count, run.id)) for run in runs}
+    return _run_figures(connection, runs, used)
+
+
+def look_at_runs(room: Room, connection: Connection) -> tuple[list[RunStats], set[str]]:
+    """Return the same at once, and the ids of runs of which calls, tokens and cost, which are 0 here, are still being
+    counted: that happens in a large store."""
+    if not are_many(connection):
+        return run_statistics(room, connection), set()
+    runs = all_runs(connection)
+    used = {
+        run.id: room.spent.look(
+            run.id,
+            partial(room.read, partial(spent, run_id=run.id)),
+            partial(room.read, partial(count_calls, run_id=run.id)),
+        )
+        for run in runs
+    }
+    return _run_figures(connection, runs, used), {run_id for run_id, one in used.items() if one is None}
+
+
+def _run_figures(
+    connection: Connection, runs: Sequence[RunRow], spent_of: Mapping[str, Spent | None]
+) -> list[RunStats]:
     figures = []
     states = count_states_by_run(connection)
-    for run in all_runs(connection):
-        of = Counter(states.get(run.id, {}))
-        used = room.spent.get(
-            run.id, partial(spent, connection, run.id), partial(count_calls, connection, run.id)
-        )
+    for run in runs:
+        of, used = Counter(states.get(run.id, {})), spent_of[run.id] or Spent()
         figures.append(
             RunStats(
                 id=run.id,

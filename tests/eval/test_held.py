@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import random
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from solon.consensus import resample
 from solon.consensus.panel import Vote
+from solon.eval.material import Material, gather
+from solon.eval.set_rubric import _Facts, judge_set
+from solon.eval.suites import agreement, quality
 from solon.eval.suites.diversity import measure_distinct, measure_variety
 from solon.eval.suites.duplicates import find_twins
-from solon.eval.suites.judges import _read_seats
+from solon.eval.suites.judges import Written, _read_seats, _Tally
+from solon.eval.suites.quality import _Findings
+from solon.formats.records import ExportRow
 from solon.questions import PAIR
+from solon.store.database.store import Store
 from solon.store.records.evaluation import PaidVote
 from solon.words import find_words
 
@@ -63,3 +72,83 @@ def test_votes_on_what_nobody_decided_are_counted_and_not_kept() -> None:
     [seat] = _read_seats(votes, {("two", 1, ("x", "y"))}).values()
     assert (seat.verdicts, seat.sided, seat.first, len(seat.decided)) == (6, 6, 3, 2)
     assert set(seat.sides) == {(item, 1, ("x", "y")) for item in ("one", "two", "three")}
+
+
+def test_judges_are_tallied_part_by_part_in_a_few_bytes_a_pair() -> None:
+    def read(items: range) -> _Tally:
+        tally = _Tally("j", "f")
+        for item in items:
+            what, pair = (f"item {item}", 1, (f"x{item}", f"y{item}")), PAIR.outcomes[item % 3 > 0]
+            votes = [
+                PaidVote(
+                    what, Vote("j", seat="s", outcome=pair, p=0.5, order=order), "c", 0.1, 7, recorded=False
+                )
+                for order in ("AB", "BA")
+            ]
+            written = {what[2][0]: Written("a", "f", 100 + item, 1), what[2][1]: Written("b", "g", 50, 0)}
+            [seat] = _read_seats(votes, {what}).values()
+            tally.add(seat, {what: 1.0}, {}, written)
+        return tally
+
+    tally = read(range(30))
+    assert (tally.counts["verdicts"], tally.counts["both"], tally.counts["changed"]) == (60, 30, 0)
+    assert (tally.own.n, tally.longer.n, tally.marked.n) == (30, 30, 30)
+    assert (tally.longer.hits, list(tally.right)) == (15.0, [0.5] * 30)
+    assert (tally.cost, tally.counts["tokens"]) == (pytest.approx(6.0), 420)
+    assert tally.duels.authors() == ["a", "b"]
+    few, many = (peak(lambda n=n: read(range(n))) for n in (500, 3000))
+    assert (many - few) / 2500 < 150, "bytes a pair"
+
+
+class Endless(Material):
+    """So many records, made as they are read."""
+
+    def sample(self, run_id: str | None = None) -> Any:
+        return Rows(self.limit)
+
+
+class Rows:
+    def __init__(self, seen: int) -> None:
+        self.seen = seen
+
+    def __len__(self) -> int:
+        return self.seen
+
+    def __iter__(self) -> Iterator[ExportRow]:
+        for n in range(self.seen):
+            text = f"Answer {n}: {'word ' * 200}"
+            yield ExportRow(
+                f"r{n}", "preference", f"s{n}", "Say more.", [], chosen=text, rejected="No.", lang="en"
+            )
+
+
+def test_records_are_read_one_after_the_other(store: Store) -> None:
+    agreed, material = agreement.evaluate(gather(store)), replace(Endless(store, ()), limit=60)
+    found = quality.evaluate(material)
+    judged = judge_set(material, agreed=agreed, read=found)
+    assert (found.n, found.length_gap.value, found.languages) == (60, 201.0, {"en": 60})
+    assert judged.records == 60
+    assert [measure.figure.value for measure in judged.criteria[0].measures] == [1.0, 0.0]
+
+    def read(n: int) -> None:
+        findings, facts = _Findings(), _Facts(0)
+        for row in Rows(n):
+            findings.add(row)
+            facts.add(row)
+
+    read(10)
+    few, many = (peak(lambda n=n: read(n)) for n in (200, 1000))
+    assert (many - few) / 800 < 300, "bytes a record, of which its text has more"
+
+
+def test_a_sample_is_what_was_drawn_of_records_that_were_held(store: Store) -> None:
+    whole, seen = gather(store).records()
+    assert seen == len(whole) > 7
+    material = gather(store, limit=7, seed=3)
+    draw, kept = random.Random(3), list(whole[:7])
+    for number in range(7, seen):
+        if (place := draw.randrange(number + 1)) < 7:
+            kept[place] = whole[number]
+    drawn, of = material.records()
+    assert (of, drawn) == (seen, sorted(kept, key=whole.index))
+    assert (len(material.sample()), material.sample().seen) == (7, seen)

@@ -18,7 +18,7 @@ from solon.errors import UsageError
 from solon.eval.embedding import load_embedder
 from solon.eval.material import gather
 from solon.eval.releases.benchmark import Contaminated, Gate
-from solon.eval.replay.winning import Duel, measure_wins
+from solon.eval.replay.winning import Duels, measure_wins
 from solon.eval.spread import group_vectors, measure_spread, measure_vendi
 from solon.eval.suites import contamination, diversity, downstream, judges, replay
 from solon.eval.suites.downstream import _arm, _Pair
@@ -91,21 +91,23 @@ def test_clusters_find_what_belongs_together() -> None:
 
 def test_an_author_who_wins_by_length_alone_does_not_win_at_equal_length() -> None:
     draw = np.random.default_rng(1)
-    duels = []
+    duels, few = Duels(), Duels()
     for i in range(400):
         longer = bool(draw.random() < 0.8)
         lengths = (300, 100) if longer else (100, 300)
         won = float(draw.random() < (0.9 if longer else 0.1))
-        duels.append(
-            Duel("wordy", "plain", lengths, won) if i % 2 else Duel("plain", "wordy", lengths[::-1], 1 - won)
-        )
+        for into in (duels, *((few,) if i < 4 else ())):
+            if i % 2:
+                into.add("wordy", "plain", lengths, won)
+            else:
+                into.add("plain", "wordy", lengths[::-1], 1 - won)
     plain, wordy = measure_wins(duels)
     assert wordy.name == "wordy"
     assert (wordy.raw.value or 0) > 0.65
     assert wordy.controlled.low <= 0.5 <= wordy.controlled.high
     assert (plain.controlled.value or 0) == pytest.approx(1 - (wordy.controlled.value or 0), abs=0.02)
-    assert measure_wins(duels[:4])[0].controlled.value is None
-    assert measure_wins([]) == ()
+    assert measure_wins(few)[0].controlled.value is None
+    assert measure_wins(Duels()) == ()
 
 
 def test_embeddings_are_unit_rows_and_say_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from typing import Any, ClassVar
+
 import pytest
 
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from solon.project import Project
 from solon.review import kept
+from solon.review.auth import COOKIE
 from solon.store.reviewing.review_lists import Filters, list_filtered
+from solon.store.runs import items
 
 
 def test_a_value_is_read_again_where_its_mark_differs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,3 +63,77 @@ def test_a_search_goes_on_where_it_ended(project: Project) -> None:
         assert (rows, cursor is None) == ([], False)
         rows, cursor = list_filtered(connection, Filters(text="nowhere"), cursor=None, limit=3, most=12)
         assert (rows, cursor) == ([], None)
+
+
+class Later:
+    """In place of `threading.Thread`: runs when it is told to."""
+
+    threads: ClassVar[list[Later]] = []
+
+    def __init__(self, target: Any, **_: Any) -> None:
+        self.run = target
+
+    def start(self) -> None:
+        self.threads.append(self)
+
+    @classmethod
+    def run_all(cls) -> int:
+        begun = len(cls.threads)
+        while cls.threads:
+            cls.threads.pop().run()
+        return begun
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> type[Later]:
+    Later.threads.clear()
+    monkeypatch.setattr(kept, "Thread", Later)
+    return Later
+
+
+def test_who_looks_does_not_wait(monkeypatch: pytest.MonkeyPatch, later: type[Later]) -> None:
+    now, found = [0.0], [1, 2]
+    monkeypatch.setattr(kept.time, "monotonic", lambda: now[0])
+    values: kept.Kept[int] = kept.Kept(60, most=2)
+
+    def look(key: str = "run") -> int | None:
+        return values.look(key, lambda: found.pop(0))
+
+    assert (look(), look(), look("other")) == (None, None, None)
+    assert later.run_all() == 1, "one thread reads all that is asked for"
+    assert (look(), look("other"), later.run_all()) == (1, 2, 0)
+    now[0] += 61
+    assert look() == 1, "what was read is shown while it is read again"
+    assert later.run_all() == 1
+    with pytest.raises(IndexError):
+        look()
+    found.append(3)
+    assert look() == 1
+    assert later.run_all() == 1, "it is tried again after a failure"
+    assert look() == 3
+
+
+def test_leads_see_that_a_large_store_is_being_counted(
+    project: Project,
+    person: Any,
+    serving: Any,
+    client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    later: type[Later],
+) -> None:
+    lead = person("Lea", role="lead")[1]
+    monkeypatch.setattr(items, "MANY", 5)
+
+    async def go() -> None:
+        async with serving(project) as app, client(app) as http:
+            entered = await http.post("/login", data={"token": lead})
+            http.cookies.set(COOKIE, entered.cookies[COOKIE])
+            for path, told in (("/lead/runs", r'data-name="Tokens">(\d+)<'), ("/lead/principles", "<b>")):
+                first = (await http.get(path)).text
+                assert ("being counted" in first, bool(re.search(told, first))) == (True, False)
+                assert later.run_all() == 1
+                second = (await http.get(path)).text
+                assert ("being counted" in second, bool(re.search(told, second))) == (False, True)
+                assert later.run_all() == 0
+
+    asyncio.run(go())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from array import array
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -18,21 +17,37 @@ FEWEST = 10
 PRECISION = np.array([0.1, 0.1])
 
 
-@dataclass(frozen=True, slots=True)
-class Duel:
-    """Two answers by different authors that were compared.
+class Duels:
+    """Pairs of answers by different authors that were compared: many are held, at 24 bytes each."""
 
-    Attributes:
-        first: author of the first answer.
-        second: author of the second answer.
-        lengths: characters of the first and of the second.
-        won: share of the verdicts for the first, in [0, 1].
-    """
+    def __init__(self) -> None:
+        self._names: dict[str, int] = {}
+        self._sides, self._lengths, self._won = array("I"), array("I"), array("d")
 
-    first: str
-    second: str
-    lengths: tuple[int, int]
-    won: float
+    def add(self, first: str, second: str, lengths: tuple[int, int], won: float) -> None:
+        """Add a pair.
+
+        Args:
+            first: author of the first answer.
+            second: author of the second answer.
+            lengths: characters of the first and of the second.
+            won: share of the verdicts for the first, in [0, 1].
+        """
+        self._sides.extend(self._names.setdefault(name, len(self._names)) for name in (first, second))
+        self._lengths.extend(lengths)
+        self._won.append(won)
+
+    def authors(self) -> list[str]:
+        """Everyone who wrote one of the answers, by name."""
+        return sorted(self._names)
+
+    def of(self, author: str) -> tuple[Floats, Floats]:
+        """Of an author's pairs: the share for the author's answer, and how much longer that is than the other."""
+        side = np.asarray(self._sides).reshape(-1, 2) == self._names[author]
+        own, first = side.any(axis=1), side[side.any(axis=1), 0]
+        won, sizes = np.asarray(self._won)[own], np.log1p(np.asarray(self._lengths).reshape(-1, 2)[own])
+        longer = np.tanh(sizes[:, 0] - sizes[:, 1])
+        return np.where(first, won, 1.0 - won), np.where(first, longer, -longer)
 
 
 class WinRate(BaseModel):
@@ -52,22 +67,15 @@ class WinRate(BaseModel):
     controlled: Figure
 
 
-def measure_wins(duels: Sequence[Duel], seed: int = 0) -> tuple[WinRate, ...]:
+def measure_wins(duels: Duels, seed: int = 0) -> tuple[WinRate, ...]:
     """Return the win rate of every author against all others; none where all answers have one author."""
     rates = []
-    for name in sorted({author for duel in duels for author in (duel.first, duel.second)}):
-        own = [duel for duel in duels if name in (duel.first, duel.second)]
-        won = np.array([duel.won if duel.first == name else 1.0 - duel.won for duel in own])
-        longer = np.array([_longer(duel, name) for duel in own])
+    for name in duels.authors():
+        won, longer = duels.of(name)
         rates.append(
-            WinRate(name=name, raw=rate(float(won.sum()), len(own)), controlled=_control(won, longer, seed))
+            WinRate(name=name, raw=rate(float(won.sum()), len(won)), controlled=_control(won, longer, seed))
         )
     return tuple(rates)
-
-
-def _longer(duel: Duel, name: str) -> float:
-    mine, other = duel.lengths if duel.first == name else duel.lengths[::-1]
-    return float(np.tanh(np.log1p(mine) - np.log1p(other)))
 
 
 def _control(won: Floats, longer: Floats, seed: int) -> Figure:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import insort
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -45,17 +46,32 @@ class Example(BaseModel):
     rejected: str | None = None
 
 
-def draw_examples(material: Material, accepted: Sequence[Accepted], with_texts: bool) -> tuple[Example, ...]:
-    """Return the first records of each level by id: ids are hashes, so this is a draw that nobody chose.
+class ExampleDraw:
+    """The first records of each level by id, of all that are added: ids are hashes, so this is a draw that nobody
+    chose."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Accepted]] = {level: [] for level, *_ in LEVELS}
+
+    def add(self, row: Accepted) -> None:
+        """Let a record take part."""
+        for level, low, high in LEVELS:
+            if row.confidence is not None and low <= row.confidence < high:
+                insort(self._rows[level], row, key=lambda one: one.id)
+                del self._rows[level][EXAMPLES:]
+
+    def rows(self) -> list[tuple[str, Accepted]]:
+        """The records drawn with their level, the lowest level first."""
+        return [(level, row) for level, rows in self._rows.items() for row in rows]
+
+
+def draw_examples(material: Material, drawn: ExampleDraw, with_texts: bool) -> tuple[Example, ...]:
+    """Return the records that were drawn as examples.
 
     Args:
-        accepted: the records to draw from, in the order of their ids.
         with_texts: read their texts too.
     """
-    wanted: list[tuple[str, Accepted]] = []
-    for level, low, high in LEVELS:
-        fitting = [row for row in accepted if row.confidence is not None and low <= row.confidence < high]
-        wanted += [(level, row) for row in fitting[:EXAMPLES]]
+    wanted = drawn.rows()
     ids = {row.id for _, row in wanted}
     texts = {row.id: row for row in _rows(material) if row.id in ids} if with_texts else {}
     examples = []

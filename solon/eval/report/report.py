@@ -6,7 +6,7 @@ Every figure is in `Report`, which is also report.json; `solon.eval.report.page`
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,12 @@ from solon.display.notebook import card
 from solon.display.text import moment
 from solon.eval.replay.opinions import counted, opinions_on
 from solon.eval.report.curves import Curves, measure_curves
-from solon.eval.report.examples import Example, draw_examples
+from solon.eval.report.examples import Example, ExampleDraw, draw_examples
 from solon.eval.report.headline import Headline, choose_agreement, count_open, find_next_step
 from solon.eval.report.law_history import Amended, read_amendments, read_versions
 from solon.eval.report.limits import find_limits
 from solon.eval.report.promise import RunPromise, read_promises
-from solon.eval.report.run_part import RunPart, read_run
+from solon.eval.report.run_part import RunPart, read_run, tell_standing
 from solon.eval.report.standing import Standing, read_standing
 from solon.eval.result import Figure, rate
 from solon.eval.rules import Rules, list_rules
@@ -32,7 +32,7 @@ from solon.store.database import audit_log, clock
 from solon.store.database.ids import keyed_hash
 from solon.store.learning import evidence as learning
 from solon.store.records import counts, evaluation, release_sets
-from solon.store.records.exporting import records_of_data_set
+from solon.store.records.exporting import of_data_set
 from solon.store.reviewing import deliveries
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs import certificates
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from solon.eval.replay.opinions import Opinion
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
-    from solon.store.records.evaluation import Answer
+    from solon.store.records.evaluation import Accepted, Answer
 
 
 class _Part(BaseModel):
@@ -291,16 +291,16 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
     with store.connect() as connection:
         answers = evaluation.answers(connection, material.run_ids)
         opinions = opinions_on(connection, counted(answers))
-        of_all_runs = evaluation.accepted(connection, material.run_ids)
-        in_set = records_of_data_set(connection) if material.whole else {row.id for row in of_all_runs}
-        accepted = [row for row in of_all_runs if row.id in in_set]
+        among = of_data_set() if material.whole else None
+        drawn, accepted = _survey(evaluation.accepted(connection, material.run_ids, among=among))
         rows = counts.count_rows(connection, material.run_ids)
         unapplied = sum(deliveries.runs_with_deliveries(connection).get(name, 0) for name in material.run_ids)
         learnable = any(_can_learn(connection, run) for run in material.runs)
         parts = tuple(read_run(connection, run, standings[run.id]) for run in material.runs)
+        standing_back = sum(part.records for part in parts) - accepted["record"]
         curves = measure_curves(connection, store.key, material.runs, opinions)
         decisions = _decisions(connection, material.run_ids, answers, opinions)
-        costs = _costs(counts.count_calls(connection, material.run_ids), len(accepted))
+        costs = _costs(counts.count_calls(connection, material.run_ids), accepted["record"])
         law = read_versions(connection, material.run_ids)
         amendments = read_amendments(connection, law, lambda actor: pseudonym(store, actor))
         auditors = _auditors(connection, material, answers, opinions, standings)
@@ -312,7 +312,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
     read = quality.evaluate(material)
     evolved = generations.evaluate(material)
     headline = _headline(
-        material, parts, audited, agreed, decisions, len(accepted), rows, unapplied, learnable
+        material, parts, audited, agreed, decisions, accepted["record"], rows, unapplied, learnable
     )
     return Report(
         title=title or "What was made, and how far it can be trusted",
@@ -320,11 +320,11 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         solon=__version__,
         with_texts=with_texts,
         headline=headline,
-        records=len(accepted),
-        standing_back=len(of_all_runs) - len(accepted),
-        certified=sum(row.certificate_id is not None and not row.provisional for row in accepted),
-        provisional=sum(row.provisional for row in accepted),
-        stale=sum(row.stale for row in accepted),
+        records=accepted["record"],
+        standing_back=standing_back,
+        certified=accepted["certified"],
+        provisional=accepted["provisional"],
+        stale=accepted["stale"],
         runs=parts,
         audit=audited,
         agreement=agreed,
@@ -342,7 +342,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         amendments=amendments,
         costs=costs,
         auditors=auditors,
-        examples=draw_examples(material, accepted, with_texts),
+        examples=draw_examples(material, drawn, with_texts),
         promised=promised,
         promises=promises,
         limits=find_limits(
@@ -355,11 +355,20 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
             with_texts,
             collapsing=evolved.warnings,
             drifting=drift.evaluate(material).alarms,
-            stale=sum(row.stale for row in accepted),
-            standing_back=len(of_all_runs) - len(accepted),
+            stale=accepted["stale"],
+            standing_back=standing_back,
             taken_out={part.id: part.taken_out for part in parts},
         ),
     )
+
+
+def _survey(accepted: Iterable[Accepted]) -> tuple[ExampleDraw, Counter[str]]:
+    """The draw of examples among records in force, and their numbers, see `tell_standing`."""
+    drawn, tally = ExampleDraw(), Counter[str]()
+    for row in accepted:
+        drawn.add(row)
+        tally.update(tell_standing(row))
+    return drawn, tally
 
 
 def _promises(connection: Connection, items: set[str]) -> tuple[ReleasePromise, ...]:

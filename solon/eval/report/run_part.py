@@ -19,7 +19,10 @@ from solon.store.records.overview import count_filtered
 from solon.store.runs import runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from solon.store.database.engine import Connection
+    from solon.store.records.evaluation import Accepted
     from solon.store.runs.run_row import RunRow
 
 
@@ -80,11 +83,12 @@ class RunPart(BaseModel):
 def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart:
     """Return the part of a report on one run."""
     config = runs.config_payload(connection, run.config_id)
-    own = evaluation.accepted(connection, [run.id])
-    findings = Counter(
-        (cast.vote.seat, plain_model(cast.vote.judge), cast.recorded)
-        for cast in evaluation.paid_votes(connection, [run.id])
-    )
+    own = Counter[str]()
+    for row in evaluation.accepted(connection, [run.id]):
+        own.update(tell_standing(row))
+    findings = Counter[tuple[str, str, bool]]()
+    for (seat, judge, came), number in evaluation.count_votes(connection, run.id).items():
+        findings[seat, plain_model(judge), came] += number
     routing = config.get("routing", {})
     kept = ("policy", "pilot", "pilot_share", "alpha", "delta", "audit_share", "threshold")
     named = FiltersConfig.model_validate(config.get("filters") or {}).names()
@@ -96,11 +100,11 @@ def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart
         started=moment(run.created_at),
         status=run.status,
         states=counts.count_by(connection, [run.id], "state"),
-        records=len(own),
-        certified=sum(row.certificate_id is not None and not row.provisional for row in own),
-        provisional=sum(row.provisional for row in own),
-        stale=sum(row.stale for row in own),
-        decided=sum(row.route == "decided" for row in own),
+        records=own["record"],
+        certified=own["certified"],
+        provisional=own["provisional"],
+        stale=own["stale"],
+        decided=own["decided"],
         models=_models(connection, run.id),
         judges=tuple(f"{seat} [{judge}]" for seat, judge, came in sorted(findings) if not came),
         recorded=sum(number for (_, _, came), number in findings.items() if came),
@@ -117,6 +121,20 @@ def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart
         taken_out=counts.count_taken_out(connection, run.id),
         standing=standing,
     )
+
+
+def tell_standing(row: Accepted) -> Iterator[str]:
+    """Yield under what a record in force is counted."""
+    yield "record"
+    if row.certificate_id is not None and not row.provisional:
+        yield "certified"
+    for name, held in (
+        ("provisional", row.provisional),
+        ("stale", row.stale),
+        ("decided", row.route == "decided"),
+    ):
+        if held:
+            yield name
 
 
 def _models(connection: Connection, run_id: str) -> dict[str, str]:

@@ -4,6 +4,8 @@ records.
 
 from __future__ import annotations
 
+from array import array
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -182,13 +184,20 @@ def _sharpen(
     connection: Connection, run: RunRow, audited: list[tuple[Answer, Choice]], settled: bool
 ) -> SharpRate:
     """Agreement on records in force, of which audits are a random part, with their confidence as control variate."""
+    checked, sure, everywhere = {answer.item_id for answer, _ in audited}, dict[str, float](), array("d")
     in_force = evaluation.accepted(connection, [run.id], settled=settled)
-    of_panel = (row for row in in_force if row.route != DECIDED)
-    sure = {row.item_id: row.confidence for row in of_panel if row.confidence is not None}
+    for item_id, rows in groupby(in_force, key=lambda row: row.item_id):
+        *_, said = (
+            None,
+            *(row.confidence for row in rows if row.route != DECIDED and row.confidence is not None),
+        )
+        if said is not None:
+            everywhere.append(said)
+            if item_id in checked:
+                sure[item_id] = said
     known = [(answer, record) for answer, record in audited if answer.item_id in sure]
-    return sharpen_rate(
-        [agrees(*pair) for pair in known], [sure[answer.item_id] for answer, _ in known], list(sure.values())
-    )
+    predicted = [sure[answer.item_id] for answer, _ in known]
+    return sharpen_rate([agrees(*pair) for pair in known], predicted, everywhere)
 
 
 def tell_saving(store: Store) -> str:

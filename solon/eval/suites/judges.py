@@ -6,6 +6,7 @@ Leanings are by order, by length, by style and towards its own family of models.
 from __future__ import annotations
 
 import sys
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,16 +16,17 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from solon.config.sections import family_of
+from solon.consensus.ballots import Floats
 from solon.consensus.calibrate import measure_brier, measure_ece
 from solon.consensus.panel import ABSTAIN
 from solon.eval.replay.opinions import counted
-from solon.eval.replay.winning import Duel, WinRate, measure_wins
+from solon.eval.replay.winning import Duels, WinRate, measure_wins
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, calibration_interval, mean, nothing, rate
 from solon.eval.writing import count_marks
 from solon.formats.records import plain_model
 from solon.questions import LABELLED, PAIR, leaning
 from solon.store.records import evaluation
-from solon.store.records.evaluation import Answer, PaidVote, Shown
+from solon.store.records.evaluation import Answer, CandidateText, PaidVote, Shown
 from solon.store.runs import runs
 from solon.store.runs.verdicts import tell_not_asked
 
@@ -199,32 +201,34 @@ class _Seat:
 
 
 def evaluate(material: Material) -> Judges:
-    """Return how every seat of the runs' panels does against the experts' counted decisions."""
+    """Return how every seat of the runs' panels does against the experts' counted decisions.
+
+    It reads a part of the items after the other, and holds numbers of what it has read: some bytes for each pair that
+    has two authors, and for each that experts decided.
+    """
+    tallies: dict[str, _Tally] = {}
+    n, decided = 0, False
     with material.store.connect() as connection:
-        answers = counted(evaluation.answers(connection, material.run_ids, settled=material.settled))
-        gold, labels = _gold(answers), _gold_labels(answers)
-        votes = evaluation.paid_votes(connection, material.run_ids, settled=material.settled)
-        seats = _read_seats(votes, {*gold, *labels})
         families = runs.told_families(connection, material.runs)
-        written = {
-            text.id: Written(
-                sys.intern(text.author),
-                sys.intern(family_of(text.author, families)),
-                len(text.body),
-                count_marks(text.body),
+        for part in evaluation.parts_of_runs(connection, material.run_ids):
+            about: dict[str, Any] = {"settled": material.settled, "part": part}
+            answers = counted(evaluation.answers(connection, material.run_ids, **about))
+            gold, labels = _gold(answers), _gold_labels(answers)
+            seats = _read_seats(
+                evaluation.paid_votes(connection, material.run_ids, **about), {*gold, *labels}
             )
-            for text in evaluation.candidate_texts(connection, material.run_ids)
-        }
+            written = _written(evaluation.candidate_texts(connection, material.run_ids, part), families)
+            for name, seat in seats.items():
+                if name not in tallies:
+                    tallies[name] = _Tally(seat.model, family_of(seat.model, families))
+                tallies[name].add(seat, gold, labels, written)
+            judged = {shown for seat in seats.values() for shown in (*seat.sides, *seat.labels)}
+            n += len(judged & {*gold, *labels})
+            decided = decided or bool(gold or labels)
         missing = tell_not_asked(connection, material.run_ids)
-    judged = {shown for seat in seats.values() for shown in (*seat.sides, *seat.labels)}
-    measured = tuple(
-        _judge(name, seat, family_of(seat.model, families), gold, labels, written, material.seed)
-        for name, seat in sorted(seats.items())
-    )
+    measured = tuple(_judge(name, tally, material.seed) for name, tally in sorted(tallies.items()))
     notes = [missing] if missing else []
-    notes += (
-        ["no decision counts yet: accuracy and calibration are unknown"] if not gold and not labels else []
-    )
+    notes += ["no decision counts yet: accuracy and calibration are unknown"] if not decided else []
     notes += [
         f"{judge.name} ({judge.model}) judged {judge.own_family} pairs in which one answer is of its own family: "
         "a judge should not judge its own family"
@@ -233,12 +237,16 @@ def evaluate(material: Material) -> Judges:
     ]
     if len({judge.model for judge in measured}) == 1 and len(measured) > 1:
         notes.append("all seats are one model: count them as one voter")
-    return Judges(
-        suite="judges",
-        n=len(judged & {*gold, *labels}),
-        judges=measured,
-        notes=tuple(notes),
-    )
+    return Judges(suite="judges", n=n, judges=measured, notes=tuple(notes))
+
+
+def _written(texts: Iterable[CandidateText], families: Mapping[str, str]) -> dict[str, Written]:
+    return {
+        text.id: Written(
+            text.author, family_of(text.author, families), len(text.body), count_marks(text.body)
+        )
+        for text in texts
+    }
 
 
 def _gold(answers: Sequence[Answer]) -> dict[Shown, float]:
@@ -310,50 +318,136 @@ class _Sums:
             self.p += p
 
 
-def _judge(
-    name: str,
-    seat: _Seat,
-    family: str,
-    gold: Mapping[Shown, float],
-    labels: Mapping[Shown, str],
-    written: Mapping[str, Written],
-    seed: int,
-) -> Judge:
-    right = {shown: 1.0 - abs(side - gold[shown]) for shown, side in seat.sides.items() if shown in gold}
-    right |= {shown: float(said == labels[shown]) for shown, said in seat.labels.items() if shown in labels}
-    own = {shown: side for shown in seat.sides if (side := _own_side(shown, written, family)) is not None}
-    longer = _compare(seat, written, lambda one: one.length)
-    marked = _compare(seat, written, lambda one: one.marks)
-    hits = sum(right.values())
-    decided = [paid for paid in seat.decided if paid.call_id and paid.what in right]
-    costs = [paid.cost for paid in decided]
-    known = [cost for cost in costs if cost is not None]
+class _Leaning:
+    """A judge's share for one side, of pairs in which the answers differ in something, and its gaps to the experts'."""
+
+    def __init__(self) -> None:
+        self.n, self.hits, self.gaps = 0, 0.0, array("d")
+
+    def add(self, seat: _Seat, gold: Mapping[Shown, float], side: Mapping[Shown, float]) -> None:
+        """Count pairs: `side` is 1 where the first answer has it, 0 where the second has."""
+        for shown, value in side.items():
+            share = 1.0 - abs(seat.sides[shown] - value)
+            self.n += 1
+            self.hits += share
+            if shown in gold:
+                self.gaps.append(share - (1.0 - abs(gold[shown] - value)))
+
+    def share(self) -> Figure:
+        return rate(self.hits, self.n, "no pair differs in this")
+
+    def bias(self, seed: int) -> Figure:
+        """The judge's share minus the experts', pair by pair."""
+        if len(self.gaps) < 2:
+            return nothing("fewer than two decided pairs differ in this", len(self.gaps), low=-1.0)
+        return mean(self.gaps, seed)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one seat said in all parts that were read, in numbers.
+
+    Attributes:
+        model: that sits there.
+        family: of the model.
+        counts: of its verdicts, as `_Seat` has them; `both` pairs seen in both orders, of which `changed`; `decided`
+            votes that were paid for on what experts decided, of which `priced` at `cost` for `tokens`.
+        right: how far it was right, of what experts decided.
+        said: probability of the first outcome, where experts decided on it.
+        hit: how far it was right there.
+    """
+
+    model: str
+    family: str
+    counts: Counter[str] = field(default_factory=Counter)
+    cost: float = 0.0
+    right: array[float] = field(default_factory=lambda: array("d"))
+    said: array[float] = field(default_factory=lambda: array("d"))
+    hit: array[float] = field(default_factory=lambda: array("d"))
+    own: _Leaning = field(default_factory=_Leaning)
+    longer: _Leaning = field(default_factory=_Leaning)
+    marked: _Leaning = field(default_factory=_Leaning)
+    duels: Duels = field(default_factory=Duels)
+
+    def add(
+        self,
+        seat: _Seat,
+        gold: Mapping[Shown, float],
+        labels: Mapping[Shown, str],
+        written: Mapping[str, Written],
+    ) -> None:
+        """Count what it said in one part.
+
+        Args:
+            gold: the experts' share for the first candidate, 1 or 0.
+            labels: the experts' labels.
+            written: the candidates.
+        """
+        right = {shown: 1.0 - abs(side - gold[shown]) for shown, side in seat.sides.items() if shown in gold}
+        said = [shown for shown in seat.said if shown in gold]
+        self.said.extend(seat.said[shown] for shown in said)
+        self.hit.extend(right[shown] for shown in said)
+        right |= {
+            shown: float(label == labels[shown]) for shown, label in seat.labels.items() if shown in labels
+        }
+        self.right.extend(right.values())
+        first, second = seat.by_order["AB"], seat.by_order["BA"]
+        both = [outcome != second[shown] for shown, outcome in first.items() if shown in second]
+        decided = [paid for paid in seat.decided if paid.call_id and paid.what in right]
+        costs = [paid.cost for paid in decided if paid.cost is not None]
+        self.cost += sum(costs)
+        self.counts.update(
+            verdicts=seat.verdicts,
+            abstained=seat.abstained,
+            sided=seat.sided,
+            first=seat.first,
+            both=len(both),
+            changed=sum(both),
+            decided=len(decided),
+            priced=len(costs),
+            tokens=sum(paid.tokens for paid in decided),
+        )
+        self._add_leanings(seat, gold, written)
+
+    def _add_leanings(self, seat: _Seat, gold: Mapping[Shown, float], written: Mapping[str, Written]) -> None:
+        own = {
+            shown: side
+            for shown in seat.sides
+            if (side := _own_side(shown, written, self.family)) is not None
+        }
+        self.own.add(seat, gold, own)
+        self.longer.add(seat, gold, _compare(seat, written, lambda one: one.length))
+        self.marked.add(seat, gold, _compare(seat, written, lambda one: one.marks))
+        for shown, side in seat.sides.items():
+            if PAIR.fits(shown[2]) and all(c in written for c in shown[2]):
+                a, b = (written[c] for c in shown[2])
+                if a.author != b.author:
+                    self.duels.add(a.author, b.author, (a.length, b.length), side)
+
+
+def _judge(name: str, tally: _Tally, seed: int) -> Judge:
+    of, hits = tally.counts, sum(tally.right)
+    priced = hits and of["priced"] and of["priced"] == of["decided"]
     return Judge(
         name=name,
-        model=plain_model(seat.model),
-        family=family,
-        verdicts=seat.verdicts,
-        accuracy=rate(hits, len(right), "no expert decided what it judged"),
-        flips=_flips(seat),
-        first_shown=rate(seat.first, seat.sided, "it saw no pair"),
-        abstained=rate(seat.abstained, seat.verdicts),
-        prefers_longer=_share(seat, longer),
-        length_bias=_bias(seat, gold, longer, seed),
-        prefers_marked=_share(seat, marked),
-        style_bias=_bias(seat, gold, marked, seed),
-        own_family=len(own),
-        self_preference=_bias(seat, gold, own, seed),
-        wins=measure_wins(_duels(seat, written), seed),
-        **_calibration(seat, gold, seed),
-        cost_per_correct=sum(known) / hits if hits and known and len(known) == len(costs) else None,
-        tokens_per_correct=sum(paid.tokens for paid in decided) / hits if hits and decided else None,
+        model=plain_model(tally.model),
+        family=tally.family,
+        verdicts=of["verdicts"],
+        accuracy=rate(hits, len(tally.right), "no expert decided what it judged"),
+        flips=rate(of["changed"], of["both"], "it saw no pair in both orders"),
+        first_shown=rate(of["first"], of["sided"], "it saw no pair"),
+        abstained=rate(of["abstained"], of["verdicts"]),
+        prefers_longer=tally.longer.share(),
+        length_bias=tally.longer.bias(seed),
+        prefers_marked=tally.marked.share(),
+        style_bias=tally.marked.bias(seed),
+        own_family=tally.own.n,
+        self_preference=tally.own.bias(seed),
+        wins=measure_wins(tally.duels, seed),
+        **_calibration(np.asarray(tally.said), np.asarray(tally.hit), seed),
+        cost_per_correct=tally.cost / hits if priced else None,
+        tokens_per_correct=of["tokens"] / hits if hits and of["decided"] else None,
     )
-
-
-def _flips(seat: _Seat) -> Figure:
-    first, second = seat.by_order["AB"], seat.by_order["BA"]
-    both = [outcome != second[shown] for shown, outcome in first.items() if shown in second]
-    return rate(sum(both), len(both), "it saw no pair in both orders")
 
 
 def _own_side(shown: Shown, written: Mapping[str, Written], family: str) -> float | None:
@@ -362,17 +456,6 @@ def _own_side(shown: Shown, written: Mapping[str, Written], family: str) -> floa
         return None
     a, b = (written[c].family == family for c in shown[2])
     return None if a == b else float(a)
-
-
-def _duels(seat: _Seat, written: Mapping[str, Written]) -> list[Duel]:
-    """Pairs whose answers have different authors."""
-    duels = []
-    for shown, side in seat.sides.items():
-        if PAIR.fits(shown[2]) and all(c in written for c in shown[2]):
-            a, b = (written[c] for c in shown[2])
-            if a.author != b.author:
-                duels.append(Duel(a.author, b.author, (a.length, b.length), side))
-    return duels
 
 
 def _compare(
@@ -388,32 +471,17 @@ def _compare(
     return sides
 
 
-def _share(seat: _Seat, side: Mapping[Shown, float]) -> Figure:
-    hits = sum(1.0 - abs(seat.sides[shown] - value) for shown, value in side.items())
-    return rate(hits, len(side), "no pair differs in this")
+def _calibration(p: Floats, right: Floats, seed: int) -> dict[str, Any]:
+    """ECE and Brier score with their intervals, and the reliability; None where nothing was decided.
 
-
-def _bias(seat: _Seat, gold: Mapping[Shown, float], side: Mapping[Shown, float], seed: int) -> Figure:
-    """The judge's share for one side minus the experts', pair by pair."""
-    gaps = [
-        (1.0 - abs(seat.sides[shown] - value)) - (1.0 - abs(gold[shown] - value))
-        for shown, value in side.items()
-        if shown in gold
-    ]
-    if len(gaps) < 2:
-        return nothing("fewer than two decided pairs differ in this", len(gaps), low=-1.0)
-    return mean(gaps, seed)
-
-
-def _calibration(seat: _Seat, gold: Mapping[Shown, float], seed: int) -> dict[str, Any]:
-    """ECE and Brier score with their intervals, and the reliability; None where nothing was decided."""
-    known = [shown for shown in seat.said if shown in gold]
-    if not known:
+    Args:
+        p: probability of the first outcome that the judge gave.
+        right: how far it was right.
+    """
+    if not len(p):
         return {**dict.fromkeys(("ece", "ece_interval", "brier", "brier_interval")), "reliability": ()}
-    p = np.array([seat.said[shown] for shown in known])
     confidence = np.maximum(p, 1.0 - p)
-    right = np.array([1.0 - abs(seat.sides[shown] - gold[shown]) for shown in known])
-    edges = np.unique(np.quantile(confidence, np.linspace(0.0, 1.0, min(BINS, max(1, len(known) // 5)) + 1)))
+    edges = np.unique(np.quantile(confidence, np.linspace(0.0, 1.0, min(BINS, max(1, len(p) // 5)) + 1)))
     place = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, max(len(edges) - 2, 0))
     parts = [place == b for b in np.unique(place)]
     bins = tuple(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,11 @@ from solon.words import find_words, measure_readability
 if TYPE_CHECKING:
     from solon.eval.material import Material
     from solon.formats.records import ExportRow
+
+FLAGS = ("refusals", "broken_markdown", "personal", "rude", "other_language", "constraint_not_kept")
+"""Findings for which records are named."""
+SHOWN = 20
+"""Records that are named for a finding."""
 
 
 class Lengths(BaseModel):
@@ -108,66 +114,103 @@ class Quality(SuiteResult):
         return f"look at what was found, such as {finding.replace('_', ' ')}: `solon show {ids[0]}`"
 
 
+class _Findings:
+    """What was found of the texts read so far: numbers, and the ids of the first records behind each finding."""
+
+    def __init__(self) -> None:
+        self.counts, self.languages = Counter[str](), Counter[str]()
+        self.kinds: dict[str, Counter[str]] = {
+            "broken": Counter(),
+            "personal": Counter(),
+            "foreign": Counter(),
+        }
+        self.words, self.readable, self.gaps = array("L"), array("d"), array("d")
+        self.kept: dict[str, Counter[bool]] = {}
+        self.kept_by_rejected = Counter[bool]()
+        self.flagged: dict[str, list[str]] = {name: [] for name in FLAGS}
+        self.other_than_english = False
+
+    def add(self, row: ExportRow) -> None:
+        """Read a record."""
+        self.languages[row.lang or "not stated"] += 1
+        self.other_than_english |= row.lang not in (None, "en")
+        if row.chosen is not None and row.rejected is not None:
+            self.gaps.append(len(find_words(row.chosen)) - len(find_words(row.rejected)))
+        constraints = find_constraints(row.prompt, row.metadata)
+        if row.rejected is not None:
+            self.kept_by_rejected.update(one.check(row.rejected) for one in constraints)
+        if row.answer is not None:
+            held = [(one.kind, one.check(row.answer)) for one in constraints]
+            for kind, holds in held:
+                self.kept.setdefault(kind, Counter())[holds] += 1
+            self._flag(row, "constraint_not_kept", not all(holds for _, holds in held))
+            self._read(row, row.answer)
+
+    def _read(self, row: ExportRow, text: str) -> None:
+        self.words.append(len(find_words(text)))
+        if (readable := measure_readability(text)) is not None:
+            self.readable.append(readable)
+        broken, personal = find_broken_markdown(text), find_personal(text)
+        self.kinds["broken"].update(broken)
+        self.kinds["personal"].update(personal)
+        self.counts["empty"] += not text.strip()
+        self.counts["marked"] += count_marks(text) > 0
+        self._flag(row, "refusals", is_refusal(text))
+        self._flag(row, "broken_markdown", bool(broken))
+        self._flag(row, "personal", bool(personal))
+        self._flag(row, "rude", bool(find_rude(text)))
+        stated = primary(row.lang)
+        if stated is not None and (read := find_language(text)):
+            self.counts["told"] += 1
+            if stated not in read:
+                self.kinds["foreign"][f"{stated}, reads as {' or '.join(sorted(read))}"] += 1
+            self._flag(row, "other_language", stated not in read)
+
+    def _flag(self, row: ExportRow, finding: str, found: bool) -> None:
+        self.counts[finding] += found
+        if found and len(self.flagged[finding]) < SHOWN:
+            self.flagged[finding].append(row.id)
+
+
 def evaluate(material: Material) -> Quality:
     """Return what the answers of the records in force are like as texts, by pure measures. A text that was labelled is
     no answer."""
-    records, seen = material.records()
-    rows = [row for row in records if row.outcome != "label"]
-    answered = [(row, row.answer) for row in rows if row.answer is not None]
-    texts = [text for _, text in answered]
-    n = len(texts)
-    broken = {row.id: problems for row, text in answered if (problems := find_broken_markdown(text))}
-    personal = {row.id: kinds for row, text in answered if (kinds := find_personal(text))}
-    refusing = [row.id for row, text in answered if is_refusal(text)]
-    rude = [row.id for row, text in answered if find_rude(text)]
-    languages_of = _told_languages(answered)
-    foreign = {name: pair for name, pair in languages_of.items() if pair[0] not in pair[1]}
-    readable = [value for text in texts if (value := measure_readability(text)) is not None]
-    kept = _kept(rows, lambda row: row.answer)
-    flagged: dict[str, Iterable[str]] = {
-        "refusals": refusing,
-        "broken_markdown": broken,
-        "personal": personal,
-        "rude": rude,
-        "other_language": foreign,
-        "constraint_not_kept": dict.fromkeys(name for name, _, held in kept if not held),
-    }
+    sample, found = material.sample(), _Findings()
+    for row in sample:
+        if row.outcome != "label":
+            found.add(row)
+    n, of, kept = len(found.words), found.counts, found.kept
+    foreign, personal = of["other_language"], of["personal"]
     return Quality(
         suite="quality",
         n=n,
-        words=_lengths([len(find_words(text)) for text in texts], material.seed),
-        readability=mean(readable, material.seed, "no English text of ten words or more"),
-        length_gap=mean(_length_gaps(rows), material.seed, "no pair"),
-        refusals=rate(len(refusing), n),
-        empty=rate(sum(not text.strip() for text in texts), n),
-        with_markdown=rate(sum(count_marks(text) > 0 for text in texts), n),
-        broken_markdown=rate(len(broken), n),
-        broken_kinds=dict(Counter(kind for kinds in broken.values() for kind in kinds)),
-        personal=rate(len(personal), n),
-        personal_kinds=dict(sum((Counter(kinds) for kinds in personal.values()), Counter[str]())),
-        rude=rate(len(rude), n),
-        languages=dict(Counter(row.lang or "not stated" for row in rows)),
-        other_language=rate(
-            len(foreign), len(languages_of), "no seed states a language that its answer tells too"
+        words=_lengths(found.words, material.seed),
+        readability=mean(found.readable, material.seed, "no English text of ten words or more"),
+        length_gap=mean(found.gaps, material.seed, "no pair"),
+        refusals=rate(of["refusals"], n),
+        empty=rate(of["empty"], n),
+        with_markdown=rate(of["marked"], n),
+        broken_markdown=rate(of["broken_markdown"], n),
+        broken_kinds=dict(found.kinds["broken"]),
+        personal=rate(personal, n),
+        personal_kinds=dict(found.kinds["personal"]),
+        rude=rate(of["rude"], n),
+        languages=dict(found.languages),
+        other_language=rate(foreign, of["told"], "no seed states a language that its answer tells too"),
+        other_languages=dict(found.kinds["foreign"]),
+        constraints=_share_kept(sum(kept.values(), Counter()), "no request states a checkable constraint"),
+        constraints_rejected=_share_kept(found.kept_by_rejected, "no rejected answer has one to keep"),
+        constraints_by_kind={kind: _share_kept(kept[kind]) for kind in sorted(kept)},
+        flagged={name: tuple(ids) for name, ids in found.flagged.items() if ids},
+        notes=(
+            *spell_sample(len(sample), sample.seen),
+            *_notes(found.other_than_english, foreign > 0, personal > 0),
         ),
-        other_languages=dict(
-            Counter(f"{stated}, reads as {' or '.join(sorted(read))}" for stated, read in foreign.values())
-        ),
-        constraints=_share_kept(kept, "no request states a checkable constraint"),
-        constraints_rejected=_share_kept(
-            _kept(rows, lambda row: row.rejected), "no rejected answer has one to keep"
-        ),
-        constraints_by_kind={
-            kind: _share_kept([one for one in kept if one[1] == kind])
-            for kind in sorted({kind for _, kind, _ in kept})
-        },
-        flagged={name: tuple(ids)[:20] for name, ids in flagged.items() if ids},
-        notes=(*spell_sample(len(records), seen), *_notes(rows, bool(foreign), bool(personal))),
     )
 
 
-def _notes(rows: Sequence[ExportRow], foreign: bool, personal: bool) -> Iterable[str]:
-    if any(row.lang not in (None, "en") for row in rows):
+def _notes(other_than_english: bool, foreign: bool, personal: bool) -> Iterable[str]:
+    if other_than_english:
         yield "readability, refusals and rude words are made for English: read them for that part only"
     if foreign:
         yield (
@@ -178,47 +221,15 @@ def _notes(rows: Sequence[ExportRow], foreign: bool, personal: bool) -> Iterable
         yield "patterns find forms of personal data, not people: neither finding them nor finding none is proof"
 
 
-def _length_gaps(rows: Sequence[ExportRow]) -> list[float]:
-    """Words of the chosen answer minus those of the rejected one, pair by pair."""
-    return [
-        float(len(find_words(row.chosen)) - len(find_words(row.rejected)))
-        for row in rows
-        if row.chosen is not None and row.rejected is not None
-    ]
+def _share_kept(kept: Counter[bool], why: str = "nothing to measure") -> Figure:
+    return rate(kept[True], kept.total(), why)
 
 
-def _share_kept(kept: Sequence[tuple[str, str, bool]], why: str = "nothing to measure") -> Figure:
-    return rate(sum(held for *_, held in kept), len(kept), why)
-
-
-def _told_languages(answered: Sequence[tuple[ExportRow, str]]) -> dict[str, tuple[str, frozenset[str]]]:
-    """Record -> the language that its seed states, and those that its answer may be in; only where both are told."""
-    return {
-        row.id: (stated, read)
-        for row, text in answered
-        if (stated := primary(row.lang)) is not None and (read := find_language(text))
-    }
-
-
-def _kept(
-    rows: Sequence[ExportRow], text_of: Callable[[ExportRow], str | None]
-) -> list[tuple[str, str, bool]]:
-    """Record, kind and whether it was kept, of every checkable constraint of its request."""
-    kept = []
-    for row in rows:
-        text = text_of(row)
-        if text is not None:
-            kept += [
-                (row.id, one.kind, one.check(text)) for one in find_constraints(row.prompt, row.metadata)
-            ]
-    return kept
-
-
-def _lengths(words: list[int], seed: int) -> Lengths | None:
+def _lengths(words: array[int], seed: int) -> Lengths | None:
     if not words:
         return None
     return Lengths(
-        mean=mean([float(w) for w in words], seed),
+        mean=mean(words, seed),
         shortest=min(words),
         median=median(words),
         longest=max(words),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -42,6 +43,7 @@ from solon.review.state import Room
 from solon.store.lawmaking.amendments import AmendmentRow, list_amendments
 from solon.store.lawmaking.principles import PrincipleUse, count_uses
 from solon.store.reviewing.review_rows import NotThere
+from solon.store.runs.items import are_many
 from solon.store.runs.laws import LawVersion, find_version, history
 
 router = APIRouter(prefix="/api/v1", tags=["law"])
@@ -140,15 +142,18 @@ def principles(room: TheRoom, _caller: Lead, constitution: Short = None) -> Prin
     """How often each principle was cited, by whom, and how often the side that it was cited for won; as of a minute
     ago at most."""
     law, found = read_principles(room, constitution)
-    told = [PrincipleOut(**use.to_json()) for use in found]
+    told = [PrincipleOut(**use.to_json()) for use in found or ()]
     return PrinciplesOut(name=law.name, version=law.version, principles=told)
 
 
-def read_principles(room: Room, named: str | None = None) -> tuple[LawVersion, list[PrincipleUse]]:
-    """Return a constitution and how often its principles were cited, as of a minute ago at most.
+def read_principles(
+    room: Room, named: str | None = None, *, waits: bool = True
+) -> tuple[LawVersion, list[PrincipleUse] | None]:
+    """Return a constitution and how often its principles were cited, as of a minute ago, or up to ten in a large store.
 
     Args:
         named: NAME counts every version, NAME@VERSION one; without it, the newest constitution in force.
+        waits: until they are counted; otherwise there is None of them while they are, which happens in a large store.
 
     Raises:
         NotThere: there is none.
@@ -162,7 +167,8 @@ def read_principles(room: Room, named: str | None = None) -> tuple[LawVersion, l
         if law is None:
             raise NotThere("there is no such constitution", next_step="see /api/v1/constitutions")
         alone = "@" in (named or "")
-        uses = room.principle_uses.get(
-            (law.id, alone), lambda: count_uses(connection, law, version_only=alone)
-        )
-        return law, uses
+        kept, key = room.principle_uses, (law.id, alone)
+        count = partial(count_uses, law=law, version_only=alone)
+        if waits or not are_many(connection):
+            return law, kept.get(key, lambda: count(connection))
+        return law, kept.look(key, partial(room.read, count))

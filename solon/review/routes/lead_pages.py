@@ -21,7 +21,7 @@ from solon.review.rendering import page
 from solon.review.reviewer import note_shown
 from solon.review.routes.leads import diff_law, list_law, list_page, read_lineage
 from solon.review.routes.queue import AnId
-from solon.review.statistics import run_statistics, statistics
+from solon.review.statistics import look_at_runs, statistics
 from solon.store.database.audit_log import list_actions, list_entries
 from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.review_lists import LOOKED_THROUGH, Filters
@@ -113,7 +113,7 @@ def runs(room: TheRoom, caller: Lead, run: Short = "") -> HTMLResponse:
     """The page of the runs: what is promised of one of them (default: the newest that a panel judged), where their
     items are, and what they cost."""
     with room.store.connect() as connection:
-        found = run_statistics(room, connection)
+        found, counting = look_at_runs(room, connection)
         promised = find_promised(connection, run)
         picture = (
             render_promise(read_promise(connection, promised), say=room.language.tell) if promised else None
@@ -123,6 +123,7 @@ def runs(room: TheRoom, caller: Lead, run: Short = "") -> HTMLResponse:
         caller,
         "lead_runs.html",
         runs=found,
+        counting=counting,
         counts=room.live.counts(),
         works=room.worker is not None,
         picture=picture,

@@ -1,4 +1,4 @@
-// Keeps the line that tells how a measurement or a rejudging stands up to date; what is being typed stays.
+// Keeps the line that tells how a measurement, a rejudging or a count stands up to date; what is being typed stays.
 const PAUSE = 2000;
 
 async function look() {

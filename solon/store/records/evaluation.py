@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    exists,
     func,
     literal_column,
     or_,
@@ -27,7 +29,7 @@ from solon.store.reviewing.checks import first_answer, is_changed
 from solon.store.reviewing.drawn_questions import WAS_DRAWN
 from solon.store.reviewing.overlaps import DOUBT
 from solon.store.reviewing.review_rows import REPEAT
-from solon.store.runs.items import name_of
+from solon.store.runs.items import name_of, parts_of_items
 from solon.store.runs.verdicts import panel_votes, shown_to_judge, votes_on
 from solon.store.tables import (
     assignments,
@@ -121,6 +123,7 @@ def answers(
     telling: bool = False,
     kind: str = "",
     settled: bool = False,
+    part: ColumnElement[bool] | None = None,
 ) -> list[Answer]:
     """Every answer that was not taken back, second opinions included, repeats not, the oldest first.
 
@@ -128,7 +131,8 @@ def answers(
         telling: only those about items that were drawn at random, or that several people may have been asked about:
             what is said of a promise rests on no others, and of a large run they are few.
         kind: only those to reviews of this kind; empty: of any.
-        settled: only those on `settled_items`.
+        settled: only those on items that `are_settled`.
+        part: only those on these items, see `parts_of_items`.
     """
     facts = (
         reviews.c.id.label("review_id"),
@@ -147,7 +151,9 @@ def answers(
     if kind:
         among.append(reviews.c.kind == kind)
     if settled:
-        among.append(reviews.c.item_id.in_(settled_items(run_ids)))
+        among.append(are_settled())
+    if part is not None:
+        among.append(part)
     decided = (
         _of_runs(select(*facts, decisions).join(reviews, reviews.c.id == decisions.c.review_id), run_ids)
         .where(decisions.c.undone_at.is_(None), reviews.c.kind != REPEAT, *among)
@@ -172,13 +178,17 @@ def _telling_items(run_ids: Sequence[str]) -> CompoundSelect[Any]:
     )
 
 
+def are_settled() -> ColumnElement[bool]:
+    """The condition on items that they were accepted or rejected, and that nobody has still to answer anything about
+    them."""
+    asked = reviews.alias("asked")
+    open_ = exists().where(asked.c.item_id == items.c.id, asked.c.state.not_in(("decided", "withdrawn")))
+    return items.c.state.in_(("accepted", "rejected")) & ~open_
+
+
 def settled_items(run_ids: Sequence[str]) -> Select[Any]:
-    """Ids of the items that were accepted or rejected, and about which nobody has still to answer anything."""
-    asked = select(reviews.c.item_id).where(
-        reviews.c.run_id.in_(run_ids), reviews.c.state.not_in(("decided", "withdrawn"))
-    )
-    ended = items.c.state.in_(("accepted", "rejected"))
-    return select(items.c.id).where(items.c.run_id.in_(run_ids), ended, items.c.id.not_in(asked))
+    """Ids of the items of runs that `are_settled`."""
+    return select(items.c.id).where(items.c.run_id.in_(run_ids), are_settled())
 
 
 def _of_runs(query: Select[Any], run_ids: Sequence[str]) -> Select[Any]:
@@ -321,29 +331,51 @@ class PaidVote:
 
 
 def paid_votes(
-    connection: Connection, run_ids: Sequence[str], *, settled: bool = False
+    connection: Connection,
+    run_ids: Sequence[str],
+    *,
+    settled: bool = False,
+    part: ColumnElement[bool] | None = None,
 ) -> Iterator[PaidVote]:
-    """Votes of the panel in the items' attempts in force, without the resolver's, streamed; of `settled_items` alone
-    where these are asked for. Of rules only where they match: silence is no vote."""
+    """Votes of the panel in the items' attempts in force, without the resolver's, streamed item by item; of items that
+    `are_settled` alone, or of a part of them, where these are asked for. Of rules only where they match: silence is no
+    vote."""
     tokens = func.coalesce(calls.c.input_tokens, 0) + func.coalesce(calls.c.output_tokens, 0)
     query = (
         select(panel_votes, calls.c.cost, tokens.label("tokens"))
         .join(items, (items.c.id == panel_votes.c.item_id) & (items.c.attempt == panel_votes.c.attempt))
         .join(calls, calls.c.id == panel_votes.c.call_id, isouter=True)
-        .where(items.c.run_id.in_(run_ids), panel_votes.c.outcome != SILENT)
-        .order_by(panel_votes.c.id)
+        .where(panel_votes.c.outcome != SILENT, *((are_settled(),) if settled else ()))
+        .order_by(items.c.position, panel_votes.c.id)
     )
-    if settled:
-        query = query.where(items.c.id.in_(settled_items(run_ids)))
-    for row in connection.execution_options(stream_results=True).execute(query):
-        yield PaidVote(
-            what=(row.item_id, row.attempt, shown_to_judge(row)),
-            vote=Vote.of(row),
-            call_id=row.call_id,
-            cost=row.cost,
-            tokens=int(row.tokens or 0),
-            recorded=row.call_id is None and not row.basis,
-        )
+    for one in parts_of_runs(connection, run_ids) if part is None else (part,):
+        for row in connection.execute(query.where(one)):
+            yield PaidVote(
+                what=(row.item_id, row.attempt, shown_to_judge(row)),
+                vote=Vote.of(row),
+                call_id=row.call_id,
+                cost=row.cost,
+                tokens=int(row.tokens or 0),
+                recorded=row.call_id is None and not row.basis,
+            )
+
+
+def parts_of_runs(connection: Connection, run_ids: Sequence[str]) -> Iterator[ColumnElement[bool]]:
+    """Conditions that cut the items of runs into parts that can be held, see `parts_of_items`."""
+    return parts_of_items(connection, items.c.run_id.in_(run_ids))
+
+
+def count_votes(connection: Connection, run_id: str) -> Counter[tuple[str, str, bool]]:
+    """How many votes `paid_votes` has, by seat, judge and whether they were recorded elsewhere."""
+    recorded = panel_votes.c.call_id.is_(None) & (func.coalesce(panel_votes.c.basis, "") == "")
+    by = (panel_votes.c.seat, panel_votes.c.judge, recorded)
+    query = (
+        select(*by, func.count())
+        .join(items, (items.c.id == panel_votes.c.item_id) & (items.c.attempt == panel_votes.c.attempt))
+        .where(items.c.run_id == run_id, panel_votes.c.outcome != SILENT)
+        .group_by(*by)
+    )
+    return Counter({(row[0], row[1], bool(row[2])): int(row[3]) for row in connection.execute(query)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,13 +474,15 @@ class CandidateText:
     body: str
 
 
-def candidate_texts(connection: Connection, run_ids: Sequence[str]) -> Iterator[CandidateText]:
-    """Candidates of the runs with their texts, streamed; forgotten ones are left out."""
+def candidate_texts(
+    connection: Connection, run_ids: Sequence[str], part: ColumnElement[bool] | None = None
+) -> Iterator[CandidateText]:
+    """Candidates of the runs, or of a part of their items, with their texts, streamed; forgotten ones are left out."""
     query = (
         select(candidates.c.id, candidates.c.author, candidates.c.kind, texts.c.body)
         .join(texts, texts.c.id == candidates.c.text_id)
         .join(items, items.c.id == candidates.c.item_id)
-        .where(items.c.run_id.in_(run_ids), texts.c.body.is_not(None))
+        .where(items.c.run_id.in_(run_ids) if part is None else part, texts.c.body.is_not(None))
         .order_by(candidates.c.id)
     )
     for row in connection.execution_options(stream_results=True).execute(query):
@@ -535,21 +569,32 @@ class Accepted:
     stale: bool
 
 
-def accepted(connection: Connection, run_ids: Sequence[str], *, settled: bool = False) -> list[Accepted]:
-    """Records in force of the runs, in a stable order; of `settled_items` alone where these are asked for."""
+def accepted(
+    connection: Connection,
+    run_ids: Sequence[str],
+    *,
+    settled: bool = False,
+    among: ColumnElement[bool] | None = None,
+) -> Iterator[Accepted]:
+    """Records in force of the runs, streamed in the order of their items; of items that `are_settled` alone where these
+    are asked for.
+
+    Args:
+        among: a condition on them, joined with their items, such as `of_data_set`.
+    """
     names = ("id", "item_id", "route", "kind", "margin", "confidence", "provisional", "certificate_id")
     columns = [records.c[name] for name in names]
     query = (
         select(*columns, records.c.stale_at.is_not(None).label("stale"))
-        .where(records.c.run_id.in_(run_ids), records.c.superseded_at.is_(None))
-        .order_by(records.c.id)
+        .join(items, items.c.id == records.c.item_id)
+        .where(records.c.superseded_at.is_(None), *((are_settled(),) if settled else ()))
+        .order_by(items.c.position, records.c.id)
     )
-    if settled:
-        query = query.where(records.c.item_id.in_(settled_items(run_ids)))
-    return [
-        Accepted(**{**row, "provisional": bool(row["provisional"]), "stale": bool(row["stale"])})
-        for row in connection.execute(query).mappings()
-    ]
+    if among is not None:
+        query = query.where(among)
+    for part in parts_of_runs(connection, run_ids):
+        for row in connection.execute(query.where(part)).mappings():
+            yield Accepted(**{**row, "provisional": bool(row["provisional"]), "stale": bool(row["stale"])})
 
 
 def count_accepted(connection: Connection, run_id: str, person: str) -> tuple[int, int, int]:

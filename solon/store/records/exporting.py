@@ -39,7 +39,7 @@ from solon.store.records.principles import compared_in, contrasts_of, principles
 from solon.store.records.rankings import reversed_by_others
 from solon.store.reviewing.disagreements import contested_shares, open_disputes, text_ids
 from solon.store.reviewing.reading import fixes_of
-from solon.store.runs.items import FORGOTTEN
+from solon.store.runs.items import FORGOTTEN, parts_of_items
 from solon.store.runs.journal import DRAWS
 from solon.store.runs.row_keys import WHITE, WIDTH, conversation_of, pair_key
 from solon.store.runs.seed_rubrics import seed_rubrics_on
@@ -172,6 +172,19 @@ def export_rows(
     return first, rows  # type: ignore[return-value]
 
 
+def count_rows(store: Store, run_id: str | None = None) -> int:
+    """How many rows `export_rows` gives now of a run, or of the data set."""
+    which = Which(run_id)
+    query = (
+        select(func.count())
+        .select_from(records.join(items, items.c.id == records.c.item_id))
+        .where(*which.of_records(), *which.of_items(), which.comes_first())
+    )
+    with store.connect() as connection:
+        forgotten = sum(_forgotten(connection, which).values())
+        return int(connection.execute(query).scalar_one()) - forgotten
+
+
 def record_of_item(store: Store, item_id: str) -> ExportRow | None:
     """The (first) record in force of an item; None where it has none."""
     with store.connect() as connection:
@@ -187,15 +200,10 @@ def runs_in_force(store: Store, **which: Any) -> list[str]:
         return _runs_of(connection, Which(**which))
 
 
-def records_of_data_set(connection: Connection) -> set[str]:
-    """Ids of the records that stand in the data set, where each item stands once, whatever runs it went through."""
-    which = Which()
-    query = (
-        select(records.c.id)
-        .join(items, items.c.id == records.c.item_id)
-        .where(*which.of_records(), which.comes_first())
-    )
-    return set(connection.execute(query).scalars())
+def of_data_set() -> ColumnElement[bool]:
+    """The condition on a record in force, joined with its item, that it stands in the data set, where each item stands
+    once, whatever runs it went through."""
+    return Which().comes_first()
 
 
 def with_seeds() -> Select[Any]:
@@ -226,31 +234,13 @@ def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]
         )
         rejected = _keys_of_rejected(store, connection, which) if which.rejected else {}
         contradicted = _reversed_pairs(connection, which) | _accepted_too(connection, which, rejected)
-        for window in _windows(connection, which):
+        for window in parts_of_items(connection, *which.of_items()):
             chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
             yield from rows_of(store, connection, chunk, which.as_of, contradicted, scored=which.scored)
             if rejected:
                 ends = _ends_rejected(connection, which, window)
                 keyed = [{**row, "pair_key": rejected[row["id"]]} for row in ends]
                 yield from rows_of(store, connection, keyed, contradicted=contradicted)
-
-
-def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[bool]]:
-    """Conditions that cut the items into parts of at most CHUNK, run by run in the order of their seeds.
-
-    Sorting all records at once would hold all of them in memory: SQLite sorts where `temp_store` says. The index of
-    items leads with run, state and position, so a part is a few seeks once the states are named.
-    """
-    low, high = func.min(items.c.position), func.max(items.c.position)
-    query = select(items.c.run_id, items.c.state, low, high).group_by(items.c.run_id, items.c.state)
-    spans: dict[str, list[Any]] = {}
-    for row in connection.execute(query.where(*which.of_items())):
-        spans.setdefault(row[0], []).append(row)
-    for run_id, found in sorted(spans.items()):
-        states = [row[1] for row in found]
-        for start in range(min(row[2] for row in found), max(row[3] for row in found) + 1, CHUNK):
-            part = items.c.position.between(start, start + CHUNK - 1)
-            yield and_(items.c.run_id == run_id, items.c.state.in_(states), part)
 
 
 def _without_record(connection: Connection, which: Which) -> dict[str, int]:
@@ -352,7 +342,7 @@ def _keys_of_rejected(store: Store, connection: Connection, which: Which) -> dic
     these answers are read here, and no texts are held.
     """
     keys = {}
-    for window in _windows(connection, which):
+    for window in parts_of_items(connection, *which.of_items()):
         ends = _ends_rejected(connection, which, window)
         answers = _answers(connection, ends)
         for row in ends:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     Select,
+    and_,
     bindparam,
     exists,
     func,
@@ -43,6 +44,9 @@ FORGOTTEN = "forgotten"
 STATES = ("queued", "running", "waiting", "accepted", "rejected", "failed", "parked", FORGOTTEN)
 FINAL = ("accepted", "rejected", "failed", FORGOTTEN)
 CLAIM_SECONDS = 120.0
+PART = 500
+MANY = 2000
+"""What all items have to be read for is read while somebody waits as long as there are no more of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,6 +487,30 @@ def count_states_by_run(connection: Connection) -> dict[str, dict[str, int]]:
     for run_id, state, n in connection.execute(query):
         counts.setdefault(run_id, {})[state] = int(n)
     return counts
+
+
+def parts_of_items(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[ColumnElement[bool]]:
+    """Conditions that cut the items that meet `conditions` into parts of at most `PART`, run by run in the order of
+    their seeds.
+
+    Sorting all records or votes at once would hold all of them in memory: SQLite sorts where `temp_store` says. The
+    index of items leads with run, state and position, so a part is a few seeks once the states are named.
+    """
+    low, high = func.min(items.c.position), func.max(items.c.position)
+    query = select(items.c.run_id, items.c.state, low, high).group_by(items.c.run_id, items.c.state)
+    spans: dict[str, list[Any]] = {}
+    for row in connection.execute(query.where(*conditions)):
+        spans.setdefault(row[0], []).append(row)
+    for run_id, found in sorted(spans.items()):
+        states = [row[1] for row in found]
+        for start in range(min(row[2] for row in found), max(row[3] for row in found) + 1, PART):
+            part = items.c.position.between(start, start + PART - 1)
+            yield and_(items.c.run_id == run_id, items.c.state.in_(states), part)
+
+
+def are_many(connection: Connection) -> bool:
+    """Whether the store has more than `MANY` items, of which no more are looked at."""
+    return connection.execute(select(items.c.id).offset(MANY).limit(1)).first() is not None
 
 
 def count_replayed(connection: Connection, run_id: str) -> int:

@@ -94,14 +94,14 @@ class Spent:
         builtin: calls that the built-in model answered.
     """
 
-    calls: int
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    unknown_tokens: int
-    cost: float
-    unpriced: int
-    builtin: int
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    unknown_tokens: int = 0
+    cost: float = 0.0
+    unpriced: int = 0
+    builtin: int = 0
 
 
 def pin_versions(
