@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from solon.recipes.steps import Ask, Redraft, Reject
@@ -117,6 +119,20 @@ def build_graph(recipe: Recipe, tracing: Tracing = OFF) -> StateGraph[Any, Any, 
         graph.add_node(name, routed(name, nodes[name], within, ways), destinations=destinations)
     graph.add_edge(START, recipe.step_names[0])
     return graph
+
+
+def compile_graph(recipe: Recipe, saver: Any, tracing: Tracing = OFF) -> Any:
+    """The recipe's graph, compiled with a checkpointer. What LangGraph makes of it is made once a process: it takes as
+    long as ten resumes, and a server that delivers decisions begins anew for each few of them."""
+    graph = _compiled(recipe) if not tracing.on else build_graph(recipe, tracing).compile()
+    graph = copy.copy(graph)
+    graph.checkpointer = saver
+    return graph
+
+
+@lru_cache(maxsize=64)
+def _compiled(recipe: Recipe) -> Any:
+    return build_graph(recipe).compile()
 
 
 def _reached(name: str, ways: Mapping[str, Mapping[str, str]], within: Mapping[str, Any]) -> set[str]:

@@ -66,8 +66,9 @@ class ItemContext:
         verdicts: what was said elsewhere of the seed's responses; None where nothing came with it.
         on_step: is told the name of each step that is taken; None where nobody watches.
         voters: of the panel; empty where it has none.
-        arrived: the state and the node with which the item came to a person by plain awaits, until its thread has begun
-            with it, see `first_pass`.
+        arrived: the state and the node to which the item came by plain awaits, until its thread has taken it up, see
+            `first_pass`.
+        decided: the decision of the person that the item waits for, until its node takes it; None: it is to wait.
     """
 
     store: Store
@@ -86,6 +87,7 @@ class ItemContext:
     on_step: Callable[[str], None] | None = None
     voters: tuple[Voter, ...] = ()
     arrived: Command[Any] | None = None
+    decided: Mapping[str, Any] | None = None
     _severities: dict[str, float] = field(default_factory=dict)
     _cited: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _scores: dict[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
@@ -138,6 +140,12 @@ class ItemContext:
         if candidate_id not in self._candidates:
             self._candidates[candidate_id] = load_candidate(self.store, candidate_id)
         return self._candidates[candidate_id]
+
+    def know(self, candidates: Iterable[tuple[CandidateRow, Mapping[str, str]]]) -> None:
+        """Take candidates that were read already, each with the bodies of its texts by id."""
+        for row, bodies in candidates:
+            self._candidates[row.id] = row
+            self._texts |= bodies
 
     def answer(self, candidate_id: str) -> str:
         """The text of a candidate."""

@@ -28,7 +28,7 @@ from solon.store.lawmaking.precedents import retrievable_cases
 from solon.store.reviewing import reuse
 from solon.store.runs.certificates import find_certificate
 from solon.store.runs.interactive import is_interactive
-from solon.store.runs.items import ItemRow
+from solon.store.runs.items import CandidateRow, ItemRow, load_candidates
 from solon.store.runs.journal import ItemJournal
 from solon.store.runs.preview_journal import find_preview_run
 from solon.store.runs.run_row import RunRow
@@ -76,11 +76,18 @@ class Contexts:
         self._casebooks: dict[float, Casebook] = {}
         self._heard: dict[str, bool] = {}
         self._voters: dict[int, tuple[Voter, ...]] = {}
+        self._ahead: dict[str, list[tuple[CandidateRow, dict[str, str]]]] = {}
         self._settings = read_settings(recipe, config)
         self._brief = brief_of(recipe.maker, self._settings, guarded=config.privacy.guarded)
         self._examples = Examples(store, recipe)
         self._question, self._pairing = recipe.question.asked(config), recipe.pairing_under(config)
         self._outcomes = self._question.outcomes if recipe.has_panel else ()
+
+    def read_ahead(self, candidate_ids: Sequence[str]) -> None:
+        """Read candidates with their texts at once, for the next context of each of their items, instead of one by
+        one."""
+        for row, bodies in load_candidates(self._store, candidate_ids):
+            self._ahead.setdefault(row.item_id, []).append((row, bodies))
 
     def make(self, item: ItemRow) -> ItemContext:
         """The context of an item, with the law, prompts and consensus that it is pinned to."""
@@ -117,7 +124,7 @@ class Contexts:
             seed_rubric=self._seed_rubric(item),
         )
         responses = content.get("responses") or []
-        return ItemContext(
+        context = ItemContext(
             self._store,
             item,
             self.recipe,
@@ -134,6 +141,8 @@ class Contexts:
             on_step=self.watchers.get(item.id),
             voters=self._voters_of(consensus),
         )
+        context.know(pair for pair in self._ahead.pop(item.id, ()) if pair[0].attempt == item.attempt)
+        return context
 
     def _seed_rubric(self, item: ItemRow) -> SeedRubric | None:
         """The rubric that the seed brought, or the one that a person confirmed for the item."""

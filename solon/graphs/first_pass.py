@@ -2,7 +2,8 @@
 
 Up to there LangGraph has nothing to keep: checkpoints are written at an interrupt alone (durability "exit"), and what
 a crash leaves is the journal and the store's rows. Its scheduler would cost a third as much CPU time again for an item
-that nobody reviews. An item that comes to a person is handed to its thread, which goes on from the state reached.
+that nobody reviews. An item that comes to a person is handed to its thread, which goes on from the state reached. An
+answer that ends the item goes the same way.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from solon.graphs.state import WAITS
 if TYPE_CHECKING:
     from solon.graphs.context import ItemContext
 
+Node = Callable[[Any, Runtime[Any]], Awaitable[Command[Any]]]
 MOST_STEPS = 100
 """Nodes that an item passes at most without a person: many times what any recipe takes."""
 
@@ -33,11 +35,13 @@ class FirstPass:
 
     Attributes:
         first: name of the node where items begin.
-        nodes: name -> node, without those that wait for a person.
+        nodes: name -> node, without the one that waits for a person.
+        waits: that one; None where nobody is asked.
     """
 
     first: str
-    nodes: Mapping[str, Callable[[Any, Runtime[Any]], Awaitable[Command[Any]]]]
+    nodes: Mapping[str, Node]
+    waits: Node | None = None
 
     @classmethod
     def through(cls, graph: Any) -> FirstPass | None:
@@ -48,7 +52,8 @@ class FirstPass:
         drawn = graph.builder
         [first] = [end for start, end in drawn.edges if start == START]
         nodes = {name: spec.runnable.afunc for name, spec in drawn.nodes.items()}
-        return cls(first, {name: node for name, node in nodes.items() if node.__name__ != WAITS})
+        waits = nodes.pop(WAITS, None)
+        return cls(first, nodes, waits)
 
     async def take(self, start: Mapping[str, Any], context: ItemContext) -> dict[str, Any]:
         """Take an item on until it ends or comes to a person. Returns its state; where it came to a person,
@@ -69,3 +74,18 @@ class FirstPass:
                 context.arrived = Command(update=state, goto=name)
                 return state
         raise InternalError(f"item {context.item.id} took {MOST_STEPS} steps and came to no end")
+
+    async def answer(
+        self, waiting: Mapping[str, Any], decision: Mapping[str, Any], context: ItemContext
+    ) -> dict[str, Any] | None:
+        """Take an item that waits for a person on with the decision. Returns its state where that ends it; None where
+        it goes on: `context.arrived` holds what the decision led to, and the thread is to be resumed, whose waiting
+        node hands the item on."""
+        if self.waits is None:
+            return None
+        context.decided = decision
+        command = await self.waits(dict(waiting), Runtime(context=context))
+        if command.goto != END:
+            context.arrived = command
+            return None
+        return {**waiting, **cast("dict[str, Any]", command.update)}

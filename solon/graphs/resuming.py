@@ -197,11 +197,32 @@ class Threads:
             state = await self._first_pass.take(given, context)
             if context.arrived is None:
                 return state
+        elif self._first_pass is not None and known == KEPT:
+            ended = await self._end_by(given, item, context)
+            if ended is not None:
+                return ended
         output = await self._graph.ainvoke(
             given, _config(item, known), context=context, durability="exit", version="v2"
         )
         result: dict[str, Any] = output.value
         return {**result, INTERRUPT: output.interrupts} if output.interrupts else result
+
+    async def _end_by(self, command: Any, item: ItemRow, context: ItemContext) -> dict[str, Any] | None:
+        """The state of an item that the decision of a command ends; its thread is dropped. None where LangGraph is to
+        go on with the thread."""
+        assert self._first_pass is not None
+        saver = self._graph.checkpointer
+        stands = await saver.aget_tuple(_config(item, KEPT))
+        [(interrupt_id, decision)] = command.resume.items()
+        found = [value for _, channel, value in stands.pending_writes if channel == INTERRUPT]
+        if interrupt_id not in {interrupt.id for interrupts in found for interrupt in interrupts}:
+            return None
+        values = stands.checkpoint["channel_values"]
+        waiting = {name: values[name] for name in self._graph.output_channels if name in values}
+        ended = await self._first_pass.answer(waiting, decision, context)
+        if ended is not None:
+            await saver.adelete_thread(thread_id(item.id, item.attempt))
+        return ended
 
     def _stored_decision(self, item: ItemRow, state: dict[str, Any], review_id: str) -> dict[str, Any] | None:
         with self._store.connect() as connection:

@@ -22,7 +22,7 @@ from solon.errors import (
     StoreError,
 )
 from solon.graphs.arrivals import Arrivals
-from solon.graphs.build import build_graph
+from solon.graphs.build import compile_graph
 from solon.graphs.contexts import Contexts
 from solon.graphs.filters import Sieve
 from solon.graphs.garbage import collecting_seldom
@@ -158,7 +158,7 @@ class Runner:
             self.pool.prepare(recipe.roles)
         async with open_saver(self.store) as saver:
             tracing = self._tracing()
-            graph = build_graph(recipe, tracing).compile(checkpointer=saver)
+            graph = compile_graph(recipe, saver, tracing)
             self.contexts = Contexts(
                 self.store, self.run, recipe, self.config, self.pool, self.meter, tracing
             )
@@ -493,6 +493,7 @@ class Runner:
             )
         )
         self._moved("waiting", "running", len(batch))
+        self.contexts.read_ahead([name for delivery in batch for name in delivery.review.candidates])
         new = {delivery.item_id: delivery for delivery in batch}
         return [(item, new[item.id]) for item in self._load(list(new))]
 

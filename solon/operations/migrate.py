@@ -115,7 +115,7 @@ class _Mover:
         self._recipe = recipes.of_run(self._run.recipe, self._config.plugins, run_id, self._config)
 
     async def move(self, stranded: list[Stranded], max_calls: int) -> None:
-        from solon.graphs.build import build_graph
+        from solon.graphs.build import compile_graph
         from solon.graphs.contexts import Contexts
         from solon.graphs.resuming import Threads
         from solon.graphs.saver import open_saver
@@ -125,7 +125,7 @@ class _Mover:
             if self._recipe.roles:
                 self._pool.prepare(self._recipe.roles)
             async with open_saver(self._store) as saver:
-                graph = build_graph(self._recipe).compile(checkpointer=saver)
+                graph = compile_graph(self._recipe, saver)
                 contexts = Contexts(
                     self._store, self._run, self._recipe, self._config, self._pool, self._meter
                 )

@@ -638,6 +638,7 @@ def _below_head(source: str) -> str:
     return "\n" * (front.count("\n") + 3) + body
 
 
+@lru_cache(maxsize=128)
 def _parse(source: str, marks: str) -> Prompt:
     if not source.startswith("---\n"):
         raise ValueError("it does not begin with front matter (---)")

@@ -14,6 +14,7 @@ from solon.graphs.garbage import YOUNG, collecting_seldom
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
     before = gc.get_threshold()
+    gc.collect()
     yield
     gc.set_threshold(*before)
     gc.unfreeze()
@@ -43,18 +44,27 @@ def test_who_chose_otherwise_keeps_the_choice() -> None:
         assert gc.get_threshold()[0] == 50_000
 
 
+class Ring:
+    alive = 0
+
+    def __init__(self) -> None:
+        self.me = self
+        Ring.alive += 1
+
+    def __del__(self) -> None:
+        Ring.alive -= 1
+
+
 def test_what_refers_to_itself_is_collected_all_the_same() -> None:
-    class Ring:
-        alive = 0
-
-        def __init__(self) -> None:
-            self.me = self
-            Ring.alive += 1
-
-        def __del__(self) -> None:
-            Ring.alive -= 1
-
     with collecting_seldom():
         for _ in range(3 * YOUNG):
             Ring()
         assert Ring.alive < 2 * YOUNG
+
+
+def test_what_many_short_works_leave_is_collected_too() -> None:
+    """A server's delivery is a work of its own for each few answers."""
+    for _ in range(3 * YOUNG):
+        with collecting_seldom():
+            Ring()
+    assert Ring.alive < 2 * YOUNG

@@ -13,10 +13,12 @@ from langchain_core.tracers.context import register_configure_hook
 from sqlalchemy import update
 
 from solon.errors import InternalError
+from solon.graphs import context
 from solon.graphs.first_pass import FirstPass
 from solon.recipes.preference import PREFERENCE
 from solon.store.database.store import Store
 from solon.store.tables.runs import Meta
+from solon.store.upkeep.pruning import stored_threads
 from tests.graphs.conftest import Desk
 
 MakeDesk = Callable[..., Desk]
@@ -78,10 +80,9 @@ def test_the_same_comes_of_both(make_desk: MakeDesk, tmp_path: Any, policy: str)
     assert bool(told["awaits"]["reviews"]) == (policy != "never")
 
 
-def test_an_accepted_item_costs_langgraph_nothing(
-    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the figures of `docs/speed.md` rest on, by a count that does not hang on the clock."""
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What LangGraph was asked to work on."""
     from langgraph.pregel import Pregel
 
     begun: list[Any] = []
@@ -92,9 +93,35 @@ def test_an_accepted_item_costs_langgraph_nothing(
         return invoke(self, *given, **more)
 
     monkeypatch.setattr(Pregel, "ainvoke", counted)
+    return begun
+
+
+def test_an_accepted_item_costs_langgraph_nothing(make_desk: MakeDesk, begun: list[Any]) -> None:
+    """What the figures of `docs/speed.md` rest on, by a count that does not hang on the clock."""
     never = make_desk(routing={"policy": "never"})
     never.project.run("preference", SEEDS)
     assert (never.states(), begun) == ({"accepted": 6}, [])
+
+
+def test_a_decision_that_ends_its_item_costs_langgraph_nothing(
+    make_desk: MakeDesk, begun: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is anything of it read one by one; one that is drafted anew goes on in its thread, and waits again."""
+    desk = make_desk(routing={"policy": "always"})
+    desk.project.run("preference", SEEDS)
+    for n, review in enumerate(desk.project.reviews()):
+        choice, given = ("prefer", review.candidates[:1]) if n else ("redraft", [])
+        desk.project.decide(review, choice, *given, **({} if n else {"guidance": "shorter"}))
+    begun.clear()
+    alone: list[str] = []
+    for name in ("load_text", "load_candidate"):
+        read = getattr(context, name)
+        monkeypatch.setattr(context, name, lambda store, of, read=read: alone.append(of) or read(store, of))
+    desk.project.resume()
+    assert (desk.states(), len(begun)) == ({"accepted": 5, "waiting": 1}, 1)
+    assert alone == [row["guidance_id"] for row in desk.rows("Decision") if row["guidance_id"]]
+    (waits,) = [row["item_id"] for row in desk.rows("Review") if row["state"] == "waiting"]
+    assert stored_threads(desk.project.store) == {f"{waits}:0"}
 
 
 def test_whoever_listens_to_langchain_hears_of_every_node(make_desk: MakeDesk) -> None:

@@ -14,7 +14,13 @@ from solon.graphs.state import ItemState
 async def review(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
     """Wait for a person. Says `on`. The interrupt holds ids only; what comes back is a decision that the
     store has checked and claimed."""
-    decision = interrupt({"review": state["review"], "candidates": state["shown"]}, response_schema=RESPONSE)
+    decision, runtime.context.decided = (
+        runtime.context.decided,
+        None,
+    )  # of one that is given without LangGraph
+    if decision is None:
+        asked = {"review": state["review"], "candidates": state["shown"]}
+        decision = interrupt(asked, response_schema=RESPONSE)
     return {"decision": decision, "next": "on"}
 
 

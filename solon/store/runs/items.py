@@ -145,6 +145,12 @@ class CandidateRow:
     author: str
     created_at: float
 
+    @property
+    def text_ids(self) -> list[str]:
+        """Its text, and its own request and what that speaks of, where it has them."""
+        named = (self.text_id, self.prompt_text_id, self.input_text_id)
+        return [text_id for text_id in named if text_id is not None]
+
     def as_insert(self) -> tuple[type, Row]:
         """The table and the row to insert for it."""
         return Candidate, {name: getattr(self, name) for name in self.__slots__}
@@ -555,6 +561,17 @@ def load_candidate(store: Store, candidate_id: str) -> CandidateRow:
     with store.connect() as connection:
         row = connection.execute(_CANDIDATE, {"of_id": candidate_id}).mappings().one()
     return CandidateRow(**row)
+
+
+def load_candidates(store: Store, ids: Sequence[str]) -> list[tuple[CandidateRow, dict[str, str]]]:
+    """Candidates by their ids, each with the bodies of its texts by id; empty where they were erased."""
+    with store.connect() as connection:
+        found = connection.execute(select(candidates).where(candidates.c.id.in_(ids))).mappings()
+        rows = [CandidateRow(**row) for row in found]
+        wanted = {text_id for row in rows for text_id in row.text_ids}
+        query = select(texts.c.id, texts.c.body).where(texts.c.id.in_(wanted))
+        bodies = {text_id: body or "" for text_id, body in connection.execute(query)}
+    return [(row, {text_id: bodies[text_id] for text_id in row.text_ids}) for row in rows]
 
 
 def load_drafts(store: Store, item_id: str, attempt: int, round: int) -> list[CandidateRow]:
