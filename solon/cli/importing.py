@@ -80,7 +80,9 @@ def import_command(
         return
     with open_project(store, config, create=True) as project:
         expert = _vouching(project.store) if as_expert else None
-        found = project.import_(format, file, judge=judge, policy=policy, expert=expert, limit=limit)
+        found = project.import_(
+            format, file, judge=judge, policy=policy, expert=expert, limit=limit, progress=True
+        )
     if json:
         print_json(found.model_dump(mode="json"))
         return

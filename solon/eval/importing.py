@@ -184,6 +184,7 @@ def import_file(
     policy: str = "always",
     expert: ExpertRow | None = None,
     limit: int | None = None,
+    progress: bool | None = None,
 ) -> Imports:
     """Bring a file into the project's store, and return what that did; doing it again goes on where it
     stopped.
@@ -201,6 +202,7 @@ def import_file(
             calibration and certificates. Without, they move their items and are precedents, nothing else; a
             run that measures takes none.
         limit: take the first so many rows.
+        progress: show how far the run of the rows is, by a bar or lines; default: in a notebook only.
 
     Raises:
         UsageError: no such format, or `auto` knows none that the rows fit.
@@ -219,7 +221,7 @@ def import_file(
             note = {"texts": _hash(_texts(row)), "said": [asdict(said) for said in one.said]}
             rows.add(plain_row(_coded(row, one.metadata), OURS), name=row["id"], note=note)
         _refuse_unusable(project, file, read, format, len(reviews))
-        answers = _Answers(project, rows, expert, read.skipped)
+        answers = _Answers(project, rows, expert, read.skipped, progress)
         run_sync(answers.give_to_reviews(reviews))
         run_id = recipe = None
         if rows:
@@ -300,10 +302,10 @@ def _run(
     project.config = config.model_copy(update=changed)
     if expert is None and project.config.routing.measures and read.said:
         raise token_wanted()  # before there is a run
-    run_id = project.run(recipe, rows, on_runner=answers.follow).run_id
+    run_id = project.run(recipe, rows, progress=answers.progress, on_runner=answers.follow).run_id
     while read.said and run_sync(answers.give(run_id)):
         # what was learned may open further reviews, audits among them
-        project.resume(run_id, on_runner=answers.follow)
+        project.resume(run_id, progress=answers.progress, on_runner=answers.follow)
     read.skipped.update(read.silent)
     read.skipped["no_review_open"] += read.said - len(answers.answered)
     return run_id
@@ -315,13 +317,19 @@ class _Answers:
     Attributes:
         decided: how many answers were taken as decisions.
         answered: names of the rows whose answer was given to a review.
+        progress: whether the run shows how far it is, as of `import_file`.
     """
 
     def __init__(
-        self, project: Workspace, rows: Spool, expert: ExpertRow | None, unused: Counter[str]
+        self,
+        project: Workspace,
+        rows: Spool,
+        expert: ExpertRow | None,
+        unused: Counter[str],
+        progress: bool | None,
     ) -> None:
         """`rows`: with what was said of each, and a hash of its texts, as its note."""
-        self.decided, self.answered = 0, SeenIds()
+        self.decided, self.answered, self.progress = 0, SeenIds(), progress
         self._project, self._store, self._rows = project, project.store, rows
         self._expert, self._unused = expert, unused
         self._tried, self._audited = SeenIds(), SeenIds()

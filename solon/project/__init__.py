@@ -315,6 +315,7 @@ class Project(Workspace):
         policy: str = "always",
         limit: int | None = None,
         expert: str | ExpertRow | None = None,
+        progress: bool | None = None,
     ) -> Imports:
         """Bring an existing set into the store: rows as seeds with answers, labels as decisions, verdicts as a panel.
 
@@ -330,6 +331,7 @@ class Project(Workspace):
             limit: take the first so many rows.
             expert: token of the expert whose answers these are, given blind; only then they count for reliability,
                 calibration and certificates.
+            progress: show a bar or lines; default: in a notebook only.
 
         Raises:
             UsageError: there is no such format, or the token is wrong.
@@ -339,7 +341,9 @@ class Project(Workspace):
         from solon.eval.importing import import_file
 
         owner = self.acting_expert(expert) if isinstance(expert, str) else expert
-        return import_file(self, format, path, judge=judge, policy=policy, expert=owner, limit=limit)
+        return import_file(
+            self, format, path, judge=judge, policy=policy, expert=owner, limit=limit, progress=progress
+        )
 
     def import_votes(
         self,
