@@ -86,8 +86,10 @@ class Contexts:
     def read_ahead(self, candidate_ids: Sequence[str]) -> None:
         """Read candidates with their texts at once, for the next context of each of their items, instead of one by
         one."""
+        found: dict[str, list[tuple[CandidateRow, dict[str, str]]]] = {}
         for row, bodies in load_candidates(self._store, candidate_ids):
-            self._ahead.setdefault(row.item_id, []).append((row, bodies))
+            found.setdefault(row.item_id, []).append((row, bodies))
+        self._ahead |= found
 
     def make(self, item: ItemRow) -> ItemContext:
         """The context of an item, with the law, prompts and consensus that it is pinned to."""

@@ -336,12 +336,6 @@ class Runner:
         """One item to its next resting place. Every failure is attributed here, once."""
         try:
             state = await self._threads.drive(item)
-            self._failures = 0
-            self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
-            self._sift(state)
-            if "__interrupt__" in state:
-                await self._answer(item)
-            return
         except LimitReached as limit:
             # Nothing further is begun: the item would be taken again at once.
             self.meter.stopping = self.meter.stopping or limit.cause
@@ -370,6 +364,14 @@ class Runner:
         except Exception as error:
             # Whatever it is may be mended, here or there: the item is kept, and what was paid for it with it.
             await self._set(item, "parked", reason=_unforeseen(self._spell(error)))
+        else:
+            self._failures = 0
+            waits = "__interrupt__" in state
+            self._moved("running", "waiting" if waits else state["outcome"])
+            self._sift(state)
+            if waits:
+                await self._answer(item)
+            return
         self._sieve.leave()
 
     async def _answer(self, item: ItemRow) -> None:
@@ -381,6 +383,9 @@ class Runner:
                 return
         except SolonError as error:
             self._fatal = self._fatal or error
+            return
+        except Exception as error:  # the item is not this worker's any more: it waits, and the run ends
+            self._fatal = self._fatal or InternalError(_unforeseen(self._spell(error)))
             return
         batch = await self.store.writer.run(
             lambda connection: review_store.claim_deliveries(connection, self.me, 1, item_id=item.id)
@@ -493,9 +498,10 @@ class Runner:
             )
         )
         self._moved("waiting", "running", len(batch))
-        self.contexts.read_ahead([name for delivery in batch for name in delivery.review.candidates])
         new = {delivery.item_id: delivery for delivery in batch}
-        return [(item, new[item.id]) for item in self._load(list(new))]
+        given = [(item, new[item.id]) for item in self._load(list(new))]
+        self.contexts.read_ahead([name for _, delivery in given for name in delivery.review.candidates])
+        return given
 
     async def _deliver(self, item: ItemRow, delivery: review_store.Delivery) -> None:
         problem, stopped = "", False

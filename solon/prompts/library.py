@@ -639,7 +639,7 @@ def _below_head(source: str) -> str:
 
 
 @lru_cache(maxsize=128)
-def _parse(source: str, marks: str) -> Prompt:
+def _head_and_parts(source: str) -> tuple[dict[str, Any], dict[str, str]]:
     if not source.startswith("---\n"):
         raise ValueError("it does not begin with front matter (---)")
     front, ended, _ = source[4:].partition("\n---\n")
@@ -653,6 +653,12 @@ def _parse(source: str, marks: str) -> Prompt:
     parts = _parts_of(_below_head(source))
     if set(parts) != {"system", "user"}:
         raise ValueError("it needs the parts '# system' and '# user'")
+    return head, parts
+
+
+def _parse(source: str, marks: str) -> Prompt:
+    # what a prompt was filled in with is kept with it, and must not outlive its library
+    head, parts = _head_and_parts(source)
     return Prompt(
         name=str(head["name"]),
         version=str(head["version"]),

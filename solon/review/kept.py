@@ -76,8 +76,15 @@ class Kept(Generic[T]):
                 idle = not self._due
                 self._due.setdefault(key, partial(self.get, key, read, mark))
                 if idle:
-                    Thread(target=self._read_due, name="solon-counting", daemon=True).start()
+                    self._begin()
         return kept.value if kept is not None else None
+
+    def _begin(self) -> None:
+        try:
+            Thread(target=self._read_due, name="solon-counting", daemon=True).start()
+        except RuntimeError:  # no thread is to be had: whoever looks next tries again
+            self._due.clear()
+            raise
 
     def _read_due(self) -> None:
         while True:

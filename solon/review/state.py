@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 KEEP_SECONDS = 60.0
 """What is promised, and what is left for each person, is read again after so long."""
+MOST_RUNS = 100_000
+"""Runs whose figures are kept, a few numbers each: a page looks at all of them at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class Room:
     sso: Sso | None
     slow_figures: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS))
     principle_uses: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS, most=16))
-    spent: Kept[Spent] = field(default_factory=lambda: Kept(KEEP_SECONDS, most=1000))
+    spent: Kept[Spent] = field(default_factory=lambda: Kept(KEEP_SECONDS, most=MOST_RUNS))
     _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
 
     @property

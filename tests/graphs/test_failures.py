@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from solon.errors import LimitReached, ModelRefused, ModelUnavailable, StoreError, TooLong
+from solon.errors import InternalError, LimitReached, ModelRefused, ModelUnavailable, StoreError, TooLong
 from solon.graphs.runner import GIVE_UP_AFTER
 
 Make = Callable[..., Any]
@@ -170,6 +170,21 @@ def test_a_mistake_of_ours_fails_one_item_with_its_name(make_desk: Make) -> None
     failed = [row["reason"] for row in desk.rows("Item") if row["state"] in ("failed", "parked")]
     assert len(failed) == summary.failed == 1
     assert "ZeroDivisionError" in failed[0]
+
+
+def test_what_breaks_an_answer_that_is_known_ends_the_run_in_its_own_words(make_desk: Make) -> None:
+    """The item waits for a person by then: it is not parked, and no other worker is said to have it."""
+
+    async def breaks(item: Any) -> bool:
+        raise KeyError("seat")
+
+    def answer(runner: Any) -> None:
+        runner.answering = breaks
+
+    desk = make_desk(routing={"policy": "always"})
+    with pytest.raises(InternalError, match="KeyError.*seat"):
+        desk.project.run("preference", SEEDS[:1], on_runner=answer)
+    assert desk.states() == {"waiting": 1}
 
 
 # Limits and stopping -------------------------------------------------------------------------------------------------

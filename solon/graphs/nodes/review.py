@@ -14,10 +14,8 @@ from solon.graphs.state import ItemState
 async def review(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
     """Wait for a person. Says `on`. The interrupt holds ids only; what comes back is a decision that the
     store has checked and claimed."""
-    decision, runtime.context.decided = (
-        runtime.context.decided,
-        None,
-    )  # of one that is given without LangGraph
+    decision = runtime.context.decided  # where it is given without LangGraph
+    runtime.context.decided = None
     if decision is None:
         asked = {"review": state["review"], "candidates": state["shown"]}
         decision = interrupt(asked, response_schema=RESPONSE)

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, desc, func, select, update
 
 from solon.config.sections import RoutingConfig
 from solon.errors import UsageError
-from solon.store.database import clock
 from solon.store.database.events import event
 from solon.store.database.writer import insert_rows
 from solon.store.learning.adoption import send_again
 from solon.store.learning.evidence import undecided_items
+from solon.store.runs.items import has_lapsed
 from solon.store.runs.pilot import count_pilot, draw_pilot, draw_up_to, note_pilot
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.runs import set_run
@@ -61,8 +61,8 @@ def reroute(
 
 def at_work(connection: Connection, run_id: str) -> int:
     """How many items of the run some process has in hand."""
-    own, held = items.c.run_id == run_id, items.c.claimed_until > clock.now()
-    query = select(func.count()).where(own, items.c.state == "running", held)
+    held = (items.c.run_id == run_id, items.c.state == "running", ~has_lapsed())
+    query = select(func.count()).where(*held)
     return int(connection.execute(query).scalar_one())
 
 

@@ -48,7 +48,8 @@ def refuse_while_working(connection: Connection) -> None:
     if alive:
         raise UsageError(
             "a run is at work on this store and holds texts in memory",
-            next_step="stop it (Ctrl-C, once), then forget, then `solon resume`",
+            next_step="stop it (Ctrl-C, once), then forget, then `solon resume`; where none runs, "
+            "`solon resume` takes back what a dead one held",
         )
 
 

@@ -565,13 +565,17 @@ def load_candidate(store: Store, candidate_id: str) -> CandidateRow:
 
 def load_candidates(store: Store, ids: Sequence[str]) -> list[tuple[CandidateRow, dict[str, str]]]:
     """Candidates by their ids, each with the bodies of its texts by id; empty where they were erased."""
+    loaded = []
     with store.connect() as connection:
-        found = connection.execute(select(candidates).where(candidates.c.id.in_(ids))).mappings()
-        rows = [CandidateRow(**row) for row in found]
-        wanted = {text_id for row in rows for text_id in row.text_ids}
-        query = select(texts.c.id, texts.c.body).where(texts.c.id.in_(wanted))
-        bodies = {text_id: body or "" for text_id, body in connection.execute(query)}
-    return [(row, {text_id: bodies[text_id] for text_id in row.text_ids}) for row in rows]
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            found = connection.execute(select(candidates).where(candidates.c.id.in_(part))).mappings()
+            rows = [CandidateRow(**row) for row in found]
+            wanted = {text_id for row in rows for text_id in row.text_ids}
+            query = select(texts.c.id, texts.c.body).where(texts.c.id.in_(wanted))
+            bodies = {text_id: body or "" for text_id, body in connection.execute(query)}
+            loaded += [(row, {text_id: bodies[text_id] for text_id in row.text_ids}) for row in rows]
+    return loaded
 
 
 def load_drafts(store: Store, item_id: str, attempt: int, round: int) -> list[CandidateRow]:

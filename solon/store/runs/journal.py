@@ -44,7 +44,8 @@ class CallKey:
         schema: the schema that the answer must fit, empty without one.
         opening: how many characters of the prompt are stored once for all calls that begin with them; no part of the
             key.
-        closing: the same, of calls that end with them.
+        closing: how many of its last characters are its template's own, so that they are stored once; no part of the
+            key.
     """
 
     role: str

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 
 from solon.store.database import clock
-from solon.store.database.claims import has_run_out
 from solon.store.database.writer import insert_rows
 from solon.store.runs import items
 from solon.store.runs.runs import spent
@@ -41,11 +40,11 @@ def open_account(connection: Connection, run_id: str, by: str) -> Total:
     what dead workers had set aside is free again; while others are, it counts as spent.
     """
     _take_turn(connection, run_id)
-    over = has_run_out(spending.c.until, items.CLAIM_SECONDS)
     others = connection.execute(
-        select(spending.c.by, over.label("over")).where(spending.c.run_id == run_id, spending.c.by != ENDED)
+        select(spending).where(spending.c.run_id == run_id, spending.c.by != ENDED)
     ).all()
-    dead = [row.by for row in others if row.over or items.is_gone(row.by)]
+    # also where a clock was set back: rather too much counts as spent for a time than too little
+    dead = [row.by for row in others if row.until < clock.now() or items.is_gone(row.by)]
     ended = _sum(connection, run_id, or_(spending.c.by == ENDED, spending.c.by.in_(dead)))
     if len(dead) == len(others):
         known = spent(connection, run_id)

@@ -102,7 +102,8 @@ def _refuse_busy(reading: Connection) -> None:
     if alive:
         raise UsageError(
             f"{len(alive)} process(es) still work on this store",
-            next_step="stop its runs, servers and workers first (Ctrl-C loses nothing)",
+            next_step="stop its runs, servers and workers first (Ctrl-C loses nothing); where none runs, "
+            "`solon resume` takes back what a dead one held",
         )
 
 
