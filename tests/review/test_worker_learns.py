@@ -90,7 +90,7 @@ def test_a_server_learns_holds_the_newest_back_and_carries_on_what_moved(
 
     early, late = asyncio.run(serve())
     assert early < late <= answered
-    summary = piloted.summarize()
+    summary = piloted.resume()  # the server may have ended while the last version carried its items on
     assert summary.model_calls == calls
     assert summary.accepted + summary.rejected + summary.pending_review + summary.failed == summary.items
     assert numbers(piloted, "SELECT count(*) FROM certificates") >= 1
