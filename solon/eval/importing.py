@@ -12,8 +12,9 @@ import difflib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,20 +27,21 @@ from solon.eval.replay.graph import recorded_verdicts
 from solon.formats import annotation, imports
 from solon.formats.cells import decode_cells
 from solon.formats.headers import name_columns
-from solon.formats.imported import Imported, ImportFormat, Lines, Said, Skipped
+from solon.formats.imported import OURS, Imported, ImportFormat, Lines, Said, Skipped
 from solon.formats.json_values import deeper_than
 from solon.formats.paths import is_absent
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
-from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, SeedRow, parse_row, plain_row
+from solon.formats.seed_rows import MAX_ID, RowProblem, SeedRow, parse_row, plain_row
 from solon.formats.seeds import SeenIds, write_bad_rows
 from solon.formats.trace_layouts import Span
 from solon.formats.traces import NOTES, trace_formats
 from solon.questions import PAIR
 from solon.store.database.local_actor import local_actor
+from solon.store.database.storable import storable
 from solon.store.reviewing.answering import answer_in
-from solon.store.reviewing.measuring_runs import token_wanted
+from solon.store.reviewing.measuring_runs import refuse_without_token, token_wanted
 from solon.store.reviewing.reading import read_candidates
-from solon.store.reviewing.review_rows import LeaseLost, each_review, waiting_review
+from solon.store.reviewing.review_rows import LeaseLost, NotThere, each_review, find_review, waiting_review
 from solon.store.runs.items import load_items
 from solon.store.runs.row_keys import spoken
 from solon.sync import run_sync
@@ -59,8 +61,6 @@ Pieces = Iterator[tuple[Imported, dict[str, Any]]]
 """What rows become: seeds with their rows, and answers to reviews with an empty one."""
 CHANNEL = "import"
 PANEL, AUTO, MAP = "panel", "auto", "map"
-OURS = {name: f"seed/{name}" for name in COLUMNS}
-"""Names of a seed's columns in an import: a file's own column of the same name may be anything, and is metadata."""
 READ = 500
 """Reviews that are read at a time."""
 SAMPLE = 50
@@ -206,7 +206,7 @@ def import_file(
 
     Raises:
         UsageError: no such format, or `auto` knows none that the rows fit.
-        TokenWanted: nobody vouches for the answers, and the policy measures.
+        TokenWanted: nobody vouches for the answers, and the policy, or the run of a review that they answer, measures.
         SeedError: the file cannot be read, or no row can be used.
         StoreError: there is no room for the rows in the folder for temporary files, or as of a run.
     """
@@ -221,12 +221,14 @@ def import_file(
             note = {"texts": _hash(_texts(row)), "said": [asdict(said) for said in one.said]}
             rows.add(plain_row(_coded(row, one.metadata), OURS), name=row["id"], note=note)
         _refuse_unusable(project, file, read, format, len(reviews))
+        if expert is None:
+            _refuse_unvouched(project, read, reviews, policy)
         answers = _Answers(project, rows, expert, read.skipped, progress)
         run_sync(answers.give_to_reviews(reviews))
         run_id = recipe = None
         if rows:
             recipe = project.recipes.asking(f"{next(iter(read.seeds))}@1")
-            run_id = _run(project, recipe, read, rows, answers, judge=judge, policy=policy, expert=expert)
+            run_id = _run(project, recipe, read, rows, answers, judge=judge, policy=policy)
     return _summary(project, read, run_id, recipe, answers.decided, judge, expert)
 
 
@@ -243,6 +245,20 @@ def _refuse_unusable(project: Workspace, file: Path, read: _Read, format: str, a
             f"{file}: no row can be imported as {read.format}{why}" if read.rows else f"{file} is empty",
             next_step=_other_format(format, file, project.config) or "see docs/formats.md",
         )
+
+
+def _refuse_unvouched(project: Workspace, read: _Read, reviews: Spool, policy: str) -> None:
+    """Refuse answers for which nobody vouches, before one of them is stored, where one of them would measure."""
+    if read.said and project.config.routing.model_copy(update={"policy": policy}).measures:
+        raise token_wanted()
+    known = set[tuple[str, str]]()
+    with project.store.connect() as connection:
+        for one in reviews:
+            with suppress(NotThere):
+                review = find_review(connection, one["review"]) if one["said"] else None
+                if review and (alike := (review.run_id, review.response_schema)) not in known:
+                    refuse_without_token(connection, review)
+                    known.add(alike)
 
 
 def _summary(
@@ -289,7 +305,6 @@ def _run(
     *,
     judge: bool,
     policy: str,
-    expert: ExpertRow | None,
 ) -> str:
     """Run the rows; the answers are carried to their items as these come to wait, and those to what opens later."""
     config = project.config
@@ -300,8 +315,6 @@ def _run(
     if not judge:
         changed["resolver"] = config.resolver.model_copy(update={"enabled": False})
     project.config = config.model_copy(update=changed)
-    if expert is None and project.config.routing.measures and read.said:
-        raise token_wanted()  # before there is a run
     run_id = project.run(recipe, rows, progress=answers.progress, on_runner=answers.follow).run_id
     while read.said and run_sync(answers.give(run_id)):
         # what was learned may open further reviews, audits among them
@@ -362,7 +375,7 @@ class _Answers:
             if not waiting:
                 return self.decided - before
             last = waiting[-1]
-            await asyncio.gather(*(self._decide(one.id, one.candidates, said) for one, said in found))
+            await _all(self._decide(one.id, one.candidates, said) for one, said in found)
 
     async def give_to_reviews(self, reviews: Spool) -> None:
         """Answer reviews that waited here while the file was elsewhere. `solon resume` carries the answers on."""
@@ -370,12 +383,10 @@ class _Answers:
         while part := list(islice(left, READ)):
             silent = sum(not one["said"] for one in part)
             self._unused["no_answer"] += silent
-            await asyncio.gather(
-                *(
-                    self._decide(one["review"], one["candidates"], [Said(**said) for said in one["said"]])
-                    for one in part
-                    if one["said"]
-                )
+            await _all(
+                self._decide(one["review"], one["candidates"], [Said(**said) for said in one["said"]])
+                for one in part
+                if one["said"]
             )
 
     def _said_of(self, connection: Connection, name: str, review: ReviewRow) -> list[Said]:
@@ -421,6 +432,21 @@ class _Answers:
             self.decided += 1
             return True
         return False
+
+
+async def _all(deciding: Iterable[Coroutine[Any, Any, bool]]) -> None:
+    """Wait for all of them, also where one fails, so that none is stored after the import has ended."""
+    for done in await asyncio.gather(*deciding, return_exceptions=True):
+        if isinstance(done, BaseException):
+            raise done
+
+
+def _storable(one: Imported) -> Imported:
+    """What people said, of which review or record, in texts that a store can hold."""
+    said = (replace(each, by=storable(each.by), rationale=storable(each.rationale)) for each in one.said)
+    candidates = tuple(map(storable, one.candidates))
+    review, record = storable(one.review), storable(one.record)
+    return replace(one, said=tuple(said), review=review, candidates=candidates, record=record)
 
 
 def _seed_row(one: Imported) -> dict[str, Any]:
@@ -472,7 +498,8 @@ def _read(content: _Read, file: Path, limit: int | None, config: Config) -> Piec
                 if isinstance(one, Skipped):
                     content.skipped[one.reason] += 1
                 else:
-                    yield one, _take(content, one, line, config.seeds.max_chars)
+                    mended = _storable(one)
+                    yield mended, _take(content, mended, line, config.seeds.max_chars)
         except RowProblem as problem:
             content.bad.append(BadRow(line, str(problem), _excerpt(row)))
 

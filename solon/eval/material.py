@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ class Material:
         """
         wanted = (run_id,) if run_id or self.whole else self.run_ids
         seen = sum(exporting.count_rows(self.store, one) for one in wanted)
-        return Sample(self.store, wanted, seen, self._draw(seen))
+        return Sample(self.store, wanted, self.limit, self._draw(seen), seen)
 
     def _draw(self, seen: int) -> frozenset[int] | None:
         """The numbers of the records drawn of so many, from 0; None where that is all of them."""
@@ -87,28 +88,38 @@ class Material:
         return frozenset(kept)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sample:
     """Records that a suite reads.
 
     Attributes:
         store: where they are.
         runs: whose they are; None: the data set's.
-        seen: how many records there are in all.
+        limit: so many are given at most.
         numbers: of those that were drawn; None where that is all of them.
+        seen: how many records there are in all, as they were counted; once they were read, among how many these are:
+            what a run at work adds beyond `limit`, or after the draw, is not looked at.
+        shown: how many were given so far.
     """
 
     store: Store
     runs: tuple[str | None, ...]
-    seen: int
+    limit: int
     numbers: frozenset[int] | None
+    seen: int
+    shown: int = 0
 
     def __iter__(self) -> Iterator[ExportRow]:
-        rows = chain.from_iterable(exporting.export_rows(self.store, run_id=one)[1] for one in self.runs)
-        return (row for number, row in enumerate(rows) if self.numbers is None or number in self.numbers)
-
-    def __len__(self) -> int:
-        return self.seen if self.numbers is None else len(self.numbers)
+        number = self.shown = 0
+        most = self.limit if self.numbers is None else self.seen
+        for run_id in self.runs:
+            with closing(exporting.export_rows(self.store, run_id=run_id)[1]) as rows:
+                for row in islice(rows, most - number):
+                    number += 1
+                    if self.numbers is None or number - 1 in self.numbers:
+                        self.shown += 1
+                        yield row
+        self.seen = number
 
 
 def _slim(row: ExportRow) -> ExportRow:

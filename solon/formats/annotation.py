@@ -393,11 +393,11 @@ def _imported(
     said = tuple(one for one, _ in read if one is not None)
     further = [more for _, more in read if more]
     candidates = tuple(str(facts[name]) for name in ("candidate_1", "candidate_2") if facts.get(name))
-    review = facts.get("review_id")
+    review = str(facts.get("review_id") or "").strip()
     if review and candidates:
         yield from (Skipped("further_question") for more in further for _ in more)
         yield Imported(
-            "pair" if len(candidates) == 2 else "single", said=said, review=str(review), candidates=candidates
+            "pair" if len(candidates) == 2 else "single", said=said, review=review, candidates=candidates
         )
         return
     one = _read_shown(shown)

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from solon.formats.seed_files import BadRow
-from solon.formats.seed_rows import MAX_ID, RowProblem, parse_row
+from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, parse_row
 
 Row = Mapping[str, Any]
 Kind = Literal["pair", "single"]
+OURS = {name: f"seed/{name}" for name in COLUMNS}
+"""Names of a seed's columns in an import: a file's own column of the same name may be anything, and is metadata."""
 
 
 @dataclass(frozen=True, slots=True)

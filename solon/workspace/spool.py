@@ -16,7 +16,7 @@ class Spool:
     name in the folder for temporary files, which is gone with the process, however that ends.
 
     Raises:
-        StoreError: from every method: there is no room for them.
+        StoreError: from every method: there is no room for them, or one is larger than SQLite takes.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Spool:
             self._rows = sqlite3.connect("", check_same_thread=False, isolation_level=None)
             for statement in (
                 "PRAGMA journal_mode = OFF",
-                "CREATE TABLE rows (place INTEGER PRIMARY KEY, name TEXT, row TEXT, note TEXT)",
+                "CREATE TABLE rows (place INTEGER PRIMARY KEY, name TEXT, row BLOB, note BLOB)",
                 "CREATE INDEX names ON rows (name)",
                 "BEGIN",  # never committed: nobody else reads it, and a commit for each row costs
             ):
@@ -39,7 +39,10 @@ class Spool:
 
     def add(self, row: Mapping[str, Any], *, name: str | None = None, note: Any = None) -> None:
         """Set a row aside behind the others. It and its note are values that JSON has words for."""
-        texts = (json.dumps(value, ensure_ascii=False) for value in (row, note))
+        # as bytes: half a surrogate pair is no text of SQLite's, and escapes would take more room than the file
+        texts = (
+            json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass") for value in (row, note)
+        )
         with _room():
             self._rows.execute("INSERT INTO rows (name, row, note) VALUES (?, ?, ?)", (name, *texts))
         self._number += 1
@@ -63,7 +66,7 @@ class Spool:
 def _room() -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         raise StoreError(
             f"rows cannot be set aside in the folder for temporary files: {error}",
             next_step="make room there, or name another folder in the variable SQLITE_TMPDIR",

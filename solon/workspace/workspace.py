@@ -17,6 +17,7 @@ from solon.config.sections import RoutingConfig
 from solon.display.notebook import Listing
 from solon.display.progress import shown
 from solon.errors import ConfigError, LimitReached, ModelError, UsageError
+from solon.formats.imported import OURS
 from solon.formats.seeds import write_bad_rows
 from solon.plugins import add_plugins, bind
 from solon.store.database import clock
@@ -326,14 +327,20 @@ class Workspace:
         Raises:
             UsageError: there is no such run, or not all of its seeds are stored.
         """
-        from solon.store.runs.runs import find_run
+        from solon.store.runs.runs import config_payload, find_run
 
         with self.store.connect() as connection:
             run = find_run(connection, run_id)
+            of_import = config_payload(connection, run.config_id)["seeds"]["map"] == OURS
         if run.status == "loading":
+            began = (
+                "solon import FORMAT FILE"
+                if of_import
+                else f"solon run {run.recipe} --seeds {run.seeds_name}"
+            )
             raise UsageError(
                 f"run {run.id} was stopped while its seeds were read, or they are read just now",
-                next_step=f"repeat the command that began it: solon run {run.recipe} --seeds {run.seeds_name}",
+                next_step=f"repeat the command that began it: {began}",
             )
         return run
 

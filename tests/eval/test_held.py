@@ -23,6 +23,7 @@ from solon.eval.suites.quality import _Findings
 from solon.formats.records import ExportRow
 from solon.questions import PAIR
 from solon.store.database.store import Store
+from solon.store.records import exporting
 from solon.store.records.evaluation import PaidVote
 from solon.words import find_words
 
@@ -76,7 +77,7 @@ def test_votes_on_what_nobody_decided_are_counted_and_not_kept() -> None:
 
 def test_judges_are_tallied_part_by_part_in_a_few_bytes_a_pair() -> None:
     def read(items: range) -> _Tally:
-        tally = _Tally("j", "f")
+        tally = _Tally()
         for item in items:
             what, pair = (f"item {item}", 1, (f"x{item}", f"y{item}")), PAIR.outcomes[item % 3 > 0]
             votes = [
@@ -87,7 +88,7 @@ def test_judges_are_tallied_part_by_part_in_a_few_bytes_a_pair() -> None:
             ]
             written = {what[2][0]: Written("a", "f", 100 + item, 1), what[2][1]: Written("b", "g", 50, 0)}
             [seat] = _read_seats(votes, {what}).values()
-            tally.add(seat, {what: 1.0}, {}, written)
+            tally.add(seat, {"j": "f"}, {what: 1.0}, {}, written)
         return tally
 
     tally = read(range(30))
@@ -109,10 +110,7 @@ class Endless(Material):
 
 class Rows:
     def __init__(self, seen: int) -> None:
-        self.seen = seen
-
-    def __len__(self) -> int:
-        return self.seen
+        self.seen = self.shown = seen
 
     def __iter__(self) -> Iterator[ExportRow]:
         for n in range(self.seen):
@@ -151,4 +149,20 @@ def test_a_sample_is_what_was_drawn_of_records_that_were_held(store: Store) -> N
             kept[place] = whole[number]
     drawn, of = material.records()
     assert (of, drawn) == (seen, sorted(kept, key=whole.index))
-    assert (len(material.sample()), material.sample().seen) == (7, seen)
+    sample = material.sample()
+    assert (len(list(sample)), sample.shown, sample.seen) == (7, 7, seen)
+
+
+def test_a_sample_tells_what_was_read_where_a_run_at_work_changed_it_since_it_was_counted(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = exporting.count_rows(store)
+    for counted, limit, shown, seen in (
+        (there - 3, there - 3, there - 3, there - 3),
+        (there - 3, there, there, there),
+        (there + 2, there + 9, there, there),
+        (there - 2, 4, 4, there - 2),
+    ):
+        monkeypatch.setattr(exporting, "count_rows", lambda *_asked, n=counted: n)
+        sample = gather(store, limit=limit).sample()
+        assert (len(list(sample)), sample.shown, sample.seen) == (shown, shown, seen)

@@ -24,6 +24,7 @@ from solon.store.records import evaluation
 from solon.store.reviewing.experts import add_expert
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.verdicts import scores_on
+from solon.store.tables import items, verdicts
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -158,6 +159,22 @@ def test_families_that_the_configuration_states_go_before_names(copied: str) -> 
                 model["family"] = "Kin"
             connection.execute(update(configs).values(payload=payload))
         assert {judge.family for judge in judges.evaluate(gather(store)).judges} == {"kin"}
+
+
+def test_a_seat_that_changed_its_model_is_told_under_all_of_them(copied: str) -> None:
+    with Store(copied) as store:
+        before = judges.evaluate(gather(store)).judges[1]
+        with store.transaction() as connection:
+            half = select(items.c.id).where(items.c.position % 2 == 1)
+            changed = update(verdicts).where(verdicts.c.seat == before.name, verdicts.c.item_id.in_(half))
+            connection.execute(changed.values(judge="scripted:later"))
+        found = judges.evaluate(gather(store))
+    assert found.judges[1].model == f"{before.model}, scripted:later"
+    assert found.judges[1].family == f"{before.family}, later"
+    [note] = [note for note in found.notes if "not the same model" in note]
+    assert note.startswith(
+        f"{before.name} was not the same model all the time ({before.model}, scripted:later)"
+    )
 
 
 def test_quality_names_the_records_behind_its_findings(material: Material) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import gzip
 import json
+import sqlite3
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -13,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from solon import Project
 from solon.config import Config
-from solon.errors import SeedError, StoreError
+from solon.errors import SeedError, StoreError, TokenWanted, UsageError
 from solon.eval import importing
 from solon.formats.json_values import NotFinite
 from solon.formats.seed_rows import RowProblem, parse_row, plain_row
 from solon.store.records import overview
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.runs import runs
+from solon.store.tables import decisions, texts
 from solon.workspace import loading
 from solon.workspace.seeds import _fingerprint_bytes
 from solon.workspace.spool import Spool
@@ -153,14 +157,14 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.
 def test_rows_come_back_from_the_disk_in_their_order_and_as_often_as_they_are_read() -> None:
     with Spool() as rows:
         for n in range(40):
-            rows.add({"prompt": f"{n} é\n", "tags": ["a", n]}, name=f"r{n}", note={"said": [n]})
+            rows.add({"prompt": f"{n} é\n\ud83d", "tags": ["a", n]}, name=f"r{n}", note={"said": [n]})
         assert len(rows) == 40
         first, second = iter(rows), iter(rows)
         assert [next(first)["tags"][1] for _ in range(5)] == [0, 1, 2, 3, 4]
         assert rows.note_of("r7") == {"said": [7]}
         assert rows.note_of("r40") is None
-        assert list(second) == [{"prompt": f"{n} é\n", "tags": ["a", n]} for n in range(40)]
-        assert next(first)["prompt"] == "5 é\n"
+        assert list(second) == [{"prompt": f"{n} é\n\ud83d", "tags": ["a", n]} for n in range(40)]
+        assert next(first)["prompt"] == "5 é\n\ud83d"
 
 
 def test_a_spool_without_room_says_so() -> None:
@@ -168,7 +172,104 @@ def test_a_spool_without_room_says_so() -> None:
         rows._rows.execute("PRAGMA max_page_count = 4")
         with pytest.raises(StoreError, match="full") as caught:
             rows.add({"prompt": "x" * 50_000}, name="r")
-    assert "SQLITE_TMPDIR" in caught.value.next_step
+        assert "SQLITE_TMPDIR" in caught.value.next_step
+        rows._rows.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
+        with pytest.raises(StoreError, match="too big"):
+            rows.add({"prompt": "x" * 50_000}, name="r")
+    with pytest.raises(StoreError, match="closed"):
+        rows.note_of("r")
+
+
+def annotated(prompt: str, why: str = "", by: str = "u", **metadata: str) -> dict[str, Any]:
+    said = {"choice": [{"value": "answer_1", "user_id": by}], "rationale": [{"value": why, "user_id": by}]}
+    fields = {"prompt": prompt, "answer_1": "one", "answer_2": "two"}
+    return {"fields": fields, "metadata": metadata, "responses": said}
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("odd", "unused", "actors", "whys"),
+    [
+        ({"why": "why \ud800\0"}, {}, {"import:u"}, ["why ?\ufffd"]),
+        ({"by": "\ud800"}, {}, {"import:u", "import:?"}, []),
+        ({"review_id": "r\ud800", "candidate_1": "c\udfff"}, {"no_review_open": 1}, {"import:u"}, []),
+        ({"review_id": " ", "candidate_1": "c"}, {}, {"import:u"}, []),
+    ],
+    ids=["rationale", "user", "review", "blank"],
+)
+def test_characters_that_no_store_holds_cost_no_answer(
+    store_url: str,
+    tmp_path: Path,
+    odd: dict[str, str],
+    unused: dict[str, int],
+    actors: set[str],
+    whys: list[str],
+) -> None:
+    file = write(tmp_path / "a.jsonl", [annotated("Question 1?", **odd), annotated("Question 2?")])
+    with Project(store_url, config=SETTINGS) as project:
+        found = project.import_("argilla", file)
+        with project.store.connect() as connection:
+            given = connection.execute(select(decisions.c.actor)).scalars().all()
+            told = connection.execute(select(texts.c.body).where(texts.c.body.like("why%"))).scalars().all()
+    assert (found.decisions, found.unused) == (2 - sum(unused.values()), unused)
+    assert (set(given), told) == (actors, whys)
+
+
+@pytest.mark.parametrize("beside", ["a run that measures", "rows"])
+def test_where_one_answer_needs_a_token_none_is_stored(tmp_path: Path, beside: str) -> None:
+    store_url = f"sqlite:///{tmp_path}/s.db"
+    settings, rows = {**SETTINGS, "routing": {"policy": "always"}}, list[dict[str, Any]]()
+    for policy in ("always", "pilot"):
+        with Project(store_url, config={**settings, "routing": {"policy": policy}}) as project:
+            run_id = project.run("preference", [f"Explain {policy} {n}." for n in range(3)]).run_id
+            for review in project.reviews(run_id=run_id):
+                first, second = (candidate.id for candidate in review.candidates)
+                rows.append(annotated("-", review_id=review.id, candidate_1=first, candidate_2=second))
+    assert len(rows) > 3, "some questions of the pilot"
+    if beside == "rows":
+        rows[3:] = [annotated("Question?")]
+    with Project(store_url, config=settings) as project:
+        with pytest.raises(TokenWanted):
+            project.import_("argilla", write(tmp_path / "a.jsonl", rows), policy="pilot")
+        with project.store.connect() as connection:
+            assert list_reviews(connection, state="decided") == []
+        found = project.import_("argilla", write(tmp_path / "b.jsonl", rows[:3]), policy="pilot")
+        assert (found.decisions, found.run_id) == (3, None)
+
+
+def test_an_answer_that_fails_waits_for_those_on_their_way() -> None:
+    done = list[int]()
+
+    async def decide(n: int) -> bool:
+        if n == 1:
+            raise StoreError("the disk is full", next_step="make room")
+        await asyncio.sleep(0)
+        done.append(n)
+        return True
+
+    with pytest.raises(StoreError, match="full"):
+        asyncio.run(importing._all(decide(n) for n in range(1, 5)))
+    assert done == [2, 3, 4]
+
+
+def test_one_that_was_killed_while_it_stored_is_to_be_imported_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_asked: Any) -> Iterator[Any]:
+        raise StoreError("the disk is full", next_step="make room")
+        yield
+
+    monkeypatch.setattr(loading, "parts_of", break_off)
+    with Project(f"sqlite:///{tmp_path}/s.db", config=SETTINGS) as project:
+        with pytest.raises(StoreError, match="full"):
+            project.import_("trl-preference", pairs(tmp_path / "pairs.jsonl", 3))
+        with pytest.raises(UsageError, match="while its seeds were read") as caught:
+            project.resume()
+    assert caught.value.next_step == "repeat the command that began it: solon import FORMAT FILE"
 
 
 @pytest.mark.parametrize(

@@ -187,10 +187,10 @@ def _sharpen(
     checked, sure, everywhere = {answer.item_id for answer, _ in audited}, dict[str, float](), array("d")
     in_force = evaluation.accepted(connection, [run.id], settled=settled)
     for item_id, rows in groupby(in_force, key=lambda row: row.item_id):
-        *_, said = (
-            None,
-            *(row.confidence for row in rows if row.route != DECIDED and row.confidence is not None),
-        )
+        said = None
+        for row in rows:
+            if row.route != DECIDED and row.confidence is not None:
+                said = row.confidence
         if said is not None:
             everywhere.append(said)
             if item_id in checked:

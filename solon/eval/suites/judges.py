@@ -75,8 +75,8 @@ class Judge(BaseModel):
 
     Attributes:
         name: of the seat.
-        model: that speaks from it.
-        family: of the model.
+        model: that speaks from it; where it was another one in other runs, all of them, the oldest first.
+        family: of the model, or of each.
         verdicts: how many it gave.
         accuracy: share of the experts' preferences that it shares; its ties count one half.
         flips: share of pairs seen in both orders on which it changes sides.
@@ -163,7 +163,7 @@ class _Seat:
     """What one seat said, by what was shown.
 
     Attributes:
-        model: that sits there.
+        models: that sit there.
         verdicts: how many it gave.
         abstained: of these, how many name no outcome.
         sided: verdicts for one of two sides that it saw in a known order.
@@ -175,7 +175,7 @@ class _Seat:
         said: mean probability of the first outcome.
     """
 
-    model: str
+    models: dict[str, None] = field(default_factory=dict)
     verdicts: int = 0
     abstained: int = 0
     sided: int = 0
@@ -189,6 +189,7 @@ class _Seat:
     def add(self, paid: PaidVote, what: Shown, *, decided: bool) -> None:
         """Count a vote; of what nobody decided it is not kept, since a run has many."""
         vote = paid.vote
+        self.models[vote.judge] = None
         self.verdicts += 1
         self.abstained += vote.outcome == ABSTAIN
         if PAIR.is_outcome(vote.outcome) and vote.order in self.by_order:
@@ -219,9 +220,7 @@ def evaluate(material: Material) -> Judges:
             )
             written = _written(evaluation.candidate_texts(connection, material.run_ids, part), families)
             for name, seat in seats.items():
-                if name not in tallies:
-                    tallies[name] = _Tally(seat.model, family_of(seat.model, families))
-                tallies[name].add(seat, gold, labels, written)
+                tallies.setdefault(name, _Tally()).add(seat, families, gold, labels, written)
             judged = {shown for seat in seats.values() for shown in (*seat.sides, *seat.labels)}
             n += len(judged & {*gold, *labels})
             decided = decided or bool(gold or labels)
@@ -234,6 +233,12 @@ def evaluate(material: Material) -> Judges:
         "a judge should not judge its own family"
         for judge in measured
         if judge.own_family
+    ]
+    notes += [
+        f"{judge.name} was not the same model all the time ({judge.model}): its figures are of all of them together; "
+        "name one run to measure one"
+        for judge in measured
+        if len(tallies[judge.name].models) > 1
     ]
     if len({judge.model for judge in measured}) == 1 and len(measured) > 1:
         notes.append("all seats are one model: count them as one voter")
@@ -283,7 +288,7 @@ def _read_seats(votes: Iterable[PaidVote], decided: Collection[Shown]) -> dict[s
     known: dict[Shown, Shown] = {}
     for paid in votes:
         vote, what = paid.vote, known.setdefault(paid.what, paid.what)
-        seat = seats.setdefault(vote.seat, _Seat(vote.judge))
+        seat = seats.setdefault(vote.seat, _Seat())
         seat.add(paid, what, decided=what in decided)
         share = leaning(vote.outcome)
         if share is None and vote.outcome != ABSTAIN:
@@ -348,8 +353,7 @@ class _Tally:
     """What one seat said in all parts that were read, in numbers.
 
     Attributes:
-        model: that sits there.
-        family: of the model.
+        models: that sat there, the oldest first -> family.
         counts: of its verdicts, as `_Seat` has them; `both` pairs seen in both orders, of which `changed`; `decided`
             votes that were paid for on what experts decided, of which `priced` at `cost` for `tokens`.
         right: how far it was right, of what experts decided.
@@ -357,8 +361,7 @@ class _Tally:
         hit: how far it was right there.
     """
 
-    model: str
-    family: str
+    models: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     cost: float = 0.0
     right: array[float] = field(default_factory=lambda: array("d"))
@@ -372,6 +375,7 @@ class _Tally:
     def add(
         self,
         seat: _Seat,
+        families: Mapping[str, str],
         gold: Mapping[Shown, float],
         labels: Mapping[Shown, str],
         written: Mapping[str, Written],
@@ -379,10 +383,13 @@ class _Tally:
         """Count what it said in one part.
 
         Args:
+            families: that the configurations state of models.
             gold: the experts' share for the first candidate, 1 or 0.
             labels: the experts' labels.
             written: the candidates.
         """
+        models = {model: family_of(model, families) for model in seat.models}
+        self.models.update(models)
         right = {shown: 1.0 - abs(side - gold[shown]) for shown, side in seat.sides.items() if shown in gold}
         said = [shown for shown in seat.said if shown in gold]
         self.said.extend(seat.said[shown] for shown in said)
@@ -407,13 +414,17 @@ class _Tally:
             priced=len(costs),
             tokens=sum(paid.tokens for paid in decided),
         )
-        self._add_leanings(seat, gold, written)
+        self._add_leanings(seat, set(models.values()), gold, written)
 
-    def _add_leanings(self, seat: _Seat, gold: Mapping[Shown, float], written: Mapping[str, Written]) -> None:
+    def _add_leanings(
+        self,
+        seat: _Seat,
+        families: Collection[str],
+        gold: Mapping[Shown, float],
+        written: Mapping[str, Written],
+    ) -> None:
         own = {
-            shown: side
-            for shown in seat.sides
-            if (side := _own_side(shown, written, self.family)) is not None
+            shown: side for shown in seat.sides if (side := _own_side(shown, written, families)) is not None
         }
         self.own.add(seat, gold, own)
         self.longer.add(seat, gold, _compare(seat, written, lambda one: one.length))
@@ -430,8 +441,8 @@ def _judge(name: str, tally: _Tally, seed: int) -> Judge:
     priced = hits and of["priced"] and of["priced"] == of["decided"]
     return Judge(
         name=name,
-        model=plain_model(tally.model),
-        family=tally.family,
+        model=", ".join(dict.fromkeys(map(plain_model, tally.models))),
+        family=", ".join(dict.fromkeys(tally.models.values())),
         verdicts=of["verdicts"],
         accuracy=rate(hits, len(tally.right), "no expert decided what it judged"),
         flips=rate(of["changed"], of["both"], "it saw no pair in both orders"),
@@ -450,11 +461,11 @@ def _judge(name: str, tally: _Tally, seed: int) -> Judge:
     )
 
 
-def _own_side(shown: Shown, written: Mapping[str, Written], family: str) -> float | None:
-    """1 where only the first candidate is of this family, 0 where only the second is."""
+def _own_side(shown: Shown, written: Mapping[str, Written], families: Collection[str]) -> float | None:
+    """1 where only the first candidate is of one of these families, 0 where only the second is."""
     if not PAIR.fits(shown[2]) or any(c not in written for c in shown[2]):
         return None
-    a, b = (written[c].family == family for c in shown[2])
+    a, b = (written[c].family in families for c in shown[2])
     return None if a == b else float(a)
 
 

@@ -203,7 +203,7 @@ def evaluate(material: Material) -> Quality:
         constraints_by_kind={kind: _share_kept(kept[kind]) for kind in sorted(kept)},
         flagged={name: tuple(ids) for name, ids in found.flagged.items() if ids},
         notes=(
-            *spell_sample(len(sample), sample.seen),
+            *spell_sample(sample.shown, sample.seen),
             *_notes(found.other_than_english, foreign > 0, personal > 0),
         ),
     )
