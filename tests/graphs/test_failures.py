@@ -182,7 +182,7 @@ def test_what_breaks_an_answer_that_is_known_ends_the_run_in_its_own_words(make_
         runner.answering = breaks
 
     desk = make_desk(routing={"policy": "always"})
-    with pytest.raises(InternalError, match="KeyError.*seat"):
+    with pytest.raises(InternalError, match=r"KeyError.*seat"):
         desk.project.run("preference", SEEDS[:1], on_runner=answer)
     assert desk.states() == {"waiting": 1}
 
