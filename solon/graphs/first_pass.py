@@ -36,7 +36,7 @@ class FirstPass:
     Attributes:
         first: name of the node where items begin.
         nodes: name -> node, without the one that waits for a person.
-        waits: that one; None where nobody is asked.
+        waits: that one; None where nobody is asked, or at several nodes.
     """
 
     first: str
@@ -52,8 +52,9 @@ class FirstPass:
         drawn = graph.builder
         [first] = [end for start, end in drawn.edges if start == START]
         nodes = {name: spec.runnable.afunc for name, spec in drawn.nodes.items()}
-        waits = nodes.pop(WAITS, None)
-        return cls(first, nodes, waits)
+        waiting = [node for node in nodes.values() if node.__name__ == WAITS]
+        others = {name: node for name, node in nodes.items() if node.__name__ != WAITS}
+        return cls(first, others, waiting[0] if len(waiting) == 1 else None)
 
     async def take(self, start: Mapping[str, Any], context: ItemContext) -> dict[str, Any]:
         """Take an item on until it ends or comes to a person. Returns its state; where it came to a person,

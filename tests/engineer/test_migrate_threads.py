@@ -55,6 +55,7 @@ def _sending_elsewhere(spec: Any, old: str, new: str) -> Any:
 def forget_versions() -> None:
     versions.graph_version.cache_clear()
     versions._resumed_versions.cache_clear()
+    build._compiled.cache_clear()
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def change_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         return graph
 
     def change() -> None:
-        for module in ("solon.graphs.build", "solon.graphs.runner", "solon.graphs.versions"):
+        for module in ("solon.graphs.build", "solon.graphs.versions"):
             monkeypatch.setattr(f"{module}.build_graph", renamed)
         forget_versions()
 

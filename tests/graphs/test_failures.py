@@ -30,7 +30,7 @@ def test_a_server_that_dies_parks_and_stops(make_desk: Make) -> None:
     def dies(question: Any) -> Any:
         nonlocal served
         served += 1
-        return down(question) if served > 60 else None
+        return down(question) if served > 30 else None
 
     desk = make_desk(answer=dies, run={"concurrency": 4, "patience": "0"})
     with pytest.raises(ModelUnavailable, match="503") as caught:

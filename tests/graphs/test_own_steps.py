@@ -228,6 +228,7 @@ def test_what_a_step_answered_is_not_asked_again(make_desk: MakeDesk) -> None:
     project.run("stepped", SEEDS)
     (review,) = project.reviews()
     forget_checkpoints(desk)
+    project = project_of(desk, made)
     project.decide(review, "tie", rationale="Equal.")
     assert project.resume().accepted == 1
     assert next(count) == 1
