@@ -36,10 +36,11 @@ from solon.formats.seeds import SeenIds, write_bad_rows
 from solon.formats.trace_layouts import Span
 from solon.formats.traces import NOTES, trace_formats
 from solon.questions import PAIR
+from solon.responses import is_label
 from solon.store.database.local_actor import local_actor
 from solon.store.database.storable import storable
 from solon.store.reviewing.answering import answer_in
-from solon.store.reviewing.measuring_runs import refuse_without_token, token_wanted
+from solon.store.reviewing.measuring_runs import asks_golden, refuse_without_token, token_wanted
 from solon.store.reviewing.reading import read_candidates
 from solon.store.reviewing.review_rows import LeaseLost, NotThere, each_review, find_review, waiting_review
 from solon.store.runs.items import load_items
@@ -249,14 +250,20 @@ def _refuse_unusable(project: Workspace, file: Path, read: _Read, format: str, a
 
 def _refuse_unvouched(project: Workspace, read: _Read, reviews: Spool, policy: str) -> None:
     """Refuse answers for which nobody vouches, before one of them is stored, where one of them would measure."""
-    if read.said and project.config.routing.model_copy(update={"policy": policy}).measures:
-        raise token_wanted()
-    known = set[tuple[str, str]]()
+    known = set[tuple[str, str, str]]()
     with project.store.connect() as connection:
+        if read.said:
+            routing = project.config.routing.model_copy(update={"policy": policy})
+            recipe = project.recipes.asking(f"{next(iter(read.seeds))}@1")
+            if routing.measures or asks_golden(connection, recipe):
+                raise token_wanted()
         for one in reviews:
             with suppress(NotThere):
                 review = find_review(connection, one["review"]) if one["said"] else None
-                if review and (alike := (review.run_id, review.response_schema)) not in known:
+                if review is None:
+                    continue
+                own = review.item_id if is_label(review.response_schema) else ""
+                if (alike := (review.run_id, review.response_schema, own)) not in known:
                     refuse_without_token(connection, review)
                     known.add(alike)
 
@@ -571,7 +578,7 @@ def _take(found: _Read, one: Imported, line: int, max_chars: int) -> dict[str, A
         return {}
     row = _seed_row(one)
     seed = parse_row(_coded(row, one.metadata), column_map=OURS, max_chars=max_chars, line=line)
-    name = seed.id
+    name = row["id"] = seed.id
     whole = _hash([row, one.metadata, one.record, [asdict(said) for said in one.said]])
     if whole in found.wholes:
         raise RowProblem(f"duplicate id ({name}): an identical row stands above")

@@ -381,19 +381,20 @@ class Runner:
         try:
             if not await self.answering(item):
                 return
-        except SolonError as error:
+            batch = await self.store.writer.run(
+                lambda connection: review_store.claim_deliveries(connection, self.me, 1, item_id=item.id)
+            )
+            self._moved("waiting", "running", len(batch))
+            for delivery in batch:
+                for held in self._load([item.id]):
+                    await self._deliver(held, delivery)
+        except SolonError as error:  # the item waits by now, and is nobody's: the run ends with the error
             self._fatal = self._fatal or error
-            return
-        except Exception as error:  # the item is not this worker's any more: it waits, and the run ends
-            self._fatal = self._fatal or InternalError(_unforeseen(self._spell(error)))
-            return
-        batch = await self.store.writer.run(
-            lambda connection: review_store.claim_deliveries(connection, self.me, 1, item_id=item.id)
-        )
-        self._moved("waiting", "running", len(batch))
-        for delivery in batch:
-            for held in self._load([item.id]):
-                await self._deliver(held, delivery)
+        except Exception as error:
+            told = f"an answer that is known could not be given: {self._spell(error)[:400]}"
+            self._fatal = self._fatal or InternalError(
+                told, next_step="repeat the command, and report it if it stays"
+            )
 
     def _sift(self, state: Mapping[str, Any]) -> None:
         """Stop the run where filters drop every item: it would make nothing."""

@@ -66,7 +66,11 @@ class Spool:
 def _room() -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except sqlite3.DataError as error:
+        raise StoreError(
+            f"a row is too large to be set aside: {error}", next_step="shorten or split it"
+        ) from None
+    except sqlite3.OperationalError as error:
         raise StoreError(
             f"rows cannot be set aside in the folder for temporary files: {error}",
             next_step="make room there, or name another folder in the variable SQLITE_TMPDIR",

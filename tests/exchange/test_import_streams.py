@@ -176,7 +176,9 @@ def test_a_spool_without_room_says_so() -> None:
         rows._rows.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
         with pytest.raises(StoreError, match="too big"):
             rows.add({"prompt": "x" * 50_000}, name="r")
-    with pytest.raises(StoreError, match="closed"):
+    with pytest.raises(
+        sqlite3.ProgrammingError, match="closed"
+    ):  # a mistake of whoever calls: no advice about room
         rows.note_of("r")
 
 
@@ -300,3 +302,22 @@ def test_older_fingerprints_are_those_of_the_list_that_rows_were_then() -> None:
             spool.add(row)
         wanted = hashlib.sha256(said.encode()).hexdigest()[:24]
         assert _fingerprint_bytes(rows, config) == _fingerprint_bytes(spool, config) == wanted
+
+
+def test_golden_questions_want_a_token_before_anything_is_stored(tmp_path: Path) -> None:
+    known = {"prompt": "2 + 2?", "responses": ["four", "five"], "answer": "1"}
+    with Project(f"sqlite:///{tmp_path}/s.db", config=SETTINGS) as project:
+        project.golden.import_([known])
+        before = len(project.runs())
+        with pytest.raises(TokenWanted):
+            project.import_("trl-preference", pairs(tmp_path / "p.jsonl", 3))
+        assert len(project.runs()) == before
+
+
+def test_an_id_with_blanks_around_it_keeps_its_answer(tmp_path: Path) -> None:
+    rows = [
+        {"id": f" r{n} ", "prompt": f"Question {n}?", "chosen": "good", "rejected": "bad"} for n in range(2)
+    ]
+    with Project(f"sqlite:///{tmp_path}/s.db", config=SETTINGS) as project:
+        found = project.import_("trl-preference", write(tmp_path / "p.jsonl", rows))
+    assert (found.decisions, found.unused) == (2, {})

@@ -172,19 +172,33 @@ def test_a_mistake_of_ours_fails_one_item_with_its_name(make_desk: Make) -> None
     assert "ZeroDivisionError" in failed[0]
 
 
-def test_what_breaks_an_answer_that_is_known_ends_the_run_in_its_own_words(make_desk: Make) -> None:
-    """The item waits for a person by then: it is not parked, and no other worker is said to have it."""
+def test_what_breaks_an_answer_that_is_known_ends_the_run_in_its_own_words(
+    make_desk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The item waits for a person by then: it is not parked, no other worker is said to have it, and nothing hangs."""
 
     async def breaks(item: Any) -> bool:
         raise KeyError("seat")
 
-    def answer(runner: Any) -> None:
-        runner.answering = breaks
+    async def gives(item: Any) -> bool:
+        return True
 
-    desk = make_desk(routing={"policy": "always"})
-    with pytest.raises(InternalError, match=r"KeyError.*seat"):
-        desk.project.run("preference", SEEDS[:1], on_runner=answer)
-    assert desk.states() == {"waiting": 1}
+    def full(*_: Any, **__: Any) -> Any:
+        raise StoreError("the disk is full")
+
+    desk = make_desk(routing={"policy": "always"}, run={"concurrency": 1})
+
+    def run(answering: Any, seeds: list[str]) -> None:
+        desk.project.run(
+            "preference", seeds, on_runner=lambda runner: vars(runner).update(answering=answering)
+        )
+
+    with pytest.raises(InternalError, match=r"could not be given: .*KeyError.*seat"):
+        run(breaks, SEEDS[:5])
+    assert desk.states()["waiting"] == 1
+    monkeypatch.setattr("solon.graphs.runner.review_store.claim_deliveries", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        run(gives, SEEDS[5:10])
 
 
 # Limits and stopping -------------------------------------------------------------------------------------------------

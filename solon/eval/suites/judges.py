@@ -75,7 +75,7 @@ class Judge(BaseModel):
 
     Attributes:
         name: of the seat.
-        model: that speaks from it; where it was another one in other runs, all of them, the oldest first.
+        model: that speaks from it; where several held the seat, all of them, the oldest first.
         family: of the model, or of each.
         verdicts: how many it gave.
         accuracy: share of the experts' preferences that it shares; its ties count one half.
@@ -235,8 +235,7 @@ def evaluate(material: Material) -> Judges:
         if judge.own_family
     ]
     notes += [
-        f"{judge.name} was not the same model all the time ({judge.model}): its figures are of all of them together; "
-        "name one run to measure one"
+        f"{judge.name} was held by several models ({judge.model}): its figures are of all of them together"
         for judge in measured
         if len(tallies[judge.name].models) > 1
     ]

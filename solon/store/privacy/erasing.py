@@ -49,7 +49,7 @@ def refuse_while_working(connection: Connection) -> None:
         raise UsageError(
             "a run is at work on this store and holds texts in memory",
             next_step="stop it (Ctrl-C, once), then forget, then `solon resume`; where none runs, "
-            "`solon resume` takes back what a dead one held",
+            "`solon resume RUN` takes back what a dead one held",
         )
 
 

@@ -47,9 +47,14 @@ def measures(connection: Connection, review: ReviewRow) -> bool:
     if routing.measures and not people_alone:
         return True
     drawn = select(reviews.c.id).where(reviews.c.run_id == run.id, reviews.c.kind != "interrupt")
+    return connection.execute(drawn.limit(1)).first() is not None or asks_golden(connection, run.recipe)
+
+
+def asks_golden(connection: Connection, recipe: str) -> bool:
+    """Are there golden questions that reviewers of this recipe are asked?"""
     golden = (
         select(known.c.id)
         .join(items, items.c.id == known.c.item_id)
-        .where(known.c.purpose == "golden", known.c.retired_at.is_(None), items.c.recipe == run.recipe)
+        .where(known.c.purpose == "golden", known.c.retired_at.is_(None), items.c.recipe == recipe)
     )
-    return any(connection.execute(query.limit(1)).first() is not None for query in (drawn, golden))
+    return connection.execute(golden.limit(1)).first() is not None

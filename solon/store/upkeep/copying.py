@@ -103,7 +103,7 @@ def _refuse_busy(reading: Connection) -> None:
         raise UsageError(
             f"{len(alive)} process(es) still work on this store",
             next_step="stop its runs, servers and workers first (Ctrl-C loses nothing); where none runs, "
-            "`solon resume` takes back what a dead one held",
+            "`solon resume RUN` takes back what a dead one held",
         )
 
 
