@@ -53,6 +53,22 @@ def test_show_draws_the_lineage(solon: Cli, records: list[dict[str, Any]]) -> No
     solon("show", "nothing").fails(2, "'nothing'")
 
 
+def test_show_prints_prompts_as_they_were_sent(solon: Cli, records: list[dict[str, Any]]) -> None:
+    record = records[0]
+    calls = solon("show", record["id"], "--prompts", "--json").json["calls"]
+    for call in calls:
+        assert call["prompt"].startswith("[system]\n")
+        assert record["prompt"] in call["prompt"]
+    judged = [call["prompt"] for call in calls if call["role"] == "judge" and "/AB" in call["seat"]]
+    assert judged
+    assert all(record["chosen"] in prompt and record["rejected"] in prompt for prompt in judged)
+    drawn = solon("show", record["id"], "--prompts").out
+    assert drawn.count("prompt: [system]") == drawn.count("answer: ") == len(calls)
+    lineage = solon("show", record["id"], "--json").json
+    assert solon("forget", lineage["seed"]["external_id"], "--yes").code == 0
+    assert "prompt: erased" in solon("show", lineage["item"]["id"], "--prompts").out
+
+
 def test_export_counts_what_it_leaves_out(solon: Cli, records: list[dict[str, Any]], folder: Path) -> None:
     told = solon("export", "--format", "trl-preference", "--output", folder / "pairs.jsonl", "--json").json
     rows = [json.loads(line) for line in (folder / "pairs.jsonl").read_text().splitlines()]

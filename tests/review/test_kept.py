@@ -113,6 +113,22 @@ def test_who_looks_does_not_wait(monkeypatch: pytest.MonkeyPatch, later: type[La
     assert look() == 3
 
 
+def test_where_no_thread_is_to_be_had_the_next_look_tries_again(
+    monkeypatch: pytest.MonkeyPatch, later: type[Later]
+) -> None:
+    values: kept.Kept[int] = kept.Kept(60)
+
+    def full(_self: Later) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Later, "start", full)
+        with pytest.raises(RuntimeError):
+            values.look("run", lambda: 1)
+    assert values.look("run", lambda: 1) is None
+    assert (later.run_all(), values.look("run", lambda: 1)) == (1, 1)
+
+
 def test_leads_see_that_a_large_store_is_being_counted(
     project: Project,
     person: Any,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, text, update
@@ -11,25 +11,17 @@ from sqlalchemy import Connection, delete, func, select, text, update
 from solon.errors import UsageError
 from solon.store import tables
 from solon.store.database import clock
+from solon.store.database.chunks import chunks
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
 from solon.store.privacy.passages import Passages
 from solon.store.runs.items import FORGOTTEN, is_gone
 from solon.store.tables.runs import CALL_TEXTS
 
-CHUNK = 400
-
 
 def table(name: str) -> Any:
     """A table of the store by its name."""
     return tables.metadata.tables[name]
-
-
-def chunks(values: Collection[str]) -> Iterator[Sequence[str]]:
-    """The values in parts of at most `CHUNK`, so that a statement does not name too many."""
-    listed = list(values)
-    for start in range(0, len(listed), CHUNK):
-        yield listed[start : start + CHUNK]
 
 
 def refuse_while_working(connection: Connection) -> None:

@@ -13,12 +13,13 @@ from sqlalchemy import Connection, func, literal, or_, select
 
 from solon.errors import StoreError, UsageError
 from solon.store.database import audit_log
+from solon.store.database.chunks import chunks
 from solon.store.database.events import event
 from solon.store.database.store import Store
 from solon.store.database.tombstones import Stone, Tombstones, add_stones, make_stone, words_of, write_stones
 from solon.store.database.writer import insert_rows
 from solon.store.privacy import erasing
-from solon.store.privacy.erasing import chunks, table
+from solon.store.privacy.erasing import table
 from solon.store.privacy.passages import Passages, strings_of
 from solon.store.records import releasing
 from solon.store.runs.items import FORGOTTEN

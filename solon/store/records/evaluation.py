@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from solon.consensus.panel import SILENT, Vote
 from solon.questions import Question, question_of
+from solon.store.database.chunks import chunks
 from solon.store.reviewing.checks import first_answer, is_changed
 from solon.store.reviewing.drawn_questions import WAS_DRAWN
 from solon.store.reviewing.overlaps import DOUBT
@@ -260,7 +261,7 @@ def votes_for(connection: Connection, wanted: Iterable[Shown]) -> dict[Shown, tu
 def consensus_of_items(connection: Connection, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The payload of the consensus version that each item is pinned to, by the item's id."""
     version_of: dict[str, str] = {}
-    for part in _chunks(item_ids):
+    for part in chunks(item_ids):
         query = select(items.c.id, items.c.consensus_id).where(items.c.id.in_(part))
         version_of.update({row.id: row.consensus_id for row in connection.execute(query)})
     query = select(versions.c.id, versions.c.payload).where(versions.c.id.in_(set(version_of.values())))
@@ -298,7 +299,7 @@ def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dic
     names = ("item_id", "attempt", "chosen_id", "label", "route", "certificate_id", "provisional", "tier")
     columns = [records.c[name] for name in names]
     choices: dict[tuple[str, int], Choice] = {}
-    for part in _chunks(sorted({item_id for item_id, _ in keys})):
+    for part in chunks(sorted({item_id for item_id, _ in keys})):
         for row in connection.execute(
             select(*columns).where(records.c.item_id.in_(part), records.c.place == 0)
         ):
@@ -492,7 +493,7 @@ def candidate_texts(
 def seed_prompts(connection: Connection, item_ids: Sequence[str]) -> dict[str, str]:
     """The prompt of each item's seed, by the item's id; forgotten ones are left out."""
     prompts: dict[str, str] = {}
-    for part in _chunks(item_ids):
+    for part in chunks(item_ids):
         query = (
             select(items.c.id, texts.c.body)
             .join(seeds, seeds.c.id == items.c.seed_id)
@@ -660,8 +661,3 @@ def item_facts(connection: Connection, run_id: str) -> list[ItemFacts]:
         )
         for row in connection.execute(query)
     ]
-
-
-def _chunks(values: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]

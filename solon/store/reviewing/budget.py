@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,12 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from solon.config.sections import RoutingConfig
 from solon.store.database import clock
+from solon.store.database.chunks import chunks
 from solon.store.reviewing.review_rows import ReviewRow
 from solon.store.runs.items import FINAL
 from solon.store.tables import items, reviews, seeds, texts
 
 ASKED = ("waiting", "decided")
-CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def open_reviews(connection: Connection, run_id: str) -> int:
 def pinned_consensus(connection: Connection, item_ids: Sequence[str]) -> dict[str, str]:
     """The consensus version that each item is pinned to."""
     pinned: dict[str, str] = {}
-    for part in _chunks(item_ids):
+    for part in chunks(item_ids):
         query = select(items.c.id, items.c.consensus_id).where(items.c.id.in_(part))
         pinned |= {row[0]: row[1] for row in connection.execute(query)}
     return pinned
@@ -146,7 +146,7 @@ def pinned_consensus(connection: Connection, item_ids: Sequence[str]) -> dict[st
 def requests_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
     """The request of each item, in the order of the ids; empty where it was forgotten."""
     requests: dict[str, str] = {}
-    for part in _chunks(item_ids):
+    for part in chunks(item_ids):
         query = (
             select(items.c.id, texts.c.body)
             .join(seeds, seeds.c.id == items.c.seed_id)
@@ -196,8 +196,3 @@ def withdraw_held(connection: Connection, review_id: str) -> None:
         .where(reviews.c.id == review_id, reviews.c.state == "held")
         .values(state="withdrawn", resolved_at=clock.now())
     )
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]

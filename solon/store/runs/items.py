@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from solon.errors import InternalError
 from solon.store.database import clock
+from solon.store.database.chunks import chunks
 from solon.store.database.claims import Claim, has_run_out
 from solon.store.database.ids import hash_id, new_id
 from solon.store.database.store import Store
@@ -567,8 +568,7 @@ def load_candidates(store: Store, ids: Sequence[str]) -> list[tuple[CandidateRow
     """Candidates by their ids, each with the bodies of its texts by id; empty where they were erased."""
     loaded = []
     with store.connect() as connection:
-        for start in range(0, len(ids), 500):
-            part = ids[start : start + 500]
+        for part in chunks(ids):
             found = connection.execute(select(candidates).where(candidates.c.id.in_(part))).mappings()
             rows = [CandidateRow(**row) for row in found]
             wanted = {text_id for row in rows for text_id in row.text_ids}

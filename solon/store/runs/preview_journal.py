@@ -6,12 +6,13 @@ recipe. That run has no reviews, records or verdicts, and stands in no list.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
 from solon.store.database import clock
+from solon.store.database.chunks import chunks
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.database.tombstones import Tombstones
@@ -32,7 +33,6 @@ from solon.store.tables.runs import (
     Text,
 )
 
-CHUNK = 400
 _PINNED: tuple[tuple[str, type], ...] = (
     ("config_id", ConfigVersion),
     ("constitution_id", Constitution),
@@ -134,7 +134,7 @@ def share_calls(
     texts: set[str] = set()
     with source.connect() as connection:
         every = [of_run] if of_run else connection.execute(select(runs.c.id)).scalars().all()
-        for seeds in _chunks(list(items)):
+        for seeds in chunks(items):
             query = select(calls).where(calls.c.run_id.in_(every), calls.c.seed_id.in_(seeds))
             for call in connection.execute(query.order_by(calls.c.created_at)).mappings():
                 place = {"id": hash_id(run_id, call["content_key"]), "run_id": run_id}
@@ -165,7 +165,7 @@ def share_holds(source: Store, target: Store, items: Mapping[str, str], run_id: 
 
     hold_rows: list[tuple[type, Row]] = []
     with source.connect() as connection:
-        for part in _chunks(list(items)):
+        for part in chunks(items):
             query = select(holds).where(holds.c.seed_id.in_(part), holds.c.state != "held")
             for row in connection.execute(query).mappings():
                 place = {"item_id": items[row["seed_id"]], "run_id": run_id, "reason_id": None}
@@ -224,7 +224,7 @@ def calls_of(store: Store, ids: Collection[str]) -> dict[str, list[dict[str, Any
     )
     by_item: dict[str, list[dict[str, Any]]] = {}
     with store.connect() as connection:
-        for chunk in _chunks(list(ids)):
+        for chunk in chunks(ids):
             query = select(calls.c.item_id, *(calls.c[n] for n in names)).where(calls.c.id.in_(chunk))
             for row in connection.execute(query).mappings():
                 by_item.setdefault(row["item_id"], []).append({n: row[n] for n in names})
@@ -234,12 +234,7 @@ def calls_of(store: Store, ids: Collection[str]) -> dict[str, list[dict[str, Any
 def _rows(connection: Connection, table_class: type, ids: Collection[str]) -> list[tuple[type, Row]]:
     table = table_of(table_class)
     rows: list[tuple[type, Row]] = []
-    for chunk in _chunks(list(ids)):
+    for chunk in chunks(ids):
         query = select(table).where(table.c.id.in_(chunk))
         rows += [(table_class, dict(row)) for row in connection.execute(query).mappings()]
     return rows
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
