@@ -12,9 +12,10 @@ import difflib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ from solon.questions import PAIR
 from solon.responses import is_label
 from solon.store.database.local_actor import local_actor
 from solon.store.database.storable import storable
+from solon.store.database.tombstones import read_tombstones
 from solon.store.reviewing.answering import answer_in
 from solon.store.reviewing.measuring_runs import asks_golden, refuse_without_token, token_wanted
 from solon.store.reviewing.reading import read_candidates
@@ -46,7 +48,7 @@ from solon.store.reviewing.review_rows import LeaseLost, NotThere, each_review, 
 from solon.store.runs.items import load_items
 from solon.store.runs.row_keys import spoken
 from solon.sync import run_sync
-from solon.workspace.seeds import without_values
+from solon.workspace.seeds import admitted, why_forgotten, without_values
 from solon.workspace.spool import Spool
 
 if TYPE_CHECKING:
@@ -126,6 +128,7 @@ class _Read:
     """What was found in a file so far, but for the rows that can be used, of which no text is kept.
 
     Attributes:
+        why_forgotten: why a seed is refused against which a tombstone stands; empty where none does.
         columns: name -> whether any row says something there.
         metadata: names of the columns that seeds keep as such.
         seeds: kinds of the rows that become seeds, with their number.
@@ -136,6 +139,7 @@ class _Read:
     """
 
     format: str = ""
+    why_forgotten: Callable[[SeedRow], str] = lambda _seed: ""
     bad: list[BadRow] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     rows: int = 0
@@ -211,7 +215,8 @@ def import_file(
         SeedError: the file cannot be read, or no row can be used.
         StoreError: there is no room for the rows in the folder for temporary files, or as of a run.
     """
-    file, read = Path(path), _Read(format)
+    marks = read_tombstones(project.store)
+    file, read = Path(path), _Read(format, partial(why_forgotten, project.store, marks))
     with Spool() as rows, Spool() as reviews:
         for one, row in _read(read, file, limit, project.config):
             if one.review:
@@ -241,11 +246,17 @@ def _refuse_unusable(project: Workspace, file: Path, read: _Read, format: str, a
             next_step="import them from two files; `solon export --recipe NAME` writes one recipe's records",
         )
     if not read.seeds and not answers:
-        why = "".join(f"; {line}" for line in sum_up(without_values(project.config, read.bad)))
+        why = "".join(f"; {line}" for line in sum_up(_told(project, read)))
         raise SeedError(
             f"{file}: no row can be imported as {read.format}{why}" if read.rows else f"{file} is empty",
             next_step=_other_format(format, file, project.config) or "see docs/formats.md",
         )
+
+
+def _told(project: Workspace, read: _Read) -> list[BadRow]:
+    """The refused rows as they may be told and written to a file."""
+    bad = (row for row in admitted(read.bad, project.store) if isinstance(row, BadRow))
+    return without_values(project.config, bad)
 
 
 def _refuse_unvouched(project: Workspace, read: _Read, reviews: Spool, policy: str) -> None:
@@ -279,7 +290,7 @@ def _summary(
 ) -> Imports:
     summary = None if run_id is None else project.summarize(run_id)
     bad_file = project.bad_rows_file(run_id or "import")
-    refused = without_values(project.config, read.bad)
+    refused = _told(project, read)
     if refused:
         write_bad_rows(bad_file, refused)
     return Imports(
@@ -578,6 +589,8 @@ def _take(found: _Read, one: Imported, line: int, max_chars: int) -> dict[str, A
         return {}
     row = _seed_row(one)
     seed = parse_row(_coded(row, one.metadata), column_map=OURS, max_chars=max_chars, line=line)
+    if why := found.why_forgotten(seed):
+        raise RowProblem(why)
     name = row["id"] = seed.id
     whole = _hash([row, one.metadata, one.record, [asdict(said) for said in one.said]])
     if whole in found.wholes:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
     from solon.recipes.sources import Source
     from solon.store.database.store import Store
+    from solon.store.database.tombstones import Tombstones
 
 Seeds = str | Path | Iterable[Mapping[str, Any] | str]
 """A file, or rows; a data frame (pandas, polars, Arrow, datasets) counts as its rows, see `as_rows`."""
@@ -286,16 +287,23 @@ def admitted(rows: Iterable[SeedRow | BadRow], store: Store | None) -> Iterator[
     Where anything was forgotten, refused rows repeat nothing that they said: it may be just that.
     """
     from solon.store.database.tombstones import read_tombstones
-    from solon.store.runs.runs import seed_identity
 
     marks = read_tombstones(store) if store is not None else None
     for row in rows:
         if store is not None and marks and isinstance(row, SeedRow):
-            kind = marks.refuse(row, seed_identity(store, row)[0])
-            if kind:
-                yield BadRow(row.line, f"forgotten: a tombstone stands against its {kind}", "")
+            why = why_forgotten(store, marks, row)
+            if why:
+                yield BadRow(row.line, why, "")
                 continue
         yield _without_values(row) if marks else row
+
+
+def why_forgotten(store: Store, marks: Tombstones, row: SeedRow) -> str:
+    """Why a row is refused against which a tombstone stands; empty where none does."""
+    from solon.store.runs.runs import seed_identity
+
+    kind = marks.refuse(row, seed_identity(store, row)[0]) if marks else ""
+    return f"forgotten: a tombstone stands against its {kind}" if kind else ""
 
 
 def good_rows(

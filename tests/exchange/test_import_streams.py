@@ -321,3 +321,22 @@ def test_an_id_with_blanks_around_it_keeps_its_answer(tmp_path: Path) -> None:
     with Project(f"sqlite:///{tmp_path}/s.db", config=SETTINGS) as project:
         found = project.import_("trl-preference", write(tmp_path / "p.jsonl", rows))
     assert (found.decisions, found.unused) == (2, {})
+
+
+def test_what_was_forgotten_is_refused_by_row_and_told_without_a_word_of_it(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a1", "prompt": "Does Zebulon snore?", "chosen": "good", "rejected": "bad"},
+        {"id": "a2", "prompt": "Question?", "chosen": "good", "rejected": "bad"},
+        {"id": "a3", "prompt": "Does Zebulon snore?", "chosen": "good", "rejected": None},
+    ]
+    file = write(tmp_path / "p.jsonl", rows)
+    with Project(f"sqlite:///{tmp_path}/s.db", config=SETTINGS) as project:
+        first = project.import_("trl-preference", file)
+        assert "Zebulon" in Path(str(first.bad_rows_file)).read_text()
+        project.forget("a1")
+        again = project.import_("trl-preference", file)
+        assert (again.seeds, again.bad_rows, again.rows) == (1, 2, 3)
+        told = [json.loads(line) for line in Path(str(again.bad_rows_file)).read_text().splitlines()]
+        assert [row["line"] for row in told] == [1, 3]
+        assert told[0]["reason"].startswith("forgotten: a tombstone stands against its")
+        assert "Zebulon" not in json.dumps(told)
