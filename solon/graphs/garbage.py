@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-YOUNG = 10_000
+YOUNG = 50_000
 """New containers before the youngest generation is looked at; Python's own default is 700 (2,000 since 3.13)."""
 
 _lock = threading.Lock()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +22,7 @@ def naming_failures(part: object, method: str, *, guarded: bool) -> Iterator[Exp
         part: an object with that method, or a function, which stands for itself.
         guarded: seeds may name people, so that the words of a foreign error, which may repeat a seed's, are left out.
     """
-    thing: Any = part if inspect.isroutine(part) else type(part)
+    thing: Any = part if hasattr(part, "__qualname__") else type(part)  # a function, or an object of a class
     called = f"{thing.__module__}:{thing.__qualname__}{f'.{method}' if method else ''}"
 
     def expect(holds: bool, given: str, right: str) -> None:

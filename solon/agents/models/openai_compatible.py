@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from solon.agents.models.batches import Batches, Batching
 from solon.agents.models.failures import Complaint, Refusal, Server, unavailable
@@ -83,20 +83,28 @@ class OpenAICompatibleChat(LeanChat):
     batching: Batching | None = None
     start_hint: str = ""
 
-    _transport: Transport = PrivateAttr()
-    _batches: Batches | None = PrivateAttr(default=None)
-    _dialect: Dialect = PrivateAttr(default_factory=Dialect)
-
     def model_post_init(self, context: Any, /) -> None:
         """Prepare the connection once pydantic has set the fields."""
         super().model_post_init(context)
         self.base_url = self.base_url.rstrip("/")
-        self._dialect = Dialect(f"{self.model} at {self.base_url}", extra=frozenset(self.extra_body))
+        # Made now, not by whichever of several threads asks first.
+        _ = self._transport, self._batches, self._dialect
+
+    # Every call needs these three. They are no private attributes, each look at which costs pydantic microseconds.
+    @cached_property
+    def _transport(self) -> Transport:
+        return self._make_transport()
+
+    @cached_property
+    def _batches(self) -> Batches | None:
+        return Batches(self._transport, self.batching, self.retries) if self.batching is not None else None
+
+    @cached_property
+    def _dialect(self) -> Dialect:
+        dialect = Dialect(f"{self.model} at {self.base_url}", extra=frozenset(self.extra_body))
         if self.base_url == OPENAI_URL:
-            self._dialect.limits["max_tokens"] = Limit(form="max_completion_tokens")
-        self._transport = self._make_transport()
-        if self.batching is not None:
-            self._batches = Batches(self._transport, self.batching, self.retries)
+            dialect.limits["max_tokens"] = Limit(form="max_completion_tokens")
+        return dialect
 
     @property
     def dialect(self) -> Dialect:

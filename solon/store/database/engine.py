@@ -122,7 +122,11 @@ def _sqlite_engine(url: str, read_only: bool) -> Engine:
         raise ConfigError(
             f"{url!r} names no file; a store outlives the process", next_step="write sqlite:///solon.db"
         )
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    # The connection that was used last is taken again: the pages that it keeps are those of the last commit, while each
+    # other connection has to read them anew.
+    engine = create_engine(
+        url, pool_use_lifo=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "do_connect")
     def _on_do_connect(_dialect: Any, _record: Any, cargs: list[Any], cparams: dict[str, Any]) -> None:

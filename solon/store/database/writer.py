@@ -32,7 +32,12 @@ Row = Mapping[str, Any]
 Rows = Sequence[tuple[type, Row]]
 GROUP = 512
 PAUSE = 0.01
-"""Seconds between the beginnings of two commits. What a crash takes is what was handed over in this time."""
+LONGEST_PAUSE = 0.05
+PAUSE_OF_ONE = 0.002
+"""Seconds between the beginnings of two commits: so long for each handful of rows that the last one took in, within
+these bounds. Where over 500 handfuls come in a second each commit takes in more of them, since it costs nearly as much
+for a few as for many. Functions, whose values tasks wait for, do not lengthen it. What a crash takes is what was handed
+over in this time."""
 
 
 @dataclass(slots=True)
@@ -196,13 +201,13 @@ class Writer(Generic[C_co]):
             self._jobs.put(job)
 
     def _work(self, waiting: queue.SimpleQueue[_Job | None]) -> None:
-        begun = 0.0
+        begun = pause = 0.0
         while True:
             job = waiting.get()
             if job is None:
                 return
             # What comes alone is committed at once; under load a short pause lets many share one commit.
-            time.sleep(max(0.0, begun + PAUSE - time.monotonic()))
+            time.sleep(max(0.0, begun + pause - time.monotonic()))
             begun = time.monotonic()
             jobs = [job]
             ended = False
@@ -218,6 +223,7 @@ class Writer(Generic[C_co]):
             self._commit(jobs)
             if ended:
                 return
+            pause = min(LONGEST_PAUSE, max(PAUSE, PAUSE_OF_ONE * sum(job.function is None for job in jobs)))
 
     def _commit(self, jobs: list[_Job]) -> None:
         results: list[_Result] = []
