@@ -181,6 +181,8 @@ def _copy(moulds: list[_Mould], number: int, position: int, batch: dict[str, lis
             row[columns["position"]], row[columns["row_key"]] = position, stem
         elif mould.table == "records":
             row[columns["pair_key"]] = stem
+        elif mould.table in ("reviews", "decisions"):
+            row[columns["content_hash"]] = stem
         batch[mould.table].append(row)
 
 

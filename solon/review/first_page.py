@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -19,7 +20,7 @@ from solon.store.reviewing.adjudicating import NO_FILTERS, next_case
 from solon.store.reviewing.experts import ExpertRow, list_experts
 from solon.store.reviewing.queue import count_left, reviews_in_hand
 from solon.store.runs.certificates import changes
-from solon.store.runs.items import count_states_by_run
+from solon.store.runs.items import are_many, count_states_by_run
 from solon.store.runs.runs import all_runs
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class FirstPage:
         untested: runs that drew questions at random and have tested nothing yet, the newest first, each with the number
             of those questions that have no answer.
         read_at: when promise and people's work were read, in epoch seconds.
+        counting: they are being read just now, for the first time, and are left out: that happens in a large store.
         people: everyone's work, by name.
         few: waiting reviews that too few people can answer, by field and language.
         waits: what waits for the lead who looks.
@@ -133,6 +135,7 @@ class FirstPage:
     picture: Markup | None
     untested: Mapping[str, int]
     read_at: float
+    counting: bool
     people: list[PersonLoad]
     few: list[dict[str, Any]]
     waits: LeadWork
@@ -335,7 +338,8 @@ def read_first_page(room: Room, expert: ExpertRow) -> FirstPage:
     with room.store.connect() as connection:
         runs = all_runs(connection)
         people = list_experts(connection, revoked=False)
-        slow = _slow(room, connection, runs, people)
+        found = _slow(room, connection, runs, people)
+        slow = found or SlowFigures(clock.now(), None, None, {}, [], [])
         return FirstPage(
             runs=_progress(connection, runs),
             more_runs=max(len(runs) - SHOWN_RUNS, 0),
@@ -343,6 +347,7 @@ def read_first_page(room: Room, expert: ExpertRow) -> FirstPage:
             picture=slow.picture,
             untested=slow.untested,
             read_at=slow.read_at,
+            counting=found is None,
             people=slow.people,
             few=slow.few,
             waits=count_lead_work(connection, expert.actor),
@@ -378,10 +383,11 @@ def _loads(room: Room, connection: Connection, people: Sequence[ExpertRow]) -> l
 
 def _slow(
     room: Room, connection: Connection, runs: Sequence[RunRow], people: Sequence[ExpertRow]
-) -> SlowFigures:
-    """The slow figures; those that are kept, unless a run, a certificate or a person came or went since."""
+) -> SlowFigures | None:
+    """The slow figures; those that are kept, unless a run, a certificate or a person came or went since. None while
+    they are being read for the first time in a large store."""
 
-    def read() -> SlowFigures:
+    def read(connection: Connection) -> SlowFigures:
         run = find_promised(connection)
         promise = read_promise(connection, run) if run is not None else None
         picture = (
@@ -392,5 +398,9 @@ def _slow(
         return SlowFigures(clock.now(), promise, picture, untested, loads, few)
 
     key = (tuple(run.id for run in runs), changes(connection), tuple(one.actor for one in people))
-    figures: SlowFigures = room.slow_figures.get(key, read)
+    figures: SlowFigures | None = (
+        room.slow_figures.look(key, partial(room.read, read))
+        if are_many(connection)
+        else room.slow_figures.get(key, partial(read, connection))
+    )
     return figures

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -23,6 +24,7 @@ from solon.store.reviewing.experts import TokenCheck
 from solon.store.reviewing.known import Mix
 from solon.store.reviewing.reading import law_document
 from solon.store.reviewing.suggestions import How
+from solon.store.runs.items import are_many
 
 if TYPE_CHECKING:
     from solon.config.review import ReviewConfig
@@ -147,6 +149,8 @@ class Room:
         sso: the identity provider; None where there is no single sign-on.
         slow_figures: what the first page of leads shows and what takes longer to read.
         principle_uses: how often the principles of a constitution were cited, by its id.
+        promises: what is promised of runs.
+        people: what everyone did, and how far they agree.
         spent: calls, tokens and cost of each run, by its id.
     """
 
@@ -166,6 +170,8 @@ class Room:
     sso: Sso | None
     slow_figures: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS))
     principle_uses: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS, most=16))
+    promises: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS, most=16))
+    people: Kept[Any] = field(default_factory=lambda: Kept(KEEP_SECONDS))
     spent: Kept[Spent] = field(default_factory=lambda: Kept(KEEP_SECONDS, most=MOST_RUNS))
     _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
 
@@ -173,6 +179,15 @@ class Room:
     def store(self) -> Any:
         """The project's store."""
         return self.project.store
+
+    def look(
+        self, connection: Connection, kept: Kept[T], key: Hashable, read: Callable[[Connection], T]
+    ) -> T | None:
+        """Return what a function reads: at once where the store is small; in a large one what is kept of it, which a
+        thread reads, and None where nothing was read yet."""
+        if not are_many(connection):
+            return read(connection)
+        return kept.look(key, partial(self.read, read))
 
     def read(self, function: Callable[[Connection], T]) -> T:
         """Return what a function reads by a connection of its own."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from solon.consensus.binomial import clopper_pearson
 from solon.eval.replay.opinions import counted, overlaps
-from solon.eval.report.promise import find_promised
+from solon.eval.report.promise import RunPromise, find_promised, read_promise
+from solon.eval.result import Figure
 from solon.eval.suites.agreement import measure_experts
-from solon.learning.people import SIGNS, PersonCheck, check_people
+from solon.learning.people import SIGNS, PeopleCheck, PersonCheck, check_people
 from solon.review.language import IN_ENGLISH, Language
 from solon.review.schemas.queue import (
     PeopleTest,
@@ -30,59 +33,106 @@ from solon.store.reviewing.experts import ExpertRow, list_experts
 from solon.store.reviewing.known import known_outcomes
 from solon.store.reviewing.repeats import repeated_answers
 from solon.store.reviewing.review_lists import Work, work_by_actor
-from solon.store.runs.certificates import newest_told
+from solon.store.runs.certificates import changes, newest_told
 from solon.store.runs.items import are_many, count_states_by_run
 from solon.store.runs.runs import Spent, all_runs, count_calls, spent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from solon.learning.people import PeopleCheck
     from solon.store.database.engine import Connection
     from solon.store.records.evaluation import Answer
     from solon.store.runs.run_row import RunRow
 
 
-def statistics(
-    room: Room,
-    connection: Connection,
-    expert: ExpertRow,
-    say: Language = IN_ENGLISH,
-    *,
-    team: bool = True,
-    runs: bool = True,
-) -> Statistics:
-    """Return the figures that a person may see: experts their own; leads everyone's, without ranking, and the runs'.
+@dataclass(frozen=True, slots=True)
+class People:
+    """What everyone did, and how far they agree with each other: what takes long to read in a large store.
 
-    Args:
-        say: the language of what is told of people's tests.
-        team: leads' figures of everyone are wanted, too.
-        runs: and those of the runs.
+    Attributes:
+        work: how much everyone did, by actor.
+        right: whether each answer to a known question was right, by actor.
+        compared: in how many pairs of blind answers to one question each person's is one, by actor.
+        agreed: how many of these agree.
+        promised: id of the run of whose answers `both` speaks; None: of those of all runs.
+        both: how often two experts agree.
+        repeated: everyone who was asked again what they had answered.
+        checked: everyone's test.
     """
-    work, right = work_by_actor(connection), known_outcomes(connection)
+
+    work: Mapping[str, Work]
+    right: Mapping[str, list[bool]]
+    compared: Counter[str]
+    agreed: Counter[str]
+    promised: str | None
+    both: Figure
+    repeated: list[SelfAgreement]
+    checked: PeopleCheck
+
+    def of(self, one: ExpertRow) -> ReviewerStats:
+        """The figures of one person."""
+        met = self.agreed[one.actor], self.compared[one.actor]
+        return _stats(one, self.work.get(one.actor, Work()), met, self.right.get(one.actor, []))
+
+
+def _read_people(connection: Connection, key: str, wanted: float) -> People:
     listed = [run.id for run in all_runs(connection)]
-    blind = counted(evaluation.answers(connection, listed, telling=True))
+    blind = own = counted(evaluation.answers(connection, listed, telling=True))
     compared, agreed = _pairs(blind)
+    promised = find_promised(connection)
+    if promised is not None and listed != [promised.id]:
+        own = counted(evaluation.answers(connection, [promised.id], telling=True))
+    return People(
+        work=work_by_actor(connection),
+        right=known_outcomes(connection),
+        compared=compared,
+        agreed=agreed,
+        promised=promised.id if promised else None,
+        both=measure_experts(own).experts_agree,
+        repeated=_repeated(connection),
+        checked=check_people(connection, key, wanted),
+    )
 
-    def of(one: ExpertRow) -> ReviewerStats:
-        met = agreed[one.actor], compared[one.actor]
-        return _stats(one, work.get(one.actor, Work()), met, right.get(one.actor, []))
 
-    figures = Statistics(queue=QueueCounts(**room.live.counts()), me=of(expert))
-    if team and expert.may("lead"):
-        figures.team = [of(one) for one in list_experts(connection)]
-        figures.runs = run_statistics(room, connection) if runs else []
-        promised = find_promised(connection)
-        both = measure_experts(
-            counted(evaluation.answers(connection, [promised.id], telling=True)) if promised else blind
-        ).experts_agree
-        figures.compared_in = promised.id if promised else None
+def statistics(
+    room: Room, connection: Connection, expert: ExpertRow, say: Language = IN_ENGLISH
+) -> Statistics:
+    """Return the figures that a person may see: experts their own; leads everyone's, without ranking, and the runs'. In
+    a large store they are as of a minute ago, or up to ten."""
+    read = partial(_read_people, key=room.store.key, wanted=room.reviewers.wanted)
+    many = are_many(connection)
+    people = room.people.get("", partial(read, connection)) if many else read(connection)
+    figures = _figures(room, connection, expert, say, people)
+    if expert.may("lead"):
+        figures.runs = run_statistics(room, connection)
+    return figures
+
+
+def look_at_people(
+    room: Room, connection: Connection, expert: ExpertRow, say: Language = IN_ENGLISH
+) -> Statistics | None:
+    """Return the same at once, without the runs'; None while they are being counted: that happens in a large store."""
+    read = partial(_read_people, key=room.store.key, wanted=room.reviewers.wanted)
+    people = room.look(connection, room.people, "", read)
+    return None if people is None else _figures(room, connection, expert, say, people)
+
+
+def _figures(
+    room: Room, connection: Connection, expert: ExpertRow, say: Language, people: People
+) -> Statistics:
+    figures = Statistics(queue=QueueCounts(**room.live.counts()), me=people.of(expert))
+    if expert.may("lead"):
+        both = people.both
+        figures.team = [people.of(one) for one in list_experts(connection)]
+        figures.compared_in = people.promised
         figures.compared, figures.agreed = both.n, round((both.value or 0.0) * both.n)
         figures.agreement = [round(both.low, 3), round(both.high, 3)] if both.known else None
-        figures.repeated = _repeated(connection)
-        wanted = room.reviewers.wanted
-        figures.test = _told(check_people(connection, room.store.key, wanted), say)
+        figures.repeated = people.repeated
+        figures.test = _told(people.checked, say)
     return figures
+
+
+def look_at_promise(room: Room, connection: Connection, run: RunRow) -> RunPromise | None:
+    """Return what is promised of a run; None while it is being counted: that happens in a large store."""
+    return room.look(connection, room.promises, (run.id, changes(connection)), partial(read_promise, run=run))
 
 
 def _pairs(blind: Sequence[Answer]) -> tuple[Counter[str], Counter[str]]:

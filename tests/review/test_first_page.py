@@ -43,8 +43,8 @@ QUEUE = {"free": 0, "leased": 0, "escalated": 0, "opening": 0, "held": 0, "to_ap
 
 def page_of(**more: Any) -> FirstPage:
     values: dict[str, Any] = {
-        "runs": [], "more_runs": 0, "promise": None, "picture": None, "untested": {}, "read_at": 0.0, "people": [],
-        "few": [], "waits": NOTHING, "first_case": None, "queue": QUEUE, "works": True,
+        "runs": [], "more_runs": 0, "promise": None, "picture": None, "untested": {}, "read_at": 0.0, "counting": False,
+        "people": [], "few": [], "waits": NOTHING, "first_case": None, "queue": QUEUE, "works": True,
     }  # fmt: skip
     return FirstPage(**{**values, **more})
 

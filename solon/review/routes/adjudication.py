@@ -29,7 +29,7 @@ from solon.review.routes.queue import AnId
 from solon.review.schemas.cases import CaseLine, CaseOut, MyOutcome, ReplyIn, RulingIn
 from solon.review.schemas.queue import SettingsIn
 from solon.review.state import Room
-from solon.review.statistics import statistics
+from solon.review.statistics import look_at_people
 from solon.store.reviewing.adjudicating import CONTESTED, CaseFilters, count_left_for, find_case, next_case
 from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.proposals import list_proposals
@@ -188,9 +188,9 @@ def outcomes_page(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
     """The page of what came of the caller's own answers."""
     with room.store.connect() as connection:
         outcomes = my_outcomes(connection, caller.expert)
-        me = statistics(room, connection, caller.expert, team=False).me
+        found = look_at_people(room, connection, caller.expert)
         proposed = list_proposals(connection, None, actor=caller.expert.actor)
-    return page(room, caller, "outcomes.html", outcomes=outcomes, me=me, proposed=proposed)
+    return page(room, caller, "outcomes.html", outcomes=outcomes, found=found, proposed=proposed)
 
 
 @page_router.post("/outcomes/{case_id}")

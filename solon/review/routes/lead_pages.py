@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from solon.errors import InvalidDecision
-from solon.eval.report.promise import find_promised, read_promise
+from solon.eval.report.promise import find_promised
 from solon.eval.report.promise_picture import render_promise
 from solon.review.auth import AnyExpert, Lead, TheRoom
 from solon.review.desk import too_few_people
@@ -21,7 +21,7 @@ from solon.review.rendering import page
 from solon.review.reviewer import note_shown
 from solon.review.routes.leads import diff_law, list_law, list_page, read_lineage
 from solon.review.routes.queue import AnId
-from solon.review.statistics import look_at_runs, statistics
+from solon.review.statistics import look_at_people, look_at_promise, look_at_runs
 from solon.store.database.audit_log import list_actions, list_entries
 from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.review_lists import LOOKED_THROUGH, Filters
@@ -104,7 +104,7 @@ async def item(room: TheRoom, caller: Lead, item_id: AnId) -> HTMLResponse:
 def reviewers(room: TheRoom, caller: Lead) -> HTMLResponse:
     """The page of everyone's work and agreement, by name, without ranking."""
     with room.store.connect() as connection:
-        found = statistics(room, connection, caller.expert, room.language, runs=False)
+        found = look_at_people(room, connection, caller.expert, room.language)
     return page(room, caller, "lead_reviewers.html", found=found)
 
 
@@ -115,15 +115,15 @@ def runs(room: TheRoom, caller: Lead, run: Short = "") -> HTMLResponse:
     with room.store.connect() as connection:
         found, counting = look_at_runs(room, connection)
         promised = find_promised(connection, run)
-        picture = (
-            render_promise(read_promise(connection, promised), say=room.language.tell) if promised else None
-        )
+        promise = look_at_promise(room, connection, promised) if promised else None
+        picture = render_promise(promise, say=room.language.tell) if promise else None
     return page(
         room,
         caller,
         "lead_runs.html",
         runs=found,
         counting=counting,
+        promising=promised is not None and promise is None,
         counts=room.live.counts(),
         works=room.worker is not None,
         picture=picture,

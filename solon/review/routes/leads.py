@@ -118,7 +118,8 @@ async def show_review(room: TheRoom, caller: Lead, review_id: AnId) -> Lineage:
 
 @mine.get("/statistics", operation_id="statistics")
 def read_statistics(room: TheRoom, caller: AnyExpert) -> Statistics:
-    """Experts see their own figures, leads everyone's and the runs'."""
+    """Experts see their own figures, leads everyone's and the runs'. In a large store they are as of a minute ago, or
+    up to ten."""
     with room.store.connect() as connection:
         return statistics(room, connection, caller.expert, language_of(room, caller))
 

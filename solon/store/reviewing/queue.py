@@ -259,13 +259,13 @@ def _askable() -> tuple[ColumnElement[bool], ...]:
     )
     # Nobody is asked twice about the same candidates: an audit or overlap is for somebody else.
     same = reviews.alias("same")
-    asked = exists().where(
-        same.c.content_hash == reviews.c.content_hash,
-        same.c.id != reviews.c.id,
+    # One condition within the other: SQLite may else go through all that the person was ever handed.
+    by_me = exists().where(
         assignments.c.review_id == same.c.id,
         assignments.c.actor == me,
         assignments.c.state.in_((*DONE_WITH, "leased")),
     )
+    asked = exists().where(same.c.content_hash == reviews.c.content_hash, same.c.id != reviews.c.id, by_me)
     waits = (reviews.c.state == "waiting", reviews.c.leased.is_(False))
     return (*waits, ~done, or_(reviews.c.prefer_actor == me, ~asked))
 

@@ -161,7 +161,8 @@ def items_from(connection: Connection, source: str, limit: int) -> list[FromSour
         .join(seeds, seeds.c.id == items.c.seed_id)
         .join(texts, texts.c.id == seeds.c.text_id)
         .where(seeds.c.source == source)
-        .order_by(items.c.run_id.desc(), items.c.position.desc())
+        # Not by an index of all items: SQLite would go through them for the few that were opened by themselves.
+        .order_by((items.c.run_id + "").desc(), (items.c.position + 0).desc())
         .limit(limit)
     )
     return [
