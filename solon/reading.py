@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ _MOST_BYTES = 1 << 26
 """Of a file, or of a line of one, that is read whole; nothing that a person wrote is as long."""
 LONGEST_NUMBER = 4300
 """Digits of a whole number: Python converts no more of them to and from text."""
+_DEEPEST = 64
+"""Levels of tables and lists in TOML; no file of Solon has as many."""
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
 
 
@@ -69,6 +72,31 @@ def read_objects(
                 f"{path}, line {number}: a {type(row).__name__}, not an object", next_step=next_step
             )
         yield number, row
+
+
+def read_toml(path: Path, *, raises: type[SolonError], next_step: str = "") -> dict[str, Any]:
+    """Return what a TOML file holds; where it cannot be read, or goes deeper than any that a person writes, that is an
+    error of the kind `raises` with the advice `next_step`."""
+    text = read_text(path, raises=raises, next_step=next_step)
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = why_unreadable(error, text)
+        raise raises(f"{path} cannot be read as TOML: {why}", next_step=next_step) from None
+    if _is_deep(data):
+        cause = f"{path}: its tables stand in each other deeper than {_DEEPEST} levels"
+        raise raises(cause, next_step=next_step)
+    return data
+
+
+def _is_deep(data: Any) -> bool:
+    """Tell whether tables and lists stand in each other too deep, as a table with thousands of dots in its name makes
+    them."""
+    level = [data]
+    for _ in range(_DEEPEST):
+        tables = [value.values() if isinstance(value, dict) else value for value in level]
+        level = [value for table in tables for value in table if isinstance(value, (dict, list))]
+    return bool(level)
 
 
 def parse_json(text: str, *, line: int = 1) -> Any:

@@ -86,10 +86,10 @@ def test_it_passes_the_demo_alone_and_serves_the_page(fresh: Path, tmp_path: Pat
         assert serving.stderr is not None
         said = [serving.stderr.readline() for _ in range(2)]
         address = said[0].split()[-1]
-        with urllib.request.urlopen(f"{address}/healthz", timeout=60) as answer:
+        with urllib.request.urlopen(f"{address}/healthz", timeout=300) as answer:
             assert answer.status == 200
-        with urllib.request.urlopen(said[1].split()[-1], timeout=60) as page:
+        with urllib.request.urlopen(said[1].split()[-1], timeout=300) as page:
             assert "Solon" in page.read().decode()
     finally:
         serving.send_signal(signal.SIGINT)
-        serving.communicate(timeout=60)
+        serving.communicate(timeout=300)

@@ -33,18 +33,13 @@ async def draft(
     function = _function(case, index)
     if function:
         return await _written(case, function, "draft", index, round, guidance, findings)
-    model = _model(case, index)
-    rendered = case.prompts["generator.draft"].render(
-        case.mark,
-        constitution=case.principles,
-        persona=config.personas[index % len(config.personas)],
-        prompt=case.prompt,
-        input=case.input,
-        guidance=guidance,
-        findings=findings,
-    )
-    outcome = await case.caller.call(_ask(case, "draft", index, round, model, rendered))
-    return _finish(case, model, outcome, cut(outcome.text, rendered))
+    parts = {
+        "constitution": case.principles,
+        "persona": config.personas[index % len(config.personas)],
+        "guidance": guidance,
+        "findings": findings,
+    }
+    return await _write(case, "draft", index, round, _model(case, index), "generator.draft", parts)
 
 
 async def write_instruction(
@@ -160,18 +155,9 @@ async def _write_task(case: Case, what: str, index: int, round: int, model: str,
 async def revise(case: Case, index: int, *, round: int, answer: str, findings: str) -> Draft:
     """A better version of an answer, by what the critic found on it. The models take turns; functions are never
     asked."""
-    config = case.config.generator
-    model = config.models[index % len(config.models)]
-    rendered = case.prompts["generator.revise"].render(
-        case.mark,
-        constitution=case.principles,
-        prompt=case.prompt,
-        input=case.input,
-        answer=answer,
-        findings=findings,
-    )
-    outcome = await case.caller.call(_ask(case, "revise", index, round, model, rendered))
-    return _finish(case, model, outcome, cut(outcome.text, rendered, field="answer|draft"))
+    model, field = _model(case, index, functions=False), "answer|draft"
+    parts = {"constitution": case.principles, "answer": answer, "findings": findings}
+    return await _write(case, "revise", index, round, model, "generator.revise", parts, field)
 
 
 async def contrast(
@@ -184,18 +170,9 @@ async def contrast(
         index: the answer's place among those of the round.
         guidance: what an expert asked for in this redraft; empty without.
     """
-    model = _model(case, index)
-    rendered = case.prompts["generator.contrast"].render(
-        case.mark,
-        principle=f"[{principle.id}] {principle.text}",
-        side="breaks" if breaks else "follows",
-        prompt=case.prompt,
-        input=case.input,
-        guidance=guidance,
-    )
-    ask = _ask(case, contrast_seat(principle.id, breaks=breaks), 0, round, model, rendered)
-    outcome = await case.caller.call(ask)
-    return _finish(case, model, outcome, cut(outcome.text, rendered))
+    seat, side = contrast_seat(principle.id, breaks=breaks), "breaks" if breaks else "follows"
+    parts = {"principle": f"[{principle.id}] {principle.text}", "side": side, "guidance": guidance}
+    return await _write(case, seat, 0, round, _model(case, index), "generator.contrast", parts)
 
 
 async def edit(case: Case, index: int, *, round: int, answer: str, findings: str) -> Draft:
@@ -207,8 +184,7 @@ async def edit(case: Case, index: int, *, round: int, answer: str, findings: str
         findings: the critic's findings as JSON, see `Critique.as_json`. Those that quote nothing of the answer, or
             words that another one quoted before, change nothing.
     """
-    config = case.config.generator
-    model = config.models[index % len(config.models)]
+    model = _model(case, index, functions=False)
     places = _places(answer, [Finding.model_validate(one) for one in json.loads(findings)])
     passages = await asyncio.gather(*(_rewrite(case, index, round, answer, found) for _, found in places))
     text, problem = answer, "" if any(one.ok for one in passages) else "unquoted"
@@ -223,19 +199,14 @@ async def edit(case: Case, index: int, *, round: int, answer: str, findings: str
 
 async def _rewrite(case: Case, index: int, round: int, answer: str, found: Finding) -> Draft:
     """The words that stand in place of those that a finding quotes."""
-    config = case.config.generator
-    model = config.models[index % len(config.models)]
-    rendered = case.prompts["generator.edit"].render(
-        case.mark,
-        constitution=case.principles,
-        prompt=case.prompt,
-        input=case.input,
-        answer=answer,
-        passage=found.quote,
-        finding=f"({found.severity}) [{found.principle or 'general'}] {found.suggestion}",
-    )
-    outcome = await case.caller.call(_ask(case, "edit", index, round, model, rendered))
-    return _finish(case, model, outcome, cut(outcome.text, rendered, field="passage"))
+    parts = {
+        "constitution": case.principles,
+        "answer": answer,
+        "passage": found.quote,
+        "finding": f"({found.severity}) [{found.principle or 'general'}] {found.suggestion}",
+    }
+    model = _model(case, index, functions=False)
+    return await _write(case, "edit", index, round, model, "generator.edit", parts, "passage")
 
 
 def _places(answer: str, findings: list[Finding]) -> list[tuple[int, Finding]]:
@@ -264,9 +235,26 @@ def _function(case: Case, index: int) -> str:
     return config.python[turn] if turn >= 0 else ""
 
 
-def _model(case: Case, index: int) -> str:
+def _model(case: Case, index: int, *, functions: bool = True) -> str:
+    """The model whose turn it is, where functions have turns, too, and where they have none."""
     config = case.config.generator
-    return config.models[index % (len(config.models) + len(config.python))]
+    return config.models[index % (len(config.models) + (len(config.python) if functions else 0))]
+
+
+async def _write(
+    case: Case,
+    seat: str,
+    index: int,
+    round: int,
+    model: str,
+    template: str,
+    parts: Mapping[str, str],
+    field: str = "",
+) -> Draft:
+    """What a model writes about the case's request, by a template with these parts besides it."""
+    rendered = case.prompts[template].render(case.mark, prompt=case.prompt, input=case.input, **parts)
+    outcome = await case.caller.call(_ask(case, seat, index, round, model, rendered))
+    return _finish(case, model, outcome, cut(outcome.text, rendered, field=field))
 
 
 async def _written(

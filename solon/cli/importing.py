@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
-from solon.cli.terminal import print_json, say
+from solon.cli.terminal import STOPPED, print_json, say
 from solon.display.text import clean
 from solon.errors import UsageError
 
@@ -78,11 +78,17 @@ def import_command(
             )
         _tell_votes(made, file, recipe, json)
         return
-    with open_project(store, config, create=True) as project:
-        expert = _vouching(project.store) if as_expert else None
-        found = project.import_(
-            format, file, judge=judge, policy=policy, expert=expert, limit=limit, progress=True
+    try:
+        with open_project(store, config, create=True) as project:
+            expert = _vouching(project.store) if as_expert else None
+            found = project.import_(
+                format, file, judge=judge, policy=policy, expert=expert, limit=limit, progress=True
+            )
+    except KeyboardInterrupt:
+        say(
+            f"stopped; what was stored by then stays. `solon import {format} {file}`, with the same options, goes on"
         )
+        raise typer.Exit(STOPPED) from None
     if json:
         print_json(found.model_dump(mode="json"))
         return

@@ -251,92 +251,108 @@ def _suggest(found: Review) -> str:
     return f"{found.choices[0]}{first}"
 
 
+ChoiceArgument = Annotated[
+    str,
+    typer.Argument(
+        help="prefer, tie, both_bad, edit, redraft | accept, reject, edit, redraft | a label | stands, changed | "
+        "rank, write, all_bad | "
+        "of a request of which nothing is drafted yet: go_on, reject"
+    ),
+]
+CandidateOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Id of the candidate preferred or edited; 1 or 2 as `review show` prints them, which for the holder "
+        "of a token are the places on the page."
+    ),
+]
+TextOption = Annotated[
+    str | None,
+    typer.Option(help="The edited answer, or one of your own; @FILE reads a file, - standard input."),
+]
+GuidanceOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What a redraft (or, of go_on, the drafts) shall do; @FILE reads a file, - standard input."
+    ),
+]
+ReasonOption = Annotated[
+    str | None,
+    typer.Option(help="Of a decline: not_my_field, needs_context, personal_data or broken."),
+]
+RationaleOption = Annotated[
+    str | None,
+    typer.Option(help="Why; later judges learn from it. @FILE reads a file, - standard input."),
+]
+PrincipleOption = Annotated[
+    list[str] | None, typer.Option(help="Id of a principle that decided; may be given again.")
+]
+RankingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[QUESTION:]PLACES",
+        help="With `rank`: the candidates by number or id, the best first, those that are as good as each "
+        "other with = between them, e.g. 2,1=4,3; where several questions are asked, one for each, e.g. "
+        "safe:2,1,3.",
+    ),
+]
+SpansOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="JSON",
+        help="With `changed`: all spans of the text as they should be, a list of start, end and label, or a row of "
+        "the format spans; @FILE reads a file, - standard input.",
+    ),
+]
+FlagOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CANDIDATE=FLAG",
+        help="unsafe, factually_wrong, outdated or personal_data; may be given again.",
+    ),
+]
+EvidenceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CANDIDATE[:FLAG]=WORDS",
+        help="Words of a candidate that one of its flags is about, or without a flag that decided; they stand in "
+        "it just so, and once. CANDIDATE[:FLAG]@START-END gives their place in characters. May be given again.",
+    ),
+]
+ScoreOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CRITERION=1..5", help="A score on the rubric; may be given again."),
+]
+StrengthOption = Annotated[int | None, typer.Option(min=1, max=3, help="1 barely, 2, 3 clearly.")]
+FieldOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="A field of the review's form; the same name again adds to a list, e.g. criteria=3:... of a drafted "
+        "rubric. @FILE reads a file, - standard input.",
+    ),
+]
+
+
 @group.command("decide")
 def decide(
     review: ReviewArgument,
-    choice: Annotated[
-        str,
-        typer.Argument(
-            help="prefer, tie, both_bad, edit, redraft | accept, reject, edit, redraft | a label | stands, changed | "
-            "rank, write, all_bad | "
-            "of a request of which nothing is drafted yet: go_on, reject"
-        ),
-    ],
+    choice: ChoiceArgument,
     store: StoreOption = None,
     config: ConfigOption = None,
-    candidate: Annotated[
-        str | None,
-        typer.Option(
-            help="Id of the candidate preferred or edited; 1 or 2 as `review show` prints them, which for the holder "
-            "of a token are the places on the page."
-        ),
-    ] = None,
-    text: Annotated[
-        str | None,
-        typer.Option(help="The edited answer, or one of your own; @FILE reads a file, - standard input."),
-    ] = None,
-    guidance: Annotated[
-        str | None,
-        typer.Option(
-            help="What a redraft (or, of go_on, the drafts) shall do; @FILE reads a file, - standard input."
-        ),
-    ] = None,
-    reason: Annotated[
-        str | None,
-        typer.Option(help="Of a decline: not_my_field, needs_context, personal_data or broken."),
-    ] = None,
-    rationale: Annotated[
-        str | None,
-        typer.Option(help="Why; later judges learn from it. @FILE reads a file, - standard input."),
-    ] = None,
-    principle: Annotated[
-        list[str] | None, typer.Option(help="Id of a principle that decided; may be given again.")
-    ] = None,
-    ranking: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[QUESTION:]PLACES",
-            help="With `rank`: the candidates by number or id, the best first, those that are as good as each "
-            "other with = between them, e.g. 2,1=4,3; where several questions are asked, one for each, e.g. "
-            "safe:2,1,3.",
-        ),
-    ] = None,
-    spans: Annotated[
-        str | None,
-        typer.Option(
-            metavar="JSON",
-            help="With `changed`: all spans of the text as they should be, a list of start, end and label, or a row of "
-            "the format spans; @FILE reads a file, - standard input.",
-        ),
-    ] = None,
-    flag: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CANDIDATE=FLAG",
-            help="unsafe, factually_wrong, outdated or personal_data; may be given again.",
-        ),
-    ] = None,
-    evidence: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CANDIDATE[:FLAG]=WORDS",
-            help="Words of a candidate that one of its flags is about, or without a flag that decided; they stand in "
-            "it just so, and once. CANDIDATE[:FLAG]@START-END gives their place in characters. May be given again.",
-        ),
-    ] = None,
-    score: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CRITERION=1..5", help="A score on the rubric; may be given again."),
-    ] = None,
-    strength: Annotated[int | None, typer.Option(min=1, max=3, help="1 barely, 2, 3 clearly.")] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="A field of the review's form; the same name again adds to a list, e.g. criteria=3:... of a drafted "
-            "rubric. @FILE reads a file, - standard input.",
-        ),
-    ] = None,
+    candidate: CandidateOption = None,
+    text: TextOption = None,
+    guidance: GuidanceOption = None,
+    reason: ReasonOption = None,
+    rationale: RationaleOption = None,
+    principle: PrincipleOption = None,
+    ranking: RankingOption = None,
+    spans: SpansOption = None,
+    flag: FlagOption = None,
+    evidence: EvidenceOption = None,
+    score: ScoreOption = None,
+    strength: StrengthOption = None,
+    field: FieldOption = None,
     json: JsonOption = False,
 ) -> None:
     """Answer a review, as the expert whose token SOLON_TOKEN holds. `solon resume` then moves its item on.
@@ -348,30 +364,12 @@ def decide(
     """
     with open_project(store, config) as project:
         found = project.review(review)
-        flags: dict[str, list[str]] = {}
-        for name, value in map(_pair, flag or ()):
-            flags.setdefault(_candidate_id(found, name), []).append(value)
-        if spans is not None and choice == "stands":
-            raise UsageError(
-                "`stands` takes the spans as they are", next_step="with --spans choose `changed`"
-            )
-        answer = {
-            "text": _read_text(text),
-            "spans": _read_spans(_read_text(spans)),
-            "ranking": _read_ranking(found, ranking or ()),
-            "guidance": _read_text(guidance),
-            "reason": reason,
-            "rationale": _read_text(rationale),
-            "principles": tuple(principle) if principle else None,
-            "flags": {name: tuple(values) for name, values in flags.items()} or None,
-            "evidence": [_read_evidence(found, one) for one in evidence or ()] or None,
-            "scores": {name: _score(value) for name, value in map(_pair, score or ())} or None,
-            "strength": strength,
-            **_read_fields(field or ()),
-        }
+        marks = _read_marks(found, flag or (), evidence or (), ranking or (), score or ())
+        words = _read_words(choice, text, spans, guidance, rationale)
+        rest = {"reason": reason, "strength": strength, "principles": tuple(principle or ()) or None}
+        answer: dict[str, Any] = {**marks, **words, **rest, **_read_fields(field or ())}
         chosen = _candidate_id(found, candidate) if candidate else None
-        given: dict[str, Any] = {name: value for name, value in answer.items() if value is not None}
-        taken = project.answer(found, choice, chosen, channel="cli", **given)
+        taken = project.answer(found, choice, chosen, channel="cli", **answer)
         after = project.told_after(found) if taken.kind == "decided" else ""
     _tell(found, choice, chosen, taken, json, after)
 
@@ -396,6 +394,39 @@ def _tell(
         if taken.saw_votes:
             say("it decides, but teaches nothing: you had seen the panel's verdicts on this item")
         say("move its item on: solon resume")
+
+
+def _read_marks(
+    review: Review,
+    flags: Sequence[str],
+    evidence: Sequence[str],
+    ranking: Sequence[str],
+    scores: Sequence[str],
+) -> dict[str, Any]:
+    """What is said of single candidates and criteria; None where nothing was given."""
+    flagged: dict[str, list[str]] = {}
+    for name, value in map(_pair, flags):
+        flagged.setdefault(_candidate_id(review, name), []).append(value)
+    return {
+        "flags": {name: tuple(values) for name, values in flagged.items()} or None,
+        "ranking": _read_ranking(review, ranking),
+        "evidence": [_read_evidence(review, one) for one in evidence] or None,
+        "scores": {name: _score(value) for name, value in map(_pair, scores)} or None,
+    }
+
+
+def _read_words(
+    choice: str, text: str | None, spans: str | None, guidance: str | None, rationale: str | None
+) -> dict[str, Any]:
+    """What may stand in a file; None where nothing was given."""
+    if spans is not None and choice == "stands":
+        raise UsageError("`stands` takes the spans as they are", next_step="with --spans choose `changed`")
+    return {
+        "text": _read_text(text),
+        "spans": _read_spans(_read_text(spans)),
+        "guidance": _read_text(guidance),
+        "rationale": _read_text(rationale),
+    }
 
 
 def _read_ranking(review: Review, told: Sequence[str]) -> dict[str, Any] | list[list[str]] | None:

@@ -26,7 +26,10 @@ def register(app: typer.Typer) -> None:
 def show(
     some_id: Annotated[
         str,
-        typer.Argument(metavar="ID", help="Of a record, item, review or decision, or the beginning of it."),
+        typer.Argument(
+            metavar="ID",
+            help="Of a record, item, review or decision, or its beginning; or of a row of seeds.",
+        ),
     ],
     store: StoreOption = None,
     config: ConfigOption = None,

@@ -6,14 +6,13 @@ import difflib
 import json
 import os
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from solon.errors import ConfigError
-from solon.reading import read_text, why_unreadable
+from solon.reading import read_toml
 
 
 def read_layers(
@@ -29,7 +28,7 @@ def read_layers(
     Raises:
         ConfigError: the file is no TOML, or has no such profile, or a variable names no table.
     """
-    data = _read_toml(file) if file.is_file() else {}
+    data = read_toml(file, raises=ConfigError) if file.is_file() else {}
     profiles = data.pop("profiles", {})
     name = profile or os.environ.get("SOLON_PROFILE")
     if name:
@@ -88,30 +87,6 @@ def without_secrets(values: dict[str, Any]) -> dict[str, Any]:
             options["headers"] = dict.fromkeys(options["headers"], SECRET)
         models[name] = {**model, "options": options}
     return {**values, "store": store, "models": models}
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    text = read_text(file, raises=ConfigError)
-    try:
-        data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{file} cannot be read as TOML: {why_unreadable(error, text)}") from None
-    if _is_deep(data):
-        raise ConfigError(f"{file}: its tables stand in each other deeper than {_DEEPEST} levels")
-    return data
-
-
-_DEEPEST = 64
-
-
-def _is_deep(data: Any) -> bool:
-    """Tell whether tables and lists stand in each other so deep that no key of a configuration does, as a table
-    with thousands of dots in its name makes them."""
-    level = [data]
-    for _ in range(_DEEPEST):
-        tables = [value.values() if isinstance(value, dict) else value for value in level]
-        level = [value for table in tables for value in table if isinstance(value, (dict, list))]
-    return bool(level)
 
 
 def _environment(roots: Collection[str]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ Called once per item inside the graph, so it works on plain floats (tens of micr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import pairwise
 from operator import attrgetter
@@ -21,6 +22,7 @@ from solon.errors import InternalError
 __all__ = ["Calibration", "Consensus", "ConsensusModel", "Vote", "channel_of", "judge_item", "share_of"]
 
 PLACES = ("A", "B")
+Bounds = tuple[float, float]
 TIE = "tie"
 ABSTAIN = "abstain"
 SILENT = "silent"
@@ -145,9 +147,12 @@ class HeardVoter:
 
 @dataclass(slots=True)
 class Heard:
-    """What the votes on an item say, voter by voter, and what they tell besides an outcome."""
+    """What the votes on an item say, voter by voter, and what they tell besides an outcome; for `k` outcomes, and with
+    those that are missing by judge."""
 
+    k: int
     votes: dict[str, int]
+    missing: dict[str, list[Vote]]
     voters: dict[str, HeardVoter] = field(default_factory=dict)
     silent: list[str] = field(default_factory=list)
     margins: list[float] = field(default_factory=list)
@@ -155,6 +160,11 @@ class Heard:
     said: list[float] = field(default_factory=list)
     samples: dict[tuple[str, str, str], list[list[float]]] = field(default_factory=dict)
     resampled: bool = False
+
+    @property
+    def open(self) -> int:
+        """How many votes are missing."""
+        return sum(map(len, self.missing.values()))
 
     def told(self) -> dict[str, float]:
         """Signals that only some judges give."""
@@ -183,11 +193,13 @@ class Heard:
             self.said.append(v.confidence)
 
 
-def hear(model: ConsensusModel, votes: Sequence[Vote]) -> Heard:
+def hear(model: ConsensusModel, votes: Sequence[Vote], missing: Sequence[Vote] = ()) -> Heard:
     """Add up the shares of every voter, as they are and weighed by what is known of the channel they came by."""
     outcomes, k = model.outcomes, len(model.outcomes)
     index = {outcome: i for i, outcome in enumerate(outcomes)}
-    heard = Heard({**dict.fromkeys(outcomes, 0), TIE: 0, ABSTAIN: 0})
+    heard = Heard(k, {**dict.fromkeys(outcomes, 0), TIE: 0, ABSTAIN: 0}, {})
+    for v in missing:
+        heard.missing.setdefault(v.judge, []).append(v)
     channels, position = model.channels, model.position
     for v in sorted(votes, key=_IN_ORDER):  # sums of floats depend on it, and a store keeps no order
         share = share_of(v, index, k)
@@ -318,8 +330,13 @@ def _sample_variance(samples: Iterable[list[list[float]]]) -> float:
     several = [shares for shares in samples if len(shares) > 1]
     spread = 0.0
     for shares in several:
-        spread += 1.0 - sum((sum(column) / len(shares)) ** 2 for column in zip(*shares, strict=True))
+        spread += _impurity([sum(column) for column in zip(*shares, strict=True)], len(shares))
     return spread / len(several) if several else 0.0
+
+
+def _impurity(shares: Iterable[float], n: int) -> float:
+    """Gini impurity of the mean of `n` votes that come to `shares`."""
+    return 1.0 - sum((s / n) ** 2 for s in shares)
 
 
 def _model_change(voters: dict[str, HeardVoter], posterior: Sequence[float]) -> float:
@@ -479,3 +496,101 @@ def side_of(shares: Sequence[float]) -> int:
     high = max(shares)
     best = [i for i, s in enumerate(shares) if s >= high - 1e-12]
     return best[0] if len(best) == 1 else -1
+
+
+# The same while votes are missing -----------------------------------------------------------------------------------
+
+
+def _bound_mean(known: Sequence[float], open: Sequence[tuple[float, bool]]) -> Bounds:
+    """The least and the greatest mean of values, where some are only known to lie between 0 and a bound.
+
+    Args:
+        open: the bound of each of these, and whether it takes part for certain.
+    """
+    certain = [*known, *(high for high, certain in open if certain)]
+    total, n = sum(certain), len(certain)
+    for high in sorted((high for high, certain in open if not certain), reverse=True):
+        if n and high * n <= total:
+            break
+        total, n = total + high, n + 1
+    everyone = len(known) + len(open)
+    return (sum(known) / everyone if everyone else 0.0), (total / n if n else 0.0)
+
+
+def _widest(shares: Sequence[float], n: int) -> float:
+    """The greatest Gini impurity of the mean of up to `n` votes of which those that are there come to `shares`."""
+    least = max(shares) / n  # of the share of the one that leads now
+    if least * len(shares) <= 1.0:
+        return 1.0 - 1.0 / len(shares)
+    return 1.0 - least * least - (1.0 - least) ** 2 / (len(shares) - 1)
+
+
+def _bound_flips(heard: Heard, _best: int) -> Bounds:
+    known, open = [], []
+    for name in heard.voters | heard.missing:
+        orders = heard.voters[name].orders if name in heard.voters else {}
+        missing = heard.missing.get(name)
+        if missing is None:
+            sides = {side_of(seen) for seen in orders.values()} - {-1}
+            known += [float(len(sides) > 1)] if len(orders) > 1 else []
+        elif len({*orders, *(vote.order for vote in missing)}) > 1:
+            open.append((1.0, len(orders) > 1))
+    return _bound_mean(known, open)
+
+
+def _bound_within(heard: Heard, _best: int) -> Bounds:
+    known, open = [], []
+    for name in heard.voters | heard.missing:
+        voter, more = heard.voters.get(name), len(heard.missing.get(name, ()))
+        if not more and voter is not None:
+            known.append(_impurity(voter.shares, voter.n))
+        else:
+            shares, n = (voter.shares, voter.n) if voter is not None else ([0.0] * heard.k, 0)
+            open.append((_widest(shares, n + more), voter is not None))
+    return _bound_mean(known, open)
+
+
+def _bound_samples(heard: Heard, _best: int) -> Bounds:
+    more = Counter(
+        (vote.judge, vote.seat, vote.order) for missing in heard.missing.values() for vote in missing
+    )
+    known, open = [], []
+    for place in heard.samples | more:
+        cast = heard.samples.get(place, [])
+        shares, n = (
+            [sum(column) for column in zip(*cast, strict=True)] or [0.0] * heard.k,
+            len(cast) + more[place],
+        )
+        if n > 1 and not more[place]:
+            known.append(_impurity(shares, n))
+        elif n > 1:
+            open.append((_widest(shares, n), len(cast) > 1))
+    return _bound_mean(known, open)
+
+
+def _bound_ties(heard: Heard, _best: int) -> Bounds:
+    ties = heard.votes[TIE]
+    cast = sum(n for answer, n in heard.votes.items() if answer != ABSTAIN) + heard.open
+    return ties / cast, (ties + heard.open) / cast
+
+
+def _bound_doubt(heard: Heard, _best: int) -> Bounds:
+    doubts = [1.0 - said for said in heard.said]
+    return _bound_mean(doubts, [(1.0, False)] * heard.open)
+
+
+def _bound_lead(heard: Heard, best: int) -> Bounds:
+    totals = [sum(column) for column in zip(*(v.shares for v in heard.voters.values()), strict=True)]
+    other = max(total for i, total in enumerate(totals) if i != best)
+    return (totals[best] - other - heard.open) / (sum(totals) + heard.open), 1.0
+
+
+SIGNAL_BOUNDS: dict[str, Callable[[Heard, int], Bounds]] = {
+    "flips": _bound_flips,
+    "within_voter": _bound_within,
+    "tie_share": _bound_ties,
+    "sample_variance": _bound_samples,
+    "said_doubt": _bound_doubt,
+    "lead": _bound_lead,
+}
+"""Signal that calibration may listen to -> the least and the greatest that the missing votes can make of it."""

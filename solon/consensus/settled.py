@@ -14,8 +14,7 @@ from itertools import pairwise
 
 from solon.consensus.model import OTHERS, ConsensusModel
 from solon.consensus.panel import (
-    ABSTAIN,
-    TIE,
+    SIGNAL_BOUNDS,
     Consensus,
     Heard,
     HeardVoter,
@@ -25,14 +24,12 @@ from solon.consensus.panel import (
     find_posterior,
     hear,
     judge_item,
-    side_of,
 )
 from solon.consensus.tiers import tier_reached
 from solon.consensus.traits import UNKNOWN, Traits
 
 SURE = 1e-9
 """A gap of log odds, a margin or a confidence must be ahead by so much, since sums of floats depend on their order."""
-Bounds = tuple[float, float]
 
 
 def find_floor(
@@ -59,11 +56,11 @@ def find_floor(
     missing = [vote for vote in missing if vote.judge not in model.refused]
     if not missing:
         return found
-    heard = hear(model, [vote for vote in votes if vote.judge not in model.refused])
+    heard = hear(model, [vote for vote in votes if vote.judge not in model.refused], missing)
     if not heard.voters or model.criteria:
         return None
     best = model.outcomes.index(found.best)
-    panel = _Panel(model, heard, missing, best, traits)
+    panel = _Panel(model, heard, best, traits)
     gaps = [panel.least_gap(rival) for rival in range(len(model.outcomes)) if rival != best]
     if min(gaps) <= SURE:
         return None
@@ -108,15 +105,9 @@ def order_calls(model: ConsensusModel, missing: Sequence[Vote]) -> list[int]:
 class _Panel:
     """What is known of a panel's votes on one item, and of those that are missing."""
 
-    def __init__(
-        self, model: ConsensusModel, heard: Heard, missing: Sequence[Vote], best: int, traits: Traits
-    ) -> None:
+    def __init__(self, model: ConsensusModel, heard: Heard, best: int, traits: Traits) -> None:
         self.model, self.heard, self.best = model, heard, best
-        self.k = len(model.outcomes)
-        self.missing: dict[str, list[Vote]] = {}
-        for vote in missing:
-            self.missing.setdefault(vote.judge, []).append(vote)
-        self.voters = dict(heard.voters)
+        self.k, self.voters, self.missing = heard.k, heard.voters, heard.missing
         self.unheard = [name for name in self.missing if name not in self.voters]
         self.added = model.segments.get(traits.segment, {})
         silent = [name for name in heard.silent if name not in self.voters]
@@ -179,105 +170,6 @@ class _Panel:
         values = [y if self.best == 0 else -y for _, y in points]
         return min(0.0, *values)
 
-    @property
-    def open(self) -> int:
-        """How many votes are missing."""
-        return sum(map(len, self.missing.values()))
-
-    def widest(self, shares: Sequence[float], n: int) -> float:
-        """The greatest Gini impurity of the mean of up to `n` votes of which those that are there come to `shares`."""
-        least = max(shares) / n  # of the share of the one that leads now
-        if least * self.k <= 1.0:
-            return 1.0 - 1.0 / self.k
-        return 1.0 - least * least - (1.0 - least) ** 2 / (self.k - 1)
-
-
-def _bound_mean(known: Sequence[float], open: Sequence[tuple[float, bool]]) -> Bounds:
-    """The least and the greatest mean of values, where some are only known to lie between 0 and a bound.
-
-    Args:
-        open: the bound of each of these, and whether it takes part for certain.
-    """
-    certain = [*known, *(high for high, certain in open if certain)]
-    total, n = sum(certain), len(certain)
-    for high in sorted((high for high, certain in open if not certain), reverse=True):
-        if n and high * n <= total:
-            break
-        total, n = total + high, n + 1
-    everyone = len(known) + len(open)
-    return (sum(known) / everyone if everyone else 0.0), (total / n if n else 0.0)
-
-
-def _bound_flips(panel: _Panel) -> Bounds:
-    known, open = [], []
-    for name in {*panel.voters, *panel.missing}:
-        orders = panel.voters[name].orders if name in panel.voters else {}
-        missing = panel.missing.get(name)
-        if missing is None:
-            sides = {side_of(seen) for seen in orders.values()} - {-1}
-            known += [float(len(sides) > 1)] if len(orders) > 1 else []
-        elif len({*orders, *(vote.order for vote in missing)}) > 1:
-            open.append((1.0, len(orders) > 1))
-    return _bound_mean(known, open)
-
-
-def _bound_within(panel: _Panel) -> Bounds:
-    known, open = [], []
-    for name in {*panel.voters, *panel.missing}:
-        voter, more = panel.voters.get(name), len(panel.missing.get(name, ()))
-        if not more and voter is not None:
-            known.append(1.0 - sum((s / voter.n) ** 2 for s in voter.shares))
-        else:
-            shares, n = (voter.shares, voter.n) if voter is not None else ([0.0] * panel.k, 0)
-            open.append((panel.widest(shares, n + more), voter is not None))
-    return _bound_mean(known, open)
-
-
-def _bound_samples(panel: _Panel) -> Bounds:
-    more = Counter(
-        (vote.judge, vote.seat, vote.order) for missing in panel.missing.values() for vote in missing
-    )
-    known, open = [], []
-    for place in {*panel.heard.samples, *more}:
-        cast = panel.heard.samples.get(place, [])
-        shares, n = (
-            [sum(column) for column in zip(*cast, strict=True)] or [0.0] * panel.k,
-            len(cast) + more[place],
-        )
-        if n > 1 and not more[place]:
-            known.append(1.0 - sum((s / n) ** 2 for s in shares))
-        elif n > 1:
-            open.append((panel.widest(shares, n), len(cast) > 1))
-    return _bound_mean(known, open)
-
-
-def _bound_ties(panel: _Panel) -> Bounds:
-    ties = panel.heard.votes[TIE]
-    cast = sum(n for answer, n in panel.heard.votes.items() if answer != ABSTAIN) + panel.open
-    return ties / cast, (ties + panel.open) / cast
-
-
-def _bound_doubt(panel: _Panel) -> Bounds:
-    doubts = [1.0 - said for said in panel.heard.said]
-    return _bound_mean(doubts, [(1.0, False)] * panel.open)
-
-
-def _bound_lead(panel: _Panel) -> Bounds:
-    totals = [sum(column) for column in zip(*(v.shares for v in panel.voters.values()), strict=True)]
-    other = max(total for i, total in enumerate(totals) if i != panel.best)
-    return (totals[panel.best] - other - panel.open) / (sum(totals) + panel.open), 1.0
-
-
-SIGNAL_BOUNDS: dict[str, Callable[[_Panel], Bounds]] = {
-    "flips": _bound_flips,
-    "within_voter": _bound_within,
-    "tie_share": _bound_ties,
-    "sample_variance": _bound_samples,
-    "said_doubt": _bound_doubt,
-    "lead": _bound_lead,
-}
-"""Signal that calibration may listen to -> the least and the greatest that the missing votes can make of it."""
-
 
 def _least_confidence(panel: _Panel, top: float, against: Mapping[str, float] | None) -> float | None:
     """The least calibrated confidence, from the least posterior and the worst of every signal; None where a signal
@@ -298,7 +190,7 @@ def _least_confidence(panel: _Panel, top: float, against: Mapping[str, float] | 
             held = critic_against(against, panel.model.outcomes[panel.best]) if against else 0.0
             z += weight * held
         elif name in SIGNAL_BOUNDS:
-            low, high = SIGNAL_BOUNDS[name](panel)
+            low, high = SIGNAL_BOUNDS[name](panel.heard, panel.best)
             z += weight * (low if weight > 0.0 else high)
         else:
             return None

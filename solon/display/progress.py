@@ -189,7 +189,8 @@ class ProgressDisplay:
         return meter.input_tokens + meter.output_tokens if meter is not None else 0
 
     def describe(self) -> str:
-        """Return items by state, calls, tokens per second, cost and time left, in one line."""
+        """Return items by state, calls with tokens per second and cost where there were any, and time left, in one
+        line."""
         progress = self._progress
         if progress is None:
             return "starting"
@@ -203,10 +204,10 @@ class ProgressDisplay:
             f"{counts.get('waiting', 0)} waiting",
             f"{counts.get('failed', 0)} failed",
             *(f"{counts[state]} {state}" for state in ("parked", "forgotten") if counts.get(state)),
-            f"{meter.calls} calls",
-            f"{(self._tokens() - tokens) / seconds:.0f} tokens/s",
-            "cost unknown" if meter.unknown_cost else f"cost {meter.cost:.4f}",
         ]
+        if meter.calls:
+            parts.append(f"{meter.calls} calls, {(self._tokens() - tokens) / seconds:.0f} tokens/s")
+            parts.append("cost unknown" if meter.unknown_cost else f"cost {meter.cost:.4f}")
         moved, left = self._rested() - rested, sum(counts.values()) - self._rested()
         if moved > 0 and left > 0:
             parts.append(f"ETA {spell_seconds(left * seconds / moved)}")

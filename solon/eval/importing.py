@@ -41,7 +41,7 @@ from solon.responses import is_label
 from solon.store.database.local_actor import local_actor
 from solon.store.database.storable import storable
 from solon.store.database.tombstones import read_tombstones
-from solon.store.reviewing.answering import answer_in
+from solon.store.reviewing.answering import answer_review
 from solon.store.reviewing.measuring_runs import asks_golden, refuse_without_token, token_wanted
 from solon.store.reviewing.reading import read_candidates
 from solon.store.reviewing.review_rows import LeaseLost, NotThere, each_review, find_review, waiting_review
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 Pieces = Iterator[tuple[Imported, dict[str, Any]]]
 """What rows become: seeds with their rows, and answers to reviews with an empty one."""
 CHANNEL = "import"
+DECIDED_BEFORE = "already_decided"
 PANEL, AUTO, MAP = "panel", "auto", "map"
 READ = 500
 """Reviews that are read at a time."""
@@ -120,6 +121,8 @@ class Imports(BaseModel):
     @staticmethod
     def heading(reason: str) -> str:
         """Return under which heading a key of `unused` is told: not all of them are answers."""
+        if reason == DECIDED_BEFORE:
+            return "decided before"
         return "noted" if NOTES.fullmatch(reason) else "not a decision"
 
 
@@ -338,6 +341,8 @@ def _run(
         # what was learned may open further reviews, audits among them
         project.resume(run_id, progress=answers.progress, on_runner=answers.follow)
     read.skipped.update(read.silent)
+    if len(answers.answered) < read.said:
+        read.skipped[DECIDED_BEFORE] += answers.find_decided(run_id)
     read.skipped["no_review_open"] += read.said - len(answers.answered)
     return run_id
 
@@ -347,7 +352,7 @@ class _Answers:
 
     Attributes:
         decided: how many answers were taken as decisions.
-        answered: names of the rows whose answer was given to a review.
+        answered: names of the rows whose answer was given to a review, or stands as decided before.
         progress: whether the run shows how far it is, as of `import_file`.
     """
 
@@ -379,21 +384,34 @@ class _Answers:
 
     async def give(self, run_id: str) -> int:
         """Answer whatever of a run waits, some at a time; returns how many answers were taken."""
-        before, last = self.decided, None
+        before = self.decided
+        for part in self._reviews(run_id, "waiting"):
+            with self._store.connect() as connection:
+                found = [(one, self._said_of(connection, name, one)) for name, one in part]
+            await _all(self._decide(one.id, one.candidates, said) for one, said in found if said)
+        return self.decided - before
+
+    def find_decided(self, run_id: str) -> int:
+        """How many rows have an answer that reached no review, since theirs was decided before."""
+        return sum(
+            self.answered.add(name)
+            for part in self._reviews(run_id, "decided")
+            for name, review in part
+            if self._note_of(name, review)
+        )
+
+    def _reviews(self, run_id: str, state: str) -> Iterator[list[tuple[str, ReviewRow]]]:
+        """The reviews of a run in a state, some at a time, each with the name of its row."""
+        last = None
         while True:
             with self._store.connect() as connection:
-                waiting = list(each_review(connection, run_id=run_id, limit=READ, after=last))
-                items = load_items(self._store, [review.item_id for review in waiting])
-                names = {item.id: item.external_id for item in items}
-                found = [
-                    (one, said)
-                    for one in waiting
-                    if (said := self._said_of(connection, names[one.item_id], one))
-                ]
-            if not waiting:
-                return self.decided - before
-            last = waiting[-1]
-            await _all(self._decide(one.id, one.candidates, said) for one, said in found)
+                part = list(each_review(connection, state=state, run_id=run_id, limit=READ, after=last))
+            if not part:
+                return
+            items = load_items(self._store, [review.item_id for review in part])
+            names = {item.id: item.external_id for item in items}
+            yield [(names[review.item_id], review) for review in part if review.item_id in names]
+            last = part[-1]
 
     async def give_to_reviews(self, reviews: Spool) -> None:
         """Answer reviews that waited here while the file was elsewhere. `solon resume` carries the answers on."""
@@ -412,8 +430,8 @@ class _Answers:
 
         Nothing for a second expert: the file's answer must not be given twice as if by two people.
         """
-        note = self._rows.note_of(name)
-        if not note or not note["said"] or review.kind not in ("interrupt", "audit"):
+        note = self._note_of(name, review)
+        if not note:
             return []
         # A promise of several experts has as many audits of one item.
         if not self._tried.add(review.id) or (review.kind == "audit" and not self._audited.add(name)):
@@ -422,6 +440,11 @@ class _Answers:
             return []
         self.answered.add(name)
         return [Said(**said) for said in note["said"]]
+
+    def _note_of(self, name: str, review: ReviewRow) -> dict[str, Any] | None:
+        """What was said of a row, and a hash of its texts, where the file may answer the review; None otherwise."""
+        note = self._rows.note_of(name) if review.kind in ("interrupt", "audit") else None
+        return note if note and note["said"] else None
 
     async def _decide(self, review_id: str, candidates: Sequence[str], answers: Sequence[Said]) -> bool:
         """The first answer is the decision; further ones are counted. True where it was taken."""
@@ -436,12 +459,18 @@ class _Answers:
         people = self._project.config.reviewers
         try:
             await self._store.writer.run(
-                lambda connection: answer_in(
-                    self._store, connection, review_id, answer, by=by, channel=CHANNEL, reviewers=people
+                lambda connection: answer_review(
+                    self._store,
+                    review_id,
+                    answer,
+                    by=by,
+                    channel=CHANNEL,
+                    reviewers=people,
+                    within=connection,
                 )
             )
         except AlreadyDecided:
-            self._unused["already_decided"] += 1
+            self._unused[DECIDED_BEFORE] += 1
         except (NotPending, LeaseLost):
             self._unused["no_review_open"] += 1
         except InvalidDecision:
@@ -596,6 +625,7 @@ def _take(found: _Read, one: Imported, line: int, max_chars: int) -> dict[str, A
     if whole in found.wholes:
         raise RowProblem(f"duplicate id ({name}): an identical row stands above")
     settled = _settled(seed, one.said[0]) if one.said and one.said[0].response is not None else None
+    found.note_seed(one)
     if name in found.names:  # another run's record of the same seed, or another row with the same id
         if one.seed.get("id") not in (None, "") and not one.record:
             one.metadata.setdefault("id", name)
@@ -603,7 +633,6 @@ def _take(found: _Read, one: Imported, line: int, max_chars: int) -> dict[str, A
         name = one.seed["id"] = row["id"] = f"{name[: MAX_ID - 1 - len(mark)]}:{mark}"
     found.names.add(name)
     found.wholes.add(whole)
-    found.note_seed(one)
     if settled is not None and found.contradicts(*settled):
         found.contradictions.append(line)
     return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -67,29 +68,28 @@ class Sieve:
     passed: bool = False
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DROPS_ALL))
 
-    async def enter(self) -> None:
-        """Wait until a further item may begin; `leave` follows for each that is not counted as dropped."""
+    async def place(self) -> ExitStack:
+        """Wait until a further item may begin. A context, at whose end its place is free, unless filters dropped it."""
         await self.room.acquire()
         if self.passed:
-            self.leave()
+            self.room.release()
+        place = ExitStack()
+        place.callback(self.room.release)
+        return place
 
-    def leave(self) -> None:
-        """Make room for a further item, where one ended that filters did not drop."""
-        self.room.release()
-
-    def add(self, state: Mapping[str, Any]) -> str:
+    def add(self, state: Mapping[str, Any], place: ExitStack) -> str:
         """Count an item that rests; returns why the run should stop, empty where it should go on: filters dropped
-        `DROPS_ALL` items, and none passed."""
+        `DROPS_ALL` items, and none passed. Until then what is dropped keeps its place."""
         reason = str(state.get("reason") or "") if state.get("outcome") == "rejected" else ""
         if not reason.startswith(DROPPED):
             self.passed = True
         if self.passed:
-            self.leave()
+            place.close()
             return ""
         self.items += 1
         self.dropped.update(name for name in FILTERED if name in reason)
         if self.items < DROPS_ALL:
+            place.pop_all()
             return ""
-        self.leave()  # those who wait see that the run stops
         told = ", ".join(f"{name} {n}" for name, n in self.dropped.most_common())
         return f"filters dropped all of the first {self.items} items ({told}); loosen [filters] and start a new run"

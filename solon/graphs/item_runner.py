@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from solon.errors import LimitReached, UsageError
 from solon.graphs.runner import Runner
@@ -64,7 +65,7 @@ class ItemRunner(Runner):
         ids = await self.store.writer.run(lambda c: item_store.claim_named(c, [item_id], self.me))
         for item in self._load(ids):
             try:
-                await self._attempt(item)
+                await self._attempt(item, ExitStack())
                 await self._settle_doubtful()
             except asyncio.CancelledError:
                 await asyncio.shield(self._set(item, "queued"))

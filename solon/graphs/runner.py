@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -337,14 +337,13 @@ class Runner:
 
     async def _worker(self, queue: asyncio.Queue[ItemRow | None]) -> None:
         while (item := await queue.get()) is not None:
-            await self._sieve.enter()
-            if self._stopping:
-                self._sieve.leave()
-                await self._set(item, "queued")
-            else:
-                await self._attempt(item)
+            with await self._sieve.place() as place:
+                if self._stopping:
+                    await self._set(item, "queued")
+                else:
+                    await self._attempt(item, place)
 
-    async def _attempt(self, item: ItemRow) -> None:
+    async def _attempt(self, item: ItemRow, place: ExitStack) -> None:
         """One item to its next resting place. Every failure is attributed here, once."""
         try:
             state = await self._threads.drive(item)
@@ -380,11 +379,10 @@ class Runner:
             self._failures = 0
             waits = "__interrupt__" in state
             self._moved("running", "waiting" if waits else state["outcome"])
-            self._sift(state)
+            if why := self._sieve.add(state, place):
+                self.stop(why)  # it would make nothing
             if waits:
                 await self._answer(item)
-            return
-        self._sieve.leave()
 
     async def _answer(self, item: ItemRow) -> None:
         """Carry on the answer that `answering` has for an item, so that nobody waits for what is known."""
@@ -407,11 +405,6 @@ class Runner:
             self._fatal = self._fatal or InternalError(
                 told, next_step="repeat the command, and report it if it stays"
             )
-
-    def _sift(self, state: Mapping[str, Any]) -> None:
-        """Stop the run where filters drop every item: it would make nothing."""
-        if why := self._sieve.add(state):
-            self.stop(why)
 
     def _note(self, what: str, words: str) -> None:
         """Write down what the meter tells: a server is waited for or answers again, another model answered in the place

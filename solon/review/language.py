@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gettext
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.errors import ConfigError
-from solon.reading import read_text
+from solon.reading import read_toml
 
 FOLDER = Path(__file__).parent / "texts"
 ENGLISH = "en"
@@ -133,10 +132,7 @@ def read_language(name: str) -> Language:
         ConfigError: there is no such file, or it is none of texts of the pages.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{Path(name).name}.toml"
-    try:
-        found = tomllib.loads(read_text(path, raises=ConfigError, next_step=ADVICE))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name}: {error}", next_step=ADVICE) from None
+    found = read_toml(path, raises=ConfigError, next_step=ADVICE)
     code = found.get("language")
     if not isinstance(code, str) or not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", code):
         raise ConfigError(f"{name}: language: {code!r} is no language tag", next_step='write e.g. "pt-BR"')

@@ -910,7 +910,8 @@ class Workspace:
         )
 
     def trace(self, some_id: str, *, prompts: bool = False) -> dict[str, Any]:
-        """Everything behind a record, item, review or decision; with `prompts` the texts of its model calls, too."""
+        """Everything behind a record, item, review or decision, or behind what a row of a seed file became; with
+        `prompts` the texts of its model calls, too."""
         from solon.store.records.lineage import trace
 
         return trace(self.store, some_id, prompts=prompts)

@@ -40,7 +40,7 @@ def start(folder: Path, write_seeds: Callable[..., Path]) -> Callable[..., subpr
             text=True,
             env={**os.environ},
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not log.exists() or log.stat().st_size == 0:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
@@ -48,6 +48,12 @@ def start(folder: Path, write_seeds: Callable[..., Path]) -> Callable[..., subpr
         return process
 
     return go
+
+
+def wait_until_stopping(process: subprocess.Popen[str]) -> None:
+    """Wait until a process says that it has taken in the first signal."""
+    assert process.stderr is not None
+    assert any(line.startswith("stopping:") for line in process.stderr)
 
 
 def finish_fast(folder: Path) -> None:
@@ -60,7 +66,7 @@ def test_the_first_signal_stops_cleanly_and_resume_finishes(
 ) -> None:
     process = start()
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 4, err
     summary = json.loads(out.splitlines()[-1])
     assert summary["stopped_because"] == f"stopped by {name}"
@@ -124,9 +130,9 @@ def test_the_second_signal_aborts_at_once_and_resume_finishes(
     (folder / "slow.json").write_text(json.dumps({"latency": 30, "log": str(folder / "calls.log")}))
     process = start()
     process.send_signal(signal.SIGINT)
-    time.sleep(0.5)
+    wait_until_stopping(process)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 4, err
     assert "aborted" in err
     finish_fast(folder)
@@ -141,7 +147,7 @@ def test_a_demo_that_is_stopped_says_how_it_goes_on(
 ) -> None:
     process = start("demo", "--model", "scripted:slow.json")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 4, err
     finish_fast(folder)
     resume, *_ = (line.strip() for line in out.split("Next\n")[1].splitlines())
@@ -156,9 +162,9 @@ def test_the_second_signal_names_the_demos_store(
     (folder / "slow.json").write_text(json.dumps({"latency": 30, "log": str(folder / "calls.log")}))
     process = start("demo", "--model", "scripted:slow.json")
     process.send_signal(signal.SIGINT)
-    time.sleep(0.5)
+    wait_until_stopping(process)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=300)
     assert "aborted; `solon resume --store sqlite:///solon-demo-real/solon.db` goes on" in err
 
 

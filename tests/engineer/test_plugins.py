@@ -35,7 +35,7 @@ def broken(a: str, b: str) -> str:
 
 @judge("slow", "1", timeout=0.05)
 def slow(a: str, b: str) -> str:
-    time.sleep(0.2)
+    time.sleep(1.0)
     return "A"
 
 

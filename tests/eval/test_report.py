@@ -351,7 +351,7 @@ def test_a_browser_shows_it(store: Store, tmp_path: Path) -> None:
     ]
     try:
         shown = subprocess.run(
-            ["chromium", *flags, page.as_uri()], capture_output=True, timeout=60, check=True
+            ["chromium", *flags, page.as_uri()], capture_output=True, timeout=300, check=True
         )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         pytest.skip(f"chromium does not run here: {type(error).__name__}")

@@ -50,7 +50,7 @@ def test_the_first_decision_is_stored_while_later_rows_are_on_their_way(
     store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "CHUNK", 10)
-    decided, given, make, take = threading.Event(), list[int](), loading.parts_of, importing.answer_in
+    decided, given, make, take = threading.Event(), list[int](), loading.parts_of, importing.answer_review
     iterate = Spool.__iter__
 
     def counted(self: Spool) -> Iterator[dict[str, Any]]:
@@ -61,7 +61,7 @@ def test_the_first_decision_is_stored_while_later_rows_are_on_their_way(
     def parts(*asked: Any) -> Iterator[Any]:
         given.clear()  # the pass that told how many there are
         for at, part in enumerate(make(*asked), 1):
-            assert at != 3 or decided.wait(60)
+            assert at != 3 or decided.wait(300)
             yield part
 
     def note(*asked: Any, **more: Any) -> Any:
@@ -72,7 +72,7 @@ def test_the_first_decision_is_stored_while_later_rows_are_on_their_way(
 
     monkeypatch.setattr(Spool, "__iter__", counted)
     monkeypatch.setattr(loading, "parts_of", parts)
-    monkeypatch.setattr(importing, "answer_in", note)
+    monkeypatch.setattr(importing, "answer_review", note)
     with Project(store_url, config=SETTINGS) as project:
         found = project.import_("trl-preference", pairs(tmp_path / "pairs.jsonl", 40))
     assert (found.decisions, found.accepted, found.pending_review, len(given)) == (40, 40, 0, 40)
@@ -83,7 +83,7 @@ def test_what_is_broken_off_goes_on_and_decides_nothing_twice(
     store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "CHUNK", 10)
-    file, taken, take = pairs(tmp_path / "pairs.jsonl", 30), list[int](), importing.answer_in
+    file, taken, take = pairs(tmp_path / "pairs.jsonl", 30), list[int](), importing.answer_review
 
     def break_off(*asked: Any, **more: Any) -> Any:
         if len(taken) >= 7:
@@ -94,7 +94,7 @@ def test_what_is_broken_off_goes_on_and_decides_nothing_twice(
 
     with Project(store_url, config=SETTINGS) as project:
         with monkeypatch.context() as once:
-            once.setattr(importing, "answer_in", break_off)
+            once.setattr(importing, "answer_review", break_off)
             with pytest.raises(StoreError, match="disk is full"):
                 project.import_("trl-preference", file)
         with project.store.connect() as connection:
@@ -102,13 +102,13 @@ def test_what_is_broken_off_goes_on_and_decides_nothing_twice(
         assert 0 < len(before) < 30
         found = project.import_("trl-preference", file)
         assert (found.decisions + len(before), found.accepted, found.pending_review) == (30, 30, 0)
-        assert found.unused == {"no_review_open": len(before)}
+        assert found.unused == {"already_decided": len(before)}
         with project.store.connect() as connection:
             decided = [review.item_id for review in list_reviews(connection, state="decided")]
         assert len(decided) == len(set(decided)) == 30
         assert len(overview.list_items(project.store, run_id=found.run_id, state="accepted", limit=99)) == 30
         again = project.import_("trl-preference", file)
-    assert (again.run_id, again.decisions, again.unused) == (found.run_id, 0, {"no_review_open": 30})
+    assert (again.run_id, again.decisions, again.unused) == (found.run_id, 0, {"already_decided": 30})
 
 
 def test_rows_that_come_twice_are_found_across_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

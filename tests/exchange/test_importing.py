@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from solon import Project
+from solon.cli.terminal import STOPPED
 from solon.errors import SeedError
 from solon.eval.importing import import_file
 from solon.formats.exports import export
@@ -75,7 +76,36 @@ def test_importing_again_changes_nothing(solon: Cli, tmp_path: Path) -> None:
     first = last(solon("import", "trl-preference", "pairs.jsonl", "--store", STORE, "--json")[1])
     again = last(solon("import", "trl-preference", "pairs.jsonl", "--store", STORE, "--json")[1])
     assert (again["run_id"], again["decisions"], again["accepted"]) == (first["run_id"], 0, 6)
-    assert again["unused"] == {"no_review_open": 6}
+    assert again["unused"] == {"already_decided": 6}
+    out = solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)[1]
+    assert "decided before: 6 already_decided" in out
+
+
+def test_what_is_stopped_names_the_command_that_goes_on(
+    solon: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    write(tmp_path / "pairs.jsonl", pairs())
+    monkeypatch.setattr(Project, "run", stop)
+    code, _, err = solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)
+    assert code == STOPPED
+    assert "`solon import trl-preference pairs.jsonl`, with the same options, goes on" in err
+
+
+def test_an_id_that_comes_twice_is_no_column_and_finds_its_item(solon: Cli, tmp_path: Path) -> None:
+    rows = [{"id": f"row-{min(n, 2)}", **pair} for n, pair in enumerate(pairs(4))]
+    write(tmp_path / "pairs.jsonl", rows)
+    code, out, _ = solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)
+    assert (code, "columns not used" in out) == (0, False)
+    shown = last(solon("show", "row-1", "--store", STORE, "--json")[1])
+    assert (shown["seed"]["external_id"], shown["record"]["item_id"]) == ("row-1", shown["item"]["id"])
+    again = write(tmp_path / "again.jsonl", [{**row, "source": "elsewhere"} for row in rows])
+    solon("import", "trl-preference", again.name, "--store", STORE)
+    code, _, err = solon("show", "row-1", "--store", STORE)
+    assert (code, shown["item"]["id"] in err) == (2, True)
+    assert "fits several items" in err
 
 
 def test_rows_of_one_request_are_one_group(solon: Cli, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_the_pilot_is_judged_while_the_rest_is_stored(
     make_desk: Make, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called, stored, totals = threading.Event(), list[int](), set[int]()
-    before_part(monkeypatch, 2, lambda: called.wait(60))
+    before_part(monkeypatch, 2, lambda: called.wait(300))
 
     def first(question: Any) -> None:
         if not called.is_set():
@@ -85,7 +85,7 @@ def test_what_is_broken_off_goes_on_from_there(
     called = threading.Event()
 
     def break_off() -> None:
-        called.wait(60)
+        called.wait(300)
         raise SeedError("the disk with the seeds is gone", next_step="bring it back")
 
     desk = make_desk(store_url, lambda question: called.set(), **SETTINGS)
@@ -115,7 +115,7 @@ def test_another_policy_draws_its_pilot_from_all_of_the_run(
     accepted = threading.Event()
 
     def break_off() -> None:
-        accepted.wait(60)
+        accepted.wait(300)
         raise SeedError("the disk with the seeds is gone", next_step="bring it back")
 
     desk = make_desk(store_url, **{**SETTINGS, "routing": {"policy": "never"}})
@@ -142,7 +142,7 @@ def test_no_other_run_carries_answers_to_one_that_is_half_stored(
     waits = threading.Event()
 
     def break_off() -> None:
-        waits.wait(60)
+        waits.wait(300)
         raise SeedError("the disk with the seeds is gone", next_step="bring it back")
 
     desk = make_desk(store_url, **{**SETTINGS, "routing": {"policy": "always"}})

@@ -574,7 +574,7 @@ def test_a_run_that_was_killed_makes_the_same_rows(tmp_path: Path, pairing: str)
             connection.execute(update(Meta).where(Meta.name == "key").values(value="ab" * 32))  # type: ignore[arg-type]
         for kill in range(kills):
             worker, before = begun(url, log, pairing), len(log.read_text().splitlines())
-            until = time.monotonic() + 60
+            until = time.monotonic() + 300
             while len(log.read_text().splitlines()) < before + 25 + 8 * kill and worker.poll() is None:
                 assert time.monotonic() < until
                 time.sleep(0.005)

@@ -265,7 +265,7 @@ def test_killed_items_are_shown_the_same_again(tmp_path: Path) -> None:
         worker = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
-        until, before = time.monotonic() + 60, len(log.read_text().splitlines())
+        until, before = time.monotonic() + 300, len(log.read_text().splitlines())
         while kills < 4 and worker.poll() is None:
             called = len(log.read_text().splitlines()) >= before + 6
             if called and (kills == 0 or waits(url)):

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,20 +14,17 @@ from typing import Any
 import pytest
 
 pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
-from solon.review.app import create_app
-from solon.review.state import Options
 from solon.store.lawmaking.amendments import find_amendment, list_amendments
 from solon.store.reviewing.experts import rotate_token
+from tests.review.running import Server
 
 from .conftest import RULE, Court
 from .test_lawmaking import query
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt-get install chromium)"),
-    # playwright's own event loop leaves sockets to the garbage collector
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium here (Debian: apt-get install chromium)"
+)
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -39,23 +33,10 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 @pytest.fixture
 def address(court: Court) -> Iterator[str]:
     """The real server over the decided store, on a port of its own."""
-    import uvicorn
-
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        create_app(court.project, Options()), log_level="error", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    until = time.monotonic() + 30
-    while not server.started:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = server.force_exit = True
-    thread.join()
+    server = Server(court.project)
+    server.start()
+    yield server.address
+    server.stop()
 
 
 def shot(page: Any, name: str, height: int) -> None:
@@ -83,7 +64,7 @@ def test_from_a_decision_to_law_in_force(court: Court, address: str, look: Any) 
                 "console",
                 lambda said: problems.append(said.text) if "Content Security" in said.text else None,
             )
-            page.set_default_timeout(15_000)
+            page.set_default_timeout(120_000)
             page.goto(f"{address}/login")
             page.fill("#token", token)
             page.keyboard.press("Enter")
@@ -103,7 +84,7 @@ def test_from_a_decision_to_law_in_force(court: Court, address: str, look: Any) 
             [drafted] = list_amendments(connection)
         page.fill("#impact-calls", "400")
         page.click("form[action$=impact] button.send")
-        page.wait_for_selector("text=agreement rises", timeout=60_000)  # the page follows by itself
+        page.wait_for_selector("text=agreement rises", timeout=300_000)  # the page follows by itself
 
         page = enter(ben)
         page.goto(f"{address}/lead/amendments")

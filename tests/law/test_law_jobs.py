@@ -58,7 +58,7 @@ def serve(court: Court, steps: Callable[[Any, Any], Awaitable[None]], *, work: b
 
 
 async def ended(court: Court, kind: str) -> JobRow:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while True:
         with court.store.connect() as connection:
             [job] = list_jobs(connection, kind)

@@ -293,7 +293,6 @@ def test_rejudging_goes_on_after_a_crash_between_moving_and_carrying(
 def test_exports_by_version_and_by_date(court: Court, tmp_path: Path) -> None:
     run_id = run_under(court, NEVER, 100, UNSEEN)
     ratify(court)
-    time.sleep(0.01)
     then = time.time()
     before = [row.chosen for row in export_rows(court.store, run_id=run_id)[1]]
     again(court)
@@ -332,7 +331,6 @@ def test_exports_by_version_and_by_date(court: Court, tmp_path: Path) -> None:
 def test_records_in_doubt_are_marked_and_no_training_format_takes_them(court: Court, tmp_path: Path) -> None:
     run_id = run_under(court, NEVER, 100, UNSEEN)
     before = time.time()
-    time.sleep(0.01)
     ratify(court)
 
     def written(format: str, **options: Any) -> tuple[int, int]:
@@ -381,7 +379,6 @@ def test_releases_by_version_and_by_date(court: Court, tmp_path: Path) -> None:
     ratify(court)
     with court.store.connect() as connection:
         old, new = history(connection, "constitution", "general")
-    time.sleep(0.01)
     then = time.time()
     again(court)
 

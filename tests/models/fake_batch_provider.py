@@ -168,12 +168,12 @@ def providing(work: Callable[[int, list[Line]], Result | None], **settings: Any)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
 
-    asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(begin(), loop).result(300)
     provider.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     try:
         yield provider
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(300)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(300)
         loop.close()

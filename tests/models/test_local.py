@@ -174,7 +174,7 @@ def test_leaving_in_the_middle_of_an_answer_neither_hangs_nor_crashes(way: str) 
     time.sleep(0.2)
     if way == "interrupt":
         process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)  # a hang fails here
+    _, errors = process.communicate(timeout=300)  # a hang fails here
     assert process.returncode == (5 if way == "leave" else -signal.SIGINT)
     assert "llama" not in errors.replace("solon/agents/models", "").lower().split("traceback")[0]  # quiet
 

@@ -152,7 +152,7 @@ def test_a_broken_connection_is_tried_again() -> None:
 
 
 def test_the_time_limit_counts_per_try() -> None:
-    answer, server = call(answering("hang", completion("late")), timeout=0.15)
+    answer, server = call(answering("hang", completion("late")), timeout=1.0)
     assert answer.content == "late"
     assert len(server.requests) == 2
     error, _ = call(answering("hang"), timeout=0.1, retries=1)
@@ -335,13 +335,15 @@ def test_a_schema_that_nothing_helps_is_refused_by_its_key() -> None:
 
 
 def test_overload_halves_the_calls_in_flight() -> None:
-    refused = 0
+    refused, all_there = 0, asyncio.Event()
 
     async def handler(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         nonlocal refused
-        await asyncio.sleep(0.01)
         if refused < 8:
             refused += 1
+            if refused == 8:
+                all_there.set()
+            await all_there.wait()
             return failure(429, message="slow down")
         return web.json_response(completion())
 
@@ -360,7 +362,7 @@ def test_overload_halves_the_calls_in_flight() -> None:
 
 def test_a_retry_after_holds_one_call() -> None:
     async def scene() -> list[int]:
-        async with serving(answering(failure(429, {"Retry-After": "0.5"}), completion())) as server:
+        async with serving(answering(failure(429, {"Retry-After": "1.5"}), completion())) as server:
             chat, order = server.chat(concurrency=1), list[int]()
 
             async def ask(number: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,13 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def own_garbage() -> Iterator[None]:
+    """What a notebook leaves to the garbage collector comes up here, and in no other test."""
+    yield
+    gc.collect()
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER"):
@@ -32,7 +41,7 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     shown = html_of(notebook)
     (tmp_path / "work").mkdir()
     client = nbclient.NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path / "work")}}
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path / "work")}}
     )
     client.execute()
     if os.environ.get("SOLON_WRITE_DOCS"):

@@ -39,7 +39,7 @@ def log_in(browser: Any, server: Server, token: str, *, clock: bool = False, **c
         "console",
         lambda said: page.problems.append(said.text) if "Content Security" in said.text else None,
     )
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(120_000)
     fetched: list[str] = []
     page.on("response", lambda got: fetched.append(got.url) if got.url.endswith("/page/next") else None)
     page.goto(server.address)

@@ -28,7 +28,7 @@ class Caller:
         self.address, self.tokens, self.http = (
             server.address,
             tokens,
-            httpx.Client(base_url=server.address, timeout=60),
+            httpx.Client(base_url=server.address, timeout=300),
         )
         self.http.post("/login", data={"token": tokens["admin"]})
         self.cookie = {"Cookie": f"{COOKIE}={self.http.cookies[COOKIE]}"}

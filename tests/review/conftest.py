@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -68,7 +69,7 @@ async def _serving(project: Project, **options: Any) -> AsyncIterator[FastAPI]:
 def _client(app: FastAPI, token: str = "") -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://solon.test", headers=headers, timeout=60)
+    return httpx.AsyncClient(transport=transport, base_url="http://solon.test", headers=headers, timeout=300)
 
 
 @pytest.fixture
@@ -91,6 +92,7 @@ def browser() -> Iterator[Any]:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
         opened.close()
+    gc.collect()  # what it leaves to the garbage collector comes up here, and in no other test
 
 
 @pytest.fixture

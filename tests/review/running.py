@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import itertools
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+import uvicorn
+
 from solon.review.app import create_app
 from solon.review.serve import make_config
 from solon.review.state import Options
 
+HANGS = 300.0
+"""Seconds after which something that is waited for hangs: no busy machine takes so long."""
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+
+def wait_for(condition: Callable[[], Any]) -> None:
     """Fail where something does not come true in time."""
-    until = time.monotonic() + seconds
+    end = time.monotonic() + HANGS
     while not condition():
-        assert time.monotonic() < until, "it did not come true in time"
+        assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.05)
+
+
+async def until(condition: Callable[[], Any]) -> Any:
+    """What a function, or a coroutine function, gives once that is true; fails where it does not come true in time."""
+    end = time.monotonic() + HANGS
+    while True:
+        found = condition()
+        if inspect.isawaitable(found):
+            found = await found
+        if found:
+            return found
+        assert time.monotonic() < end, "it did not come true in time"
+        await asyncio.sleep(0.05)
+
+
+class _Tidy(uvicorn.Server):
+    """A server that leaves no socket open: not of who comes just as it ends, nor of who has not read all yet."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for _ in range(10):  # who was let in is known some rounds of the loop later
+            await asyncio.sleep(0)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()  # type: ignore[union-attr]
+        await asyncio.sleep(0)
 
 
 class Server:
@@ -36,18 +70,16 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        import uvicorn
-
         listening = socket.socket(proto=socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", self.port))
         self.port = listening.getsockname()[1]
         self.app = create_app(self.project, self.options)
         config = make_config(self.app, log_level="error", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
+        self._server = _Tidy(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()
-        wait_for(lambda: self._server.started, 30)
+        wait_for(lambda: self._server.started)
 
     def stop(self) -> None:
         if self._thread is not None:
@@ -56,8 +88,16 @@ class Server:
             self._thread = None
 
 
+_ports = itertools.count(10_000 + os.getpid() % 2_000 * 10)
+
+
 def free_port() -> int:
-    """A port that nothing listens on just now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A port that nothing listens on, and that the system gives to nobody who asks it for any."""
+    for port in _ports:
+        with socket.socket() as found:
+            try:
+                found.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("there is no free port")

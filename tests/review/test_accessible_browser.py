@@ -132,7 +132,7 @@ def test_the_focus_is_always_seen(browser: Any, server: Server, person: Any, scr
 def test_the_whole_flow_without_a_mouse(browser: Any, server: Server, person: Any) -> None:
     """Log in, answer with a reason, skip, flag, undo, go on: by keys, and by Tab and Enter where keys are off."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(120_000)
     page.goto(server.address)
     page.wait_for_selector("#token:focus")
     page.keyboard.type(person("Dr Ada Lind")[1])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cases import CONFIG
+from running import until
 from sqlalchemy import select, update
 
 from solon.cli.app import run_command
@@ -339,10 +340,7 @@ def test_over_http_without_names_until_it_is_settled(
             assert (said.status_code, said.json()["state"]) == (200, "contested")
             assert (await mine.post(reply, json={"stance": "accepts"})).status_code == 409
             # where the ruling was applied before the reply, the item goes its way once more
-            for _ in range(200):
-                if project.summarize().accepted == 1:
-                    break
-                await asyncio.sleep(0.05)
+            await until(lambda: project.summarize().accepted == 1)
 
     asyncio.run(go())
     assert project.summarize().accepted == 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from running import until
 from sqlalchemy import func, insert, select, update
 
 from solon.project import Project
@@ -55,10 +56,7 @@ def test_decide_and_apply_over_http(project: Project, person: Any, serving: Any,
             assert again.json()["decision"] == taken.json()["decision"]
             other = await decide(http, item, body(item, 1))
             assert (other.status_code, other.json()["error"]) == (409, "already_decided")
-            for _ in range(200):
-                if project.summarize().accepted == 1:
-                    break
-                await asyncio.sleep(0.05)
+            await until(lambda: project.summarize().accepted == 1)
             mine = (await http.get("/api/v1/me/answers")).json()
             undone = await http.post(f"/api/v1/decisions/{mine[0]['decision']}/undo")
             assert undone.status_code == 200
@@ -79,8 +77,11 @@ def test_server_without_a_worker_says_what_waits(
         async with serving(project, work=False) as app, client(app, token) as http:
             item = await next_item(http)
             await decide(http, item, body(item))
-            await asyncio.sleep(1.1)
-            assert (await http.get("/api/v1/queue")).json()["to_apply"] == 1
+
+            async def to_apply() -> int:
+                return int((await http.get("/api/v1/queue")).json()["to_apply"])
+
+            assert await until(to_apply) == 1
 
     run(go())
     assert project.resume().accepted == 1
@@ -544,11 +545,12 @@ def test_lineage_is_told_as_it_is_found(project: Project, person: Any, serving: 
             before = (await http.get(f"/api/v1/reviews/{item['review']}")).json()
             assert before == json.loads(json.dumps(project.trace(item["review"])))
             await decide(http, item, body(item))
-            for _ in range(200):
-                after = (await http.get(f"/api/v1/items/{before['item']['id']}")).json()
-                if after["record"]:
-                    break
-                await asyncio.sleep(0.05)
+
+            async def ended() -> Any:
+                found = (await http.get(f"/api/v1/items/{before['item']['id']}")).json()
+                return found if found["record"] else None
+
+            after = await until(ended)
             assert after == json.loads(json.dumps(project.trace(item["review"])))
             return [before, after]
 
@@ -576,10 +578,7 @@ def test_nothing_is_applied_twice_when_the_server_comes_back(
 
     async def come_back() -> None:
         async with serving(project, work=True):
-            for _ in range(200):
-                await asyncio.sleep(0.05)
-                if project.summarize().accepted == 5:
-                    return
+            await until(lambda: project.summarize().accepted == 5)
 
     run(answer_some())
     run(come_back())

@@ -90,8 +90,8 @@ def running(name: str, service: dict[str, Any], folder: Path, port: str) -> Iter
                 assert process.poll() is None, log.read_text()
                 return "Reviews at" in log.read_text()
 
-            wait_for(is_up, PATIENCE)
-            wait_for(lambda: subprocess.run(check, capture_output=True).returncode == 0, PATIENCE)
+            wait_for(is_up)
+            wait_for(lambda: subprocess.run(check, capture_output=True).returncode == 0)
         yield process
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) in (0, -signal.SIGTERM), log.read_text()
@@ -133,6 +133,6 @@ def test_the_services_carry_an_answer_to_its_record(
                 given = {"token": item["token"], "answer": answer}
                 done = http.post(f"/reviews/{item['review']}/decision", json=given)
                 assert done.json()["kind"] == "decided", done.text
-            wait_for(lambda: project.summarize().accepted == 1, PATIENCE)
+            wait_for(lambda: project.summarize().accepted == 1)
             [record] = project.records()
             assert record.route == "decided"

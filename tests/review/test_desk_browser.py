@@ -81,7 +81,7 @@ def test_a_leads_desk_by_keyboard_alone(browser: Any, server: Server, project: P
     page.select_option("select[name=format]", "jsonl")
     tab_to(page, "form.filters button.send")
     page.keyboard.press("Enter")
-    page.wait_for_selector("a[download]", timeout=30_000)
+    page.wait_for_selector("a[download]", timeout=300_000)
     shot(page, "exports")
     with page.expect_download() as waited:
         tab_to(page, "a[download]")

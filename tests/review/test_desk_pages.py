@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from running import until
 from sqlalchemy import select, update
 
 from solon.project import Project
@@ -126,12 +127,12 @@ def test_an_export_is_begun_watched_and_fetched(
             form = {"csrf": csrf, "format": "jsonl"}
             assert (await http.post("/lead/exports", data={**form, "format": "gif"})).status_code == 422
             assert (await http.post("/lead/exports", data=form)).status_code == 303
-            (job,) = (await api.get("/api/v1/exports")).json()
-            for _ in range(200):
-                if job["state"] in ("done", "failed"):
-                    break
-                await asyncio.sleep(0.05)
-                job = (await api.get(f"/api/v1/exports/{job['id']}")).json()
+
+            async def ended() -> bool:
+                (job,) = (await api.get("/api/v1/exports")).json()
+                return job["state"] in ("done", "failed")
+
+            await until(ended)
             told = (await http.get("/lead/exports")).text
             (link,) = re.findall(r'href="(/api/v1/exports/[^"]+)"', told)
             assert (await http.get(link)).status_code == 200

@@ -20,7 +20,7 @@ from solon.store.reviewing.sessions import begin_session, end_session, revoke_ex
 def following(server: Server, **headers: str) -> Iterator[Iterator[str]]:
     """The lines of the stream."""
     url = f"{server.address}/api/v1/events"
-    with httpx.stream("GET", url, headers=headers, timeout=20) as answer:
+    with httpx.stream("GET", url, headers=headers, timeout=300) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield answer.iter_lines()

@@ -34,7 +34,7 @@ def empty_page(browser: Any, server: Server, token: str) -> Any:
     page.problems, page.followed = [], []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("request", lambda sent: page.followed.append(1) if sent.url.endswith("/events") else None)
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(120_000)
     page.goto(server.address)
     page.fill("#token", token)
     page.keyboard.press("Enter")
@@ -85,7 +85,7 @@ def test_a_proxy_that_fails_for_a_moment_ends_nothing(
         route.fulfill(status=502, body="Bad gateway")
 
     page.route("**/api/v1/events", refuse)
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(120_000)
     page.goto(server.address)
     page.fill("#token", token)
     page.keyboard.press("Enter")

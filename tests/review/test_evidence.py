@@ -233,7 +233,7 @@ def log_in_alone(browser: Any, server: Server, token: str) -> Any:
     page = browser.new_context(viewport=DESKTOP).new_page()
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(120_000)
     page.goto(server.address)
     page.fill("#token", token)
     page.keyboard.press("Enter")

@@ -42,7 +42,7 @@ def page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
             opened = context.new_page()
             opened.problems = []
             opened.on("pageerror", lambda error: opened.problems.append(str(error)))
-            opened.set_default_timeout(15_000)
+            opened.set_default_timeout(120_000)
             opened.goto(server.address)
             opened.fill("#token", token)
             opened.keyboard.press("Enter")

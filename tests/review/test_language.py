@@ -412,6 +412,14 @@ def test_a_language_that_there_is_not_is_refused() -> None:
         assert "`[review] language`" in refused.value.next_step
 
 
+def test_a_language_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    for text in (f"pages = {'[' * 20_000}", f"{'a.' * 20_000}b = 1"):
+        (tmp_path / "deep.toml").write_text(text)
+        with pytest.raises(ConfigError, match="deep"):
+            read_language(str(tmp_path / "deep.toml"))
+        read_language.cache_clear()
+
+
 class TestInABrowser:
     """What the scripts say, and the page from right to left."""
 

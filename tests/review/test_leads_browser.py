@@ -35,7 +35,7 @@ def two_cases(project: Project, person: Any) -> None:
 def enter(browser: Any, server: Server, token: str, **context: Any) -> Any:
     """A page on which somebody has just logged in."""
     page = browser.new_context(**context).new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(120_000)
     page.goto(server.address)
     page.fill("#token", token)
     page.keyboard.press("Enter")

@@ -15,7 +15,7 @@ NEXT = "POST /api/v1/next HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\
 
 def say(server: Server, *pieces: str) -> bytes:
     """What comes back until the server has answered, or ended the connection."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=300) as line:
         for piece in pieces:
             line.sendall(piece.encode())
         return read(line)
@@ -76,7 +76,7 @@ def test_a_head_that_does_not_end_ends_the_connection(
     monkeypatch.setattr(limits, "HEAD_SECONDS", 0.05)
     assert say(server, begun) == b""
     monkeypatch.setattr(limits, "HEAD_SECONDS", 20.0)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=300) as line:
         line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert status(read(line)) == 200
         monkeypatch.setattr(limits, "HEAD_SECONDS", 0.05)

@@ -65,7 +65,7 @@ def world(project: Project, person: Any) -> Iterator[tuple[Server, dict[str, str
 
     def post(token: str, path: str, body: Any) -> Any:
         headers = {"Authorization": f"Bearer {token}"}
-        answer = httpx.post(f"{server.address}/api/v1{path}", json=body, headers=headers, timeout=60)
+        answer = httpx.post(f"{server.address}/api/v1{path}", json=body, headers=headers, timeout=300)
         assert answer.status_code < 300, answer.text
         return answer.json()
 
@@ -268,7 +268,7 @@ def _try(
         for name in case.path_parameters or {}:
             if name in ids and data.draw(st.integers(0, 3)):
                 case.path_parameters[name] = data.draw(st.sampled_from(ids[name]))
-        response = case.call(headers=headers, timeout=30)
+        response = case.call(headers=headers, timeout=300)
         answered[response.status_code] = answered.get(response.status_code, 0) + 1
         case.validate_response(response, checks=CHECKS)
 

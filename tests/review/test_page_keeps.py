@@ -112,7 +112,7 @@ def test_the_last_item_answered_before_the_next_was_asked_for(
     """Where nothing is left, the page says so, also where it had asked ahead and the answer came late."""
     _, token = person("Ada")
     page = browser.new_context(viewport=DESKTOP).new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(120_000)
     asked: list[Any] = []
 
     def next_of(route: Any) -> None:

@@ -173,11 +173,12 @@ def test_heartbeat_takes_a_lost_lease_up_again(project: Project, person: Any) ->
     ada = person("Ada")[0]
     lease, review = take(project, ada)
     run_out(project, lease)
+    begun = time.time()
     with project.store.transaction() as connection:
         kept = queue.keep_lease(connection, lease.id, ada.actor)
         assert find_review(connection, review.id).leased
     assert kept.state == "leased"
-    assert kept.expires_at > time.time() + queue.LEASE_SECONDS - 5
+    assert kept.expires_at >= begun + queue.LEASE_SECONDS
 
 
 def test_draft_survives_the_lease(project: Project, person: Any) -> None:

@@ -105,7 +105,7 @@ def test_by_keyboard_mouse_and_touch(asked: tuple[Any, Project], look: Any) -> N
     page.wait_for_selector("#dialog-body [data-do=change]")
     assert "helpful: 3 > 1 = 4 > 2 safe: 3 > 1 > 2 > 4" in " ".join(page.inner_text("#dialog-body").split())
     page.click("#dialog-body [data-do=change]")  # taken back: it comes again as it was given
-    page.wait_for_selector(".ranks b:text('2 =')", timeout=15_000)
+    page.wait_for_selector(".ranks b:text('2 =')", timeout=300_000)
     assert read(page) == shown
     assert orders(page)[0] == ["1. Answer 3", "2. Answer 1", "2 = Answer 4", "4. Answer 2"]
     assert page.problems == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from html import escape, unescape
 
 import pytest
@@ -148,12 +147,10 @@ class TestComparing:
             == "They differ in 1 place; 80% of their words are the same."
         )
 
-    def test_repeating_texts_take_no_time(self) -> None:
+    def test_repeating_texts_take_bounded_work(self) -> None:
         """Two kilobytes of this took 14 s by longest matching blocks. The bound is on the work, not on a clock."""
-        begun = time.process_time()
         found = compare("a b " * 6_000, "b a " * 5_999 + "c")
         assert found.changes <= 3
-        assert time.process_time() - begun < 30, "seconds, where it was hours"
         assert len("a b " * 6_000) // 2 * (len("b a " * 6_000) // 2) <= MAX_CELLS
 
     def test_over_the_bound_passages_are_marked_whole_and_it_is_said(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from running import until
 from sqlalchemy import select, text, update
 
 from solon.project import Project
@@ -69,23 +69,18 @@ def test_a_server_learns_holds_the_newest_back_and_carries_on_what_moved(
     answered = answer_pilot(piloted)
     calls = piloted.summarize().model_calls
 
-    async def until(condition: Any) -> bool:
-        stop = time.monotonic() + 30
-        while time.monotonic() < stop:
-            if await asyncio.to_thread(condition):
-                return True
-            await asyncio.sleep(0.1)
-        return False
+    async def come_true(condition: Any) -> bool:
+        return bool(await until(lambda: asyncio.to_thread(condition)))
 
     async def serve() -> tuple[int, int]:
         async with serving(piloted, work=True):
-            assert await until(lambda: numbers(piloted, VERSIONS) >= 1)
-            assert await until(lambda: numbers(piloted, UNDER_WAY) == 0)
+            assert await come_true(lambda: numbers(piloted, VERSIONS) >= 1)
+            assert await come_true(lambda: numbers(piloted, UNDER_WAY) == 0)
             early = most_fitted(piloted)
             with piloted.store.transaction() as connection:  # the session ends
                 connection.execute(update(decisions).values(decided_at=decisions.c.decided_at - 4000))
-            assert await until(lambda: most_fitted(piloted) > early)
-            assert await until(lambda: numbers(piloted, UNDER_WAY) == 0)
+            assert await come_true(lambda: most_fitted(piloted) > early)
+            assert await come_true(lambda: numbers(piloted, UNDER_WAY) == 0)
             return early, most_fitted(piloted)
 
     early, late = asyncio.run(serve())

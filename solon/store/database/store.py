@@ -113,13 +113,19 @@ class Store:
             yield connection
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, within: Connection | None = None) -> Iterator[Connection]:
         """A connection in a short write transaction, committed at the end of the context. Never hold it across a
         model call or an await.
+
+        Args:
+            within: the connection of a transaction under way, which is given instead, and commits itself.
 
         Raises:
             StoreError: the store was opened for reading only, or its file is another one by now.
         """
+        if within is not None:
+            yield within
+            return
         if self.read_only:
             raise StoreError(
                 "this store was opened for reading only; nothing was changed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, FromClause, func, select
@@ -29,7 +30,8 @@ def _table(name: str) -> Any:
 
 
 def trace(store: Store, some_id: str, *, prompts: bool = False) -> dict[str, Any]:
-    """The lineage of the record, item or review whose id begins with `some_id`, as plain values. `verdicts` are the
+    """The lineage of the record, item or review whose id begins with `some_id`, or of the one item that the row of a
+    seed file with this id became, as plain values. `verdicts` are the
     panel's votes; `shortlist` holds the scores by which candidates were ranked before, `first_votes`
     what judges had voted before a debate, `not_asked` the votes that nobody was asked for.
 
@@ -226,15 +228,28 @@ class _Texts:
 
 def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
     # SQLite reads whole tables for the beginning of an id: only people abbreviate ids.
-    found = _with_id(connection, some_id, exact=True) or _with_id(connection, some_id, exact=False)
+    found = (
+        _with_id(connection, some_id, exact=True)
+        or _with_seed(connection, some_id)
+        or _with_id(connection, some_id, exact=False)
+    )
     if len(found) == 1:
         return next(iter(found.items()))
     if found:
-        raise UsageError(f"{some_id!r} fits several records", next_step="give more of its id")
+        ids = ", ".join(islice(found, 5)) + (", ..." if len(found) > 5 else "")
+        raise UsageError(f"{some_id!r} fits several items: {ids}", next_step="give one of these ids")
     raise UsageError(
-        f"no record, item, review or decision has the id {some_id!r}",
+        f"no record, item, review, decision or row of a seed file has the id {some_id!r}",
         next_step="ids stand in `solon export --format jsonl` and `solon review list`",
     )
+
+
+def _with_seed(connection: Connection, name: str) -> dict[str, str | None]:
+    """Items that a row of a seed file became, by the row's id."""
+    items, seeds = tables.items, tables.seeds
+    query = select(items.c.id).join(seeds, seeds.c.id == items.c.seed_id)
+    query = query.where(seeds.c.external_id == name, items.c.state != PREVIEW).order_by(items.c.id.desc())
+    return dict.fromkeys(connection.execute(query.limit(6)).scalars())
 
 
 def _with_id(connection: Connection, some_id: str, *, exact: bool) -> dict[str, str | None]:

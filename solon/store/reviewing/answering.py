@@ -29,7 +29,7 @@ from solon.store.reviewing.proposals import keep_proposal, take_proposal
 from solon.store.reviewing.queue import close_asked_once, close_lease, lease_review
 from solon.store.reviewing.reuse import settle_by_audit
 from solon.store.reviewing.review_rows import PERSONAL, REPEAT, LeaseLost, NotThere, ReviewRow, find_review
-from solon.store.reviewing.reviews import decide_in, refuse_unless_waiting, set_escalated, store_decision
+from solon.store.reviewing.reviews import decide, refuse_unless_waiting, set_escalated, store_decision
 from solon.store.reviewing.suggestions import note_on_decision
 from solon.store.reviewing.voting import keep_text, kept_answer, log_vote, settle, sure_after
 from solon.store.runs.items import FORGOTTEN
@@ -94,6 +94,7 @@ def answer_review(
     answers: int = 1,
     answers_below: float = 1.0,
     doubt: float = 1.0,
+    within: Connection | None = None,
 ) -> AnswerResult:
     """Answer a review that nobody has handed out: from the command line, from Python, or from a file.
 
@@ -103,65 +104,38 @@ def answer_review(
     Args:
         by: the expert whose token was given, or who answers without one (`local:USER`).
         answers, answers_below, doubt: as of `answer_lease`.
+        within: the connection of the caller's transaction; default: one of its own.
 
     Raises:
         TokenWanted: an answer without a token, in a run that measures.
         NotPending, LeaseLost, AlreadyDecided, InvalidDecision: saying what is wrong; nothing was changed.
     """
-    with store.transaction() as connection:
-        return answer_in(
+    with store.transaction(within) as connection:
+        review = find_review(connection, review_id)
+        if isinstance(by, str):
+            refuse_without_token(connection, review, answers)
+            refuse_unless_waiting(connection, review, by)
+            made_id = decide(store, review, answer, actor=by, channel=channel, within=connection)
+            aside = ASIDE.get(str(answer.get("choice", "")))
+            return AnswerResult(
+                aside or "decided", made_id if aside else "", review.id, None if aside else made_id, False
+            )
+        refuse_unless_waiting(connection, review, by.actor)
+        lease, _ = lease_review(connection, by, review.id, reviewers=reviewers)
+        return answer_lease(
             store,
             connection,
-            review_id,
+            by,
+            lease.token,
             answer,
-            by=by,
+            review_id=review.id,
             channel=channel,
+            times={"opened_at": None},
             reviewers=reviewers,
             answers=answers,
             answers_below=answers_below,
             doubt=doubt,
         )
-
-
-def answer_in(
-    store: Store,
-    connection: Connection,
-    review_id: str,
-    answer: Mapping[str, Any],
-    *,
-    by: ExpertRow | str,
-    channel: str,
-    reviewers: ReviewersConfig | None = None,
-    answers: int = 1,
-    answers_below: float = 1.0,
-    doubt: float = 1.0,
-) -> AnswerResult:
-    """Answer a review as `answer_review` does, in the caller's transaction."""
-    review = find_review(connection, review_id)
-    if isinstance(by, str):
-        refuse_without_token(connection, review, answers)
-        refuse_unless_waiting(connection, review, by)
-        made_id = decide_in(store, connection, review, answer, actor=by, channel=channel)
-        aside = ASIDE.get(str(answer.get("choice", "")))
-        return AnswerResult(
-            aside or "decided", made_id if aside else "", review.id, None if aside else made_id, False
-        )
-    refuse_unless_waiting(connection, review, by.actor)
-    lease, _ = lease_review(connection, by, review.id, reviewers=reviewers)
-    return answer_lease(
-        store,
-        connection,
-        by,
-        lease.token,
-        answer,
-        review_id=review.id,
-        channel=channel,
-        times={"opened_at": None},
-        reviewers=reviewers,
-        answers=answers,
-        answers_below=answers_below,
-        doubt=doubt,
-    )
 
 
 def answer_lease(

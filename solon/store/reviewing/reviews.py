@@ -141,21 +141,24 @@ def _voter_of(connection: Connection, item_id: str, decision_id: str) -> str | N
 
 def decide(
     store: Store,
-    review_id: str,
+    review: str | ReviewRow,
     answer: Mapping[str, Any],
     *,
     actor: str,
     channel: str,
     counts: bool = False,
     times: Mapping[str, float | None] | None = None,
+    within: Connection | None = None,
 ) -> str:
     """Claim a review with an answer: one transaction checks, stores the decision and writes the outbox row. The caller
     vouches for the actor; who was given a token or none is answered by `answering.answer_review`.
 
     Args:
+        review: it, or its id.
         answer: see `solon.responses`; candidates by id.
         counts: may it enter reliability, calibration and certificates? Only with an expert's own token.
         times: opened_at, first_input_at (epoch seconds), active_seconds.
+        within: the connection of the caller's transaction; default: one of its own.
 
     Returns:
         The decision's id. The graph has not moved yet: see `solon resume`.
@@ -163,40 +166,23 @@ def decide(
     Raises:
         NotPending, AlreadyDecided, InvalidDecision: nothing was changed.
     """
-    with store.transaction() as connection:
-        review = find_review(connection, review_id)
-        return decide_in(
-            store, connection, review, answer, actor=actor, channel=channel, counts=counts, times=times
+    with store.transaction(within) as connection:
+        asked = review if isinstance(review, ReviewRow) else find_review(connection, review)
+        choice = str(answer.get("choice", ""))
+        if choice in NOT_ANSWERS:
+            reason = str(answer.get("reason") or answer.get("rationale") or "")
+            return set_aside(store, connection, asked, choice, actor=actor, reason=reason)
+        response = read_answer(connection, asked, answer)
+        return store_decision(
+            store,
+            connection,
+            asked,
+            response,
+            actor=actor,
+            channel=channel,
+            counts=counts,
+            times=times or {},
         )
-
-
-def decide_in(
-    store: Store,
-    connection: Connection,
-    review: ReviewRow,
-    answer: Mapping[str, Any],
-    *,
-    actor: str,
-    channel: str,
-    counts: bool = False,
-    times: Mapping[str, float | None] | None = None,
-) -> str:
-    """Claim a review as `decide` does, in the caller's transaction."""
-    choice = str(answer.get("choice", ""))
-    if choice in NOT_ANSWERS:
-        reason = str(answer.get("reason") or answer.get("rationale") or "")
-        return set_aside(store, connection, review, choice, actor=actor, reason=reason)
-    response = read_answer(connection, review, answer)
-    return store_decision(
-        store,
-        connection,
-        review,
-        response,
-        actor=actor,
-        channel=channel,
-        counts=counts,
-        times=times or {},
-    )
 
 
 def store_decision(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, Index, TextClause
 from sqlmodel import Field
 
 
@@ -32,3 +32,8 @@ def ref(target: str, *, index: bool = False, nullable: bool = False) -> Any:
 def json_column() -> Any:
     """A column for small structured values: ids, numbers, names. Never texts of seeds, models or people."""
     return Field(default=None, sa_type=NullableJSON, nullable=True)
+
+
+def partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
+    """An index of the rows that `where` holds of, on either database."""
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)

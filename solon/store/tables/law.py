@@ -5,134 +5,64 @@ from typing import Any
 from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-from solon.store.tables.columns import json_column, key, ref
+from solon.store.tables.columns import json_column, key, partial_index, ref
 
 
-class Constitution(SQLModel, table=True):
-    """One version of a constitution; its document never changes. Of one name and scope one version is in force.
+class Document(SQLModel):
+    """One version of a document of the law, which never changes. Of one name and scope one version is in force.
 
     Attributes:
         id: the start of the document's fingerprint.
-        name: name of the constitution, the same for all its versions.
+        name: name of the document, the same for all its versions.
         version: its number, e.g. `1.2.0`.
-        scope: `global`, `recipe:NAME`, `tags:A,B` or both.
+        scope: `global`, `recipe:NAME`, `tags:A,B` or both; of rules always `global`.
         status: `in_force`, or `superseded` by a later version.
-        document: the whole constitution as JSON.
+        document: the whole document as JSON.
         author: who wrote this version, as its document says.
         reason: why it was written, as its document says.
         created_at: when the store got it, epoch seconds.
         in_force_at: when it came into force, epoch seconds.
         superseded_at: when a later version took its place, None while it is in force.
     """
+
+    id: str = key()
+    name: str
+    version: str
+    scope: str = "global"
+    status: str = "in_force"
+    document: Any = json_column()
+    author: str = ""
+    reason: str = ""
+    created_at: float
+    in_force_at: float | None = None
+    superseded_at: float | None = None
+
+
+def _one_in_force(table: str) -> Index:
+    return partial_index(
+        f"uq_{table}_in_force", "name", "scope", where=text("status = 'in_force'"), unique=True
+    )
+
+
+class Constitution(Document, table=True):
+    """One version of a constitution."""
 
     __tablename__ = "constitutions"
-    id: str = key()
-    name: str
-    version: str
-    scope: str = "global"
-    status: str = "in_force"
-    document: Any = json_column()
-    author: str = ""
-    reason: str = ""
-    created_at: float
-    in_force_at: float | None = None
-    superseded_at: float | None = None
-
-    __table_args__ = (
-        Index(
-            "uq_constitutions_in_force",
-            "name",
-            "scope",
-            unique=True,
-            sqlite_where=text("status = 'in_force'"),
-            postgresql_where=text("status = 'in_force'"),
-        ),
-    )
+    __table_args__ = (_one_in_force("constitutions"),)
 
 
-class Rubric(SQLModel, table=True):
-    """One version of a rubric; its document never changes. Of one name and scope one version is in force.
-
-    Attributes:
-        id: the start of the document's fingerprint.
-        name: name of the rubric, the same for all its versions.
-        version: its number, e.g. `1.2.0`.
-        scope: `global`, `recipe:NAME`, `tags:A,B` or both.
-        status: `in_force`, or `superseded` by a later version.
-        document: the whole rubric as JSON.
-        author: who wrote this version, as its document says.
-        reason: why it was written, as its document says.
-        created_at: when the store got it, epoch seconds.
-        in_force_at: when it came into force, epoch seconds.
-        superseded_at: when a later version took its place, None while it is in force.
-    """
+class Rubric(Document, table=True):
+    """One version of a rubric."""
 
     __tablename__ = "rubrics"
-    id: str = key()
-    name: str
-    version: str
-    scope: str = "global"
-    status: str = "in_force"
-    document: Any = json_column()
-    author: str = ""
-    reason: str = ""
-    created_at: float
-    in_force_at: float | None = None
-    superseded_at: float | None = None
-
-    __table_args__ = (
-        Index(
-            "uq_rubrics_in_force",
-            "name",
-            "scope",
-            unique=True,
-            sqlite_where=text("status = 'in_force'"),
-            postgresql_where=text("status = 'in_force'"),
-        ),
-    )
+    __table_args__ = (_one_in_force("rubrics"),)
 
 
-class RuleBook(SQLModel, table=True):
-    """One version of the rules that vote beside the panel; its document never changes. Of one name one version is in
-    force.
-
-    Attributes:
-        id: the start of the document's fingerprint.
-        name: name of the rules, the same for all their versions.
-        version: its number, e.g. `1.2.0`.
-        scope: `global`.
-        status: `in_force`, or `superseded` by a later version.
-        document: all rules as JSON.
-        author: who wrote this version, as its document says.
-        reason: why it was written, as its document says.
-        created_at: when the store got it, epoch seconds.
-        in_force_at: when it came into force, epoch seconds.
-        superseded_at: when a later version took its place, None while it is in force.
-    """
+class RuleBook(Document, table=True):
+    """One version of the rules that vote beside the panel."""
 
     __tablename__ = "rule_books"
-    id: str = key()
-    name: str
-    version: str
-    scope: str = "global"
-    status: str = "in_force"
-    document: Any = json_column()
-    author: str = ""
-    reason: str = ""
-    created_at: float
-    in_force_at: float | None = None
-    superseded_at: float | None = None
-
-    __table_args__ = (
-        Index(
-            "uq_rule_books_in_force",
-            "name",
-            "scope",
-            unique=True,
-            sqlite_where=text("status = 'in_force'"),
-            postgresql_where=text("status = 'in_force'"),
-        ),
-    )
+    __table_args__ = (_one_in_force("rule_books"),)
 
 
 class ConsensusVersion(SQLModel, table=True):

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Index, false, text
 from sqlmodel import Field, SQLModel
 
-from solon.store.tables.columns import json_column, key, ref
+from solon.store.tables.columns import json_column, key, partial_index, ref
 
 FREE = ("state", "leased", "escalated")
 DRAWN = text("kind != 'interrupt' OR inclusion < 1.0")
@@ -91,7 +91,7 @@ class Review(SQLModel, table=True):
         Index("ix_reviews_prefer", *FREE, "prefer_actor", "priority", "created_at", "id"),
         Index("ix_reviews_first", *FREE, "priority", "created_at", "id"),
         Index("ix_reviews_counts", *FREE, "kind"),
-        Index("ix_reviews_drawn", "run_id", "item_id", sqlite_where=DRAWN, postgresql_where=DRAWN),
+        partial_index("ix_reviews_drawn", "run_id", "item_id", where=DRAWN),
     )
 
 
@@ -144,13 +144,7 @@ class Assignment(SQLModel, table=True):
         Index("ix_assignments_actor_state", "actor", "state", "opened_at"),
         Index("ix_assignments_expiry", "state", "expires_at"),
         Index("ix_assignments_decision", "decision_id"),
-        Index(
-            "uq_assignments_leased",
-            "review_id",
-            unique=True,
-            sqlite_where=text("state = 'leased'"),
-            postgresql_where=text("state = 'leased'"),
-        ),
+        partial_index("uq_assignments_leased", "review_id", where=text("state = 'leased'"), unique=True),
     )
 
 
@@ -229,13 +223,7 @@ class Decision(SQLModel, table=True):
     __table_args__ = (
         Index("ix_decisions_answers", "actor", "undone_at", "decided_at"),
         Index("ix_decisions_newest", "decided_at"),
-        Index(
-            "ix_decisions_again",
-            "actor",
-            "content_hash",
-            sqlite_where=text("undone_at IS NULL"),
-            postgresql_where=text("undone_at IS NULL"),
-        ),
+        partial_index("ix_decisions_again", "actor", "content_hash", where=text("undone_at IS NULL")),
     )
 
 
