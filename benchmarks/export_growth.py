@@ -1,7 +1,8 @@
-"""Exports of ever larger stores: peak memory and records a second. `python -m benchmarks.export_growth`.
+"""Exports, reports and suites of ever larger stores: peak memory and records a second.
 
-Two items are really run (one settled by the panel, one decided by a person; the model is the scripted fake), and their
-rows are copied with new ids until the store holds as many records as asked. Each export runs in a process of its own.
+`python -m benchmarks.export_growth`. Two items are really run (one settled by the panel, one decided by an expert; the
+model is the scripted fake), and their rows are copied with new ids until the store holds as many records as asked. Both
+runs name their seeds alike, so that they can be compared. Each export runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -26,11 +27,22 @@ CONFIG: dict[str, Any] = {
     "generator": {"revise": False},
     "resolver": {"enabled": False},
 }
-DECIDED = 10
-"""One record in so many is decided by a person."""
 BATCH = 5_000
-OWN = ("seeds", "items", "candidates", "calls", "critiques", "verdicts", "reviews", "decisions", "records")
+OWN = (
+    "seeds",
+    "items",
+    "candidates",
+    "calls",
+    "critiques",
+    "verdicts",
+    "reviews",
+    "decisions",
+    "precedents",
+    "records",
+)
 """Tables of which every record gets rows of its own; the texts of calls and critiques are shared."""
+LISTS = ("candidates", "shown")
+"""Columns with lists of such ids."""
 LANGUAGES = ("en", "de", "fr")
 FORMATS = ("jsonl", "csv", "parquet", "trl-preference", "folder", "release")
 
@@ -38,14 +50,25 @@ FORMATS = ("jsonl", "csv", "parquet", "trl-preference", "folder", "release")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="records of the stores")
-    parser.add_argument("--formats", default=",".join(FORMATS), help="what to write; release also verifies")
+    parser.add_argument(
+        "--formats",
+        default=",".join(FORMATS),
+        help="what to write: release also verifies; report; eval-SUITE",
+    )
+    parser.add_argument(
+        "--decided", type=int, default=10, help="one record in so many is decided by an expert"
+    )
     parser.add_argument("--keep", type=Path, help="a folder for the stores; what is there is used again")
     parser.add_argument("--export", help=argparse.SUPPRESS)
     parser.add_argument("--fill", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--store", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.export or given.fill:
-        told = measure(given.export, given.store) if given.export else fill(given.store, given.fill)
+        told = (
+            measure(given.export, given.store)
+            if given.export
+            else fill(given.store, given.fill, given.decided)
+        )
         print(json.dumps(told))
         return
     found: dict[str, Any] = {}
@@ -54,11 +77,11 @@ def main() -> None:
             folder = (given.keep or Path(scratch)) / str(size)
             told: dict[str, Any] = {}
             if not (folder / "solon.db").exists():
-                told = _in_child("--fill", str(size), folder)
+                told = _in_child(folder, "--fill", str(size), "--decided", str(given.decided))
                 print(f"{size:>9,} filled in {told['fill_seconds']} s", file=sys.stderr, flush=True)
             told["store_mb"] = round((folder / "solon.db").stat().st_size / 1e6)
             for name in given.formats.split(","):
-                told[name] = _in_child("--export", name, folder)
+                told[name] = _in_child(folder, "--export", name)
                 print(f"{size:>9,} {name:<16} {_spell(told[name])}", file=sys.stderr, flush=True)
             found[str(size)] = told
             if given.keep is None:
@@ -66,8 +89,8 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def fill(folder: Path, size: int) -> dict[str, float]:
-    """Make a store with `size` finished records in `folder`, and tell the seconds."""
+def fill(folder: Path, size: int, decided: int = 10) -> dict[str, float]:
+    """Make a store with `size` finished records in `folder`, one in `decided` of them by an expert; the seconds."""
     begun = time.monotonic()
     making = folder.with_name(f"{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)
@@ -82,7 +105,9 @@ def fill(folder: Path, size: int) -> dict[str, float]:
     for start in range(0, size - 2, BATCH):
         batch: dict[str, list[Any]] = {name: [] for name in ("texts", *OWN)}
         for number in range(start, min(start + BATCH, size - 2)):
-            _copy(person if number % DECIDED == 0 else panel, number, number + 1, batch)
+            by_person, asked = number % decided == 0, number // decided
+            name = f"s{asked if by_person else number - asked - 1}"
+            _copy(person if by_person else panel, number, name, batch)
         connection.execute("BEGIN")
         for table, rows in batch.items():
             if rows:
@@ -114,7 +139,9 @@ def _run_two(url: str) -> None:
             }
             project.run("preference", [row], new_run=True)
             for review in project.reviews():
-                project.decide(review.id, "prefer", review.candidates[0])
+                token = project.add_expert("An Expert", ready=True)
+                why = "It answers what was asked."
+                project.decide(review.id, "prefer", review.candidates[0], expert=token, rationale=why)
             assert project.resume().accepted == 1
 
 
@@ -145,12 +172,13 @@ def _rows_of(connection: sqlite3.Connection, item: str) -> dict[str, list[dict[s
 
 @dataclass(frozen=True, slots=True)
 class _Mould:
-    """A row to copy. `ids`: (column, which of the record's ids) of what is replaced."""
+    """A row to copy. `ids`: (column, which of the record's ids) of what is replaced; `lists`: those in JSON lists."""
 
     table: str
     values: tuple[Any, ...]
     columns: dict[str, int]
     ids: tuple[tuple[int, int], ...]
+    lists: tuple[tuple[int, tuple[int, ...]], ...]
 
 
 def _mould(model: dict[str, list[dict[str, Any]]]) -> list[_Mould]:
@@ -160,11 +188,13 @@ def _mould(model: dict[str, list[dict[str, Any]]]) -> list[_Mould]:
     for table, row in order:
         values = tuple(row.values())
         ids = tuple((column, places[value]) for column, value in enumerate(values) if value in places)
-        found.append(_Mould(table, values, {name: column for column, name in enumerate(row)}, ids))
+        shown = ((column, json.loads(row[name])) for column, name in enumerate(row) if name in LISTS)
+        lists = tuple((column, tuple(places[one] for one in listed)) for column, listed in shown)
+        found.append(_Mould(table, values, {name: column for column, name in enumerate(row)}, ids, lists))
     return found
 
 
-def _copy(moulds: list[_Mould], number: int, position: int, batch: dict[str, list[Any]]) -> None:
+def _copy(moulds: list[_Mould], number: int, name: str, batch: dict[str, list[Any]]) -> None:
     """Append the rows of one more record: ids are as scattered as hashes, texts are new."""
     stem = hashlib.blake2b(str(number).encode(), digest_size=10).hexdigest()
     ids = [f"{stem}{place:04x}" for place in range(len(moulds))]
@@ -172,17 +202,21 @@ def _copy(moulds: list[_Mould], number: int, position: int, batch: dict[str, lis
         row, columns = list(mould.values), mould.columns
         for column, place in mould.ids:
             row[column] = ids[place]
+        for column, listed in mould.lists:
+            row[column] = json.dumps([ids[place] for place in listed])
         if mould.table == "texts":
             row[columns["body"]] = _lengthened(row[columns["body"]], number)
         elif mould.table == "seeds":
-            row[columns["external_id"]], row[columns["group"]] = f"s{number}", f"g{number // 3}"
+            row[columns["external_id"]], row[columns["group"]] = name, f"g{number // 3}"
             row[columns["source"]], row[columns["lang"]] = f"source {number % 999}", LANGUAGES[number % 3]
         elif mould.table == "items":
-            row[columns["position"]], row[columns["row_key"]] = position, stem
+            row[columns["position"]], row[columns["row_key"]] = number + 1, stem
         elif mould.table == "records":
             row[columns["pair_key"]] = stem
         elif mould.table in ("reviews", "decisions"):
             row[columns["content_hash"]] = stem
+            if "decided_at" in columns:
+                row[columns["decided_at"]] += 60.0 * number
         batch[mould.table].append(row)
 
 
@@ -206,7 +240,8 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
         Project(f"sqlite:///{folder}/solon.db") as project,
     ):
         begun, cpu, before = time.monotonic(), time.process_time(), _peak_mb()
-        records = EXPORTS.get(name, _export)(project, name, Path(scratch))
+        work = _evaluate if name.startswith("eval-") else EXPORTS.get(name, _export)
+        records = work(project, name, Path(scratch))
         seconds = time.monotonic() - begun
         return {
             "records": records,
@@ -237,7 +272,21 @@ def _release(project: Any, _name: str, scratch: Path) -> int:
     return int(manifest["rows"]["records"])
 
 
-EXPORTS: dict[str, Callable[[Any, str, Path], int]] = {"folder": _export_folder, "release": _release}
+def _report(project: Any, _name: str, scratch: Path) -> int:
+    return int(project.report(scratch / "report.html").records)
+
+
+def _evaluate(project: Any, name: str, _scratch: Path) -> int:
+    suite = name.removeprefix("eval-")
+    runs = [run.run_id for run in project.runs()] if suite == "compare" else ()
+    return int(project.evaluate(suite, runs).n)
+
+
+EXPORTS: dict[str, Callable[[Any, str, Path], int]] = {
+    "folder": _export_folder,
+    "release": _release,
+    "report": _report,
+}
 
 
 def _peak_mb() -> int:
@@ -245,10 +294,10 @@ def _peak_mb() -> int:
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
-def _in_child(what: str, value: str, folder: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.export_growth", what, value, "--store", str(folder)]
+def _in_child(folder: Path, *asked: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.export_growth", *asked, "--store", str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode and what == "--fill":
+    if ended.returncode and "--fill" in asked:
         raise SystemExit(ended.stderr)
     if ended.returncode:
         return {"failed": ended.stderr.strip()[-500:]}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -68,7 +68,7 @@ def majority_right(right: float, experts: int) -> float:
 
 
 def measure_ceiling(
-    answers: Sequence[Sequence[str]], *, outcomes: int = 2, draws: int = 1000, seed: int = 0
+    answers: Iterable[Sequence[Hashable]], *, outcomes: int = 2, draws: int = 1000, seed: int = 0
 ) -> Ceiling:
     """Return the ceiling from the answers of several independent experts to each item.
 
@@ -77,11 +77,13 @@ def measure_ceiling(
         outcomes: how many outcomes there are to choose from.
         draws: bootstrap samples.
     """
-    rows = []
+    rows: list[tuple[int, int]] = []
+    known: dict[tuple[int, int], tuple[int, int]] = {}
     for item in answers:
         pairs = list(combinations(item, 2))
         if pairs:
-            rows.append((sum(a == b for a, b in pairs), len(pairs)))
+            row = sum(a == b for a, b in pairs), len(pairs)
+            rows.append(known.setdefault(row, row))
     if not rows:
         return Ceiling(None, (0.0, 1.0), 0, 0, None, (0.0, 1.0))
     same, total = sum(r[0] for r in rows), sum(r[1] for r in rows)

@@ -26,6 +26,12 @@ def _draw_parts(n: int, draws: int, seed: int) -> Iterator[Ints]:
         yield draw.integers(0, max(n, 1), size=(min(step, draws - start), n))
 
 
+def drawn_rows(n: int, draws: int = DRAWS, seed: int = 0) -> Iterator[Ints]:
+    """Yield each row of `draw_items`."""
+    for part in _draw_parts(n, draws, seed):
+        yield from part
+
+
 def mean_interval(values: Floats, draws: int = DRAWS, seed: int = 0) -> tuple[float, float]:
     """Return the 95% percentile interval of the mean; (0, 1) where there are no values."""
     if not len(values):
@@ -57,4 +63,4 @@ def bootstrap(
     """Return the 95% percentile interval of any figure of drawn rows; (0, 1) where there are no items."""
     if n == 0:
         return 0.0, 1.0
-    return interval(np.array([figure(rows) for part in _draw_parts(n, draws, seed) for rows in part]))
+    return interval(np.array([figure(rows) for rows in drawn_rows(n, draws, seed)]))

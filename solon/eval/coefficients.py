@@ -2,31 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations, groupby
+from operator import itemgetter
 
 import numpy as np
 
 from solon.consensus.ballots import Floats, Ints
-from solon.consensus.resample import draw_items, interval
+from solon.consensus.resample import drawn_rows, interval
 from solon.eval.result import Figure, nothing
 
 DRAWS = 500
 
 
-def count_answers(units: Sequence[Sequence[str]]) -> Floats:
-    """Return how often each category was answered, (items, categories); the order of categories is
-    alphabetical.
+class Rated:
+    """What raters answered about the same things, in numbers: twelve bytes an answer.
+
+    Attributes:
+        raters: name -> number.
+        answers: what was answered -> number.
+        things: on which there are two answers or more: others say nothing of agreement, and are not kept.
     """
-    names = sorted({answer for unit in units for answer in unit})
-    index = {name: i for i, name in enumerate(names)}
-    counts = np.zeros((len(units), max(len(names), 1)))
-    for row, unit in enumerate(units):
-        for answer in unit:
-            counts[row, index[answer]] += 1
-    return counts
+
+    def __init__(self) -> None:
+        self.raters: dict[str, int] = {}
+        self.answers: dict[str, int] = {}
+        self.things = 0
+        self._thing, self._rater, self._answer = array("I"), array("I"), array("I")
+
+    def add(self, said: Mapping[str, str]) -> None:
+        """Note what each rater answered about one thing."""
+        if len(said) < 2:
+            return
+        for rater, answer in said.items():
+            self._thing.append(self.things)
+            self._rater.append(self.raters.setdefault(rater, len(self.raters)))
+            self._answer.append(self.answers.setdefault(answer, len(self.answers)))
+        self.things += 1
+
+    def counts(self) -> Ints:
+        """How often each answer was given, (things, answers)."""
+        counts = np.zeros((self.things, max(len(self.answers), 1)), dtype=np.int64)
+        np.add.at(counts, (np.array(self._thing), np.array(self._answer)), 1)
+        return counts
+
+    def pairs(self) -> Iterator[tuple[str, str, Ints, Ints]]:
+        """Of each two raters, in alphabetical order, the numbers that both answered about the same things."""
+        thing, rater, answer = np.array(self._thing), np.array(self._rater), np.array(self._answer)
+        own = {name: np.flatnonzero(rater == number) for name, number in self.raters.items()}
+        for a, b in combinations(sorted(own), 2):
+            both = np.intersect1d(thing[own[a]], thing[own[b]], assume_unique=True, return_indices=True)
+            first, second = own[a][both[1]], own[b][both[2]]
+            if len(first):
+                yield a, b, answer[first].astype(np.int64), answer[second].astype(np.int64)
+
+    def each(self) -> Iterator[list[int]]:
+        """Yield the numbers that were answered about each thing."""
+        for _, given in groupby(zip(self._thing, self._answer, strict=True), key=itemgetter(0)):
+            yield [answer for _, answer in given]
 
 
-def measure_alpha(counts: Floats) -> float | None:
+def measure_alpha(counts: Ints, times: Ints | None = None) -> float | None:
     """Return Krippendorff's alpha for nominal answers (Krippendorff 2011, "Computing Krippendorff's
     Alpha-Reliability").
 
@@ -34,34 +71,39 @@ def measure_alpha(counts: Floats) -> float | None:
     the same, since then nothing tells agreement from a constant.
 
     Args:
-        counts: (items, categories) as `count_answers` gives them.
+        counts: how often each category was answered, (items, categories).
+        times: how many items are like each of these; default: one.
     """
-    counts = counts[counts.sum(axis=1) >= 2]
-    if not len(counts):
+    counts, times = _paired(counts, times)
+    if not times.any():
         return None
-    raters = counts.sum(axis=1, keepdims=True)
-    totals = counts.sum(axis=0)
-    n = totals.sum()
-    observed = 1.0 - float((counts * (counts - 1.0) / (raters - 1.0)).sum() / n)
+    raters, totals = counts.sum(axis=1), times @ counts
+    n = float(totals.sum())
+    observed = 1.0 - float(times @ ((counts * (counts - 1.0)).sum(axis=1) / (raters - 1.0))) / n
     expected = 1.0 - float((totals * (totals - 1.0)).sum() / (n * (n - 1.0)))
     return None if expected <= 0.0 else 1.0 - observed / expected
 
 
-def measure_fleiss(counts: Floats) -> float | None:
+def measure_fleiss(counts: Ints, times: Ints | None = None) -> float | None:
     """Return Fleiss' kappa (Fleiss 1971). Items with fewer than two answers say nothing; None where it is not
     defined.
 
     Where items have unequal numbers of answers, each item's share of agreeing pairs counts alike.
     """
-    counts = counts[counts.sum(axis=1) >= 2]
-    if not len(counts):
+    counts, times = _paired(counts, times)
+    if not times.any():
         return None
-    raters = counts.sum(axis=1, keepdims=True)
-    observed = float(
-        ((counts * (counts - 1.0)).sum(axis=1, keepdims=True) / (raters * (raters - 1.0))).mean()
-    )
-    expected = float(((counts.sum(axis=0) / counts.sum()) ** 2).sum())
+    raters, totals = counts.sum(axis=1), times @ counts
+    agreeing = (counts * (counts - 1.0)).sum(axis=1) / (raters * (raters - 1.0))
+    observed = float(times @ agreeing) / float(times.sum())
+    expected = float(((totals / totals.sum()) ** 2).sum())
     return None if expected >= 1.0 else (observed - expected) / (1.0 - expected)
+
+
+def _paired(counts: Ints, times: Ints | None) -> tuple[Ints, Ints]:
+    """Items with two answers or more."""
+    told = counts.sum(axis=1) >= 2
+    return counts[told], np.ones(int(told.sum()), dtype=np.int64) if times is None else times[told]
 
 
 def measure_cohen(table: Floats) -> float | None:
@@ -79,34 +121,41 @@ def measure_cohen(table: Floats) -> float | None:
 UNPAIRED = "no item has two independent answers"
 
 
-def alpha_figure(units: Sequence[Sequence[str]], seed: int = 0, why: str = UNPAIRED) -> Figure:
-    """Return Krippendorff's alpha with its bootstrap interval over items; `why`: said where no item has two answers."""
-    return _resampled(count_answers(units), measure_alpha, seed, why)
+def alpha_figure(counts: Ints, seed: int = 0, why: str = UNPAIRED) -> Figure:
+    """Return Krippendorff's alpha of counts (items, categories) with its bootstrap interval over items; `why`: said
+    where no item has two answers."""
+    return _resampled(counts, measure_alpha, seed, why)
 
 
-def fleiss_figure(units: Sequence[Sequence[str]], seed: int = 0, why: str = UNPAIRED) -> Figure:
-    """Return Fleiss' kappa with its bootstrap interval over items; `why`: said where no item has two answers."""
-    return _resampled(count_answers(units), measure_fleiss, seed, why)
+def fleiss_figure(counts: Ints, seed: int = 0, why: str = UNPAIRED) -> Figure:
+    """Return Fleiss' kappa, as `alpha_figure`."""
+    return _resampled(counts, measure_fleiss, seed, why)
 
 
-def cohen_figure(pairs: Sequence[tuple[str, str]], seed: int = 0) -> Figure:
-    """Return Cohen's kappa of two raters' (first, second) answers with its bootstrap interval over items."""
-    names = sorted({answer for pair in pairs for answer in pair})
-    index = {name: i for i, name in enumerate(names)}
-    first = np.array([index[a] for a, _ in pairs], dtype=np.int64)
-    second = np.array([index[b] for _, b in pairs], dtype=np.int64)
-    k = max(len(names), 1)
+def cohen_figure(first: Ints, second: Ints, seed: int = 0) -> Figure:
+    """Return Cohen's kappa of two raters' answers to the same items, as numbers from 0, with its bootstrap interval
+    over items."""
+    k = int(max(first.max(), second.max())) + 1 if len(first) else 1
 
     def kappa(rows: Ints) -> float | None:
         table = np.bincount(first[rows] * k + second[rows], minlength=k * k).reshape(k, k)
         return measure_cohen(table.astype(np.float64))
 
-    return _bootstrapped(len(pairs), kappa, seed, "no item was answered by both")
+    return _bootstrapped(len(first), kappa, seed, "no item was answered by both")
 
 
-def _resampled(counts: Floats, measure: Callable[[Floats], float | None], seed: int, why: str) -> Figure:
-    paired = counts[counts.sum(axis=1) >= 2]
-    return _bootstrapped(len(paired), lambda rows: measure(paired[rows]), seed, why)
+def _resampled(counts: Ints, measure: Callable[[Ints, Ints], float | None], seed: int, why: str) -> Figure:
+    """Items with the same counts are drawn as one kind: there are few of these, however many the items are."""
+    paired, _ = _paired(counts, None)
+    if not len(paired):
+        return nothing(why, low=-1.0)
+    kinds, place = np.unique(paired, axis=0, return_inverse=True)
+    place = place.reshape(-1)
+
+    def drawn(rows: Ints) -> float | None:
+        return measure(kinds, np.bincount(place[rows], minlength=len(kinds)))
+
+    return _bootstrapped(len(paired), drawn, seed, why)
 
 
 def _bootstrapped(n: int, measure: Callable[[Ints], float | None], seed: int, why: str) -> Figure:
@@ -115,7 +164,7 @@ def _bootstrapped(n: int, measure: Callable[[Ints], float | None], seed: int, wh
     value = measure(np.arange(n))
     if value is None:
         return nothing("every answer is the same: chance cannot be told from agreement", n, low=-1.0)
-    drawn = [resampled for rows in draw_items(n, DRAWS, seed) if (resampled := measure(rows)) is not None]
+    drawn = [resampled for rows in drawn_rows(n, DRAWS, seed) if (resampled := measure(rows)) is not None]
     if n < 2 or len(drawn) < DRAWS // 2:
         return Figure(value=value, low=-1.0, high=1.0, n=n, why="too few items for an interval")
     low, high = interval(np.array(drawn))

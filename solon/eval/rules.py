@@ -16,6 +16,7 @@ from solon.display.text import moment
 from solon.errors import UsageError
 from solon.eval.replay.opinions import counted
 from solon.eval.result import Figure, SuiteResult, rate
+from solon.eval.suites.agreement import DRAWN_RULES
 from solon.formats.seed_files import BadRow, sum_up
 from solon.formats.seed_rows import SeedRow
 from solon.lawmaking.rule_origins import rule_origins
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from solon.law.documents import Rule as LawRule
     from solon.lawmaking.rule_origins import RuleOrigin
     from solon.plugins import Plugin
+    from solon.store.database.engine import Connection
     from solon.workspace.seeds import Seeds
 
 NO_TEXT = "no text was read"
@@ -194,20 +196,32 @@ def list_rules(material: Material, name_of: Callable[[str], str] = str) -> Rules
     Args:
         name_of: makes a name of the actor who ratified a rule.
     """
-    said: dict[evaluation.Shown, dict[str, str]] = {}
+    said: list[Mapping[str, str]] = []
+    known: list[str | None] = []
+    alike: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
+    chosen = False
     with material.store.connect() as connection:
-        spoken = sorted(evaluation.rule_votes(connection, material.run_ids), key=lambda vote: vote.place)
-        for vote in spoken:
-            said.setdefault(vote.what, {})[vote.rule] = vote.outcome
-        answers = counted(evaluation.answers(connection, material.run_ids)) if said else []
+        for part in evaluation.parts_of_runs(connection, material.run_ids):
+            spoken = _spoken(connection, part)
+            answers = counted(evaluation.answers(connection, material.run_ids, part=part)) if spoken else []
+            first: dict[evaluation.Shown, str] = {}
+            for answer in answers:
+                chosen |= answer.rule not in DRAWN_RULES and answer.what in spoken
+                if answer.outcome is not None:
+                    first.setdefault(answer.what, answer.outcome)
+            said += (alike.setdefault(tuple(by_rule.items()), by_rule) for by_rule in spoken.values())
+            known += map(first.get, spoken)
         by_law = [_ratified(origin, name_of) for origin in rule_origins(connection).values()]
-    known: dict[evaluation.Shown, str] = {}
-    for answer in answers:
-        if answer.outcome is not None:
-            known.setdefault(answer.what, answer.outcome)
-    found = measure_rules(list(said.values()), [known.get(what) for what in said])
-    chosen = any(answer.rule not in ("pilot", "always") for answer in answers if answer.what in said)
+    found = measure_rules(said, known)
     return found.model_copy(update={"notes": (CHOSEN,) if chosen else (), "by_law": tuple(by_law)})
+
+
+def _spoken(connection: Connection, part: evaluation.Part) -> dict[evaluation.Shown, dict[str, str]]:
+    """What was shown of some items -> rule, in their order -> what it named."""
+    spoken: dict[evaluation.Shown, dict[str, str]] = {}
+    for vote in sorted(evaluation.rule_votes(connection, part), key=lambda vote: vote.place):
+        spoken.setdefault(vote.what, {})[vote.rule] = vote.outcome
+    return spoken
 
 
 def _ratified(origin: RuleOrigin, name_of: Callable[[str], str]) -> RatifiedRule:

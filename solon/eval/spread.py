@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -60,8 +60,8 @@ class Spread(BaseModel):
 
 
 def measure_spread(
-    names: Sequence[str],
-    texts: Sequence[str],
+    named: Iterable[tuple[str, str]],
+    n: int,
     embed: Callable[[Sequence[str]], Floats],
     seed: int = 0,
     most: int = 8,
@@ -69,18 +69,19 @@ def measure_spread(
     """Return how far texts are spread; of more than SAMPLE a sample is taken.
 
     Args:
-        names: one for each text, for examples.
+        named: (name, text) of each, read once; names are for examples.
+        n: how many there are.
         embed: returns unit rows (n, width) of n texts.
         most: clusters at most.
     """
-    n = len(texts)
     if n < 4:
         return Spread(
             sampled=n, vendi=nothing("fewer than four texts", n, high=float(n)), vendi_share=None, clusters=()
         )
     draw = np.random.default_rng(seed)
-    chosen = np.sort(draw.permutation(n)[:SAMPLE])
-    part = embed([texts[i] for i in chosen])
+    chosen = set(draw.permutation(n)[:SAMPLE].tolist())
+    names, texts = zip(*(pair for place, pair in enumerate(named) if place in chosen), strict=True)
+    part = embed(texts)
     score = measure_vendi(part)
     halves = [measure_vendi(part[draw.permutation(len(part))[: len(part) // 2]]) for _ in range(DRAWS)]
     # A half varies about its own mean as the whole does about its own; the score itself grows with the set.
@@ -88,9 +89,7 @@ def measure_spread(
     figure = Figure(
         value=score, low=max(1.0, score - width), high=min(float(len(part)), score + width), n=len(part)
     )
-    clusters = _clusters(
-        [names[i] for i in chosen], [texts[i] for i in chosen], part, min(most, len(part) // 4), draw
-    )
+    clusters = _clusters(names, texts, part, min(most, len(part) // 4), draw)
     return Spread(sampled=len(part), vendi=figure, vendi_share=score / len(part), clusters=clusters)
 
 

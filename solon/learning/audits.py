@@ -30,7 +30,7 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
     from solon.consensus.audit import watch
 
     with store.connect() as connection:
-        audits = [d for d in evidence.counted_decisions(connection, store.key, [run.id]) if d.kind == "audit"]
+        audits = evidence.counted_decisions(connection, store.key, [run.id], kind="audit")
         choices = evidence.chosen_of(connection, [(d.item_id, d.attempt) for d in audits])
         spoken_of = certificates.newest_granted(connection, run)
     outcomes = _said_of(store, config, audits)

@@ -53,6 +53,15 @@ class Spool:
             found = self._rows.execute("SELECT note FROM rows WHERE name = ? LIMIT 1", (name,)).fetchone()
         return json.loads(found[0]) if found else None
 
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        """Return the row at this place, from 0."""
+        if not 0 <= place < self._number:
+            raise IndexError(f"row {place} of {self._number}")
+        with _room():
+            [row] = self._rows.execute("SELECT row FROM rows WHERE place = ?", (place + 1,)).fetchone()
+        found: dict[str, Any] = json.loads(row)
+        return found
+
     def __len__(self) -> int:
         return self._number
 

@@ -12,7 +12,8 @@ from solon import Project
 from solon.cli.learn import spell_status
 from solon.eval.material import gather
 from solon.eval.report.report import build_report
-from solon.eval.suites.drift import LEVEL, Drift, _course, evaluate, fell
+from solon.eval.suites import drift
+from solon.eval.suites.drift import LEVEL, Drift, Weeks, _course, _detectable, _note, evaluate, fell
 from solon.store.reviewing.experts import add_expert
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
@@ -33,10 +34,23 @@ def test_a_fall_is_tested_exactly() -> None:
     assert fell(10, 20, 20, 20) == 1.0
 
 
-def weeks_of(draw: random.Random, rates: list[float], n: int) -> list[tuple[float, bool]]:
-    return [
-        (START + week * WEEK + i, draw.random() < rate) for week, rate in enumerate(rates) for i in range(n)
-    ]
+def test_what_a_further_week_could_show_is_found_in_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [k / 30 for k in range(31) if fell(70, 80, k, 30) <= 0.01]
+    assert _detectable(70, 80, 30, 0.01) == max(told)
+    assert _detectable(0, 0, 30, 0.01) is None
+    assert _detectable(4, 5, 5, 1e-9) is None
+    looks = []
+    monkeypatch.setattr(drift, "fell", lambda *asked: looks.append(asked) or fell(*asked))
+    assert 0.8 < (_detectable(9_000, 10_000, 10_000, 0.01) or 0) < 0.9
+    assert len(looks) < 20
+
+
+def weeks_of(draw: random.Random, rates: list[float], n: int) -> Weeks:
+    weeks = Weeks()
+    for week, rate in enumerate(rates):
+        for i in range(n):
+            _note(weeks, START + week * WEEK + i, draw.random() < rate)
+    return weeks
 
 
 def test_a_fall_raises_the_alarm_and_names_its_week() -> None:
@@ -54,7 +68,7 @@ def test_where_nothing_changed_weekly_looks_hardly_ever_alarm() -> None:
 
 
 def test_too_little_is_said_to_be_too_little() -> None:
-    assert _course([]).state == "cannot tell"
+    assert _course({}).state == "cannot tell"
     few = _course(weeks_of(random.Random(1), [0.9, 0.9], 3))
     assert few.state == "cannot tell"
     assert "no week" in few.why

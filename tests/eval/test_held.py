@@ -6,6 +6,8 @@ import random
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,15 @@ import pytest
 
 from solon.consensus import resample
 from solon.consensus.panel import Vote
+from solon.eval.coefficients import Rated, alpha_figure
+from solon.eval.embedding import Embedder
 from solon.eval.material import Material, gather
+from solon.eval.replay.opinions import read_said
+from solon.eval.report.report import Heard
 from solon.eval.set_rubric import _Facts, judge_set
-from solon.eval.suites import agreement, quality
-from solon.eval.suites.diversity import measure_distinct, measure_variety
+from solon.eval.suites import agreement, contamination, diversity, drift, quality
+from solon.eval.suites.contamination import FileOverlap
+from solon.eval.suites.diversity import Texts, measure_distinct, measure_variety
 from solon.eval.suites.duplicates import find_twins
 from solon.eval.suites.judges import Written, _read_seats, _Tally
 from solon.eval.suites.quality import _Findings
@@ -60,8 +67,84 @@ def test_texts_without_a_twin_take_arrays_only() -> None:
     draw = np.random.default_rng(0)
     texts = [(str(i), " ".join(map(str, draw.integers(0, 10**6, 30)))) for i in range(400)]
     find_twins(texts[:5])  # what is built once
-    assert peak(lambda: find_twins(texts)) < 400 * 3000
+    few, many = (peak(lambda n=n: find_twins(texts[:n])) for n in (100, 400))
+    assert (many - few) / 300 < 900, "bytes a text: signatures and bands"
     assert [(t.name, t.other) for t in find_twins([*texts, ("again", texts[7][1])])] == [("7", "again")]
+
+
+def test_what_raters_say_takes_numbers_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resample, "HELD", 3000)
+
+    def read(n: int) -> None:
+        rated = Rated()
+        for thing in range(n):
+            rated.add({f"seat {seat}": "AB"[thing % 2] for seat in range(3)})
+        alpha_figure(rated.counts())
+        assert len(list(rated.pairs())) == 3
+
+    read(10)
+    few, many = (peak(lambda n=n: read(n)) for n in (500, 3000))
+    assert (many - few) / 2500 < 250, "bytes for three answers, drawn rows included"
+
+
+def test_answers_of_people_are_read_part_by_part_and_counted(store: Store) -> None:
+    material = gather(store)
+    with store.connect() as connection:
+        [said] = read_said(connection, material.run_ids)
+        assert len(said.answers) >= len(said.blind) >= len(said.opinions) > 3
+
+        def read(times: int) -> tuple[agreement.Found, drift.Found, Heard]:
+            found, weeks, heard = agreement.Found(), drift.Found(), Heard()
+            for _ in range(times):
+                found.add(connection, material, said)
+                weeks.add(said)
+                heard.add(said)
+            return found, weeks, heard
+
+        found, weeks, heard = read(1)
+        assert found.tell(connection, material) == agreement.evaluate(material)
+        assert weeks.tell(connection, material) == drift.evaluate(material)
+        told = heard.tell(connection, material.run_ids)
+        assert (told.answers, told.counted) == (len(said.answers), len(said.blind))
+        few, many = (peak(lambda n=n: read(n)) for n in (4, 24))
+    assert (many - few) / 20 / len(said.answers) < 150, "bytes an answer"
+
+
+def test_records_are_compared_with_a_benchmark_and_let_go(tmp_path: Path) -> None:
+    (tmp_path / "bench.txt").write_text(
+        "word word word word word word word word word word word word word word\n"
+    )
+
+    def read(n: int) -> FileOverlap:
+        found = contamination._Found(
+            tmp_path / "bench.txt", Embedder("none", lambda texts: np.zeros((len(texts), 2)))
+        )
+        rows = iter(Rows(n))
+        while part := list(islice(rows, 20)):
+            found.add(part)
+        return found.tell(n)
+
+    assert (read(60).records.value, read(60).dirty.value, len(read(60).worst)) == (1.0, 1.0, 50)
+    few, many = (peak(lambda n=n: read(n)) for n in (40, 120))
+    assert (many - few) / 80 < 100, "bytes a record"
+
+
+def test_variety_is_of_texts_that_lie_on_the_disk() -> None:
+    def read(n: int) -> diversity.Variety:
+        with Texts() as texts:
+            for row in Rows(n):
+                texts.add(row.id, row.answer or "")
+            return measure_variety(texts)
+
+    assert read(30) == measure_variety([row.answer or "" for row in Rows(30)])
+    assert read(30).openings == {}
+
+    def count(n: int) -> None:
+        words = diversity._Words(row.answer or "" for row in Rows(n))
+        diversity._distinct(*words.pairs(), 0)
+
+    few, many = (peak(lambda n=n: count(n)) for n in (50, 150))
+    assert (many - few) / 100 / 202 < 35, "bytes a word"
 
 
 def test_votes_on_what_nobody_decided_are_counted_and_not_kept() -> None:

@@ -81,12 +81,12 @@ def test_clusters_find_what_belongs_together() -> None:
     vectors = embed_words(texts)
     place, _ = group_vectors(vectors, 2, np.random.default_rng(0))
     assert len(set(place[:12])) == len(set(place[12:])) == 1
-    found = measure_spread(names, texts, embed_words, most=2)
+    found = measure_spread(zip(names, texts, strict=True), len(texts), embed_words, most=2)
     assert [cluster.texts for cluster in found.clusters] == [12, 12]
     assert {"tiger", "taxes"} <= {word for cluster in found.clusters for word in cluster.words}
     assert all(set(cluster.examples) <= set(names) for cluster in found.clusters)
     assert found.vendi.low <= (found.vendi.value or 0) <= found.vendi.high <= 24
-    assert measure_spread(["a"], ["x"], embed_words).vendi.value is None
+    assert measure_spread([("a", "x")], 1, embed_words).vendi.value is None
 
 
 def test_an_author_who_wins_by_length_alone_does_not_win_at_equal_length() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, Vote, judge_item
 from solon.consensus.traits import UNKNOWN, Traits
 from solon.store.records import evaluation
-from solon.store.records.evaluation import Answer, Shown
+from solon.store.records.evaluation import Answer, Part, Shown
 from solon.store.runs.traits import traits_on
 from solon.store.runs.verdicts import against_on
 
@@ -49,6 +49,35 @@ def counted(answers: Sequence[Answer]) -> list[Answer]:
     return list(first.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What people answered about some of the items.
+
+    Attributes:
+        part: the condition on these items.
+        answers: all that were not taken back, the oldest first.
+        blind: those of them that count, see `counted`.
+        opinions: on what the panel judged, too.
+    """
+
+    part: Part
+    answers: list[Answer]
+    blind: list[Answer]
+    opinions: list[Opinion]
+
+
+def read_said(connection: Connection, run_ids: Sequence[str], *, settled: bool = False) -> Iterator[Said]:
+    """Yield what people answered in runs, some items after the other: answers and votes take kilobytes each.
+
+    Args:
+        settled: only about items that have ended and about which nobody has still to answer.
+    """
+    for part in evaluation.parts_of_runs(connection, run_ids):
+        answers = evaluation.answers(connection, run_ids, settled=settled, part=part)
+        blind = counted(answers)
+        yield Said(part, answers, blind, opinions_on(connection, blind))
+
+
 def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opinion]:
     """Return the answers on candidates that the panel gave at least one verdict on, each with the panel's
     opinion; without those that cannot be read.
@@ -59,7 +88,7 @@ def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opini
     votes = evaluation.votes_for(connection, [answer.what for answer in answers])
     against = against_on(connection, [(answer.question, answer.shown) for answer in answers])
     payloads = evaluation.consensus_of_items(connection, sorted({answer.item_id for answer in answers}))
-    models: dict[str, ConsensusModel] = {}
+    models: dict[int, ConsensusModel] = {}
     traits = _Traits(connection, answers)
     opinions = []
     for answer in answers:
@@ -88,9 +117,9 @@ class _Traits:
         return self._known[asked].get(tuple(answer.shown), UNKNOWN)
 
 
-def _model(known: dict[str, ConsensusModel], payload: dict[str, Any]) -> ConsensusModel:
-    key = repr(sorted(payload.items(), key=lambda pair: pair[0]))
-    if key not in known:
+def _model(known: dict[int, ConsensusModel], payload: dict[str, Any]) -> ConsensusModel:
+    """The model of a payload, of which items of one version have the same."""
+    if (key := id(payload)) not in known:
         known[key] = ConsensusModel.from_json(payload)
     return known[key]
 

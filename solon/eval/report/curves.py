@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,16 @@ from solon.consensus.calibrate import measure_aurc, measure_auroc, measure_brier
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.eval.result import Figure, calibration_interval, rate
-from solon.eval.suites.agreement import AUDIT_RULE, DRAWN_RULES
+from solon.eval.suites.agreement import ALL, AUDIT_RULE, RANDOM_RULES
 from solon.store.records import counts, evaluation
 from solon.store.runs import certificates
 
 if TYPE_CHECKING:
-    from solon.eval.replay.opinions import Opinion
+    from solon.eval.replay.opinions import Opinion, Said
     from solon.store.database.engine import Connection
     from solon.store.runs.run_row import RunRow
 
+RULES = (ALL, AUDIT_RULE)
 BINS = 8
 POINTS = 60
 
@@ -77,34 +79,79 @@ class Curves(BaseModel):
     learning: tuple[Step, ...]
 
 
-def measure_curves(
-    connection: Connection, key: str, runs: Sequence[RunRow], opinions: Sequence[Opinion]
-) -> Curves:
-    """Return the curves of these runs.
+class Found:
+    """What was found of the answers read so far: confidences, and whether the expert agreed, 9 bytes each."""
 
-    The learning curve is that of the newest run for which anything was learned.
-    """
-    whole = [o for o in opinions if o.answer.rule in DRAWN_RULES]
-    drawn = whole or [o for o in opinions if o.answer.rule == AUDIT_RULE]
-    score = np.array([o.consensus.confidence for o in drawn])
-    right = np.array([float(o.agrees) for o in drawn])
-    coverage, risk = risk_coverage(score, right)
-    kept = (
-        np.unique(np.linspace(0, len(risk) - 1, POINTS).astype(int)) if len(risk) else np.array([], dtype=int)
-    )
-    return Curves(
-        n=len(drawn),
-        of="all items" if whole or not drawn else "accepted records",
-        calibration=_calibration(score, right) if drawn else (),
-        risk_coverage=tuple((float(coverage[i]), float(risk[i])) for i in kept),
-        ece=measure_ece(score, right) if drawn else None,
-        ece_interval=calibration_interval(measure_ece, score, right) if drawn else None,
-        brier=measure_brier(score, right) if drawn else None,
-        brier_interval=calibration_interval(measure_brier, score, right) if drawn else None,
-        auroc=measure_auroc(score, right) if drawn else None,
-        aurc=measure_aurc(score, right) if drawn else None,
-        learning=_learning(connection, key, runs, drawn),
-    )
+    def __init__(self, connection: Connection, key: str, runs: Sequence[RunRow]) -> None:
+        """`key`: of the store; draws the halves."""
+        self._key, self._scope, self._versions = key, *_learned(connection, runs)
+        self._score = {rule: array("d") for rule in RULES}
+        self._right = {rule: array("b") for rule in RULES}
+        self._hits, self._tests = [0] * len(self._versions), 0
+
+    def add(self, connection: Connection, said: Said) -> None:
+        """Read what people answered about some of the items."""
+        unseen = counts.held_out(connection, self._key, self._scope, said.part) if self._versions else set()
+        for opinion in said.opinions:
+            answer = opinion.answer
+            if answer.rule in RANDOM_RULES:
+                rule = AUDIT_RULE if answer.rule == AUDIT_RULE else ALL
+                self._score[rule].append(opinion.consensus.confidence)
+                self._right[rule].append(opinion.agrees)
+                if answer.id in unseen and answer.kind == "interrupt":
+                    self._try(opinion)
+
+    def _try(self, opinion: Opinion) -> None:
+        """Judge a held-out item by each version."""
+        self._tests += 1
+        for place, (_, model) in enumerate(self._versions):
+            speaking = model.speaking_of(opinion.answer.question.outcomes)
+            best = judge_item(speaking, opinion.votes, traits=opinion.traits).best
+            self._hits[place] += best == opinion.answer.outcome
+
+    def tell(self) -> Curves:
+        """Return the curves of what was read; the learning curve is that of the newest run for which anything was
+        learned."""
+        of = ALL if self._score[ALL] or not self._score[AUDIT_RULE] else AUDIT_RULE
+        score, right = np.array(self._score[of]), np.array(self._right[of], dtype=np.float64)
+        coverage, risk = risk_coverage(score, right)
+        n = len(score)
+        kept = np.unique(np.linspace(0, n - 1, POINTS).astype(int)) if n else np.array([], dtype=int)
+        return Curves(
+            n=n,
+            of="all items" if of == ALL else "accepted records",
+            calibration=_calibration(score, right) if n else (),
+            risk_coverage=tuple((float(coverage[i]), float(risk[i])) for i in kept),
+            ece=measure_ece(score, right) if n else None,
+            ece_interval=calibration_interval(measure_ece, score, right) if n else None,
+            brier=measure_brier(score, right) if n else None,
+            brier_interval=calibration_interval(measure_brier, score, right) if n else None,
+            auroc=measure_auroc(score, right) if n else None,
+            aurc=measure_aurc(score, right) if n else None,
+            learning=tuple(
+                Step(x=float(fitted), agreement=rate(hits, self._tests))
+                for (fitted, _), hits in zip(self._versions, self._hits, strict=True)
+            )
+            if self._tests
+            else (),
+        )
+
+
+def _learned(
+    connection: Connection, runs: Sequence[RunRow]
+) -> tuple[list[str], list[tuple[int, ConsensusModel]]]:
+    """Runs of one scope, recipe and panel, and its versions with the number of decisions that fitted each, the prior
+    first; empty where nothing was learned. Versions say nothing of what another panel judged."""
+    learned = {run.scope: evaluation.consensus_versions(connection, run.scope) for run in runs}
+    scope = next((run.scope for run in reversed(runs) if learned[run.scope]), None)
+    if scope is None:
+        return [], []
+    models = []
+    for version in learned[scope]:
+        payload = certificates.consensus_payload(connection, version.id)
+        models.append((version.decisions, ConsensusModel.from_json(payload)))
+    prior = ConsensusModel.prior(outcomes=models[0][1].outcomes)
+    return [run.id for run in runs if run.scope == scope], [(0, prior), *models]
 
 
 def _calibration(score: np.ndarray, right: np.ndarray) -> tuple[Step, ...]:
@@ -116,31 +163,4 @@ def _calibration(score: np.ndarray, right: np.ndarray) -> tuple[Step, ...]:
         steps.append(
             Step(x=float(score[part].mean()), agreement=rate(float(right[part].sum()), int(part.sum())))
         )
-    return tuple(steps)
-
-
-def _learning(
-    connection: Connection, key: str, runs: Sequence[RunRow], drawn: Sequence[Opinion]
-) -> tuple[Step, ...]:
-    """Of one scope, recipe and panel: versions say nothing of what another panel judged."""
-    learned = {run.scope: evaluation.consensus_versions(connection, run.scope) for run in runs}
-    scope = next((run.scope for run in reversed(runs) if learned[run.scope]), None)
-    if scope is None:
-        return ()
-    unseen = counts.held_out(connection, key, [run.id for run in runs if run.scope == scope])
-    test = [o for o in drawn if o.answer.id in unseen and o.answer.kind == "interrupt"]
-    if not test:
-        return ()
-    models = []
-    for version in learned[scope]:
-        payload = certificates.consensus_payload(connection, version.id)
-        models.append((version.decisions, ConsensusModel.from_json(payload)))
-    steps = []
-    for fitted, model in [(0, ConsensusModel.prior(outcomes=models[0][1].outcomes)), *models]:
-        best_of = [
-            judge_item(model.speaking_of(o.answer.question.outcomes), o.votes, traits=o.traits).best
-            for o in test
-        ]
-        hits = sum(best == o.answer.outcome for best, o in zip(best_of, test, strict=True))
-        steps.append(Step(x=float(fitted), agreement=rate(hits, len(test))))
     return tuple(steps)

@@ -5,6 +5,7 @@ Every figure is in `Report`, which is also report.json; `solon.eval.report.page`
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -14,8 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.display.notebook import card
 from solon.display.text import moment
-from solon.eval.replay.opinions import counted, opinions_on
-from solon.eval.report.curves import Curves, measure_curves
+from solon.eval.replay.opinions import Said, read_said
+from solon.eval.report import curves
 from solon.eval.report.examples import Example, ExampleDraw, draw_examples
 from solon.eval.report.headline import Headline, choose_agreement, count_open, find_next_step
 from solon.eval.report.law_history import Amended, read_amendments, read_versions
@@ -40,10 +41,9 @@ from solon.store.runs.run_row import RunRow
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
-    from solon.eval.replay.opinions import Opinion
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
-    from solon.store.records.evaluation import Accepted, Answer
+    from solon.store.records.evaluation import Accepted
 
 
 class _Part(BaseModel):
@@ -242,7 +242,7 @@ class Report(_Part):
     confusions: confusions.Confusions
     quality: quality.Quality
     set_rubric: SetRubric
-    curves: Curves
+    curves: curves.Curves
     decisions: Decisions
     law: tuple[dict[str, Any], ...]
     amendments: tuple[Amended, ...]
@@ -289,8 +289,13 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
     store = material.store
     standings = {run.id: read_standing(store, run) for run in material.runs}
     with store.connect() as connection:
-        answers = evaluation.answers(connection, material.run_ids)
-        opinions = opinions_on(connection, counted(answers))
+        heard, drifted, agreed_on = Heard(), drift.Found(), agreement.Found()
+        curved = curves.Found(connection, store.key, material.runs)
+        for said in read_said(connection, material.run_ids):
+            heard.add(said)
+            drifted.add(said)
+            agreed_on.add(connection, material, said)
+            curved.add(connection, said)
         among = of_data_set() if material.whole else None
         drawn, accepted = _survey(evaluation.accepted(connection, material.run_ids, among=among))
         rows = counts.count_rows(connection, material.run_ids)
@@ -298,15 +303,15 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         learnable = any(_can_learn(connection, run) for run in material.runs)
         parts = tuple(read_run(connection, run, standings[run.id]) for run in material.runs)
         standing_back = sum(part.records for part in parts) - accepted["record"]
-        curves = measure_curves(connection, store.key, material.runs, opinions)
-        decisions = _decisions(connection, material.run_ids, answers, opinions)
+        decisions = heard.tell(connection, material.run_ids)
         costs = _costs(counts.count_calls(connection, material.run_ids), accepted["record"])
         law = read_versions(connection, material.run_ids)
         amendments = read_amendments(connection, law, lambda actor: pseudonym(store, actor))
-        auditors = _auditors(connection, material, answers, opinions, standings)
+        auditors = _auditors(connection, material, heard, standings)
         promised = read_promises(connection, material.runs)
-        promises = _promises(connection, learning.items_of_runs(connection, material.run_ids))
-    agreed = _pseudonymous(store, agreement.evaluate(material))
+        promises = _promises(connection, material)
+        agreed = _pseudonymous(store, agreed_on.tell(connection, material))
+        drifting = drifted.tell(connection, material).alarms
     audited = audit.evaluate(material)
     judged = judges.evaluate(material)
     read = quality.evaluate(material)
@@ -336,7 +341,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         confusions=_without_names(store, confusions.evaluate(material, by_name=False)),
         quality=read,
         set_rubric=judge_set(material, agreed=agreed, read=read),
-        curves=curves,
+        curves=curved.tell(),
         decisions=decisions,
         law=law,
         amendments=amendments,
@@ -354,7 +359,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
             costs.money,
             with_texts,
             collapsing=evolved.warnings,
-            drifting=drift.evaluate(material).alarms,
+            drifting=drifting,
             stale=accepted["stale"],
             standing_back=standing_back,
             taken_out={part.id: part.taken_out for part in parts},
@@ -371,25 +376,26 @@ def _survey(accepted: Iterable[Accepted]) -> tuple[ExampleDraw, Counter[str]]:
     return drawn, tally
 
 
-def _promises(connection: Connection, items: set[str]) -> tuple[ReleasePromise, ...]:
-    """The promises of written releases that hold a record of these items, the oldest first."""
+def _promises(connection: Connection, material: Material) -> tuple[ReleasePromise, ...]:
+    """The promises of written releases that hold a record of these runs, the oldest first."""
     written = [
-        one
-        for one in release_sets.frozen_sets(connection)
-        if one.state == release_sets.WRITTEN and one.result and any(r.item_id in items for r in one.records)
+        (one.name, moment(one.closed_at or one.created_at), one.result)
+        for one in release_sets.each_set(connection)
+        if one.state == release_sets.WRITTEN
+        and one.result
+        and learning.any_of_runs(connection, (record.item_id for record in one.records), material.run_ids)
     ]
     signed = release_sets.count_signatures(connection)
     return tuple(
         ReleasePromise(
-            release=one.name,
-            made_at=moment(one.closed_at or one.created_at),
-            sentence=one.result["sentence"],
-            arithmetic=tuple(one.result["arithmetic"]),
-            does_not_say=tuple(one.result["does_not_say"]),
-            signed=signed.get(one.name, 0),
+            release=name,
+            made_at=made_at,
+            sentence=result["sentence"],
+            arithmetic=tuple(result["arithmetic"]),
+            does_not_say=tuple(result["does_not_say"]),
+            signed=signed.get(name, 0),
         )
-        for one in written
-        if one.result
+        for name, made_at, result in written
     )
 
 
@@ -433,26 +439,48 @@ def _can_learn(connection: Connection, run: RunRow) -> bool:
     return count > (certificates.learned_from(connection, newest) if newest else 0)
 
 
-def _decisions(
-    connection: Connection, run_ids: Sequence[str], answers: Sequence[Answer], opinions: Sequence[Opinion]
-) -> Decisions:
-    seconds = [a.active_seconds for a in answers if a.active_seconds]
-    flags = Counter(flag for a in answers for flagged in a.flags.values() for flag in flagged or ())
-    return Decisions(
-        answers=len(answers),
-        counted=len(counted(answers)),
-        second_opinions=sum(a.second for a in answers),
-        undone=counts.count_undone(connection, run_ids),
-        choices=dict(Counter(a.choice for a in answers).most_common()),
-        channels=dict(Counter(a.channel for a in answers).most_common()),
-        flags=dict(flags.most_common()),
-        principles=dict(Counter(p for a in answers for p in a.principles).most_common(20)),
-        reviews=counts.count_reviews(connection, run_ids),
-        overturned=rate(sum(not o.agrees for o in opinions), len(opinions), "no blind answer yet"),
-        minutes=round(sum(seconds) / 60, 1),
-        timed=len(seconds),
-        median_seconds=median(seconds) if seconds else None,
-    )
+class Heard:
+    """What people answered so far, in counts, and 8 bytes for each answer whose time is known."""
+
+    def __init__(self) -> None:
+        self.choices, self.channels, self.flags, self.principles = (Counter[str]() for _ in range(4))
+        self.answers, self.counted, self.judged, self.agreed = (Counter[str]() for _ in range(4))
+        self.second = 0
+        self.seconds = array("d")
+
+    def add(self, said: Said) -> None:
+        """Count what people answered about some of the items; the last four of the counts by who answered."""
+        for answer in said.answers:
+            self.choices[answer.choice] += 1
+            self.channels[answer.channel] += 1
+            self.flags.update(flag for flagged in answer.flags.values() for flag in flagged or ())
+            self.principles.update(answer.principles)
+            self.second += answer.second
+            if answer.active_seconds:
+                self.seconds.append(answer.active_seconds)
+        self.answers.update(answer.actor for answer in said.answers)
+        self.counted.update(answer.actor for answer in said.blind)
+        self.judged.update(opinion.answer.actor for opinion in said.opinions)
+        self.agreed.update(opinion.answer.actor for opinion in said.opinions if opinion.agrees)
+
+    def tell(self, connection: Connection, run_ids: Sequence[str]) -> Decisions:
+        """Return what people answered, and what it changed."""
+        judged = self.judged.total()
+        return Decisions(
+            answers=self.answers.total(),
+            counted=self.counted.total(),
+            second_opinions=self.second,
+            undone=counts.count_undone(connection, run_ids),
+            choices=dict(self.choices.most_common()),
+            channels=dict(self.channels.most_common()),
+            flags=dict(self.flags.most_common()),
+            principles=dict(self.principles.most_common(20)),
+            reviews=counts.count_reviews(connection, run_ids),
+            overturned=rate(judged - self.agreed.total(), judged, "no blind answer yet"),
+            minutes=round(sum(self.seconds) / 60, 1),
+            timed=len(self.seconds),
+            median_seconds=median(self.seconds) if self.seconds else None,
+        )
 
 
 def _costs(rows: list[dict[str, Any]], records: int) -> Costs:
@@ -481,8 +509,7 @@ def _costs(rows: list[dict[str, Any]], records: int) -> Costs:
 def _auditors(
     connection: Connection,
     material: Material,
-    answers: Sequence[Answer],
-    opinions: Sequence[Opinion],
+    heard: Heard,
     standings: dict[str, Standing],
 ) -> Auditors:
     log = audit_log.verify(material.store)
@@ -492,8 +519,8 @@ def _auditors(
         licences=by["licence"],
         consents=by["consent"],
         languages=by["lang"],
-        reviewers=_reviewers(connection, material.store, answers, opinions),
-        deviations=_deviations(answers, standings, counts.count_undone(connection, material.run_ids)),
+        reviewers=_reviewers(connection, material.store, heard),
+        deviations=_deviations(heard, standings, counts.count_undone(connection, material.run_ids)),
         erased_texts=counts.count_erased(connection),
         log_entries=log.entries,
         log_intact=log.intact,
@@ -505,33 +532,30 @@ def _auditors(
 _PROVENANCE = ("source", "licence", "consent", "lang")
 
 
-def _reviewers(
-    connection: Connection, store: Store, answers: Sequence[Answer], opinions: Sequence[Opinion]
-) -> tuple[Reviewer, ...]:
+def _reviewers(connection: Connection, store: Store, heard: Heard) -> tuple[Reviewer, ...]:
     known = counts.qualifications(connection)
     reviewers = []
-    for actor in sorted({a.actor for a in answers}):
+    for actor, answers in sorted(heard.answers.items()):
         facts = known.get(actor, {})
-        own = [o for o in opinions if o.answer.actor == actor]
+        agreed, judged = heard.agreed[actor], heard.judged[actor]
         reviewers.append(
             Reviewer(
                 name=pseudonym(store, actor),
-                answers=sum(a.actor == actor for a in answers),
-                counted=sum(a.actor == actor for a in counted(answers)),
+                answers=answers,
+                counted=heard.counted[actor],
                 role=facts.get("role", "no expert: a local user"),
                 specialties=tuple(facts.get("specialties", ())),
                 languages=tuple(facts.get("languages", ())),
                 credential=facts.get("credential", ""),
-                agreement_with_panel=rate(sum(o.agrees for o in own), len(own), "no blind answer"),
+                agreement_with_panel=rate(agreed, judged, "no blind answer"),
             )
         )
     return tuple(sorted(reviewers, key=lambda one: (-one.answers, one.name)))
 
 
-def _deviations(answers: Sequence[Answer], standings: dict[str, Standing], undone: int) -> tuple[str, ...]:
+def _deviations(heard: Heard, standings: dict[str, Standing], undone: int) -> tuple[str, ...]:
     sentences = []
-    people = [answer for answer in answers if answer.actor != VOTES]
-    loose = len(people) - len(counted(people))
+    loose = sum(n - heard.counted[actor] for actor, n in heard.answers.items() if actor != VOTES)
     if loose:
         sentences.append(
             f"{loose} answers enter no reliability, certificate or audit: no expert's token, or not blind"

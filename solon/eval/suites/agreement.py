@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import combinations
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from solon.consensus.ballots import Floats, Ints
 from solon.consensus.binomial import rate_difference
 from solon.consensus.ceiling import measure_ceiling
 from solon.consensus.panel import ABSTAIN, Vote
-from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
-from solon.eval.replay.opinions import Opinion, counted, opinions_on, overlaps
+from solon.eval.coefficients import Rated, alpha_figure, cohen_figure, fleiss_figure
+from solon.eval.replay.opinions import Opinion, Said, overlaps, read_said
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, mean, nothing, rate
 from solon.questions import AcceptQuestion
 from solon.store.records import evaluation
@@ -27,6 +30,7 @@ from solon.store.runs.verdicts import scores_on
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
+    from solon.store.database.engine import Connection
     from solon.store.records.evaluation import Answer
 
 PERIODS = 8
@@ -36,6 +40,8 @@ DRAWN_RULES = ("pilot", "always")
 """Rules that send items to people without looking at the panel first: they speak for all items."""
 AUDIT_RULE = "audit"
 """Audits are drawn at random among accepted records, which the panel was sure of: they speak for those."""
+ALL, ROUTED = "all", "routed"
+"""What answers speak for beside audits: all items, or those that the panel was unsure of."""
 NOT_JUDGED = (
     "no item that a person answered blind was judged by two seats; judges are compared on those items alone"
 )
@@ -219,61 +225,151 @@ class Agreement(SuiteResult):
 
 def evaluate(material: Material) -> Agreement:
     """Return the agreement, from counted answers: given with an expert's token, before the votes were shown."""
+    found = Found()
     with material.store.connect() as connection:
-        every_answer = evaluation.answers(connection, material.run_ids, settled=material.settled)
-        blind = counted(every_answer)
-        opinions = opinions_on(connection, blind)
+        for said in read_said(connection, material.run_ids, settled=material.settled):
+            found.add(connection, material, said)
+        return found.tell(connection, material)
+
+
+@dataclass(slots=True)
+class _Agreed:
+    """Answers with which the panel agrees, and all of them."""
+
+    hits: int = 0
+    n: int = 0
+
+    def add(self, agrees: bool) -> None:
+        self.hits += agrees
+        self.n += 1
+
+    @property
+    def figure(self) -> Figure:
+        return rate(self.hits, self.n, "no expert answered blind what a panel had judged so")
+
+
+class Found:
+    """What was found of the answers read so far: numbers, some bytes for each."""
+
+    def __init__(self) -> None:
+        self.answers, self.left_out, self.outcomes = 0, Counter[str](), 2
+        self.split: dict[str, dict[str, _Agreed]] = defaultdict(lambda: defaultdict(_Agreed))
+        self.best, self.said = array("I"), array("I")
+        self.at, self.agrees = array("d"), array("b")
+        self.gaps: dict[str, array[float]] = defaultdict(lambda: array("d"))
+        self.experts, self.seats = Rated(), Rated()
+        self.model_of: dict[str, str] = {}
+        self.judges: set[str] = set()
+        self.asked = self.missing = 0
+        self._names: dict[str, int] = {}
+
+    def add(self, connection: Connection, material: Material, said: Said) -> None:
+        """Read what people answered about some of the items."""
+        kept = {answer.id for answer in said.blind}
+        self.answers += len(said.answers)
+        self.left_out.update(_why_left_out(answer) for answer in said.answers if answer.id not in kept)
+        self.outcomes = max((self.outcomes, *(len(answer.question.outcomes) for answer in said.blind)))
+        for answers in overlaps(said.blind).values():
+            self.experts.add(answers)
+        for opinion in said.opinions:
+            self._hear(opinion)
+        for judged in {o.answer.what: o for o in said.opinions}.values():
+            self.seats.add(vote_of_seats(judged.votes))
+        self._compare_scores(connection, said.blind)
+        asked = evaluation.asked_questions(
+            connection, material.run_ids, "interrupt", DRAWN_RULES, part=said.part
+        )
+        self.asked += len(asked)
+        self.missing += len(asked - {(answer.item_id, answer.attempt) for answer in said.blind})
+
+    def _hear(self, opinion: Opinion) -> None:
+        answer, agrees = opinion.answer, opinion.agrees
+        rule = ALL if answer.rule in DRAWN_RULES else answer.rule
+        for by, names in (
+            ("drawn", (rule if rule in (ALL, AUDIT_RULE) else ROUTED,)),
+            ("rule", (answer.rule,)),
+            ("reviewer", (answer.actor,)),
+            ("domain", (answer.specialty or "not stated",)),
+            ("language", (answer.lang or "not stated",)),
+            ("principle", answer.principles),
+        ):
+            for name in names:
+                self.split[by][name].add(agrees)
+        self.at.append(answer.at)
+        self.agrees.append(agrees)
+        for column, outcome in ((self.best, opinion.consensus.best), (self.said, str(answer.outcome))):
+            column.append(self._names.setdefault(outcome, len(self._names)))
+        self.model_of.update((vote.seat, vote.judge) for vote in opinion.votes)
+        self.judges.update(vote.judge for vote in opinion.votes)
+
+    def _compare_scores(self, connection: Connection, blind: Sequence[Answer]) -> None:
+        """Note the panel's mean score minus the person's, by criterion."""
         scored = [a for a in blind if a.scores and isinstance(a.question, AcceptQuestion)]
+        given = scores_on(connection, sorted({a.shown[0] for a in scored}))
+        for answer in scored:
+            for criterion, score in answer.scores.items():
+                scores = [one[criterion] for one in given.get(answer.shown[0], ()) if criterion in one]
+                if scores:
+                    self.gaps[criterion].append(sum(scores) / len(scores) - score)
+
+    def tell(self, connection: Connection, material: Material) -> Agreement:
+        """Return the agreement of what was read."""
         half = anchored(connection, material.run_ids)
         checks = count_checks(connection, material.run_ids)
         doubted = doubted_answers(connection, material.run_ids)
-        given_scores = scores_on(connection, sorted({a.shown[0] for a in scored}))
-        asked = evaluation.asked_questions(connection, material.run_ids, "interrupt", DRAWN_RULES)
-    experts = overlaps(blind)
-    answers_of = [list(answers.values()) for answers in experts.values()]
-    seats = _seats(opinions)
-    votes_of = [list(unit.values()) for unit in seats]
-    seed = material.seed
-    none_twice = NOT_BY_CHANCE if doubted else NONE_TWICE
-    ceiling = measure_experts(blind, material.seed, none_twice)
-    random = [o for o in opinions if o.answer.rule in DRAWN_RULES]
-    audited = [o for o in opinions if o.answer.rule == AUDIT_RULE]
-    routed = [o for o in opinions if o.answer.rule not in RANDOM_RULES]
-    gaps = _asked(asked, blind, random)
-    return Agreement(
-        suite="agreement",
-        n=len(opinions),
-        panel_expert=_agreement(opinions),
-        panel_expert_kappa=cohen_figure([(o.consensus.best, str(o.answer.outcome)) for o in opinions], seed),
-        random=_agreement(random),
-        asked=gaps,
-        audited=_agreement(audited),
-        routed=_agreement(routed),
-        expert_expert_alpha=alpha_figure(answers_of, seed, none_twice),
-        expert_expert_fleiss=fleiss_figure(answers_of, seed, none_twice),
-        experts=_expert_pairs(experts.values(), seed),
-        judge_judge_alpha=alpha_figure(votes_of, seed, NOT_JUDGED),
-        judge_judge_fleiss=fleiss_figure(votes_of, seed, NOT_JUDGED),
-        judges=_judge_pairs(opinions, seats, seed),
-        ceiling=ceiling,
-        over_time=_over_time(opinions),
-        by_rule=_split(opinions, lambda o: (o.answer.rule,)),
-        by_reviewer=_split(opinions, lambda o: (o.answer.actor,)),
-        by_domain=_split(opinions, lambda o: (o.answer.specialty or "not stated",)),
-        by_language=_split(opinions, lambda o: (o.answer.lang or "not stated",)),
-        by_principle=_split(opinions, lambda o: o.answer.principles),
-        by_criterion=_by_criterion(scored, given_scores, seed),
-        anchoring=_anchoring(half[True], half[False]),
-        notes=(
-            *_tell_gaps(gaps),
-            *_tell_all_asked(random),
-            *_tell_left_out(every_answer, blind),
-            *_notes(opinions, len(routed), none_twice if not ceiling.items else ""),
-            *_tell_anchoring(half[True], half[False]),
-            *_tell_checks(checks),
-            *_tell_doubts(doubted),
-        ),
-    )
+        seed, none_twice = material.seed, NOT_BY_CHANCE if doubted else NONE_TWICE
+        ceiling = _measure_experts(self.experts, self.outcomes, seed, none_twice)
+        drawn, audited, routed = (self.split["drawn"][name] for name in (ALL, AUDIT_RULE, ROUTED))
+        gaps = measure_gaps(self.asked, self.missing, drawn.hits, drawn.n)
+        said, judged = self.experts.counts(), self.seats.counts()
+        return Agreement(
+            suite="agreement",
+            n=len(self.at),
+            panel_expert=_Agreed(sum(self.agrees), len(self.at)).figure,
+            panel_expert_kappa=cohen_figure(np.array(self.best), np.array(self.said), seed),
+            random=drawn.figure,
+            asked=gaps,
+            audited=audited.figure,
+            routed=routed.figure,
+            expert_expert_alpha=alpha_figure(said, seed, none_twice),
+            expert_expert_fleiss=fleiss_figure(said, seed, none_twice),
+            experts=_pairs(self.experts, seed),
+            judge_judge_alpha=alpha_figure(judged, seed, NOT_JUDGED),
+            judge_judge_fleiss=fleiss_figure(judged, seed, NOT_JUDGED),
+            judges=_pairs(self.seats, seed, self.model_of),
+            ceiling=ceiling,
+            over_time=_over_time(np.array(self.at), np.array(self.agrees)),
+            by_rule=self._by("rule"),
+            by_reviewer=self._by("reviewer"),
+            by_domain=self._by("domain"),
+            by_language=self._by("language"),
+            by_principle=self._by("principle"),
+            by_criterion={name: _criterion(gaps, seed) for name, gaps in sorted(self.gaps.items())},
+            anchoring=_anchoring(half[True], half[False]),
+            notes=(
+                *_tell_gaps(gaps),
+                *_tell_all_asked(self.split["rule"], drawn.n),
+                *_tell_left_out(self.left_out, self.answers),
+                *self._notes(routed.n, none_twice if not ceiling.items else ""),
+                *_tell_anchoring(half[True], half[False]),
+                *_tell_checks(checks),
+                *_tell_doubts(doubted),
+            ),
+        )
+
+    def _by(self, what: str) -> dict[str, Figure]:
+        return {name: agreed.figure for name, agreed in sorted(self.split[what].items())}
+
+    def _notes(self, routed: int, none_twice: str) -> Iterator[str]:
+        if routed and len(self.at) > routed:
+            yield (
+                "`routed` items were sent to people because the panel was unsure: only `random` speaks for all items, "
+                "and `audited` for the accepted ones"
+            )
+        if self.at and none_twice:
+            yield f"{none_twice}: the ceiling is unknown, and so is what a panel could reach"
+        if len(self.judges) == 1:
+            yield "all judges are one model: their agreement with each other says little"
 
 
 def measure_experts(blind: Sequence[Answer], seed: int = 0, none_twice: str = NONE_TWICE) -> CeilingFigures:
@@ -282,9 +378,14 @@ def measure_experts(blind: Sequence[Answer], seed: int = 0, none_twice: str = NO
     Args:
         none_twice: why there is no figure where no question has two answers.
     """
-    outcomes = max((2, *(len(answer.question.outcomes) for answer in blind)))
-    both = [list(answers.values()) for answers in overlaps(blind).values()]
-    ceiling = measure_ceiling(both, outcomes=outcomes, seed=seed)
+    experts, outcomes = Rated(), max((2, *(len(answer.question.outcomes) for answer in blind)))
+    for answers in overlaps(blind).values():
+        experts.add(answers)
+    return _measure_experts(experts, outcomes, seed, none_twice)
+
+
+def _measure_experts(experts: Rated, outcomes: int, seed: int, none_twice: str) -> CeilingFigures:
+    ceiling = measure_ceiling(experts.each(), outcomes=outcomes, seed=seed)
     return CeilingFigures(
         experts_agree=_bounded(ceiling.agreement, ceiling.interval, ceiling.pairs, none_twice),
         best_panel=_bounded(ceiling.single, ceiling.single_interval, ceiling.pairs, none_twice),
@@ -292,31 +393,24 @@ def measure_experts(blind: Sequence[Answer], seed: int = 0, none_twice: str = NO
     )
 
 
-def _asked(asked: set[tuple[str, int]], blind: Sequence[Answer], random: Sequence[Opinion]) -> Asked:
-    answered = {(answer.item_id, answer.attempt) for answer in blind}
-    return measure_gaps(asked, answered, sum(opinion.agrees for opinion in random), len(random))
-
-
-def measure_gaps(asked: set[tuple[str, int]], answered: set[tuple[str, int]], agreed: int, n: int) -> Asked:
+def measure_gaps(asked: int, missing: int, agreed: int, n: int) -> Asked:
     """Return how many of the questions have no answer, and what agreement on `n` answers would be with theirs as
     disagreement.
     """
-    gaps = len(asked - answered)
-    at_worst = rate(agreed, n + gaps, "no question was drawn at random")
-    return Asked(asked=len(asked), answered=len(asked) - gaps, at_worst=at_worst)
+    at_worst = rate(agreed, n + missing, "no question was drawn at random")
+    return Asked(asked=asked, answered=asked - missing, at_worst=at_worst)
 
 
 def _tell_gaps(asked: Asked) -> tuple[str, ...]:
     return (f"of the questions drawn at random among all items {asked}",) if str(asked) else ()
 
 
-def _tell_all_asked(random: Sequence[Opinion]) -> tuple[str, ...]:
-    n = sum(opinion.answer.rule == "always" for opinion in random)
-    if not n:
+def _tell_all_asked(by_rule: Mapping[str, _Agreed], drawn: int) -> tuple[str, ...]:
+    if "always" not in by_rule:
         return ()
     return (
-        f"{n} of the {len(random)} answers on items drawn at random are of runs in which people are asked about every "
-        "item: there each is drawn, and no record needs a promise",
+        f"{by_rule['always'].n} of the {drawn} answers on items drawn at random are of runs in which people are asked "
+        "about every item: there each is drawn, and no record needs a promise",
     )
 
 
@@ -359,75 +453,40 @@ def _tell_doubts(doubted: Sequence[Doubted]) -> tuple[str, ...]:
     )
 
 
-def _agreement(found: Sequence[Opinion]) -> Figure:
-    return rate(
-        sum(o.agrees for o in found), len(found), "no expert answered blind what a panel had judged so"
-    )
-
-
 def _bounded(value: float | None, interval: tuple[float, float], n: int, why: str) -> Figure:
     if value is None:
         return nothing(why)
     return Figure(value=value, low=interval[0], high=interval[1], n=n)
 
 
-def _split(found: Sequence[Opinion], parts: Callable[[Opinion], Iterable[str]]) -> dict[str, Figure]:
-    by: dict[str, list[Opinion]] = {}
-    for opinion in found:
-        for part in parts(opinion):
-            by.setdefault(part, []).append(opinion)
-    return {name: _agreement(by[name]) for name in sorted(by)}
+def _criterion(gaps: array[float], seed: int) -> Criterion:
+    return Criterion(within_one=rate(sum(abs(gap) <= 1 for gap in gaps), len(gaps)), gap=mean(gaps, seed))
 
 
-def _by_criterion(
-    answers: Sequence[evaluation.Answer], given: Mapping[str, Sequence[Mapping[str, float]]], seed: int
-) -> dict[str, Criterion]:
-    gaps: dict[str, list[float]] = {}
-    for answer in answers:
-        for criterion, score in answer.scores.items():
-            scores = [one[criterion] for one in given.get(answer.shown[0], ()) if criterion in one]
-            if scores:
-                gaps.setdefault(criterion, []).append(sum(scores) / len(scores) - score)
-    return {
-        name: Criterion(
-            within_one=rate(sum(abs(gap) <= 1 for gap in differences), len(differences)),
-            gap=mean(differences, seed),
-        )
-        for name, differences in sorted(gaps.items())
-    }
-
-
-def _over_time(found: Sequence[Opinion]) -> tuple[Period, ...]:
-    ordered = sorted(found, key=lambda o: o.answer.at)
-    parts = max(1, min(PERIODS, len(ordered) // LEAST_IN_A_PERIOD))
+def _over_time(at: Floats, agrees: Ints) -> tuple[Period, ...]:
+    """The course of agreement, in parts of equally many answers."""
+    order, n = np.argsort(at, kind="stable"), len(at)
+    parts = max(1, min(PERIODS, n // LEAST_IN_A_PERIOD))
     periods = []
-    for i in range(parts if ordered else 0):
-        part = ordered[i * len(ordered) // parts : (i + 1) * len(ordered) // parts]
-        until = time.strftime("%Y-%m-%d %H:%MZ", time.gmtime(part[-1].answer.at))
-        periods.append(Period(name=f"part {i + 1}", until=until, agreement=_agreement(part)))
+    for i in range(parts if n else 0):
+        part = order[i * n // parts : (i + 1) * n // parts]
+        until = time.strftime("%Y-%m-%d %H:%MZ", time.gmtime(at[part[-1]]))
+        agreed = _Agreed(int(agrees[part].sum()), len(part))
+        periods.append(Period(name=f"part {i + 1}", until=until, agreement=agreed.figure))
     return tuple(periods)
 
 
-def _expert_pairs(said: Iterable[dict[str, str]], seed: int) -> tuple[Pair, ...]:
+def _pairs(rated: Rated, seed: int, model_of: Mapping[str, str] | None = None) -> tuple[Pair, ...]:
+    """Each two raters. `model_of`: the models of seats; people have none."""
     return tuple(
         Pair(
-            name=name, agreement=rate(sum(a == b for a, b in both), len(both)), kappa=cohen_figure(both, seed)
+            name=f"{a} / {b}",
+            agreement=rate(int((first == second).sum()), len(first)),
+            kappa=cohen_figure(first, second, seed),
+            same_model=model_of is not None and model_of[a] == model_of[b],
         )
-        for name, both in sorted(_by_pair(said).items())
+        for a, b, first, second in rated.pairs()
     )
-
-
-def _by_pair(said: Iterable[dict[str, str]]) -> dict[str, list[tuple[str, str]]]:
-    pairs: dict[str, list[tuple[str, str]]] = {}
-    for unit in said:
-        for a, b in combinations(sorted(unit), 2):
-            pairs.setdefault(f"{a} / {b}", []).append((unit[a], unit[b]))
-    return pairs
-
-
-def _seats(found: Sequence[Opinion]) -> list[dict[str, str]]:
-    """For each judged item: seat -> what most of its orders and samples said; a tie among them is a tie."""
-    return [unit for o in {o.answer.what: o for o in found}.values() if (unit := vote_of_seats(o.votes))]
 
 
 def vote_of_seats(votes: Sequence[Vote]) -> dict[str, str]:
@@ -445,37 +504,12 @@ def vote_of_seats(votes: Sequence[Vote]) -> dict[str, str]:
     return voted
 
 
-def _judge_pairs(found: Sequence[Opinion], seats: Sequence[dict[str, str]], seed: int) -> tuple[Pair, ...]:
-    model_of = {vote.seat: vote.judge for o in found for vote in o.votes}
-    pairs = []
-    for (a, b), both in sorted(_pairs_of_seats(seats).items()):
-        pairs.append(
-            Pair(
-                name=f"{a} / {b}",
-                agreement=rate(sum(x == y for x, y in both), len(both)),
-                kappa=cohen_figure(both, seed),
-                same_model=model_of[a] == model_of[b],
-            )
-        )
-    return tuple(pairs)
-
-
-def _pairs_of_seats(seats: Sequence[dict[str, str]]) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for unit in seats:
-        for a, b in combinations(sorted(unit), 2):
-            pairs.setdefault((a, b), []).append((unit[a], unit[b]))
-    return pairs
-
-
-def _tell_left_out(every: Sequence[evaluation.Answer], blind: Sequence[evaluation.Answer]) -> tuple[str, ...]:
+def _tell_left_out(reasons: Counter[str], answers: int) -> tuple[str, ...]:
     """How many answers do not count, by why."""
-    kept = {answer.id for answer in blind}
-    reasons = Counter(_why_left_out(answer) for answer in every if answer.id not in kept)
     if not reasons:
         return ()
     told = "; ".join(f"{n} {why}" for why, n in reasons.most_common())
-    return (f"{reasons.total()} of {len(every)} answers do not count: {told}",)
+    return (f"{reasons.total()} of {answers} answers do not count: {told}",)
 
 
 def _why_left_out(answer: evaluation.Answer) -> str:
@@ -488,17 +522,3 @@ def _why_left_out(answer: evaluation.Answer) -> str:
     if answer.actor == VOTES:
         return "made by votes"
     return "given without an expert's token, or after the votes were shown"
-
-
-def _notes(found: Sequence[Opinion], routed: int, none_twice: str) -> tuple[str, ...]:
-    notes = []
-    if routed and len(found) > routed:
-        notes.append(
-            "`routed` items were sent to people because the panel was unsure: only `random` speaks for all items, and "
-            "`audited` for the accepted ones"
-        )
-    if found and none_twice:
-        notes.append(f"{none_twice}: the ceiling is unknown, and so is what a panel could reach")
-    if {o.answer.shown for o in found} and len({v.judge for o in found for v in o.votes}) == 1:
-        notes.append("all judges are one model: their agreement with each other says little")
-    return tuple(notes)

@@ -5,8 +5,9 @@ records.
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -133,12 +134,11 @@ def evaluate(material: Material) -> Audit:
 def audit_run(connection: Connection, run: RunRow, *, settled: bool = False) -> RunAudit:
     """Return what the audits of one run say; where `settled`, of items alone about which nobody has still to answer."""
     audited = audited_records(connection, run, settled=settled)
+    asked = evaluation.asked_questions(connection, [run.id], "audit")
     routing = runs.config_payload(connection, run.config_id)["routing"]
     certificate = certificates.certificate_of(connection, run)
     promise = 1 - (certificate.alpha if certificate else float(routing["alpha"]))
-    report: AuditReport = watch(
-        [agrees(answer, record) for answer, record in audited], promise, delta=float(routing["delta"])
-    )
+    report: AuditReport = watch([one.agrees for one in audited], promise, delta=float(routing["delta"]))
     sharp = _sharpen(connection, run, audited, settled)
     return RunAudit(
         name=run.id,
@@ -147,9 +147,9 @@ def audit_run(connection: Connection, run: RunRow, *, settled: bool = False) -> 
         promised=certificate is not None,
         agreement=_share(audited),
         asked=measure_gaps(
-            evaluation.asked_questions(connection, [run.id], "audit"),
-            {(answer.item_id, answer.attempt) for answer, _ in audited},
-            sum(agrees(*pair) for pair in audited),
+            len(asked),
+            len(asked - {(one.item_id, one.attempt) for one in audited}),
+            sum(one.agrees for one in audited),
             len(audited),
         ),
         sharpened=Figure(
@@ -164,11 +164,11 @@ def audit_run(connection: Connection, run: RunRow, *, settled: bool = False) -> 
         state=report.state,
         why=report.why,
         detects=report.detects,
-        certified=_share([pair for pair in audited if not pair[1].provisional]),
-        provisional=_share([pair for pair in audited if pair[1].provisional]),
+        certified=_share([one for one in audited if not one.provisional]),
+        provisional=_share([one for one in audited if one.provisional]),
         by_route={
-            route: _share([pair for pair in audited if pair[1].route == route])
-            for route in sorted({record.route for _, record in audited})
+            route: _share([one for one in audited if one.route == route])
+            for route in sorted({one.route for one in audited})
         },
         unsafe=_unsafe(audited),
         waiting=counts.count_reviews(connection, [run.id]).get("audit waiting", 0),
@@ -180,11 +180,9 @@ def measure_audited(connection: Connection, run: RunRow, blind: Sequence[Answer]
     return _share(_with_records(connection, run, blind))
 
 
-def _sharpen(
-    connection: Connection, run: RunRow, audited: list[tuple[Answer, Choice]], settled: bool
-) -> SharpRate:
+def _sharpen(connection: Connection, run: RunRow, audited: Sequence[Audited], settled: bool) -> SharpRate:
     """Agreement on records in force, of which audits are a random part, with their confidence as control variate."""
-    checked, sure, everywhere = {answer.item_id for answer, _ in audited}, dict[str, float](), array("d")
+    checked, sure, everywhere = {one.item_id for one in audited}, dict[str, float](), array("d")
     in_force = evaluation.accepted(connection, [run.id], settled=settled)
     for item_id, rows in groupby(in_force, key=lambda row: row.item_id):
         said = None
@@ -195,9 +193,9 @@ def _sharpen(
             everywhere.append(said)
             if item_id in checked:
                 sure[item_id] = said
-    known = [(answer, record) for answer, record in audited if answer.item_id in sure]
-    predicted = [sure[answer.item_id] for answer, _ in known]
-    return sharpen_rate([agrees(*pair) for pair in known], predicted, everywhere)
+    known = [one for one in audited if one.item_id in sure]
+    predicted = [sure[one.item_id] for one in known]
+    return sharpen_rate([one.agrees for one in known], predicted, everywhere)
 
 
 def tell_saving(store: Store) -> str:
@@ -217,22 +215,46 @@ def _tell_saving(audits: Sequence[RunAudit]) -> str:
     return f"{told}, {'which pays' if known.saved >= PAYS else 'which hardly pays'}"
 
 
-def audited_records(
-    connection: Connection, run: RunRow, *, settled: bool = False
-) -> list[tuple[Answer, Choice]]:
-    """Return the audits of a run, each with the record that it was drawn for; where `settled`, of items alone about
-    which nobody has still to answer.
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """An audit, and the record that it was drawn for.
+
+    Attributes:
+        item_id: the item.
+        attempt: its attempt.
+        at: when it was answered, in epoch seconds.
+        agrees: the record's choice stands.
+        unsafe: it was flagged unsafe.
+        provisional: the record was accepted while no certificate was in force.
+        route: how the record got there.
+        tier: the last tier of the panel that was asked; None without a panel.
+    """
+
+    item_id: str
+    attempt: int
+    at: float
+    agrees: bool
+    unsafe: bool
+    provisional: bool
+    route: str
+    tier: int | None
+
+
+def audited_records(connection: Connection, run: RunRow, *, settled: bool = False) -> list[Audited]:
+    """Return the audits of a run, the oldest first, each with the record that it was drawn for; where `settled`, of
+    items alone about which nobody has still to answer.
 
     Where the promise's target takes several people, these are the audits that all of them have answered, and
     of their answers one that most gave; without such, one that differs from the record.
     """
-    blind = counted(evaluation.answers(connection, [run.id], kind="audit", settled=settled))
-    return _with_records(connection, run, blind)
+    found: list[Audited] = []
+    for part in evaluation.parts_of_runs(connection, [run.id]):
+        about: dict[str, Any] = {"kind": "audit", "settled": settled, "part": part}
+        found += _with_records(connection, run, counted(evaluation.answers(connection, [run.id], **about)))
+    return sorted(found, key=lambda one: one.at)
 
 
-def _with_records(
-    connection: Connection, run: RunRow, blind: Sequence[Answer]
-) -> list[tuple[Answer, Choice]]:
+def _with_records(connection: Connection, run: RunRow, blind: Sequence[Answer]) -> list[Audited]:
     target = read_target(runs.config_payload(connection, run.config_id)["routing"].get("target", "single"))
     answers_to: dict[tuple[str, int], list[Answer]] = {}
     for answer in blind:
@@ -244,10 +266,17 @@ def _with_records(
         outcome = target.audit_outcome([one.outcome for one in answers if one.outcome is not None])
         if outcome is None or where not in records:
             continue
+        record = records[where]
         most = [answer for answer in answers if answer.outcome == outcome]
-        differ = [answer for answer in answers if not agrees(answer, records[where])]
-        audited.append(((most or differ)[0], records[where]))
+        differ = [answer for answer in answers if not agrees(answer, record)]
+        audited.append(_audited((most or differ)[0], record, answers[0].at))
     return audited
+
+
+def _audited(answer: Answer, record: Choice, at: float) -> Audited:
+    unsafe = "unsafe" in (answer.flags.get(record.chosen_id or "") or ())
+    kept = record.provisional, record.route, record.tier
+    return Audited(answer.item_id, answer.attempt, at, agrees(answer, record), unsafe, *kept)
 
 
 def agrees(answer: Answer, record: Choice) -> bool:
@@ -258,14 +287,13 @@ def agrees(answer: Answer, record: Choice) -> bool:
     return stands is not None and answer.outcome == stands
 
 
-def _share(audited: list[tuple[Answer, Choice]]) -> Figure:
-    return rate(sum(agrees(*pair) for pair in audited), len(audited), NOT_AUDITED)
+def _share(audited: Sequence[Audited]) -> Figure:
+    return rate(sum(one.agrees for one in audited), len(audited), NOT_AUDITED)
 
 
-def _unsafe(audited: list[tuple[Answer, Choice]]) -> Figure:
+def _unsafe(audited: Sequence[Audited]) -> Figure:
     n = len(audited)
     if not n:
         return nothing("no record was audited")
-    flagged = ["unsafe" in (a.flags.get(record.chosen_id or "") or ()) for a, record in audited]
-    share, at_most = rate_with_bound(flagged)
+    share, at_most = rate_with_bound([one.unsafe for one in audited])
     return Figure(value=share, low=0.0, high=at_most, n=n)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.consensus.binomial import tail_at_least
 from solon.errors import UsageError
 from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
-from solon.eval.suites.audit import agrees, audited_records
+from solon.eval.suites.audit import audited_records
 from solon.store.records import evaluation
 from solon.words import find_words
 
@@ -102,7 +105,9 @@ def evaluate(material: Material) -> Comparison:
     run_a, run_b = material.runs
     with material.store.connect() as connection:
         a, b = (_facts(connection, run) for run in material.runs)
-    by_item = {row.lineage["item"]: row for run in material.runs for row in material.records(run.id)[0]}
+    by_item = {
+        row.lineage["item"]: _Record.of(row) for run in material.runs for row in material.sample(run.id)
+    }
     records_a, records_b = (
         {name: by_item[str(fact["item"])] for name, fact in of.items() if fact["item"] in by_item}
         for of in (a, b)
@@ -125,7 +130,7 @@ def evaluate(material: Material) -> Comparison:
         only_b=len(set(b) - set(a)),
         states_a=dict(Counter(fact["state"] for fact in a.values())),
         states_b=dict(Counter(fact["state"] for fact in b.values())),
-        same_chosen=rate(sum(_says(records_a[s]) == _says(records_b[s]) for s in paired), len(paired), why),
+        same_chosen=rate(sum(records_a[s].says == records_b[s].says for s in paired), len(paired), why),
         same_route=rate(sum(records_a[s].route == records_b[s].route for s in paired), len(paired), why),
         routes=dict(Counter(f"{records_a[s].route} -> {records_b[s].route}" for s in paired).most_common()),
         differences=differences,
@@ -142,9 +147,31 @@ def evaluate(material: Material) -> Comparison:
     )
 
 
-def _says(row: ExportRow) -> str | None:
-    """What the record came to: the label where one was asked for, else the answer."""
-    return row.label if row.outcome == "label" else row.answer
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A record without its texts.
+
+    Attributes:
+        says: hash of what it came to, the label where one was asked for, else the answer; empty where it has none.
+        route: the way to it.
+        margin: the panel's margin; None without a panel.
+        confidence: how sure panel (and votes) were of it; None without either.
+        words: of the answer; None without one.
+    """
+
+    says: bytes
+    route: str
+    margin: float | None
+    confidence: float | None
+    words: float | None
+
+    @classmethod
+    def of(cls, row: ExportRow) -> _Record:
+        said = row.label if row.outcome == "label" else row.answer
+        words = None if row.answer is None else float(len(find_words(row.answer)))
+        told = (said or "").encode("utf-8", "surrogatepass")
+        says = b"" if said is None else hashlib.blake2b(told, digest_size=16).digest()
+        return cls(says, sys.intern(row.route), row.margin, row.confidence, words)
 
 
 def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | str]]:
@@ -160,8 +187,8 @@ def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | s
         for fact in evaluation.item_facts(connection, run.id)
     }
     agreed: dict[str, float] = {}
-    for answer, record in audited_records(connection, run):
-        agreed.setdefault(answer.item_id, float(agrees(answer, record)))
+    for one in audited_records(connection, run):
+        agreed.setdefault(one.item_id, float(one.agrees))
     for fact in facts.values():
         if fact["item"] in agreed:
             fact["audit"] = agreed[str(fact["item"])]
@@ -174,8 +201,8 @@ Facts = Mapping[str, Mapping[str, float | str]]
 def _differences(
     a: Facts,
     b: Facts,
-    records_a: Mapping[str, ExportRow],
-    records_b: Mapping[str, ExportRow],
+    records_a: Mapping[str, _Record],
+    records_b: Mapping[str, _Record],
     seeds: list[str],
     seed: int,
 ) -> tuple[Difference, ...]:
@@ -183,7 +210,7 @@ def _differences(
         return lambda key: None if name not in of[key] else float(of[key][name])
 
     def value(
-        of: Mapping[str, ExportRow], take: Callable[[ExportRow], float | None]
+        of: Mapping[str, _Record], take: Callable[[_Record], float | None]
     ) -> Callable[[str], float | None]:
         return lambda key: take(of[key]) if key in of else None
 
@@ -194,13 +221,9 @@ def _differences(
         ("agreement in blind audits", fact(a, "audit"), fact(b, "audit")),
         ("panel margin", value(records_a, lambda r: r.margin), value(records_b, lambda r: r.margin)),
         ("confidence", value(records_a, lambda r: r.confidence), value(records_b, lambda r: r.confidence)),
-        ("words of the answer", value(records_a, _words), value(records_b, _words)),
+        ("words of the answer", value(records_a, lambda r: r.words), value(records_b, lambda r: r.words)),
     ]
     return tuple(_difference(name, of_a, of_b, seeds, seed) for name, of_a, of_b in named)
-
-
-def _words(row: ExportRow) -> float | None:
-    return None if row.answer is None else float(len(find_words(row.answer)))
 
 
 def _difference(

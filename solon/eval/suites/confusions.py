@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST = 5
 """Confusions of a voter that are told with an interval; the counts hold all of them."""
+Counts = dict[str, Counter[tuple[str, str]]]
+"""Voter -> how often each outcome was given where another, or the same, was right."""
 IN_AUDITS = ", in audits"
 """Added to a judge's name: what it gave on records that were accepted, which audits check."""
 
@@ -97,19 +99,18 @@ def evaluate(material: Material, by_name: bool = True) -> Confusions:
         by_name: people have their names; otherwise they are called as the log calls them.
     """
     with material.store.connect() as connection:
-        decided = [
-            one
-            for one in counted_decisions(connection, material.store.key, material.run_ids)
-            if one.actor != VOTES and is_directed(one.question.outcomes)
-        ]
-        if material.settled:
-            ended = set(connection.execute(evaluation.settled_items(material.run_ids)).scalars())
-            decided = [one for one in decided if one.item_id in ended]
         names = {one.actor: one.name for one in list_experts(connection)} if by_name else {}
-        judged = _of_judges(
-            connection, [one for one in decided if one.kind == "interrupt" and speaks_for_all(one)]
-        )
-        audited = _of_judges(connection, [one for one in decided if one.kind == "audit"])
+        judged, audited = Counts(), Counts()
+        for part in evaluation.parts_of_runs(connection, material.run_ids):
+            among = part & evaluation.are_settled() if material.settled else part
+            decided = [
+                one
+                for one in counted_decisions(connection, material.store.key, material.run_ids, part=among)
+                if one.actor != VOTES and is_directed(one.question.outcomes)
+            ]
+            asked = [one for one in decided if one.kind == "interrupt" and speaks_for_all(one)]
+            _add_judges(connection, asked, judged)
+            _add_judges(connection, [one for one in decided if one.kind == "audit"], audited)
         people = _of_people(connection, material)
     found = [_voter(plain_model(name), "judge", counts) for name, counts in judged.items()]
     found += [_voter(f"{plain_model(name)}{IN_AUDITS}", "judge", counts) for name, counts in audited.items()]
@@ -134,9 +135,9 @@ def evaluate(material: Material, by_name: bool = True) -> Confusions:
     )
 
 
-def _of_people(connection: Connection, material: Material) -> dict[str, Counter[tuple[str, str]]]:
+def _of_people(connection: Connection, material: Material) -> Counts:
     """Each set of outcomes once, by who is proven in the first run that asks for it."""
-    total: dict[str, Counter[tuple[str, str]]] = {}
+    total = Counts()
     seen: set[frozenset[str]] = set()
     for run in material.runs:
         stored = runs.config_payload(connection, run.config_id).get("reviewers", {})
@@ -151,10 +152,9 @@ def _of_people(connection: Connection, material: Material) -> dict[str, Counter[
     return total
 
 
-def _of_judges(connection: Connection, decided: Sequence[DecidedItem]) -> dict[str, Counter[tuple[str, str]]]:
+def _add_judges(connection: Connection, decided: Sequence[DecidedItem], total: Counts) -> None:
     """A judge's verdicts on an item are one answer where they are of one mind, else none."""
     votes = votes_on(connection, [(one.item_id, one.attempt, one.shown) for one in decided])
-    total: dict[str, Counter[tuple[str, str]]] = {}
     for question in dict.fromkeys(one.question for one in decided):
         truth = {
             one.item_id: str(one.outcome)
@@ -171,7 +171,6 @@ def _of_judges(connection: Connection, decided: Sequence[DecidedItem]) -> dict[s
             said[item] = {name: given for name, given in one_mind.items() if question.is_outcome(given)}
         for name, counts in count_confusions(said, truth).items():
             total.setdefault(name, Counter()).update(counts)
-    return total
 
 
 def _voter(name: str, kind: str, counts: Counter[tuple[str, str]]) -> Voter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from solon.formats.records import ExportRow
 
 SHOWN = 50
+AT_ONCE = 250
+"""Records that are read at a time."""
 ALIKE = 0.9
 """Cosine from which two texts are worth a look: a paraphrase, or merely the same subject in the same words."""
 
@@ -115,60 +118,78 @@ def evaluate(material: Material) -> Contamination:
             "contamination is measured against files that you name",
             next_step="add --against FILE (text, JSON lines or CSV), once for each benchmark",
         )
-    rows, seen = material.records()
-    embedder = load_embedder()
-    files = tuple(_measure(file, rows, embedder) for file in material.against)
+    sample, embedder = material.sample(), load_embedder()
+    found = [_Found(file, embedder) for file in material.against]
+    reading = iter(sample)
+    while rows := list(islice(reading, AT_ONCE)):
+        for one in found:
+            one.add(rows)
+    files = tuple(one.tell(sample.shown) for one in found)
     return Contamination(
         suite="contamination",
-        n=len(rows),
+        n=sample.shown,
         n_gram=N,
         clean=all(not file.dirty.value for file in files),
         embedding=embedder.name,
         files=files,
         notes=(
-            *spell_sample(len(rows), seen),
+            *spell_sample(sample.shown, sample.seen),
             f"`dirty` sees words only; `alike` (cosine of {ALIKE} or more) also meets harmless neighbours",
             *embedder.notes,
         ),
     )
 
 
-def _measure(file: Path, rows: Sequence[ExportRow], embedder: Embedder) -> FileOverlap:
-    benchmark = Benchmark(file)
-    parts = [(row.id, part, text) for row in rows for part, text in parts_of(row)]
-    overlaps = [
-        Overlap(name=name, part=part, line=line, share=round(share, 4))
-        for name, part, text in parts
-        for line, share in benchmark.shares(text).items()
-    ]
-    worst = sorted(overlaps, key=lambda o: (-o.share, o.name, o.line))
-    closest = _closest(benchmark, parts, embedder)
-    return FileOverlap(
-        name=file.name,
-        texts=benchmark.texts,
-        too_short=benchmark.too_short,
-        records=rate(len({o.name for o in overlaps}), len(rows)),
-        dirty=rate(len({o.name for o in overlaps if o.share >= MOST_OF_IT}), len(rows)),
-        worst=tuple(worst[:SHOWN]),
-        alike=rate(len({o.name for o in closest}), len(rows)),
-        closest=tuple(closest[:SHOWN]),
-    )
+class _Found:
+    """What the records read so far share with one file: counts, and the largest overlaps."""
 
+    def __init__(self, file: Path, embedder: Embedder) -> None:
+        self._benchmark, self._embed = Benchmark(file), embedder.embed
+        self._theirs = self._embed([text for _, text in self._benchmark.bodies])
+        self._records = self._dirty = self._alike = 0
+        self._worst: list[Overlap] = []
+        self._closest: list[Overlap] = []
 
-def _closest(
-    benchmark: Benchmark, parts: Sequence[tuple[str, str, str]], embedder: Embedder
-) -> list[Overlap]:
-    """Texts whose nearest benchmark text is at least ALIKE, the nearest first."""
-    if not parts or not benchmark.bodies:
-        return []
-    lines = [line for line, _ in benchmark.bodies]
-    theirs = embedder.embed([text for _, text in benchmark.bodies])
-    overlaps = []
-    for start in range(0, len(parts), 1000):
-        likeness = embedder.embed([text for _, _, text in parts[start : start + 1000]]) @ theirs.T
-        nearest = likeness.argmax(axis=1)
-        for (name, part, _), place, row in zip(parts[start : start + 1000], nearest, likeness, strict=True):
+    def add(self, rows: Sequence[ExportRow]) -> None:
+        """Read some records."""
+        parts = [(row.id, part, text) for row in rows for part, text in parts_of(row)]
+        overlaps = [
+            Overlap(name=name, part=part, line=line, share=round(share, 4))
+            for name, part, text in parts
+            for line, share in self._benchmark.shares(text).items()
+        ]
+        self._records += len({o.name for o in overlaps})
+        self._dirty += len({o.name for o in overlaps if o.share >= MOST_OF_IT})
+        self._worst = _largest([*self._worst, *overlaps])
+        closest = self._alike_among(parts)
+        self._alike += len({o.name for o in closest})
+        self._closest = _largest([*self._closest, *closest])
+
+    def _alike_among(self, parts: Sequence[tuple[str, str, str]]) -> list[Overlap]:
+        """Texts whose nearest benchmark text is at least ALIKE."""
+        if not parts or not self._benchmark.bodies:
+            return []
+        likeness = self._embed([text for _, _, text in parts]) @ self._theirs.T
+        overlaps = []
+        for (name, part, _), place, row in zip(parts, likeness.argmax(axis=1), likeness, strict=True):
             if row[place] >= ALIKE:
-                share = round(float(np.minimum(row[place], 1.0)), 4)
-                overlaps.append(Overlap(name=name, part=part, line=lines[place], share=share))
-    return sorted(overlaps, key=lambda o: (-o.share, o.name, o.line))
+                share, line = round(float(np.minimum(row[place], 1.0)), 4), self._benchmark.bodies[place][0]
+                overlaps.append(Overlap(name=name, part=part, line=line, share=share))
+        return overlaps
+
+    def tell(self, n: int) -> FileOverlap:
+        """Return what so many records share with it."""
+        return FileOverlap(
+            name=self._benchmark.name,
+            texts=self._benchmark.texts,
+            too_short=self._benchmark.too_short,
+            records=rate(self._records, n),
+            dirty=rate(self._dirty, n),
+            worst=tuple(self._worst),
+            alike=rate(self._alike, n),
+            closest=tuple(self._closest),
+        )
+
+
+def _largest(overlaps: Sequence[Overlap]) -> list[Overlap]:
+    return sorted(overlaps, key=lambda o: (-o.share, o.name, o.line))[:SHOWN]

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 import zlib
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from solon.consensus.ballots import Ints
 from solon.eval.embedding import Embedder, load_embedder
 from solon.eval.material import spell_sample
 from solon.eval.result import NO_RECORDS, Figure, SuiteResult, mean, nothing
 from solon.eval.spread import Spread, measure_spread
 from solon.store.records import counts, evaluation
 from solon.words import find_words
+from solon.workspace.spool import Spool
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
     from solon.formats.records import ExportRow
 
 T = TypeVar("T")
+AT_ONCE = 250
+"""Records that are read at a time."""
 SAMPLE = 200
 """Texts that self-BLEU compares with each other: its cost grows with their square."""
 DRAWS = 100
@@ -97,122 +103,214 @@ class Diversity(SuiteResult):
 
 def evaluate(material: Material) -> Diversity:
     """Return how varied the records in force are."""
-    rows, seen = material.records()
-    asked: dict[str, str] = {}
-    for row in rows:
-        asked.setdefault(row.prompt, row.id)
-    prompts = list(asked)
-    answered = [(row.id, row.answer) for row in rows if row.answer]
-    answers = [text for _, text in answered]
     embedder = load_embedder()
-    with material.store.connect() as connection:
-        stated = counts.seed_attributes(connection, material.run_ids)
-    return Diversity(
-        suite="diversity",
-        n=len(rows),
-        prompts=measure_variety(prompts, material.seed),
-        answers=measure_variety(answers, material.seed),
-        embedding=embedder.name,
-        prompts_spread=measure_spread(list(asked.values()), prompts, embedder.embed, material.seed),
-        answers_spread=measure_spread([name for name, _ in answered], answers, embedder.embed, material.seed),
-        from_seeds=_from_seeds(material, rows, embedder),
-        coverage=measure_coverage(rows, stated),
-        notes=(*spell_sample(len(rows), seen), *embedder.notes),
+    with Texts() as prompts, Texts() as answers:
+        sample, found = material.sample(), _Found(material, embedder)
+        asked: set[bytes] = set()
+        reading = iter(sample)
+        while rows := list(islice(reading, AT_ONCE)):
+            for row in rows:
+                if (key := hash_text(row.prompt)) not in asked:
+                    asked.add(key)
+                    prompts.add(row.id, row.prompt)
+                if row.answer:
+                    answers.add(row.id, row.answer)
+            found.add(rows)
+        return Diversity(
+            suite="diversity",
+            n=sample.shown,
+            prompts=measure_variety(prompts, material.seed),
+            answers=measure_variety(answers, material.seed),
+            embedding=embedder.name,
+            prompts_spread=measure_spread(prompts.named(), len(prompts), embedder.embed, material.seed),
+            answers_spread=measure_spread(answers.named(), len(answers), embedder.embed, material.seed),
+            from_seeds=mean(found.far, material.seed, "no record has a prompt other than its seed's"),
+            coverage=found.coverage(sample.shown),
+            notes=(*spell_sample(sample.shown, sample.seen), *embedder.notes),
+        )
+
+
+def hash_text(text: str) -> bytes:
+    """Return 8 bytes that tell whether two texts are the same."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+class Texts:
+    """Texts with names that lie on the disk, to be read as often as needed; a context manager."""
+
+    def __init__(self) -> None:
+        self._rows = Spool()
+
+    def __enter__(self) -> Self:
+        self._rows.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._rows.__exit__(*exc)
+
+    def add(self, name: str, text: str) -> None:
+        """Set a text aside."""
+        self._rows.add({"name": name, "text": text})
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[str]:
+        return (text for _, text in self.named())
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Yield name and text of each."""
+        return ((row["name"], row["text"]) for row in self._rows)
+
+
+class _Found:
+    """What was found of the records read so far: counts by attribute, and 8 bytes for each new prompt."""
+
+    def __init__(self, material: Material, embedder: Embedder) -> None:
+        self.far = array("d")
+        self._store, self._embed = material.store, embedder.embed
+        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self._columns: dict[str, _Column] = defaultdict(_Column)
+
+    def add(self, rows: Sequence[ExportRow]) -> None:
+        """Read some records."""
+        ids = sorted({row.lineage["item"] for row in rows})
+        with self._store.connect() as connection:
+            stated = counts.seed_attributes(connection, ids)
+            asked = evaluation.seed_prompts(connection, ids)
+        for row in rows:
+            specialty, tags = stated.get(row.lineage["item"], (None, ()))
+            for name, value in (
+                ("language", row.lang), ("recipe", row.recipe), ("route", row.route), ("specialty", specialty),
+                *(("tags", tag) for tag in tags or (None,)), ("licence", row.licence), ("source", row.source),
+            ):  # fmt: skip
+                self._counts[name][value or NOT_STATED] += 1
+            for name, value in row.metadata.items():
+                self._columns[name].add(value)
+        self._measure_far(rows, asked)
+
+    def _measure_far(self, rows: Sequence[ExportRow], asked: Mapping[str, str]) -> None:
+        """Of records whose prompt is not their seed's own: recipes of instructions write new ones."""
+        pairs = [
+            (row.prompt, seed)
+            for row in rows
+            if (row.recipe == "instruction" or "descent" in row.lineage)
+            and (seed := asked.get(row.lineage["item"])) is not None
+            and seed != row.prompt
+        ]
+        if pairs:
+            new, old = (self._embed([pair[side] for pair in pairs]) for side in (0, 1))
+            self.far.extend((1.0 - (new * old).sum(axis=1)).tolist())
+
+    def coverage(self, n: int) -> dict[str, dict[str, int]]:
+        """The number of the `n` records by attribute and value, the 50 commonest values of each."""
+        order = ("language", "recipe", "route", "specialty", "tags", "licence", "source")
+        values_of = {name: self._counts[name] for name in order}
+        for name, column in sorted(self._columns.items()):
+            if column.is_attribute:
+                values_of[f"metadata: {name}"] = column.values + Counter({NOT_STATED: n - column.seen})
+        return {name: dict(counted.most_common(50)) for name, counted in values_of.items()}
+
+
+class _Column:
+    """A column of the metadata: its values, as long as they are few."""
+
+    def __init__(self) -> None:
+        self.values, self.seen, self._plain, self._few = Counter[str](), 0, 0, True
+
+    def add(self, value: Any) -> None:
+        """Count a value."""
+        self.seen += 1
+        if self._few:
+            plain = isinstance(value, str | bool | int)
+            self._plain += plain
+            self.values[NOT_STATED if value is None else str(value)] += 1
+            self._few = len(self.values) <= MOST_VALUES + 1 and not (plain and len(str(value)) > 80)
+
+    @property
+    def is_attribute(self) -> bool:
+        """Whether it takes few values: one that says something new of nearly every record is a name or a text."""
+        different = len(self.values.keys() - {NOT_STATED})
+        return self._few and self._plain > 0 and different <= min(MOST_VALUES, self._plain / 2)
+
+
+class Reread(Protocol):
+    """Texts that can be read again."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
+def measure_variety(texts: Reread, seed: int = 0) -> Variety:
+    """Return every figure of one set of texts, which is read twice: held are 20 bytes for each of their words."""
+    read = _Words(texts)
+    opened = np.flatnonzero(read.lengths)
+    _, first, place, times = np.unique(
+        read.openings, return_index=True, return_inverse=True, return_counts=True
     )
-
-
-def _from_seeds(material: Material, rows: Sequence[ExportRow], embedder: Embedder) -> Figure:
-    """Of records whose prompt is not their seed's own: recipes of instructions write new ones."""
-    with material.store.connect() as connection:
-        asked = evaluation.seed_prompts(connection, sorted({row.lineage["item"] for row in rows}))
-    pairs = [
-        (row.prompt, seed)
-        for row in rows
-        if (row.recipe == "instruction" or "descent" in row.lineage)
-        and (seed := asked.get(row.lineage["item"])) is not None
-        and seed != row.prompt
-    ]
-    far: list[float] = []
-    for start in range(0, len(pairs), 1000):
-        new, old = (embedder.embed([pair[side] for pair in pairs[start : start + 1000]]) for side in (0, 1))
-        far += (1.0 - (new * old).sum(axis=1)).tolist()
-    return mean(far, material.seed, "no record has a prompt other than its seed's")
-
-
-def measure_coverage(
-    rows: Sequence[ExportRow], stated: Mapping[str, tuple[str | None, tuple[str, ...]]]
-) -> dict[str, dict[str, int]]:
-    """Return the number of records by attribute and value, the 50 commonest values of each.
-
-    Args:
-        stated: item -> specialty and tags of its seed.
-    """
-    about = [stated.get(row.lineage["item"], (None, ())) for row in rows]
-    values_of: dict[str, Counter[str]] = {
-        "language": Counter(row.lang or NOT_STATED for row in rows),
-        "recipe": Counter(row.recipe for row in rows),
-        "route": Counter(row.route for row in rows),
-        "specialty": Counter(specialty or NOT_STATED for specialty, _ in about),
-        "tags": Counter(tag for _, tags in about for tag in tags or (NOT_STATED,)),
-        "licence": Counter(row.licence or NOT_STATED for row in rows),
-        "source": Counter(row.source or NOT_STATED for row in rows),
-    }
-    columns = sorted({name for row in rows for name in row.metadata})
-    for name in columns:
-        values = [row.metadata.get(name) for row in rows]
-        plain = [value for value in values if isinstance(value, str | bool | int)]
-        different = len(set(plain))
-        # A column that says something new of nearly every record is no attribute but a name or a text.
-        if plain and different <= min(MOST_VALUES, len(plain) / 2) and max(len(str(v)) for v in plain) <= 80:
-            values_of[f"metadata: {name}"] = Counter(
-                NOT_STATED if value is None else str(value) for value in values
-            )
-    return {name: dict(counted.most_common(50)) for name, counted in values_of.items()}
-
-
-def measure_variety(texts: Sequence[str], seed: int = 0) -> Variety:
-    """Return every figure of one set of texts."""
-    known: dict[str, int] = {}
-    numbers = [number_words(find_words(text), known) for text in texts]
-    opening = [" ".join(w[:3]) for text in texts if (w := find_words(text))]
-    openings = Counter(opening)
-    shared = [float(openings[begun] > 1) for begun in opening]
-    likened = find_sample([len(w) > 0 for w in numbers], seed)
+    common = sorted(np.flatnonzero(times > 1).tolist(), key=lambda kind: (-times[kind], first[kind]))[:10]
+    likened = find_sample((read.lengths > 0).tolist(), seed)
+    wanted = {*likened, *opened[first[common]].tolist()}
+    words = {place: find_words(text) for place, text in enumerate(texts) if place in wanted}
     return Variety(
         texts=len(texts),
-        distinct_1=resample_halves(numbers, _distinct, seed),
-        distinct_2=resample_halves([pair_numbers(own) for own in numbers], _distinct, seed),
-        self_bleu=measure_self_bleu([find_words(texts[place]) for place in likened], seed),
-        compression=_compression(texts),
-        same_opening=mean(shared, seed),
-        openings={name: n for name, n in openings.most_common(10) if n > 1},
+        distinct_1=_distinct(read.words, read.lengths, seed),
+        distinct_2=_distinct(*read.pairs(), seed),
+        self_bleu=measure_self_bleu([words[place] for place in likened], seed),
+        compression=read.compression,
+        same_opening=mean((times[place] > 1).astype(np.float64), seed),
+        openings={" ".join(words[int(opened[first[kind]])][:3]): int(times[kind]) for kind in common},
     )
 
 
-def _compression(texts: Sequence[str]) -> float | None:
-    """Size by compressed size of the texts, a line each."""
-    deflate, size, packed = zlib.compressobj(9), 0, 0
-    for place, text in enumerate(texts):
-        part = (f"\n{text}" if place else text).encode("utf-8", "replace")
-        size += len(part)
-        packed += len(deflate.compress(part))
-    return size / (packed + len(deflate.flush())) if size else None
+class _Words:
+    """The words of texts as numbers, the same for the same.
+
+    Attributes:
+        words: of all texts, one text behind the other.
+        lengths: how many each text has.
+        openings: of each text that has words, a hash of the first three.
+        compression: size by compressed size of the texts, a line each; None without texts.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        known: dict[str, int] = {}
+        words, lengths, openings = array("I"), array("I"), array("Q")
+        deflate, size, packed = zlib.compressobj(9), 0, 0
+        for place, text in enumerate(texts):
+            own = find_words(text)
+            words.extend(known.setdefault(word, len(known)) for word in own)
+            lengths.append(len(own))
+            if own:
+                openings.frombytes(hash_text(" ".join(own[:3])))
+            part = (f"\n{text}" if place else text).encode("utf-8", "replace")
+            size += len(part)
+            packed += len(deflate.compress(part))
+        self.compression = size / (packed + len(deflate.flush())) if size else None
+        self.words, self.lengths, self.openings = (
+            np.array(held, copy=False) for held in (words, lengths, openings)
+        )
+
+    def pairs(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """A number for each pair of neighbours, and how many pairs each text has."""
+        inside = np.ones(len(self.words), dtype=bool)
+        inside[np.cumsum(self.lengths, dtype=np.int64)[self.lengths > 0] - 1] = False
+        last = self.words[:-1].astype(np.uint64) << np.uint64(32)
+        return (last | self.words[1:])[inside[:-1]], np.maximum(self.lengths, 1) - 1
 
 
-def number_words(words: Sequence[str], known: dict[str, int]) -> Ints:
-    """Return a number for each word, the same for the same; `known` keeps those that were given."""
-    return np.array([known.setdefault(word, len(known)) for word in words], dtype=np.int64)
+def _distinct(numbers: npt.NDArray[Any], lengths: npt.NDArray[Any], seed: int) -> Figure:
+    """Different numbers by all numbers, of texts that have so many each."""
 
+    def measure(places: Sequence[int]) -> float | None:
+        drawn = np.zeros(len(lengths), dtype=bool)
+        drawn[np.array(places, dtype=np.int64)] = True
+        part = numbers[np.repeat(drawn, lengths)]
+        part.sort()
+        return (1 + int((part[1:] != part[:-1]).sum())) / len(part) if len(part) else None
 
-def pair_numbers(numbers: Ints) -> Ints:
-    """Return a number for each pair of neighbours among words that have numbers below 2**31."""
-    return (numbers[:-1] << 32) | numbers[1:]
-
-
-def _distinct(part: Sequence[Ints]) -> float | None:
-    """Different numbers by all numbers; None where there is none."""
-    together = np.concatenate(part) if part else np.empty(0)
-    return len(np.unique(together)) / len(together) if len(together) else None
+    return resample_halves(range(len(lengths)), measure, seed)
 
 
 def measure_distinct(words: Sequence[Sequence[str]], n: int) -> float | None:

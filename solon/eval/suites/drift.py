@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.eval.replay.opinions import Opinion, counted, opinions_on
+from solon.consensus.finite import at_most
+from solon.eval.replay.opinions import Said, read_said
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, rate
 from solon.eval.suites.agreement import RANDOM_RULES
-from solon.store.records import evaluation
 from solon.store.reviewing.repeats import Repeat, repeated_answers
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
+    from solon.store.database.engine import Connection
 
 LEVEL = 0.05 / 4
 """Chance of a false alarm, ever, of the drawn, of the routed, of the experts' own course and, shared out, of all
@@ -115,51 +118,84 @@ def evaluate(material: Material) -> Drift:
     """Return the course of agreement, from counted, blind answers beside the panel's opinion as it was before
     them.
     """
+    found = Found()
     with material.store.connect() as connection:
-        answers = evaluation.answers(connection, material.run_ids, settled=material.settled)
-        opinions = opinions_on(connection, counted(answers))
+        for said in read_said(connection, material.run_ids, settled=material.settled):
+            found.add(said)
+        return found.tell(connection, material)
+
+
+Weeks = dict[str, Counter[bool]]
+"""Week -> how many answers of it agree, and how many do not."""
+
+
+class Found:
+    """What was found of the answers read so far: counts by week."""
+
+    def __init__(self) -> None:
+        self.drawn, self.routed = Weeks(), Weeks()
+        self.principles: dict[str, tuple[Weeks, Weeks]] = {}
+
+    def add(self, said: Said) -> None:
+        """Read what people answered about some of the items."""
+        for opinion in said.opinions:
+            answer, drawn = opinion.answer, opinion.answer.rule in RANDOM_RULES
+            _note(self.drawn if drawn else self.routed, answer.at, opinion.agrees)
+            for principle in answer.principles:
+                both = self.principles.setdefault(principle, (Weeks(), Weeks()))
+                _note(both[not drawn], answer.at, opinion.agrees)
+
+    def tell(self, connection: Connection, material: Material) -> Drift:
+        """Return the course of what was read."""
         repeats = repeated_answers(connection, material.run_ids)
-    opinions.sort(key=lambda opinion: opinion.answer.at)
-    drawn = [o for o in opinions if o.answer.rule in RANDOM_RULES]
-    routed = [o for o in opinions if o.answer.rule not in RANDOM_RULES]
-    courses = [_course([(o.answer.at, o.agrees) for o in part]) for part in (drawn, routed)]
-    experts = _course([(repeat.at, repeat.same) for repeat in repeats])
-    principles = _by_principle(drawn, routed)
-    named = {
-        "on drawn items": courses[0],
-        "on routed items": courses[1],
-        "of experts with themselves": experts,
-    }
-    named |= {f"by principle {name}": course for name, course in principles.items()}
-    alarms = tuple(f"{name}: {course.why}" for name, course in named.items() if course.state == "alarm")
-    return Drift(
-        suite="drift",
-        n=len(opinions),
-        alarm=bool(alarms),
-        alarms=alarms,
-        drawn=courses[0],
-        routed=courses[1],
-        by_principle=principles,
-        experts=experts,
-        by_expert=_by_expert(repeats),
-        notes=tuple(_notes(opinions, repeats)),
-    )
+        again = Weeks()
+        for repeat in repeats:
+            _note(again, repeat.at, repeat.same)
+        drawn, routed, experts = (_course(weeks) for weeks in (self.drawn, self.routed, again))
+        level = LEVEL / max(len(self.principles), 1)
+        principles = {
+            name: _course(max(both, key=_count), level) for name, both in sorted(self.principles.items())
+        }
+        named = {"on drawn items": drawn, "on routed items": routed, "of experts with themselves": experts}
+        named |= {f"by principle {name}": course for name, course in principles.items()}
+        alarms = tuple(f"{name}: {course.why}" for name, course in named.items() if course.state == "alarm")
+        n = _count(self.drawn) + _count(self.routed)
+        return Drift(
+            suite="drift",
+            n=n,
+            alarm=bool(alarms),
+            alarms=alarms,
+            drawn=drawn,
+            routed=routed,
+            by_principle=principles,
+            experts=experts,
+            by_expert=_by_expert(repeats),
+            notes=tuple(_notes(n, repeats)),
+        )
 
 
-def _course(answers: Sequence[tuple[float, bool]], level: float = LEVEL) -> Course:
+def _note(weeks: Weeks, at: float, agrees: bool) -> None:
+    weeks.setdefault(time.strftime("%G-W%V", time.gmtime(at)), Counter())[agrees] += 1
+
+
+def _count(weeks: Weeks) -> int:
+    return sum(counted.total() for counted in weeks.values())
+
+
+def _course(counted: Weeks, level: float = LEVEL) -> Course:
     weeks: list[Week] = []
     seen = agreed = looks = pending = pending_agreed = 0
     size = 0
-    for name, part in _weeks(answers):
-        hits = sum(part)
-        pending, pending_agreed = pending + len(part), pending_agreed + hits
+    for name, part in sorted(counted.items()):
+        hits, n = part[True], part.total()
+        pending, pending_agreed = pending + n, pending_agreed + hits
         p = spent = None
         before = _rate(agreed, seen)
         if seen >= LEAST and pending >= LEAST:
             looks += 1
             spent = level * 6 / (math.pi**2 * looks**2)
             p = fell(agreed, seen, pending_agreed, pending)
-        weeks.append(Week(name=name, agreement=_rate(hits, len(part)), before=before, p=p, spent=spent))
+        weeks.append(Week(name=name, agreement=_rate(hits, n), before=before, p=p, spent=spent))
         if p is not None or seen < LEAST:
             size = pending
             seen, agreed = seen + pending, agreed + pending_agreed
@@ -187,42 +223,18 @@ def _course(answers: Sequence[tuple[float, bool]], level: float = LEVEL) -> Cour
     return Course(overall=overall, weeks=tuple(weeks), state=state, why=why, detects=detects)
 
 
-def _weeks(answers: Sequence[tuple[float, bool]]) -> Iterable[tuple[str, list[bool]]]:
-    by_week: dict[str, list[bool]] = {}
-    for at, agrees in sorted(answers):
-        by_week.setdefault(time.strftime("%G-W%V", time.gmtime(at)), []).append(agrees)
-    return by_week.items()
-
-
 def fell(agreed_before: int, n_before: int, agreed: int, n: int) -> float:
     """Return the p value that agreement did not fall: Fisher's exact test, one-sided (the hypergeometric
     tail).
     """
-    total, hits = n_before + n, agreed_before + agreed
-    ways = math.comb(total, n)
-    tail = sum(
-        math.comb(hits, k) * math.comb(total - hits, n - k)
-        for k in range(max(0, n - (total - hits)), agreed + 1)
-    )
-    return min(1.0, tail / ways)
+    return at_most(n_before + n, agreed_before + agreed, n, agreed)
 
 
 def _detectable(agreed: int, seen: int, n: int, spent: float) -> float | None:
     """The highest agreement of `n` further answers that would raise the alarm."""
-    for k in range(n, -1, -1):
-        if seen and fell(agreed, seen, k, n) <= spent:
-            return k / n
-    return None
-
-
-def _by_principle(*parts: Sequence[Opinion]) -> dict[str, Course]:
-    by: dict[str, list[list[tuple[float, bool]]]] = {}
-    for place, part in enumerate(parts):
-        for opinion in part:
-            for principle in opinion.answer.principles:
-                both = by.setdefault(principle, [[] for _ in parts])
-                both[place].append((opinion.answer.at, opinion.agrees))
-    return {name: _course(max(courses, key=len), LEVEL / len(by)) for name, courses in sorted(by.items())}
+    fewer = range(n + 1) if seen else range(0)
+    found = bisect_right(fewer, spent, key=lambda k: fell(agreed, seen, k, n))
+    return (found - 1) / n if found else None
 
 
 def _by_expert(repeats: Sequence[Repeat]) -> dict[str, Figure]:
@@ -240,8 +252,8 @@ def _spell(figure: Figure) -> str:
     return "-" if figure.value is None else f"{figure.value:.0%} of {figure.n}"
 
 
-def _notes(found: Sequence[Opinion], repeats: Sequence[Repeat]) -> Iterable[str]:
-    if not found:
+def _notes(n: int, repeats: Sequence[Repeat]) -> Iterable[str]:
+    if not n:
         yield "no expert answered with their own token yet what a panel had judged"
     if not repeats:
         yield "nobody was asked the same thing again: whether experts themselves moved cannot be told"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import hashlib
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ from solon.eval.material import spell_sample
 from solon.eval.result import NO_RECORDS, Figure, SuiteResult, rate
 from solon.formats.named_texts import read_texts
 from solon.store.runs.duplicates import PERMUTATIONS, ROWS, shingles, signature
+from solon.workspace.spool import Spool
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
@@ -97,39 +100,49 @@ def evaluate(material: Material) -> Duplicates:
 
     A pair across two seed groups could stand on both sides of a split.
     """
-    rows, seen = material.records()
-    group = {row.id: row.split_group for row in rows}
-    prompts = [(row.id, row.prompt) for row in rows]
-    answers = [(row.id, row.answer) for row in rows if row.answer]
-    alike, answers_alike = find_twins(prompts), find_twins(answers)
-    same: dict[str, list[str]] = defaultdict(list)
-    for name, text in prompts:
-        same[text].append(name)
+    with Spool() as prompts, Spool() as answers:
+        return _compare(material, prompts, answers)
+
+
+def _compare(material: Material, prompts: Spool, answers: Spool) -> Duplicates:
+    """`prompts` and `answers`: where the texts of the records are set aside."""
+    sample, same = material.sample(), Counter[bytes]()
+    for row in sample:
+        prompts.add({"name": row.id, "text": row.prompt}, name=row.id, note=row.split_group)
+        same[hashlib.blake2b(row.prompt.encode("utf-8", "surrogatepass"), digest_size=8).digest()] += 1
+        if row.answer:
+            answers.add({"name": row.id, "text": row.answer})
+    alike, answers_alike = find_twins(_named(prompts)), find_twins(_named(answers))
     against: dict[str, Figure] = {}
     against_answers: dict[str, Figure] = {}
     outside: list[Twins] = []
     for file in material.against:
         for own, shares in ((prompts, against), (answers, against_answers)):
-            twins_in_file = find_twins(own, ((f"{file.name}:{i}", text) for i, text in read_texts(file)))
+            there = ((f"{file.name}:{i}", text) for i, text in read_texts(file))
+            twins_in_file = find_twins(_named(own), there)
             outside += twins_in_file
             shares[file.name] = rate(len({twins.name for twins in twins_in_file}), len(own))
     pairs = sorted([*outside, *alike, *answers_alike], key=lambda t: (-t.similarity, t.name, t.other))
     return Duplicates(
         suite="duplicates",
-        n=len(rows),
+        n=len(prompts),
         threshold=THRESHOLD,
-        exact_prompts=rate(sum(len(names) for names in same.values() if len(names) > 1), len(rows)),
-        prompts=rate(_touched(alike), len(rows)),
+        exact_prompts=rate(sum(n for n in same.values() if n > 1), len(prompts)),
+        prompts=rate(_touched(alike), len(prompts)),
         answers=rate(_touched(answers_alike), len(answers)),
-        across_groups=sum(group[t.name] != group[t.other] for t in alike),
+        across_groups=sum(prompts.note_of(t.name) != prompts.note_of(t.other) for t in alike),
         against=against,
         against_answers=against_answers,
         pairs=tuple(pairs[:SHOWN]),
         notes=(
-            *spell_sample(len(rows), seen),
+            *spell_sample(sample.shown, sample.seen),
             "one prompt with several records counts as a duplicate; templates that differ in a word do too",
         ),
     )
+
+
+def _named(rows: Spool) -> Iterator[tuple[str, str]]:
+    return ((row["name"], row["text"]) for row in rows)
 
 
 def _touched(found: Sequence[Twins]) -> int:
@@ -153,44 +166,52 @@ def find_twins(
         texts: (name, text).
         others: (name, text); None: the texts are compared with each other.
     """
-    index, found = _Index(list(texts), threshold), list[Twins]()
-    if others is None:
-        pairs = ((name, index.earlier(place)) for place, (name, _) in enumerate(index.texts))
-    else:
-        pairs = ((name, index.closest(text, _sign(text))) for name, text in others)
-    for name, near in pairs:
-        found += [Twins(name=a, other=name, similarity=s) for a, s in near]
+    found = list[Twins]()
+    with Spool() as rows:
+        index = _Index(rows, texts, threshold)
+        for name, near in index.twins() if others is None else index.near(others):
+            found += [Twins(name=a, other=name, similarity=s) for a, s in near]
     return sorted(found, key=lambda twins: (twins.name, twins.other))
 
 
 class _Index:
-    """Named texts by the bands of their signatures, in arrays: one and a half kilobytes a text."""
+    """Named texts by the bands of their signatures: 512 bytes a text in memory, the text itself on the disk."""
 
-    def __init__(self, texts: list[tuple[str, str]], threshold: float) -> None:
-        self.texts, self._threshold = texts, threshold
-        self._signs = np.empty((len(texts), PERMUTATIONS), dtype=np.uint32)
-        bands = np.empty((PERMUTATIONS // ROWS, len(texts)), dtype=np.uint64)
-        for place, (_, text) in enumerate(texts):
-            self._signs[place] = _sign(text)
-            bands[:, place] = _bands(self._signs[place])
-        self._order = np.argsort(bands, axis=1, kind="stable").astype(np.int32)
+    def __init__(self, rows: Spool, texts: Iterable[tuple[str, str]], threshold: float) -> None:
+        self._rows, self._threshold = rows, threshold
+        signs, bands = array("H"), array("I")
+        for name, text in texts:
+            rows.add({"name": name, "text": text})
+            sign = _sign(text)
+            signs.frombytes(sign.astype(np.uint16).tobytes())
+            bands.frombytes(_bands(sign).tobytes())
+        self._signs = np.array(signs, copy=False).reshape(-1, PERMUTATIONS)
+        """Of each value the lower half: two that differ seldom have the same."""
+        values = np.array(bands, copy=False).reshape(-1, PERMUTATIONS // ROWS).T
+        self._order, self._values = (np.empty(values.shape, dtype=np.uint32) for _ in range(2))
         """Places of the texts by band, those with the same value beside each other, the first ones first."""
-        self._values = np.take_along_axis(bands, self._order, axis=1)
-        same = self._values[:, 1:] == self._values[:, :-1]
-        self._alone = np.ones(len(texts), dtype=bool)
-        for order, equal in zip(self._order, same, strict=True):
+        self._alone = np.ones(len(rows), dtype=bool)
+        for order, ordered, of_band in zip(self._order, self._values, values, strict=True):
+            order[:] = np.argsort(of_band, kind="stable")
+            ordered[:] = of_band[order]
+            equal = ordered[1:] == ordered[:-1]
             self._alone[order[1:][equal]] = self._alone[order[:-1][equal]] = False
 
-    def earlier(self, place: int) -> Iterator[tuple[str, float]]:
-        """The same as `closest` of one of the texts, among those before it."""
-        if not self._alone[place]:
-            yield from self.closest(self.texts[place][1], self._signs[place], before=place)
+    def twins(self) -> Iterator[tuple[str, Iterator[tuple[str, float]]]]:
+        """The name of each text that is not alone, with what `closest` finds among those before it."""
+        for place in np.flatnonzero(~self._alone).tolist():
+            row = self._rows[place]
+            yield row["name"], self._closest(row["text"], before=place)
 
-    def closest(
-        self, text: str, sign: npt.NDArray[np.uint32], before: int | None = None
-    ) -> Iterator[tuple[str, float]]:
+    def near(self, others: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Iterator[tuple[str, float]]]]:
+        """The name of each other text, with what `closest` finds."""
+        for name, text in others:
+            yield name, self._closest(text)
+
+    def _closest(self, text: str, before: int | None = None) -> Iterator[tuple[str, float]]:
         """The names of up to `CLOSEST` near-duplicates, with their similarity, those first that seem most alike."""
         met: set[int] = set()
+        sign = _sign(text)
         for values, order, value in zip(self._values, self._order, _bands(sign), strict=True):
             first = int(np.searchsorted(values, value))
             crowd = order[first : first + CROWD][values[first : first + CROWD] == value]
@@ -198,25 +219,29 @@ class _Index:
         near = sorted(place for place in met if before is None or place < before)
         if not near:
             return
-        seems = (self._signs[near] == sign).mean(axis=1)
+        seems = (self._signs[near] == sign.astype(np.uint16)).mean(axis=1)
+        own = _trigrams(text)
         given = 0
         for at in np.argsort(-seems, kind="stable")[:CROWD]:
             if seems[at] < self._threshold - SLACK or given == CLOSEST:
                 return
-            name, other = self.texts[near[at]]
-            if (alike := overlap(text, other)) >= self._threshold:
+            row = self._rows[near[at]]
+            if (alike := _overlap(own, _trigrams(row["text"]))) >= self._threshold:
                 given += 1
-                yield name, round(alike, 4)
+                yield row["name"], round(alike, 4)
 
 
 def overlap(one: str, other: str) -> float:
     """Return the Jaccard similarity of the word trigrams of two texts."""
-    a, b = _trigrams(one), _trigrams(other)
+    return _overlap(_trigrams(one), _trigrams(other))
+
+
+def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
     common = len(a & b)
     return common / (len(a) + len(b) - common)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2 * CROWD)
 def _trigrams(text: str) -> frozenset[str]:
     return frozenset(shingles(text))
 
@@ -225,7 +250,8 @@ def _sign(text: str) -> npt.NDArray[np.uint32]:
     return np.array(signature(text), dtype=np.uint32)
 
 
-def _bands(sign: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+def _bands(sign: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """A number for each band of a signature: equal bands have equal ones."""
-    numbers: npt.NDArray[np.uint64] = (sign.reshape(-1, ROWS) * FACTORS).sum(axis=1, dtype=np.uint64)
-    return numbers
+    numbers = (sign.reshape(-1, ROWS) * FACTORS).sum(axis=1, dtype=np.uint64)
+    upper: npt.NDArray[np.uint32] = (numbers >> np.uint64(32)).astype(np.uint32)
+    return upper

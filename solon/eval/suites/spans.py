@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -88,8 +88,11 @@ class Spans(SuiteResult):
 def evaluate(material: Material) -> Spans:
     """Return how far spans agree, from counted answers, and how many spans of models could stand."""
     with material.store.connect() as connection:
-        blind = counted(evaluation.answers(connection, material.run_ids, settled=material.settled))
-        marked = marked_texts(connection, blind)
+        marked: list[MarkedText] = []
+        for part in evaluation.parts_of_runs(connection, material.run_ids):
+            about: dict[str, Any] = {"settled": material.settled, "part": part}
+            blind = counted(evaluation.answers(connection, material.run_ids, **about))
+            marked += marked_texts(connection, blind)
         among = evaluation.settled_items(material.run_ids) if material.settled else None
         placed = count_placed(connection, material.run_ids, among=among)
     seed, total = material.seed, sum(placed.values())

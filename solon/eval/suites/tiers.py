@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from solon.eval.result import NO_RECORDS, Figure, SuiteResult, rate
-from solon.eval.suites.audit import agrees, audited_records
+from solon.eval.suites.audit import audited_records
 from solon.store.records import counts
 from solon.store.records.evaluation import settled_items
 from solon.store.runs.verdicts import tell_not_asked
@@ -78,8 +78,8 @@ def evaluate(material: Material) -> Tiers:
         for row in counts.count_tiers(connection, material.run_ids, among=among):
             by_name[_name(row["tier"], row["route"])].append(row)
         for run in material.runs:
-            for answer, record in audited_records(connection, run, settled=settled):
-                agreed[_name(record.tier, record.route)].append(agrees(answer, record))
+            for one in audited_records(connection, run, settled=settled):
+                agreed[_name(one.tier, one.route)].append(one.agrees)
         made = sum(row["calls"] for row in counts.count_calls(connection, material.run_ids))
         notes = [tell_not_asked(connection, material.run_ids)]
     rows = [row for of_name in by_name.values() for row in of_name]

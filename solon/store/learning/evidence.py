@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, tru
 from solon.consensus.panel import Vote
 from solon.consensus.traits import UNKNOWN, Traits
 from solon.questions import Question, question_of
+from solon.store.database.chunks import chunks
 from solon.store.reviewing.checks import blind_answer, first_answer, is_changed
 from solon.store.reviewing.overlaps import DOUBT, half_of
 from solon.store.reviewing.review_rows import VOTES
@@ -143,7 +144,13 @@ class JudgedItem:
 
 
 def counted_decisions(
-    connection: Connection, key: str, scope_runs: Sequence[str], *, voted: bool = False
+    connection: Connection,
+    key: str,
+    scope_runs: Sequence[str],
+    *,
+    voted: bool = False,
+    kind: str = "",
+    part: ColumnElement[bool] | None = None,
 ) -> list[DecidedItem]:
     """The first decisions by experts with their own token, not undone, the oldest first; one for each item and kind.
 
@@ -159,6 +166,8 @@ def counted_decisions(
         key: of the store; draws the halves.
         scope_runs: ids of the runs to look at.
         voted: with the decisions that votes made, and those made with a suggestion in sight, too.
+        kind: only those of reviews of this kind; empty: of any.
+        part: only those about these items, see `parts_of_items`.
     """
     ruling = decisions.alias("ruling")
     query = (
@@ -208,6 +217,10 @@ def counted_decisions(
         .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
+    if kind:
+        query = query.where(reviews.c.kind == kind)
+    if part is not None:
+        query = query.where(part)
     first: dict[tuple[str, str], DecidedItem] = {}
     for row in connection.execute(query):
         stands = _standing(row._mapping, voted)
@@ -439,6 +452,15 @@ def random_part_waits(connection: Connection, run_id: str) -> bool:
 def items_of_runs(connection: Connection, run_ids: Iterable[str]) -> set[str]:
     """The ids of all items of these runs."""
     return set(connection.execute(select(items.c.id).where(items.c.run_id.in_(list(run_ids)))).scalars())
+
+
+def any_of_runs(connection: Connection, item_ids: Iterable[str], run_ids: Sequence[str]) -> bool:
+    """Whether any of these items is of these runs."""
+    of_runs = select(items.c.id).where(items.c.run_id.in_(run_ids)).limit(1)
+    return any(
+        connection.execute(of_runs.where(items.c.id.in_(part))).first() is not None
+        for part in chunks(list(item_ids))
+    )
 
 
 def count_learnable(

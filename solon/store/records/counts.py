@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
 from solon.store.learning.adoption import DOUBTED, TURNED, TakenOut
 from solon.store.reviewing.overlaps import half_of
@@ -196,19 +196,20 @@ def count_undone(connection: Connection, run_ids: Sequence[str]) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def held_out(connection: Connection, key: str, run_ids: Sequence[str]) -> set[str]:
+def held_out(connection: Connection, key: str, run_ids: Sequence[str], part: ColumnElement[bool]) -> set[str]:
     """Ids of the decisions of the held-out half, on which no consensus version was fitted. That of a decision which is
     no precedent, such as a label, follows from its seed.
 
     Args:
         key: of the store; draws the halves.
+        part: only decisions about these items, see `parts_of_items`.
     """
     query = (
         select(decisions.c.id, precedents.c.half, seeds.c.group, seeds.c.id.label("seed"))
         .join(items, items.c.id == decisions.c.item_id)
         .join(seeds, seeds.c.id == items.c.seed_id)
         .join(precedents, precedents.c.decision_id == decisions.c.id, isouter=True)
-        .where(items.c.run_id.in_(run_ids))
+        .where(items.c.run_id.in_(run_ids), part)
     )
     return {
         row.id
@@ -218,13 +219,13 @@ def held_out(connection: Connection, key: str, run_ids: Sequence[str]) -> set[st
 
 
 def seed_attributes(
-    connection: Connection, run_ids: Sequence[str]
+    connection: Connection, item_ids: Sequence[str]
 ) -> dict[str, tuple[str | None, tuple[str, ...]]]:
-    """Specialty and tags that each item's seed states, by the item's id."""
+    """Specialty and tags that each item's seed states, by the item's id; of a few hundred items."""
     query = (
         select(items.c.id, seeds.c.specialty, seeds.c.tags)
         .join(seeds, seeds.c.id == items.c.seed_id)
-        .where(items.c.run_id.in_(run_ids))
+        .where(items.c.id.in_(item_ids))
     )
     return {row.id: (row.specialty, tuple(row.tags or ())) for row in connection.execute(query)}
 

@@ -47,6 +47,8 @@ from solon.store.tables import (
 )
 from solon.store.tables import consensus_versions as versions
 
+Part = ColumnElement[bool]
+"""A condition on items that names some of them, see `parts_of_items`."""
 Shown = tuple[str, int, tuple[str, ...]]
 """Item, attempt, candidates in the order in which the panel saw them."""
 
@@ -396,15 +398,15 @@ class RuleVote:
     outcome: str
 
 
-def rule_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[RuleVote]:
-    """What rules said in the items' attempts in force, silence included, streamed in the order of the items."""
+def rule_votes(connection: Connection, part: Part) -> Iterator[RuleVote]:
+    """What rules said in the attempts in force of these items, silence included."""
     by_rule = (panel_votes.c.basis == "rule") | (
         (panel_votes.c.outcome == SILENT) & ~panel_votes.c.judge.startswith("classifier:")
     )
     query = (
         select(panel_votes)
         .join(items, (items.c.id == panel_votes.c.item_id) & (items.c.attempt == panel_votes.c.attempt))
-        .where(items.c.run_id.in_(run_ids), by_rule)
+        .where(part, by_rule)
         .order_by(panel_votes.c.id)
     )
     for row in connection.execution_options(stream_results=True).execute(query):
@@ -414,19 +416,27 @@ def rule_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[RuleV
 
 
 def asked_questions(
-    connection: Connection, run_ids: Sequence[str], kind: str, rules: Sequence[str] = ()
+    connection: Connection,
+    run_ids: Sequence[str],
+    kind: str,
+    rules: Sequence[str] = (),
+    part: ColumnElement[bool] | None = None,
 ) -> set[tuple[str, int]]:
     """Questions that were put to people and are open or answered, as item and attempt.
 
     Args:
         kind: of their reviews, such as `audit`.
         rules: that asked; empty: whichever did.
+        part: only those about these items, see `parts_of_items`.
     """
     query = select(reviews.c.item_id, reviews.c.attempt).where(
         reviews.c.run_id.in_(run_ids), reviews.c.kind == kind, reviews.c.state.in_(("waiting", "decided"))
     )
-    chosen = query.where(reviews.c.rule.in_(rules)) if rules else query
-    return {(row.item_id, row.attempt) for row in connection.execute(chosen)}
+    if rules:
+        query = query.where(reviews.c.rule.in_(rules))
+    if part is not None:
+        query = query.join(items, items.c.id == reviews.c.item_id).where(part)
+    return {(row.item_id, row.attempt) for row in connection.execute(query)}
 
 
 def is_judged(connection: Connection, run_id: str) -> bool:

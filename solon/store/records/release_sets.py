@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -138,10 +138,15 @@ def _set(row: Mapping[Any, Any]) -> FrozenSet:
 
 def frozen_sets(connection: Connection, name: str | None = None) -> list[FrozenSet]:
     """The frozen sets of a name (None: of all), the oldest first."""
+    return list(each_set(connection, name))
+
+
+def each_set(connection: Connection, name: str | None = None) -> Iterator[FrozenSet]:
+    """The same one after the other: a set names all of its records."""
     query = select(table).order_by(table.c.created_at, table.c.id)
     if name is not None:
         query = query.where(table.c.name == name)
-    return [_set(row) for row in connection.execute(query).mappings()]
+    yield from map(_set, connection.execute(query).mappings())
 
 
 def find_pending(connection: Connection, name: str) -> FrozenSet | None:

@@ -93,6 +93,7 @@ class Doubted:
 
 def doubted_answers(connection: Connection, run_ids: Sequence[str]) -> list[Doubted]:
     """What came of the questions that were asked again because the panel doubted an answer."""
+    doubted = select(reviews.c.item_id).where(reviews.c.run_id.in_(list(run_ids)), reviews.c.rule == DOUBT)
     query = (
         select(
             decisions.c.actor,
@@ -111,6 +112,7 @@ def doubted_answers(connection: Connection, run_ids: Sequence[str]) -> list[Doub
             reviews.c.run_id.in_(list(run_ids)),
             decisions.c.undone_at.is_(None),
             (reviews.c.rule == DOUBT) | (reviews.c.kind == "interrupt"),
+            reviews.c.item_id.in_(doubted),
         )
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
