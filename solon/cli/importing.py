@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,22 +72,22 @@ def import_command(
 
     Example: solon import auto pairs.jsonl --store sqlite:///solon.db
     """
-    if format == VOTES:
-        with open_project(store, config, create=True) as project:
-            made = project.import_votes(
-                file, output or file.with_suffix(".seeds.jsonl"), recipe=recipe, texts=texts
-            )
-        _tell_votes(made, file, recipe, json)
-        return
     try:
         with open_project(store, config, create=True) as project:
+            if format == VOTES:
+                made = project.import_votes(
+                    file, output or file.with_suffix(".seeds.jsonl"), recipe=recipe, texts=texts
+                )
+                _tell_votes(made, file, recipe, json)
+                return
             expert = _vouching(project.store) if as_expert else None
             found = project.import_(
                 format, file, judge=judge, policy=policy, expert=expert, limit=limit, progress=True
             )
     except KeyboardInterrupt:
         say(
-            f"stopped; what was stored by then stays. `solon import {format} {file}`, with the same options, goes on"
+            f"stopped; what was stored by then stays. `solon import {format} {quote(str(file))}`, with the same "
+            "options, goes on"
         )
         raise typer.Exit(STOPPED) from None
     if json:

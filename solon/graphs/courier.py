@@ -4,7 +4,6 @@ never begun. `resuming` resumes the graph of each with its decision."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 from solon.graphs.runner import DELIVERY_PAUSE, Runner
 from solon.store.runs.items import ItemRow
@@ -14,25 +13,16 @@ from solon.store.runs.requeued import claim_begun
 class Courier(Runner):
     """A runner that goes on only with items that were begun before: decided ones, and what learning moved."""
 
-    _first: Sequence[str] = ()
-
-    async def _claim_begun(self, size: int) -> list[str]:
-        if self._stopping:
-            return []
-        return await self.store.writer.run(lambda c: claim_begun(c, self.run.id, size, self.me))
-
     async def _feed(self, queue: asyncio.Queue[ItemRow | None], size: int) -> None:
-        ids = self._first
-        while ids:
+        while not self._stopping:
+            ids = await self.store.writer.run(lambda c: claim_begun(c, self.run.id, size, self.me))
+            if not ids:
+                return
             for item in self._load(ids):
                 await queue.put(item)
-            ids = await self._claim_begun(size)
 
     async def _work_through(self, size: int) -> None:
         """Decisions that come while items go on are delivered beside them."""
-        self._first = await self._claim_begun(size)
-        if not self._first:
-            return
         work = asyncio.create_task(super()._work_through(size))
         try:
             while not work.done():

@@ -122,7 +122,6 @@ class Runner:
         self._doubtful: list[tuple[ItemRow, ModelError]] = []
         self._undelivered: set[str] = set()
         self._fatal: SolonError | None = None
-        self._is_open = False
 
     def stop(self, why: str) -> None:
         """Let a running `work` end: calls in flight are finished (what is in a batch is left at the provider), no new
@@ -148,39 +147,28 @@ class Runner:
             raise LimitReached(self.meter.stopping, next_step="continue with `solon resume`")
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        """A context in which the graph with its checkpoints, and what the run's items share, stay open from one `work`
-        to the next. Items of workers that are gone are queued again at its beginning."""
-        with self.store.transaction() as connection:
-            item_store.release_dead(connection, self.run.id)
-            deliveries.recover_outbox(connection, self.run.id)
-            deliveries.settle_arrived(connection, self.run.id)
-        async with open_saver(self.store) as saver:
-            tracing = self._tracing()
-            graph = compile_graph(self.recipe, saver, tracing)
-            self.contexts = Contexts(
-                self.store, self.run, self.recipe, self.config, self.pool, self.meter, tracing
-            )
-            self._threads = Threads(self.store, graph, self.contexts, tracing)
-            self._is_open = True
-            try:
-                yield
-            finally:
-                self._is_open = False
-
-    @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        """A context in which items can be worked on: what is `opened`, a name to claim items under that is kept alive,
-        and the account of what is spent."""
+        """A context in which items can be worked on: the graph with its checkpoints, a name to claim items under that
+        is kept alive, and the account of what is spent. Items of workers that are gone are queued again at its
+        beginning."""
+        recipe = self.recipe
         self.meter.reopen()
         self._stood_in.clear()
-        self._undelivered.clear()
-        self._failures = 0
-        if self.recipe.roles:
-            self.pool.prepare(self.recipe.roles)
-        async with nullcontext() if self._is_open else self.opened():
+        if recipe.roles:
+            self.pool.prepare(recipe.roles)
+        async with open_saver(self.store) as saver:
+            tracing = self._tracing()
+            graph = compile_graph(recipe, saver, tracing)
+            self.contexts = Contexts(
+                self.store, self.run, recipe, self.config, self.pool, self.meter, tracing
+            )
+            self._threads = Threads(self.store, graph, self.contexts, tracing)
             with item_store.working() as self.me:
                 begun = time.monotonic()
+                with self.store.transaction() as connection:
+                    item_store.release_dead(connection, self.run.id)
+                    deliveries.recover_outbox(connection, self.run.id)
+                    deliveries.settle_arrived(connection, self.run.id)
                 if self.meter.of_run:
                     await Account.open(self.store, self.run.id, self.me, self.meter)
                 keeper = asyncio.create_task(self._keep_claims())

@@ -151,7 +151,13 @@ class FirstPage:
             *_for_the_lead(say, self.waits, self.first_case),
             *_for_people(say, self.queue, self.people, self.few),
             *_towards_a_promise(say, self.promise, self.untested, asked=bool(self.queue["free"])),
-            *_after_all(say, self.runs, self.queue, disputes=self.waits.cases + self.waits.own_cases),
+            *_failed(say, self.runs),
+            *_after_all(
+                say,
+                self.runs,
+                self.queue,
+                rests=self.counting or bool(self.waits.cases + self.waits.own_cases),
+            ),
         ]
 
 
@@ -292,20 +298,24 @@ def _towards_a_promise(
     return [Step(words, "#good", why % {"returns": say.tell(promise.returns)})]
 
 
+def _failed(say: Language, runs: Sequence[RunProgress]) -> list[Step]:
+    failed = sum(run.failed for run in runs)
+    if not failed:
+        return []
+    words = _fill(say.ngettext("%(n)s item has no result.", "%(n)s items have no result.", failed), failed)
+    return [
+        Step(words, "/lead/runs", say.gettext("`solon status` says why, and `solon resume` tries again."))
+    ]
+
+
 def _after_all(
-    say: Language, runs: Sequence[RunProgress], queue: Mapping[str, Any], *, disputes: int
+    say: Language, runs: Sequence[RunProgress], queue: Mapping[str, Any], *, rests: bool
 ) -> list[Step]:
-    steps = []
-    if failed := sum(run.failed for run in runs):
-        told = say.ngettext("%(n)s item has no result.", "%(n)s items have no result.", failed)
-        words = _fill(told, failed)
-        steps.append(
-            Step(words, "/lead/runs", say.gettext("`solon status` says why, and `solon resume` tries again."))
-        )
-    waits = queue["free"] or queue["leased"] or queue["escalated"] or disputes
-    if not waits and any(run.done for run in runs):
-        steps.append(Step(say.gettext("Take the records out."), "/lead/exports"))
-    return steps
+    """The step that comes once nothing else does. `rests`: something else may be left to do."""
+    waits = queue["free"] or queue["leased"] or queue["escalated"] or rests
+    if waits or not any(run.done for run in runs):
+        return []
+    return [Step(say.gettext("Take the records out."), "/lead/exports")]
 
 
 def _fill(told: str, n: int, **more: str) -> str:

@@ -109,7 +109,8 @@ def statistics(
 def look_at_people(
     room: Room, connection: Connection, expert: ExpertRow, say: Language = IN_ENGLISH
 ) -> Statistics | None:
-    """Return the same at once, without the runs'; None while they are being counted: that happens in a large store."""
+    """Return the figures that a person may see, without the runs', at once; None while they are being counted: that
+    happens in a large store."""
     read = partial(_read_people, key=room.store.key, wanted=room.reviewers.wanted)
     people = room.look(connection, room.people, "", read)
     return None if people is None else _figures(room, connection, expert, say, people)
@@ -215,7 +216,7 @@ def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
 
 
 def look_at_runs(room: Room, connection: Connection) -> tuple[list[RunStats], set[str]]:
-    """Return the same at once, and the ids of runs of which calls, tokens and cost, which are 0 here, are still being
+    """Return the figures of `run_statistics` at once, and the ids of runs of which calls, tokens and cost, which are 0 here, are still being
     counted: that happens in a large store."""
     if not are_many(connection):
         return run_statistics(room, connection), set()

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from solon.agents.calls import Meter
 from solon.config.pinned import config_of_run
@@ -18,7 +17,6 @@ from solon.errors import ClaimLost, LimitReached, OtherRecipe, SolonError
 from solon.graphs.courier import Courier
 from solon.learning import usable_decisions
 from solon.store.database import clock
-from solon.store.database.tombstones import last_forgotten
 from solon.store.reviewing.worker_problems import note_worker, worker_said
 from solon.store.runs import runs as run_store
 from solon.store.runs.requeued import is_settled, runs_with_work
@@ -31,24 +29,10 @@ if TYPE_CHECKING:
     from solon.store.runs.run_row import RunRow
 
 LOOK_FOR_BEGUN = 30.0
-"""Seconds between two looks for items that another process left on their way, and for runs that could learn. So long a
-run stays open that answers are delivered to: what is read when it opens, such as which precedents there are, is no
-older."""
-
-MOST_OPEN = 8
-"""Runs that stay open at a time, each with a file of checkpoints or a connection."""
+"""Seconds between two looks for items that another process left on their way, and for runs that could learn."""
 
 LEARNS = ("waiting", "done", "stopped")
 """Statuses of runs that the worker learns for; a run that a process works on learns when it comes to rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A run that stays open: its courier, what that rests on, and what closes it."""
-
-    courier: Courier
-    rests_on: tuple[Any, ...]
-    held: AsyncExitStack
 
 
 class Worker:
@@ -67,7 +51,6 @@ class Worker:
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._runner: Courier | None = None
-        self._open: dict[str, _Open] = {}
         self._failures = 0
         self.lost: ClaimLost | None = None
         """Set where another worker took over what this one had in hand: a process of its own ends then."""
@@ -98,7 +81,6 @@ class Worker:
             await self._task
         if self._learning is not None:
             await asyncio.gather(self._learning, return_exceptions=True)
-        await self._close(*self._open)
         if not self._live.worker_says:
             await self._say("the last worker was stopped")
 
@@ -123,8 +105,6 @@ class Worker:
 
     async def _once(self) -> None:
         begun, self._begun = self._begun, False
-        if begun:
-            await self._close(*self._open)
         with self._project.store.connect() as connection:
             run_ids = runs_with_work(connection, begun=begun)
             said = worker_said(connection)
@@ -189,46 +169,25 @@ class Worker:
         return left
 
     async def _deliver(self, run_id: str) -> None:
-        try:
-            self._runner = courier = await self._courier_of(run_id)
-            courier.learned = await asyncio.to_thread(self._project.close_round, courier.run, courier.config)
-            await courier.work()
-        except BaseException as error:
-            await self._close(run_id)
-            if not (self._stopping and isinstance(error, LimitReached)):
-                raise
-        finally:
-            self._runner = None
-        await self._settle(run_id)
-
-    async def _courier_of(self, run_id: str) -> Courier:
-        """The courier of a run: the one that stays open, unless it rests on something that has changed since."""
         store = self._project.store
         with store.connect() as connection:
             run = run_store.find_run(connection, run_id)
-            same = replace(run, status="", active_seconds=0.0, finished_at=None, stopped_because=None)
-            rests_on: tuple[Any, ...] = (same, last_forgotten(connection))
-            if run_id in self._open and self._open[run_id].rests_on == rests_on:
-                return self._open[run_id].courier
             stored = run_store.config_payload(connection, run.config_id)
             config = config_of_run(stored, self._project.config, run_id)
             meter = _make_meter(connection, run, config.limits)
-        await self._close(run_id, *list(self._open)[: max(0, len(self._open) + 1 - MOST_OPEN)])
         recipe = self._project.recipes.of_run(run.recipe, config.plugins, run.id, config)
-        async with AsyncExitStack() as held:
-            pool = self._project.model_pool(config)
-            held.push_async_callback(pool.aclose)
-            courier = Courier(store, run, config, pool, meter, recipe=recipe)
-            await held.enter_async_context(courier.opened())
-            # where there are limits, the next delivery counts anew what was spent, here and elsewhere
-            rests_on = () if config.limits.any else rests_on
-            self._open[run_id] = _Open(courier, rests_on, held.pop_all())
-        return courier
-
-    async def _close(self, *run_ids: str) -> None:
-        for run_id in run_ids:
-            if (one := self._open.pop(run_id, None)) is not None:
-                await one.held.aclose()
+        pool = self._project.model_pool(config)
+        self._runner = Courier(store, run, config, pool, meter, recipe=recipe)
+        try:
+            self._runner.learned = await asyncio.to_thread(self._project.close_round, run, config)
+            await self._runner.work()
+        except LimitReached:
+            if not self._stopping:
+                raise
+        finally:
+            self._runner = None
+            await pool.aclose()
+        await self._settle(run_id)
 
     async def _settle(self, run_id: str) -> None:
         """Note a run as done where its last review was answered."""

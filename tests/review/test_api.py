@@ -75,6 +75,7 @@ def test_server_without_a_worker_says_what_waits(
 
     async def go() -> None:
         async with serving(project, work=False) as app, client(app, token) as http:
+            assert app.state.room.worker is None
             item = await next_item(http)
             await decide(http, item, body(item))
 

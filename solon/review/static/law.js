@@ -1,6 +1,12 @@
 // Keeps the line that tells how a measurement, a rejudging or a count stands up to date; what is being typed stays.
 const PAUSE = 2000;
 
+/** Whether somebody is filling in a form of the page, which loading it anew would empty. */
+function filledIn() {
+  return [...document.querySelectorAll("main form :is(input, textarea)")].some((field) =>
+    field === document.activeElement || field.value !== field.defaultValue || field.checked !== field.defaultChecked);
+}
+
 async function look() {
   const shown = document.getElementById("job");
   if (!shown || shown.dataset.open !== "yes") return;
@@ -9,8 +15,9 @@ async function look() {
     if (answer.ok) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const now = page.getElementById("job");
-      if (!now || now.dataset.open !== "yes") return location.reload();
-      shown.replaceWith(document.adoptNode(now));
+      const open = now && now.dataset.open === "yes";
+      if (!open && !filledIn()) return location.reload();
+      if (open) shown.replaceWith(document.adoptNode(now));
     }
   } catch { /* the server is away for a moment: look again */ }
   setTimeout(look, PAUSE);

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import sqlalchemy
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from solon.errors import ConfigError, StoreError
@@ -125,7 +125,10 @@ def _sqlite_engine(url: str, read_only: bool) -> Engine:
     # The connection that was used last is taken again: the pages that it keeps are those of the last commit, while each
     # other connection has to read them anew.
     engine = create_engine(
-        url, pool_use_lifo=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        url,
+        poolclass=QueuePool,
+        pool_use_lifo=True,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "do_connect")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from solon.dialogues import spell_turn
 from solon.errors import StoreError
@@ -54,12 +54,6 @@ class Stone:
 def make_stone(key: str, kind: str, value: str, act: str) -> Stone:
     """A new tombstone against a value; `key` is the store's, `act` names the forgetting that sets it."""
     return Stone(stone_id(key, kind, value), kind, act, round(clock.now(), 3))
-
-
-def last_forgotten(connection: Connection) -> str | None:
-    """The id of the newest forgetting that set a tombstone; None before there is any."""
-    found: str | None = connection.execute(select(func.max(tombstones.c.act))).scalar_one()
-    return found
 
 
 def stone_id(key: str, kind: str, value: str) -> str:
