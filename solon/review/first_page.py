@@ -145,6 +145,7 @@ class FirstPage:
 
     def steps(self, say: Language) -> list[Step]:
         """Return what to do next in a language, the most urgent first."""
+        rests = self.counting or bool(self.waits.cases + self.waits.own_cases)
         return [
             *_repairs(say, self.queue, works=self.works),
             *_suspended(say, self.promise),
@@ -152,12 +153,7 @@ class FirstPage:
             *_for_people(say, self.queue, self.people, self.few),
             *_towards_a_promise(say, self.promise, self.untested, asked=bool(self.queue["free"])),
             *_failed(say, self.runs),
-            *_after_all(
-                say,
-                self.runs,
-                self.queue,
-                rests=self.counting or bool(self.waits.cases + self.waits.own_cases),
-            ),
+            *_after_all(say, self.runs, self.queue, rests=rests),
         ]
 
 

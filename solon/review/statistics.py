@@ -216,8 +216,8 @@ def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
 
 
 def look_at_runs(room: Room, connection: Connection) -> tuple[list[RunStats], set[str]]:
-    """Return the figures of `run_statistics` at once, and the ids of runs of which calls, tokens and cost, which are 0 here, are still being
-    counted: that happens in a large store."""
+    """Return the figures of `run_statistics` at once, and the ids of runs of which calls, tokens and cost, which are 0
+    here, are still being counted: that happens in a large store."""
     if not are_many(connection):
         return run_statistics(room, connection), set()
     runs = all_runs(connection)

@@ -3,8 +3,9 @@ const PAUSE = 2000;
 
 /** Whether somebody is filling in a form of the page, which loading it anew would empty. */
 function filledIn() {
-  return [...document.querySelectorAll("main form :is(input, textarea)")].some((field) =>
-    field === document.activeElement || field.value !== field.defaultValue || field.checked !== field.defaultChecked);
+  const fields = [...document.forms].flatMap((form) => [...form.elements]).filter((field) => field.defaultValue !== undefined);
+  return fields.some((field) => field === document.activeElement || field.value !== field.defaultValue
+    || field.checked !== field.defaultChecked);
 }
 
 async function look() {
