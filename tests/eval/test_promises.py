@@ -29,10 +29,12 @@ from solon.eval.releases.standing import (
     SetNow,
     Standing,
 )  # fmt: skip
+from solon.eval.report.promise import read_promise
 from solon.store.records import release_sets
 from solon.store.records.release_sets import FrozenRecord
 from solon.store.reviewing.review_rows import ReviewRow, list_reviews
 from solon.store.reviewing.reviews import decide
+from solon.store.runs.runs import find_run
 
 Cli = Callable[..., tuple[int, str, str]]
 CONFIG: dict[str, Any] = {
@@ -267,7 +269,12 @@ def test_a_forgotten_seed_is_a_slip_and_leaves_the_set(project: Project) -> None
     frozen = promise_of(project)["plan"]["records"]
     item = waiting(project, "audit")[0].item_id
     [(seed,)] = query(project, "SELECT seed_id FROM items WHERE id = :i", i=item)
+    with project.store.connect() as connection:
+        before = read_promise(connection, find_run(connection)).items
     project.forget(seed=seed)
+    with project.store.connect() as connection:
+        after = read_promise(connection, find_run(connection)).items
+    assert (after["erased"], after["not done yet"]) == (1, before["not done yet"])
     assert promise_of(project)["slips"] == 1
     answer_all(project)
     figures = project.releases.create("one", promise=0.9)["promise"]["figures"]

@@ -195,7 +195,7 @@ def test_figures_are_those_of_the_suites_and_the_store(store: Store, known: Any)
     given = known.pilots + known.overlaps + known.seconds + known.audits
     assert made.decisions.answers == given + known.local
     assert made.decisions.counted == given
-    assert made.decisions.second_opinions == known.seconds
+    assert made.decisions.second_opinions == known.seconds + known.overlaps
     assert made.decisions.minutes == pytest.approx(known.pilots * 20 / 60, abs=0.06)
     assert made.decisions.flags == {"unsafe": 1}
     assert made.costs.money is not None

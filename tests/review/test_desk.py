@@ -21,8 +21,8 @@ from solon.review import webhooks
 from solon.review.state import options_of
 from solon.review.webhooks import Herald, Hooks, hooks_of, is_public
 from solon.store.reviewing import hooks as stored
+from solon.store.tables import experts, reviews, table_of
 from solon.store.tables import hook_deliveries as deliveries
-from solon.store.tables import reviews, table_of
 from solon.store.tables.people import Decision
 
 SECRET = b"a secret of more than sixteen"
@@ -271,9 +271,9 @@ def test_a_dead_receiver_is_tried_later_and_given_up(
 def test_reviews_that_too_few_can_answer_are_listed(
     project: Project, person: Any, serving: Any, client: Any, match: str
 ) -> None:
-    """Whoever has no field is handed every field, unless fields are required."""
-    _, token = person("Lea", role="lead")
-    person("Doc", specialties=["medicine"])
+    """Everyone is handed every field in the end, unless fields are required; whoever still practises is handed none."""
+    _, token = person("Lea", role="lead", specialties=["law"])
+    doc, _ = person("Doc", specialties=["medicine"])
     with project.store.transaction() as connection:
         connection.execute(update(reviews).values(specialty="medicine"))
 
@@ -282,5 +282,10 @@ def test_reviews_that_too_few_can_answer_are_listed(
             found = (await http.get("/api/v1/queue/too-few")).json()
             line = {"specialty": "medicine", "lang": None, "reviews": 12, "people": 1}
             assert found == ([line] if match == "require" else [])
+            with project.store.transaction() as connection:
+                in_practice = update(experts).where(experts.c.id == doc.id).values(stage="practice")
+                connection.execute(in_practice)
+            found = (await http.get("/api/v1/queue/too-few")).json()
+            assert found == [{**line, "people": 0 if match == "require" else 1}]
 
     asyncio.run(go())

@@ -15,7 +15,7 @@ from solon.store.reviewing import queue
 from solon.store.reviewing.answering import AnswerResult, answer_lease, asks_why
 from solon.store.reviewing.drafts import Lease, find_lease, read_draft, save_draft
 from solon.store.reviewing.experts import ExpertRow
-from solon.store.reviewing.review_lists import list_own_answers
+from solon.store.reviewing.review_lists import list_own_answers, work_by_actor
 from solon.store.reviewing.review_rows import LeaseLost, NotThere, ReviewRow, find_review
 from solon.store.reviewing.undoing import undo
 from solon.store.tables import assignments, decisions, reviews
@@ -405,9 +405,14 @@ def test_nobody_gets_the_same_question_twice(project: Project, person: Any) -> N
     assert len({find.content_hash for find in _rows(project, seen)}) == 12
     with project.store.transaction() as connection:
         assert queue.lease_next(connection, ada) is None
-    _, other = take(project, person("Bo")[0])
+    bo = person("Bo")[0]
+    lease, other = take(project, bo)
     assert other.id not in seen
     assert again in {other.id, *seen}
+    answer(project, bo, lease, prefer(other))
+    with project.store.connect() as connection:
+        work = work_by_actor(connection).values()
+    assert (sum(one.decided for one in work), sum(one.second for one in work)) == (12, 1)
 
 
 def _rows(project: Project, ids: list[str]) -> list[ReviewRow]:

@@ -39,7 +39,9 @@ BROUGHT_BACK_BY = (
     "it would accept then: `solon learn --carry`; in all other cases further random questions and the next planned "
     "look: `solon learn`"
 )
-PARTS = ("under the promise", "answered by people", "accepted without a promise", "rejected", "not done yet")
+PARTS = (
+    "under the promise", "answered by people", "accepted without a promise", "rejected", "not done yet", "erased",
+)  # fmt: skip
 """Where the items of a run are, in the order in which they are drawn."""
 
 
@@ -321,9 +323,9 @@ def _items(connection: Connection, run: RunRow) -> dict[str, int]:
     """How many of the run's items are in each of `PARTS`."""
     states = items.count_states(connection, run.id)
     people, covered, rest = evaluation.count_accepted(connection, run.id, DECIDED)
-    rejected = states["rejected"]
-    left = max(sum(states.values()) - people - covered - rest - rejected, 0)
-    return dict(zip(PARTS, (covered, people, rest, rejected, left), strict=True))
+    rejected, erased = states["rejected"], states[items.FORGOTTEN]
+    left = max(sum(states.values()) - people - covered - rest - rejected - erased, 0)
+    return dict(zip(PARTS, (covered, people, rest, rejected, left, erased), strict=True))
 
 
 def read_promises(connection: Connection, of: Sequence[RunRow]) -> tuple[RunPromise, ...]:

@@ -57,7 +57,7 @@ class Decisions(_Part):
         answers: all that were not taken back.
         counted: those that count: blind, with an expert's token, the first of each person on the same
             candidates.
-        second_opinions: answers that came after another's decision.
+        second_opinions: answers to an overlap, and those that came after another's decision.
         undone: decisions that were taken back.
         choices: number of answers by choice.
         channels: number of answers by the channel that they came by.
@@ -455,7 +455,7 @@ class Heard:
             self.channels[answer.channel] += 1
             self.flags.update(flag for flagged in answer.flags.values() for flag in flagged or ())
             self.principles.update(answer.principles)
-            self.second += answer.second
+            self.second += answer.second or answer.kind == "overlap"
             if answer.active_seconds:
                 self.seconds.append(answer.active_seconds)
         self.answers.update(answer.actor for answer in said.answers)

@@ -239,13 +239,13 @@ class HookOut(Wire, json_schema_extra=example(examples.HOOK)):
 
 
 class TooFewOut(Wire, json_schema_extra=example(examples.TOO_FEW)):
-    """Waiting reviews that fewer people can answer by specialty and language than are asked, two at least.
+    """Waiting reviews, by specialty and language, that fewer people can answer than are asked, two at least.
 
     Attributes:
-        specialty: field that is asked for; null: any.
-        lang: language that is asked for; null: any.
-        reviews: how many reviews wait for such people.
-        people: how many people may answer them.
+        specialty: field of the reviews; null: any.
+        lang: language of the reviews; null: any.
+        reviews: how many wait.
+        people: how many people can answer them: those who have the language and, with `--match require`, the field.
     """
 
     specialty: str | None

@@ -531,9 +531,9 @@ class ReviewerStats(Wire):
         id: its id.
         name: the person's name.
         role: what the person may do: worker, expert, lead or admin.
-        decided: decisions.
+        decided: decisions, but for second opinions.
         vote: votes.
-        second: second opinions.
+        second: second opinions: answers to an overlap, and those that came after another's decision.
         skipped: reviews skipped.
         declined: reviews declined.
         escalated: reviews handed to a lead.

@@ -149,12 +149,13 @@ def count_too_few(
 
     Args:
         fields: specialties and languages of everyone who may answer; no languages: any.
-        match: how the queue is handed out; with `prefer`, whoever has no specialty is handed every field.
+        match: how the queue is handed out; with `prefer`, everyone is handed every field in the end, and only
+            languages say who can answer.
     """
     too_few = []
     for (specialty, lang), n in _count_by_field(connection).items():
         able = sum(
-            (specialty in (None, *specialties) or (match == "prefer" and not specialties))
+            (match == "prefer" or specialty in (None, *specialties))
             and (lang is None or not languages or lang in languages)
             for specialties, languages in fields
         )

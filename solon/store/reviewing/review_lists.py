@@ -318,9 +318,9 @@ class Work:
     """What one person did.
 
     Attributes:
-        decided: decisions that stand.
+        decided: decisions that stand, but for second opinions.
         vote: votes.
-        second: second opinions.
+        second: second opinions: answers to an overlap, and those that came after another's decision.
         skipped: reviews skipped.
         declined: reviews declined.
         escalated: reviews handed to a lead.
@@ -354,9 +354,16 @@ def work_by_actor(connection: Connection) -> dict[str, Work]:
         active = ((answer or {}).get("times") or {}).get("active_seconds")
         if active is not None:
             seconds[actor].append(active)
-    stands = select(decisions.c.actor, decisions.c.active_seconds).where(decisions.c.undone_at.is_(None))
-    for actor, active in connection.execute(stands):
-        work[actor].decided += 1
+    stands = (
+        select(decisions.c.actor, decisions.c.active_seconds, reviews.c.kind)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(decisions.c.undone_at.is_(None))
+    )
+    for actor, active, kind in connection.execute(stands):
+        if kind == "overlap":
+            work[actor].second += 1
+        else:
+            work[actor].decided += 1
         if active is not None:
             seconds[actor].append(active)
     for actor, taken in seconds.items():
