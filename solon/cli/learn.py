@@ -148,14 +148,22 @@ def spell_learned(learned: LearningResult) -> str:
     if learned.taken_out:
         lines.append(f"out of the set: {learned.taken_out}; they are judged or asked anew")
     if learned.stopping is not None:
-        stop = "stop paying" if learned.stopping["stop"] else "still pay"
-        lines.append(f"more decisions {stop}: {learned.stopping['why']}")
+        lines.append(spell_more(learned.stopping))
     if learned.moved_items:
         cost = (
             ", and asks the next tier of judges where it must" if learned.tiers > 1 else ", at no model cost"
         )
         lines.append(f"`solon resume` carries {learned.moved_items} items on{cost}")
     return "\n".join(lines)
+
+
+def spell_more(more: dict[str, Any]) -> str:
+    """Whether more decisions pay, and why; `more` as of `consensus.stop.Stopping`."""
+    pays = more.get("pays", not more["stop"])  # versions of earlier Solons did not note it
+    told = "whether more decisions pay cannot be told yet"
+    if pays is not None:
+        told = "more decisions still pay" if pays else "more decisions stop paying"
+    return f"{told}: {more['why']}"
 
 
 def spell_cuts(certificate: dict[str, Any]) -> str:
@@ -217,5 +225,5 @@ def spell_status(found: dict[str, Any]) -> str:
     lines += [clean(f"ALARM, agreement fell {told}") for told in found["fallen"]]
     more = found["more_decisions"]
     if more is not None:
-        lines.append(f"more decisions {'stop paying' if more['stop'] else 'still pay'}: {more['why']}")
+        lines.append(spell_more(more))
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.interrupts import Stopper
+from solon.cli.learn import spell_more
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
 from solon.cli.terminal import DONE, FAILED, STOPPED, WAITING, console, print_json, say, spell_path
 from solon.display.progress import ProgressDisplay, spell_seconds
@@ -386,7 +387,7 @@ def spell_trust(summary: RunSummary) -> list[str]:
         )
         lines.append(f"flagged unsafe among accepted: {rate}; known: {unsafe['known']}")
     if more is not None:
-        lines.append(f"more decisions {'stop paying' if more['stop'] else 'still pay'}: {more['why']}")
+        lines.append(spell_more(more))
     return lines
 
 

@@ -11,6 +11,9 @@ import numpy as np
 from solon.consensus.ballots import Floats
 from solon.consensus.select import score_value
 
+LEAST = 30
+"""Fewer decisions to learn from cannot show whether further ones pay."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
@@ -23,6 +26,7 @@ class Stopping:
             curve; None before the curve shows it.
         learning_error: standard error of ``learning``; None with it.
         why: in words.
+        pays: whether they pay; None where that cannot be told yet.
     """
 
     stop: bool
@@ -30,6 +34,7 @@ class Stopping:
     learning: float | None
     learning_error: float | None
     why: str
+    pays: bool | None = None
 
 
 def judge_stopping(
@@ -39,8 +44,9 @@ def judge_stopping(
     curve: Sequence[tuple[int, float]] = (),
     block: int = 20,
     worth: float = 0.02,
-    least: int = 30,
+    least: int = LEAST,
     chosen: int | None = None,
+    short: str = "",
 ) -> Stopping:
     """Return whether the next ``block`` decisions are worth asking for.
 
@@ -54,6 +60,7 @@ def judge_stopping(
         worth: records put right that one decision must buy.
         chosen: how many decisions there are, where rounds chose them: none is held out, so that there is no curve, and
             only what the next ones put right themselves counts.
+        short: why there are too few decisions to tell, in words; empty: how many there are.
     """
     order = np.sort(confidence)[:block]
     direct = float(score_value(order, reliability).mean()) if len(order) else 0.0
@@ -65,16 +72,17 @@ def judge_stopping(
     if chosen is not None:
         high = 0.0
     if not len(order):
-        return Stopping(True, 0.0, learning, spread, "nothing is open")
+        return Stopping(True, 0.0, learning, spread, "nothing is open", False)
+    pays = None if direct < worth and (done < least or high >= worth) else direct >= worth
     if direct >= worth:
         why = f"the next {len(order)} decisions put {direct:.3f} records right each, {worth:g} is asked"
     elif done < least:
-        why = f"{done} decisions are too few to tell, {least} are asked"
+        why = short or f"this takes {least} decisions to learn from, and there are {done}"
     elif high >= worth:
         why = "the next decisions correct little, but may still teach the panel something"
     else:
         why = f"a decision buys {max(direct, learning or 0.0):.3f} records, less than {worth:g}"
-    return Stopping(direct < worth and done >= least and high < worth, direct, learning, spread, why)
+    return Stopping(pays is False, direct, learning, spread, why, pays)
 
 
 def _slope(curve: Sequence[tuple[int, float]]) -> tuple[float | None, float | None]:

@@ -214,7 +214,7 @@ def _forced(
     if routing.policy == "budget":
         return "budget", "the run's budget of reviews was spent on it"
     if routing.policy == "certified" and standing.threshold is None:
-        return "certified", "no certificate is in force, so nothing is accepted without an expert"
+        return "uncertified", "no certificate is in force, so nothing is accepted without an expert"
     return None
 
 

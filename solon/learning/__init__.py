@@ -570,7 +570,7 @@ def _judge_stopping(
     """
     import numpy as np
 
-    from solon.consensus.stop import judge_stopping
+    from solon.consensus.stop import LEAST, judge_stopping
 
     fit_on = evidence.seen
     test = [d for d in evidence.usable if d.held_out and d.actor != VOTES and not d.suggested]
@@ -597,4 +597,8 @@ def _judge_stopping(
         curve=curve,
         block=block,
         chosen=len(evidence.usable) if in_rounds else None,
+        short=""
+        if in_rounds
+        else f"this takes {LEAST} decisions to follow what they teach and {OLD_ENOUGH} others to test that on; the "
+        f"{len(evidence.usable)} learned from so far give {len(fit_on)} and {len(test)} of these",
     )

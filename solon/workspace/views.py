@@ -70,7 +70,7 @@ class RunSummary:
             and how many random `probes` would; all of it in words as `told`. None where there was none.
         unsafe: among accepted records, `flagged` of `audited` at random, the `rate`, its exact 95% upper bound
             `at_most`, and `known`, flagged by whatever way.
-        more_decisions: whether they still pay (`stop`, `why`), as of the newest consensus version.
+        more_decisions: whether they still pay (`stop`, `pays`, `why`), as of the newest consensus version.
         earlier_runs: of `resume`, how many decisions on items of earlier runs were applied too, by run; None where none
             was looked for.
         notes: what to know of the models that were asked and of the seeds.
@@ -504,7 +504,12 @@ def summarize(
             "at_most": round(at_most, 4),
             "known": known,
         },
-        more_decisions=stopping and {"stop": stopping["stop"], "why": stopping["why"]},
+        more_decisions=stopping
+        and {
+            "stop": stopping["stop"],
+            "pays": stopping.get("pays", not stopping["stop"]),
+            "why": stopping["why"],
+        },
         notes=tuple(notes),
         queue=queue,
         taken_out=taken_out,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solon.cli.learn import spell_more
 from solon.config.sections import RoutingConfig
 from solon.consensus.audit import (
     confidence_sequence,
@@ -365,3 +366,16 @@ def test_stopping_when_decisions_stop_paying() -> None:
     assert judge_stopping(sure, 0.95, chosen=30).stop, "rounds have no curve: what the next put right counts"
     assert not judge_stopping(sure, 0.95, chosen=29).stop
     assert not judge_stopping(unsure, 0.95, chosen=300).stop
+
+
+def test_where_it_cannot_be_told_whether_decisions_pay_the_heading_says_so() -> None:
+    sure, unsure = np.full(100, 0.995), np.full(100, 0.6)
+    rising = [(20, 0.6), (40, 0.7), (80, 0.75), (160, 0.78)]
+    few = judge_stopping(sure, 0.95, short="the 13 learned from so far give 7 and 6")
+    assert (few.pays, few.stop) == (None, False)
+    told = spell_more({"stop": few.stop, "pays": few.pays, "why": few.why})
+    assert told == "whether more decisions pay cannot be told yet: the 13 learned from so far give 7 and 6"
+    assert judge_stopping(sure, 0.95, curve=rising, worth=0.01).pays is None, "they may still teach"
+    assert "and there are 29" in judge_stopping(sure, 0.95, chosen=29).why
+    assert judge_stopping(unsure, 0.95).pays
+    assert spell_more({"stop": True, "why": "w"}) == "more decisions stop paying: w", "an earlier version's"

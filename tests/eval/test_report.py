@@ -322,10 +322,12 @@ def test_questions_without_an_answer_are_told_and_what_they_could_hide(store: St
     found = build_report(gather(store)).agreement
     assert found.asked.asked >= known.pilots + 1
     assert found.asked.gaps == found.asked.asked - found.asked.answered >= 1
-    value, n = found.random.value, found.random.n
-    assert value is not None
-    assert found.asked.at_worst.value == pytest.approx(value * n / (n + found.asked.gaps))
+    assert found.asked.agreed <= found.asked.answered <= found.random.n, (
+        "an item that two answered counts once"
+    )
+    assert found.asked.at_worst.value == pytest.approx(found.asked.agreed / found.asked.asked)
     assert f"if the other {found.asked.gaps}" in str(found.asked)
+    assert f"it would be {found.asked.agreed} of {found.asked.asked}, " in str(found.asked)
 
 
 def test_plots_are_drawn_where_the_numbers_say() -> None:

@@ -22,9 +22,12 @@ from solon.eval.suites import agreement, audit, compare, contamination, duplicat
 from solon.store.database.store import Store
 from solon.store.records import evaluation
 from solon.store.reviewing.experts import add_expert
+from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.verdicts import scores_on
 from solon.store.tables import items, verdicts
+
+from .conftest import CONFIG, seed_rows
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -54,6 +57,30 @@ def test_agreement_counts_blind_answers_only(material: Material, known: Any) -> 
     for figure in (found.panel_expert, found.expert_expert_alpha, found.judge_judge_fleiss):
         assert figure.value is not None
         assert figure.low <= figure.value <= figure.high
+
+
+def test_each_item_counts_once_and_a_redraft_is_none_that_was_unsure(tmp_path: Path) -> None:
+    config = {**CONFIG, "routing": {"policy": "always", "max_redrafts": 1}}
+    with Project(f"sqlite:///{tmp_path / 'always.db'}", config=config) as project:
+        actor = add_expert(project.store, "Ada", by="local:test")[0].actor
+        project.run("preference", seed_rows(6))
+        choices = ["redraft", "both_bad", "tie"]
+        for _ in range(2):
+            with project.store.connect() as connection:
+                waiting = list_reviews(connection, limit=100)
+            attempted = [review for review in waiting if review.ordinal or review.rule == "asked_back"]
+            for review in attempted or waiting[: len(choices)]:
+                choice = "tie" if attempted else choices.pop()
+                given = {"choice": choice, "rationale": "Neither is right."}
+                if choice == "redraft":
+                    given["guidance"] = "Name a source."
+                decide(project.store, review.id, given, actor=actor, channel="api", counts=True)
+            project.resume()
+        found = agreement.evaluate(gather(project.store))
+    assert {rule: figure.n for rule, figure in found.by_rule.items()} == {"always": 4, "asked_back": 1}
+    assert (found.random.n, found.routed.n) == (4, 0)
+    assert (found.asked.asked, found.asked.answered, found.asked.agreed) == (6, 3, 0)
+    assert "6 were asked, 3 have an answer that counts, 0 agree: if the other 3" in str(found.asked)
 
 
 def test_where_nobody_answered_judges_are_said_to_be_compared_on_answered_items(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def route(
         (SURE, "pilot", Standing(), ("accept", "threshold")),
         (SURE, "pilot", Standing(threshold=0.99), ("review", "certified")),
         (SURE, "pilot", Standing(threshold=0.6), ("accept", "certified")),
-        (SURE, "certified", Standing(), ("review", "certified")),
+        (SURE, "certified", Standing(), ("review", "uncertified")),
         (SURE, "certified", Standing(threshold=0.6), ("accept", "certified")),
         (WEAK, "certified", Standing(threshold=0.9), ("review", "certified")),
     ],

@@ -295,7 +295,7 @@ def test_learning_says_whether_more_decisions_pay(make: Make) -> None:
     assert learned.stopping is not None
     assert isinstance(learned.stopping["stop"], bool)
     summary = project.summarize()
-    assert summary.more_decisions == {"stop": learned.stopping["stop"], "why": learned.stopping["why"]}
+    assert summary.more_decisions == {name: learned.stopping[name] for name in ("stop", "pays", "why")}
 
 
 def test_the_unsafe_rate_stands_beside_the_promise(make: Make) -> None:

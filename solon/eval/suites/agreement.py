@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from solon.store.reviewing.doubts import Doubted, doubted_answers
 from solon.store.reviewing.overlaps import DOUBT
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.suggestions import anchored
+from solon.store.runs.throughput import BY_DOUBT
 from solon.store.runs.verdicts import scores_on
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ AUDIT_RULE = "audit"
 """Audits are drawn at random among accepted records, which the panel was sure of: they speak for those."""
 ALL, ROUTED = "all", "routed"
 """What answers speak for beside audits: all items, or those that the panel was unsure of."""
+UNSURE_RULES = (*BY_DOUBT, "budget", "not_asked")
+"""Rules that send an item to people because the panel is unsure; a redraft that comes back to its author, for one, is
+sent by none of them."""
 NOT_JUDGED = (
     "no item that a person answered blind was judged by two seats; judges are compared on those items alone"
 )
@@ -119,26 +123,29 @@ class Criterion(BaseModel):
 
 
 class Asked(BaseModel):
-    """Questions that were drawn at random and put to people, and what those without an answer could hide.
+    """Items or audits that were drawn at random and put to people, each counted once, and what those without an answer
+    could hide.
 
-    Whoever answers may leave out what is hard, so that the questions with an answer may agree with the panel more often
-    than all would.
+    Whoever answers may leave out what is hard, so that those with an answer may agree with the panel more often than
+    all would.
 
     Attributes:
         asked: how many.
-        answered: those that have an answer that counts.
-        at_worst: agreement of panel and experts if every question without one were a disagreement.
+        answered: those of them that have an answer that counts.
+        agreed: those of them whose answer, of several the first, agrees.
+        at_worst: `agreed` among `asked`: the agreement if all without an answer were disagreements.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     asked: int
     answered: int
+    agreed: int
     at_worst: Figure
 
     @property
     def gaps(self) -> int:
-        """Questions without an answer that counts."""
+        """Those without an answer that counts."""
         return self.asked - self.answered
 
     def __str__(self) -> str:
@@ -146,8 +153,9 @@ class Asked(BaseModel):
         if not self.gaps or self.at_worst.value is None:
             return ""
         return (
-            f"{self.asked} were asked, {self.answered} have an answer that counts: if the other {self.gaps} were all "
-            f"disagreements it would be {self.at_worst.value:.1%}"
+            f"each counted once, {self.asked} were asked, {self.answered} have an answer that counts, {self.agreed} "
+            f"agree: if the other {self.gaps} were all disagreements it would be {self.agreed} of {self.asked}, "
+            f"{self.at_worst.value:.1%}"
         )
 
 
@@ -157,8 +165,8 @@ class Agreement(SuiteResult):
     Attributes:
         panel_expert: share over all reviews, however they came about.
         panel_expert_kappa: Cohen's kappa of the same.
-        random: share over reviews that were drawn without looking at the panel; it speaks for all items.
-        asked: how many of those were asked and answered, and what the share would be at worst.
+        random: share over answers to reviews that were drawn without looking at the panel; it speaks for all items.
+        asked: how many of those items were asked and answered, and what the share of them would be at worst.
         audited: share over reviews that were drawn among accepted records; it speaks for those.
         routed: share over reviews that were asked for because the panel was unsure.
         expert_expert_alpha: Krippendorff's alpha of experts on the same candidates.
@@ -223,6 +231,14 @@ class Agreement(SuiteResult):
         return "try for a certificate: `solon learn`"
 
 
+def what_of(rule: str) -> str:
+    """What answers to questions that a rule asked speak for: `ALL` items, accepted records (`AUDIT_RULE`) or `ROUTED`
+    ones; empty where for none of these."""
+    if rule in DRAWN_RULES:
+        return ALL
+    return AUDIT_RULE if rule == AUDIT_RULE else ROUTED if rule in UNSURE_RULES else ""
+
+
 def evaluate(material: Material) -> Agreement:
     """Return the agreement, from counted answers: given with an expert's token, before the votes were shown."""
     found = Found()
@@ -260,7 +276,7 @@ class Found:
         self.experts, self.seats = Rated(), Rated()
         self.model_of: dict[str, str] = {}
         self.judges: set[str] = set()
-        self.asked = self.missing = 0
+        self.asked, self.first = 0, _Agreed()
         self._names: dict[str, int] = {}
 
     def add(self, connection: Connection, material: Material, said: Said) -> None:
@@ -276,17 +292,28 @@ class Found:
         for judged in {o.answer.what: o for o in said.opinions}.values():
             self.seats.add(vote_of_seats(judged.votes))
         self._compare_scores(connection, said.blind)
-        asked = evaluation.asked_questions(
-            connection, material.run_ids, "interrupt", DRAWN_RULES, part=said.part
+        self._count_asked(
+            evaluation.asked_questions(
+                connection, material.run_ids, "interrupt", DRAWN_RULES, part=said.part
+            ),
+            said,
         )
-        self.asked += len(asked)
-        self.missing += len(asked - {(answer.item_id, answer.attempt) for answer in said.blind})
+
+    def _count_asked(self, asked: Set[tuple[str, int]], said: Said) -> None:
+        """Count items drawn, each once, and the first answer to each; not those answered that no panel judged."""
+        first: dict[str, bool] = {}
+        for opinion in said.opinions:
+            if opinion.answer.rule in DRAWN_RULES:
+                first.setdefault(opinion.answer.item_id, opinion.agrees)
+        answered = {answer.item_id for answer in said.blind if answer.rule in DRAWN_RULES}
+        self.asked += len(({item for item, _ in asked} - answered) | first.keys())
+        for agrees in first.values():
+            self.first.add(agrees)
 
     def _hear(self, opinion: Opinion) -> None:
         answer, agrees = opinion.answer, opinion.agrees
-        rule = ALL if answer.rule in DRAWN_RULES else answer.rule
         for by, names in (
-            ("drawn", (rule if rule in (ALL, AUDIT_RULE) else ROUTED,)),
+            ("drawn", (what_of(answer.rule),)),
             ("rule", (answer.rule,)),
             ("reviewer", (answer.actor,)),
             ("domain", (answer.specialty or "not stated",)),
@@ -320,7 +347,7 @@ class Found:
         seed, none_twice = material.seed, NOT_BY_CHANCE if doubted else NONE_TWICE
         ceiling = _measure_experts(self.experts, self.outcomes, seed, none_twice)
         drawn, audited, routed = (self.split["drawn"][name] for name in (ALL, AUDIT_RULE, ROUTED))
-        gaps = measure_gaps(self.asked, self.missing, drawn.hits, drawn.n)
+        gaps = measure_gaps(self.asked, self.first.n, self.first.hits)
         said, judged = self.experts.counts(), self.seats.counts()
         return Agreement(
             suite="agreement",
@@ -393,16 +420,14 @@ def _measure_experts(experts: Rated, outcomes: int, seed: int, none_twice: str) 
     )
 
 
-def measure_gaps(asked: int, missing: int, agreed: int, n: int) -> Asked:
-    """Return how many of the questions have no answer, and what agreement on `n` answers would be with theirs as
-    disagreement.
-    """
-    at_worst = rate(agreed, n + missing, "no question was drawn at random")
-    return Asked(asked=asked, answered=asked - missing, at_worst=at_worst)
+def measure_gaps(asked: int, answered: int, agreed: int) -> Asked:
+    """Return how many have no answer, and what agreement would be with those as disagreements."""
+    at_worst = rate(agreed, asked, "no question was drawn at random")
+    return Asked(asked=asked, answered=answered, agreed=agreed, at_worst=at_worst)
 
 
 def _tell_gaps(asked: Asked) -> tuple[str, ...]:
-    return (f"of the questions drawn at random among all items {asked}",) if str(asked) else ()
+    return (f"of the items drawn at random among all, {asked}",) if str(asked) else ()
 
 
 def _tell_all_asked(by_rule: Mapping[str, _Agreed], drawn: int) -> tuple[str, ...]:

@@ -147,10 +147,9 @@ def audit_run(connection: Connection, run: RunRow, *, settled: bool = False) -> 
         promised=certificate is not None,
         agreement=_share(audited),
         asked=measure_gaps(
-            len(asked),
-            len(asked - {(one.item_id, one.attempt) for one in audited}),
-            sum(one.agrees for one in audited),
+            len(asked | {(one.item_id, one.attempt) for one in audited}),
             len(audited),
+            sum(one.agrees for one in audited),
         ),
         sharpened=Figure(
             value=sharp.value,

@@ -84,7 +84,8 @@ class Drift(SuiteResult):
         alarm: True where any course has an alarm.
         alarms: which course, and why.
         drawn: items that were drawn, without looking at the panel or among accepted ones.
-        routed: items that were sent to people because the panel was unsure.
+        routed: items that were sent to people for what was found of them, most because the panel was unsure; without
+            redrafts that came back to whoever asked for them.
         by_principle: decisions that cite a principle, drawn or routed ones, whichever are more.
         experts: agreement of experts with what they had said of the same candidates before, where they were
             asked again blind.
@@ -140,6 +141,8 @@ class Found:
         """Read what people answered about some of the items."""
         for opinion in said.opinions:
             answer, drawn = opinion.answer, opinion.answer.rule in RANDOM_RULES
+            if answer.rule == "asked_back":  # a redraft that its author must see, whatever the panel says
+                continue
             _note(self.drawn if drawn else self.routed, answer.at, opinion.agrees)
             for principle in answer.principles:
                 both = self.principles.setdefault(principle, (Weeks(), Weeks()))

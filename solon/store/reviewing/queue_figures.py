@@ -15,7 +15,7 @@ from solon.store.tables import reviews
 KINDS = {
     "pilot": "pilot",
     "always": "policy",
-    "certified": "not certified",
+    "uncertified": "not certified",
     "asked_back": "redraft",
     "no_verdict": "no verdict",
     "step": "a step of the recipe",

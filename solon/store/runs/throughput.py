@@ -12,6 +12,8 @@ from solon.store.tables import calls, decisions, items, reviews, runs
 
 MOST = 2000
 """Items and answers that are looked at, the newest ones: enough for a mean."""
+BY_DOUBT = ("threshold", "disagreement", "certified")
+"""Rules by which nothing but the panel's doubt sends an item to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +108,13 @@ def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -
 
 def _unsure(connection: Connection, done: object) -> Rate | None:
     """Among items that nothing but the panel's doubt could have sent to a person."""
-    by_doubt = ("threshold", "disagreement", "certified")
     asked = (
         select(reviews.c.item_id)
-        .where(reviews.c.kind == "interrupt", reviews.c.ordinal == 0, reviews.c.rule.in_(by_doubt))
+        .where(reviews.c.kind == "interrupt", reviews.c.ordinal == 0, reviews.c.rule.in_(BY_DOUBT))
         .distinct()
     )
     forced = select(reviews.c.item_id).where(
-        reviews.c.kind == "interrupt", reviews.c.ordinal == 0, reviews.c.rule.not_in(by_doubt)
+        reviews.c.kind == "interrupt", reviews.c.ordinal == 0, reviews.c.rule.not_in(BY_DOUBT)
     )
     table = done.c  # type: ignore[attr-defined]
     free = select(func.count()).where(table.id.not_in(forced))
