@@ -8,6 +8,7 @@ from itertools import combinations, groupby
 from operator import itemgetter
 
 import numpy as np
+import numpy.typing as npt
 
 from solon.consensus.ballots import Floats, Ints
 from solon.consensus.resample import drawn_rows, interval
@@ -17,7 +18,9 @@ DRAWS = 500
 
 
 class Rated:
-    """What raters answered about the same things, in numbers: twelve bytes an answer.
+    """What raters answered about the same things, in numbers: twelve bytes an answer, eight a thing.
+
+    Things are told in the order of their time, in whatever order they were noted: bootstraps draw them by position.
 
     Attributes:
         raters: name -> number.
@@ -30,9 +33,10 @@ class Rated:
         self.answers: dict[str, int] = {}
         self.things = 0
         self._thing, self._rater, self._answer = array("I"), array("I"), array("I")
+        self._at = array("d")
 
-    def add(self, said: Mapping[str, str]) -> None:
-        """Note what each rater answered about one thing."""
+    def add(self, said: Mapping[str, str], at: float = 0.0) -> None:
+        """Note what each rater answered about one thing; `at`: when they began, in epoch seconds."""
         if len(said) < 2:
             return
         for rater, answer in said.items():
@@ -40,16 +44,23 @@ class Rated:
             self._rater.append(self.raters.setdefault(rater, len(self.raters)))
             self._answer.append(self.answers.setdefault(answer, len(self.answers)))
         self.things += 1
+        self._at.append(at)
+
+    def _places(self) -> npt.NDArray[np.uint32]:
+        """Of each answer, the place of its thing in the order of time."""
+        place = order_of(order_of(self._at)).astype(np.uint32)
+        return np.take(place, np.array(self._thing))
 
     def counts(self) -> Ints:
-        """How often each answer was given, (things, answers)."""
+        """How often each answer was given, (things, answers), the answers in alphabetical order."""
         counts = np.zeros((self.things, max(len(self.answers), 1)), dtype=np.int64)
-        np.add.at(counts, (np.array(self._thing), np.array(self._answer)), 1)
+        column = np.argsort(np.argsort(list(self.answers)))
+        np.add.at(counts, (self._places(), column[np.array(self._answer)]), 1)
         return counts
 
     def pairs(self) -> Iterator[tuple[str, str, Ints, Ints]]:
         """Of each two raters, in alphabetical order, the numbers that both answered about the same things."""
-        thing, rater, answer = np.array(self._thing), np.array(self._rater), np.array(self._answer)
+        thing, rater, answer = self._places(), np.array(self._rater), np.array(self._answer)
         own = {name: np.flatnonzero(rater == number) for name, number in self.raters.items()}
         for a, b in combinations(sorted(own), 2):
             both = np.intersect1d(thing[own[a]], thing[own[b]], assume_unique=True, return_indices=True)
@@ -59,8 +70,16 @@ class Rated:
 
     def each(self) -> Iterator[list[int]]:
         """Yield the numbers that were answered about each thing."""
-        for _, given in groupby(zip(self._thing, self._answer, strict=True), key=itemgetter(0)):
+        thing = self._places()
+        order = order_of(thing)
+        pairs = zip(thing[order].tolist(), np.array(self._answer)[order].tolist(), strict=True)
+        for _, given in groupby(pairs, key=itemgetter(0)):
             yield [answer for _, answer in given]
+
+
+def order_of(at: npt.ArrayLike) -> Ints:
+    """Return the places of times, the earliest first, equal ones as they stand."""
+    return np.argsort(at, kind="stable")
 
 
 def measure_alpha(counts: Ints, times: Ints | None = None) -> float | None:

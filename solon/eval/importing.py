@@ -393,12 +393,14 @@ class _Answers:
 
     def find_decided(self, run_id: str) -> int:
         """How many rows have an answer that reached no review, since theirs was decided before."""
-        return sum(
-            self.answered.add(name)
-            for part in self._reviews(run_id, "decided")
-            for name, review in part
-            if self._note_of(name, review)
-        )
+        found = 0
+        for part in self._reviews(run_id, "decided"):
+            with self._store.connect() as connection:
+                for name, review in part:
+                    note = self._note_of(name, review)
+                    if note and _speaks_of(connection, note, review):
+                        found += self.answered.add(name)
+        return found
 
     def _reviews(self, run_id: str, state: str) -> Iterator[list[tuple[str, ReviewRow]]]:
         """The reviews of a run in a state, some at a time, each with the name of its row."""
@@ -436,7 +438,7 @@ class _Answers:
         # A promise of several experts has as many audits of one item.
         if not self._tried.add(review.id) or (review.kind == "audit" and not self._audited.add(name)):
             return []
-        if _hash([one.text for one in read_candidates(connection, review.candidates)]) != note["texts"]:
+        if not _speaks_of(connection, note, review):
             return []
         self.answered.add(name)
         return [Said(**said) for said in note["said"]]
@@ -479,6 +481,12 @@ class _Answers:
             self.decided += 1
             return True
         return False
+
+
+def _speaks_of(connection: Connection, note: Mapping[str, Any], review: ReviewRow) -> bool:
+    """Whether the review shows the texts of the row that has this note, and not a redraft."""
+    asked: str = note["texts"]
+    return _hash([one.text for one in read_candidates(connection, review.candidates)]) == asked
 
 
 async def _all(deciding: Iterable[Coroutine[Any, Any, bool]]) -> None:

@@ -1,5 +1,5 @@
-"""What a suite gets to work on: a store, the runs to look at, files to compare with, and how much it may
-hold.
+"""What a suite gets to work on: a store, the runs to look at, files to compare with, and how many records it looks
+at.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Material:
         store: where it is read from.
         runs: the runs to look at, the oldest first; in the order given where they were named.
         against: files to compare with.
-        limit: records that a suite may hold at once; more are sampled at random by `seed`.
+        limit: records that a suite looks at; of more, so many are sampled at random by `seed`.
         seed: of whatever a suite draws.
         whole: True where no run was named: the runs are all of the store's, and its records are those of the
             data set, each item once.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from solon.eval.coefficients import Rated, alpha_figure
 from solon.eval.embedding import Embedder
 from solon.eval.material import Material, gather
 from solon.eval.replay.opinions import read_said
-from solon.eval.report.report import Heard
+from solon.eval.report.report import Heard, build_report
 from solon.eval.set_rubric import _Facts, judge_set
 from solon.eval.suites import agreement, contamination, diversity, drift, quality
 from solon.eval.suites.contamination import FileOverlap
@@ -29,9 +30,11 @@ from solon.eval.suites.judges import Written, _read_seats, _Tally
 from solon.eval.suites.quality import _Findings
 from solon.formats.records import ExportRow
 from solon.questions import PAIR
+from solon.store.database import clock
 from solon.store.database.store import Store
 from solon.store.records import exporting
 from solon.store.records.evaluation import PaidVote
+from solon.store.runs import items
 from solon.words import find_words
 
 
@@ -90,7 +93,8 @@ def test_what_raters_say_takes_numbers_only(monkeypatch: pytest.MonkeyPatch) -> 
 def test_answers_of_people_are_read_part_by_part_and_counted(store: Store) -> None:
     material = gather(store)
     with store.connect() as connection:
-        [said] = read_said(connection, material.run_ids)
+        said, *others = read_said(connection, material.run_ids)
+        assert not others, "the few items of this store are one part"
         assert len(said.answers) >= len(said.blind) >= len(said.opinions) > 3
 
         def read(times: int) -> tuple[agreement.Found, drift.Found, Heard]:
@@ -108,6 +112,26 @@ def test_answers_of_people_are_read_part_by_part_and_counted(store: Store) -> No
         assert (told.answers, told.counted) == (len(said.answers), len(said.blind))
         few, many = (peak(lambda n=n: read(n)) for n in (4, 24))
     assert (many - few) / 20 / len(said.answers) < 150, "bytes an answer"
+
+
+def test_many_parts_give_the_figures_of_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: 2e9)
+    material = gather(store)
+
+    def measure() -> list[object]:
+        found = drift.evaluate(material), build_report(material)  # which holds what the other suites say
+        digits = 12  # sums of prices differ in their last digit
+        return [
+            json.loads(one.model_dump_json(), parse_float=lambda told: round(float(told), digits))
+            for one in found
+        ]
+
+    whole = measure()
+    monkeypatch.setattr(items, "PART", 7)
+    with store.connect() as connection:
+        assert len(list(read_said(connection, material.run_ids))) > 9
+    for one, other in zip(whole, measure(), strict=True):
+        assert one == other
 
 
 def test_records_are_compared_with_a_benchmark_and_let_go(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_coverage_covers_every_attribute_that_seeds_state(tmp_path: Path) -> Non
         {
             "id": f"s{i}", "prompt": f"Explain topic {i} in two sentences.", "specialty": "law" if i else None,
             "tags": ["short", "tax"] if i % 2 else [], "licence": "CC0-1.0", "source": f"book {i % 2}",
-            "level": i % 3, "note": f"only of {i}", "parts": [i],
+            "level": i % 3, "note": f"only of {i}", "parts": [i], "mark": "good" if i < 3 else i + 0.5,
         }
         for i in range(6)
     ]  # fmt: skip
@@ -192,7 +192,8 @@ def test_coverage_covers_every_attribute_that_seeds_state(tmp_path: Path) -> Non
     assert found["licence"] == {"CC0-1.0": 6}
     assert found["source"] == {"book 0": 3, "book 1": 3}
     assert found["metadata: level"] == {"0": 2, "1": 2, "2": 2}
-    assert {name for name in found if name.startswith("metadata")} == {"metadata: level"}
+    assert found["metadata: mark"] == {"good": 3, "3.5": 1, "4.5": 1, "5.5": 1}
+    assert {name for name in found if name.startswith("metadata")} == {"metadata: level", "metadata: mark"}
 
 
 def test_diversity_and_judges_have_their_new_parts(store: Store) -> None:

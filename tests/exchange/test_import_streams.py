@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from solon import Project
 from solon.config import Config
@@ -26,7 +26,7 @@ from solon.formats.seed_rows import RowProblem, parse_row, plain_row
 from solon.store.records import overview
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.runs import runs
-from solon.store.tables import decisions, texts
+from solon.store.tables import decisions, reviews, texts
 from solon.workspace import loading
 from solon.workspace.seeds import _fingerprint_bytes
 from solon.workspace.spool import Spool
@@ -108,7 +108,15 @@ def test_what_is_broken_off_goes_on_and_decides_nothing_twice(
         assert len(decided) == len(set(decided)) == 30
         assert len(overview.list_items(project.store, run_id=found.run_id, state="accepted", limit=99)) == 30
         again = project.import_("trl-preference", file)
+        with project.store.transaction() as connection:
+            one = list_reviews(connection, state="decided")[0]
+            shown = update(reviews).values(candidates=list(reversed(one.candidates)))
+            connection.execute(shown.where(reviews.c.id == one.id))
+        other = project.import_("trl-preference", file)
     assert (again.run_id, again.decisions, again.unused) == (found.run_id, 0, {"already_decided": 30})
+    assert other.unused == {"already_decided": 29, "no_review_open": 1}, (
+        "one shows other texts than the row's"
+    )
 
 
 def test_rows_that_come_twice_are_found_across_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

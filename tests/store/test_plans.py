@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, and_, event
 
 from solon.store.database.store import Store
-from solon.store.records import evaluation
+from solon.store.learning.evidence import counted_decisions
+from solon.store.records import counts, evaluation
 from solon.store.reviewing import deliveries, drawn_questions, queue, review_lists
 from solon.store.reviewing.experts import ExpertRow, add_expert
 from solon.store.reviewing.review_lists import Filters
@@ -19,6 +20,9 @@ from solon.store.runs import items, pilot, requeued
 
 GROWS = "items|reviews|calls|outbox|decisions|assignments|texts|candidates|verdicts|records"
 RUN = "a-run"
+SOME = and_(
+    items.items.c.run_id == RUN, items.items.c.state == "accepted", items.items.c.position.between(0, 499)
+)
 Ask = Callable[[Connection, ExpertRow], Any]
 
 
@@ -35,6 +39,9 @@ ASKED: dict[str, Ask] = {
     "runs with work": lambda c, _: requeued.runs_with_work(c, begun=True),
     "is a run settled": lambda c, _: requeued.is_settled(c, RUN),
     "answers that tell of a promise": lambda c, _: evaluation.answers(c, [RUN], telling=True),
+    "answers about some items": lambda c, _: evaluation.answers(c, [RUN], part=SOME),
+    "held-out decisions about some items": lambda c, _: counts.held_out(c, "key", [RUN], SOME),
+    "counted decisions about some items": lambda c, _: counted_decisions(c, "key", [RUN], part=SOME),
     "questions drawn at random": lambda c, _: drawn_questions.drawn_items(c, RUN),
     "the pilot": lambda c, _: pilot.pilot_in_order(c, RUN),
     "leases": lambda c, _: queue.reviews_in_hand(c),
@@ -80,5 +87,9 @@ def test_an_index_is_followed(store: Store, asked: str) -> None:
     assert [step for step in scans if asked not in SORTED or "USING INDEX" not in step] == []
     if "outbox" in asked or "arrived" in asked:
         assert [step for step in plans if step.startswith("LIST SUBQUERY")] == []  # all items of the run
+    if "some items" in asked:
+        assert [
+            step for step in plans if re.search("AUTOMATIC|expiry|SCAN precedents", step)
+        ] == []  # the whole store
     if asked in SORTED:
         assert [step for step in plans if "TEMP B-TREE FOR ORDER BY" in step] == []

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.consensus.calibrate import measure_aurc, measure_auroc, measure_brier, measure_ece, risk_coverage
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
+from solon.eval.coefficients import order_of
 from solon.eval.result import Figure, calibration_interval, rate
 from solon.eval.suites.agreement import ALL, AUDIT_RULE, RANDOM_RULES
 from solon.store.records import counts, evaluation
@@ -80,13 +81,15 @@ class Curves(BaseModel):
 
 
 class Found:
-    """What was found of the answers read so far: confidences, and whether the expert agreed, 9 bytes each."""
+    """What was found of the answers read so far: confidences, whether the expert agreed, and when, 17 bytes
+    each."""
 
     def __init__(self, connection: Connection, key: str, runs: Sequence[RunRow]) -> None:
         """`key`: of the store; draws the halves."""
         self._key, self._scope, self._versions = key, *_learned(connection, runs)
         self._score = {rule: array("d") for rule in RULES}
         self._right = {rule: array("b") for rule in RULES}
+        self._at = {rule: array("d") for rule in RULES}
         self._hits, self._tests = [0] * len(self._versions), 0
 
     def add(self, connection: Connection, said: Said) -> None:
@@ -98,6 +101,7 @@ class Found:
                 rule = AUDIT_RULE if answer.rule == AUDIT_RULE else ALL
                 self._score[rule].append(opinion.consensus.confidence)
                 self._right[rule].append(opinion.agrees)
+                self._at[rule].append(answer.at)
                 if answer.id in unseen and answer.kind == "interrupt":
                     self._try(opinion)
 
@@ -113,7 +117,8 @@ class Found:
         """Return the curves of what was read; the learning curve is that of the newest run for which anything was
         learned."""
         of = ALL if self._score[ALL] or not self._score[AUDIT_RULE] else AUDIT_RULE
-        score, right = np.array(self._score[of]), np.array(self._right[of], dtype=np.float64)
+        order = order_of(self._at[of])  # bootstraps draw by position
+        score, right = np.array(self._score[of])[order], np.array(self._right[of], dtype=np.float64)[order]
         coverage, risk = risk_coverage(score, right)
         n = len(score)
         kept = np.unique(np.linspace(0, n - 1, POINTS).astype(int)) if n else np.array([], dtype=int)

@@ -291,7 +291,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
     with store.connect() as connection:
         heard, drifted, agreed_on = Heard(), drift.Found(), agreement.Found()
         curved = curves.Found(connection, store.key, material.runs)
-        for said in read_said(connection, material.run_ids):
+        for said in read_said(connection, material.run_ids, settled=material.settled):
             heard.add(said)
             drifted.add(said)
             agreed_on.add(connection, material, said)
@@ -449,7 +449,8 @@ class Heard:
         self.seconds = array("d")
 
     def add(self, said: Said) -> None:
-        """Count what people answered about some of the items; the last four of the counts by who answered."""
+        """Count what people answered about some of the items: by choice, channel, flag and principle; and by person all
+        answers, those that count, those that the panel judged, too, and those that agree with it."""
         for answer in said.answers:
             self.choices[answer.choice] += 1
             self.channels[answer.channel] += 1

@@ -16,7 +16,7 @@ from solon.consensus.ballots import Floats, Ints
 from solon.consensus.binomial import rate_difference
 from solon.consensus.ceiling import measure_ceiling
 from solon.consensus.panel import ABSTAIN, Vote
-from solon.eval.coefficients import Rated, alpha_figure, cohen_figure, fleiss_figure
+from solon.eval.coefficients import Rated, alpha_figure, cohen_figure, fleiss_figure, order_of
 from solon.eval.replay.opinions import Opinion, Said, overlaps, read_said
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, mean, nothing, rate
 from solon.questions import AcceptQuestion
@@ -285,12 +285,15 @@ class Found:
         self.answers += len(said.answers)
         self.left_out.update(_why_left_out(answer) for answer in said.answers if answer.id not in kept)
         self.outcomes = max((self.outcomes, *(len(answer.question.outcomes) for answer in said.blind)))
-        for answers in overlaps(said.blind).values():
-            self.experts.add(answers)
+        began = {frozenset(a.shown): a.at for a in reversed(said.blind) if a.outcome is not None}
+        for shown, answers in overlaps(said.blind).items():
+            self.experts.add(answers, began[shown])
+        judged: dict[evaluation.Shown, Opinion] = {}
         for opinion in said.opinions:
             self._hear(opinion)
-        for judged in {o.answer.what: o for o in said.opinions}.values():
-            self.seats.add(vote_of_seats(judged.votes))
+            judged.setdefault(opinion.answer.what, opinion)
+        for opinion in judged.values():
+            self.seats.add(vote_of_seats(opinion.votes), opinion.answer.at)
         self._compare_scores(connection, said.blind)
         self._count_asked(
             evaluation.asked_questions(
@@ -330,14 +333,14 @@ class Found:
         self.judges.update(vote.judge for vote in opinion.votes)
 
     def _compare_scores(self, connection: Connection, blind: Sequence[Answer]) -> None:
-        """Note the panel's mean score minus the person's, by criterion."""
+        """Note when a person answered, and the panel's mean score minus theirs, by criterion."""
         scored = [a for a in blind if a.scores and isinstance(a.question, AcceptQuestion)]
         given = scores_on(connection, sorted({a.shown[0] for a in scored}))
         for answer in scored:
             for criterion, score in answer.scores.items():
                 scores = [one[criterion] for one in given.get(answer.shown[0], ()) if criterion in one]
                 if scores:
-                    self.gaps[criterion].append(sum(scores) / len(scores) - score)
+                    self.gaps[criterion].extend((answer.at, sum(scores) / len(scores) - score))
 
     def tell(self, connection: Connection, material: Material) -> Agreement:
         """Return the agreement of what was read."""
@@ -348,12 +351,12 @@ class Found:
         ceiling = _measure_experts(self.experts, self.outcomes, seed, none_twice)
         drawn, audited, routed = (self.split["drawn"][name] for name in (ALL, AUDIT_RULE, ROUTED))
         gaps = measure_gaps(self.asked, self.first.n, self.first.hits)
-        said, judged = self.experts.counts(), self.seats.counts()
+        said, judged, order = self.experts.counts(), self.seats.counts(), order_of(self.at)
         return Agreement(
             suite="agreement",
             n=len(self.at),
             panel_expert=_Agreed(sum(self.agrees), len(self.at)).figure,
-            panel_expert_kappa=cohen_figure(np.array(self.best), np.array(self.said), seed),
+            panel_expert_kappa=cohen_figure(np.array(self.best)[order], np.array(self.said)[order], seed),
             random=drawn.figure,
             asked=gaps,
             audited=audited.figure,
@@ -484,13 +487,15 @@ def _bounded(value: float | None, interval: tuple[float, float], n: int, why: st
     return Figure(value=value, low=interval[0], high=interval[1], n=n)
 
 
-def _criterion(gaps: array[float], seed: int) -> Criterion:
-    return Criterion(within_one=rate(sum(abs(gap) <= 1 for gap in gaps), len(gaps)), gap=mean(gaps, seed))
+def _criterion(timed: array[float], seed: int) -> Criterion:
+    """Of times and gaps, one of each after the other."""
+    gaps = np.array(timed[1::2])[order_of(timed[::2])]
+    return Criterion(within_one=rate(int((abs(gaps) <= 1).sum()), len(gaps)), gap=mean(gaps, seed))
 
 
 def _over_time(at: Floats, agrees: Ints) -> tuple[Period, ...]:
     """The course of agreement, in parts of equally many answers."""
-    order, n = np.argsort(at, kind="stable"), len(at)
+    order, n = order_of(at), len(at)
     parts = max(1, min(PERIODS, n // LEAST_IN_A_PERIOD))
     periods = []
     for i in range(parts if n else 0):

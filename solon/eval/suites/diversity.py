@@ -217,21 +217,23 @@ class _Column:
 
     def __init__(self) -> None:
         self.values, self.seen, self._plain, self._few = Counter[str](), 0, 0, True
+        self._different: set[str | bool | int] = set()
 
     def add(self, value: Any) -> None:
         """Count a value."""
         self.seen += 1
         if self._few:
-            plain = isinstance(value, str | bool | int)
-            self._plain += plain
+            if isinstance(value, str | bool | int):
+                self._plain += 1
+                self._different.add(value)
+                self._few = len(self._different) <= MOST_VALUES and len(str(value)) <= 80
             self.values[NOT_STATED if value is None else str(value)] += 1
-            self._few = len(self.values) <= MOST_VALUES + 1 and not (plain and len(str(value)) > 80)
 
     @property
     def is_attribute(self) -> bool:
-        """Whether it takes few values: one that says something new of nearly every record is a name or a text."""
-        different = len(self.values.keys() - {NOT_STATED})
-        return self._few and self._plain > 0 and different <= min(MOST_VALUES, self._plain / 2)
+        """Whether it takes few words, numbers and truths: one that says something new of nearly every record is a name
+        or a text."""
+        return self._few and 0 < len(self._different) <= self._plain / 2
 
 
 class Reread(Protocol):

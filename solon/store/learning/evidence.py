@@ -201,7 +201,12 @@ def counted_decisions(
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .join(items, items.c.id == decisions.c.item_id)
         .join(seeds, seeds.c.id == items.c.seed_id)
-        .join(precedents, precedents.c.decision_id == decisions.c.id, isouter=True)
+        .join(
+            precedents,
+            # Its index is that of items.
+            (precedents.c.decision_id == decisions.c.id) & (precedents.c.item_id == decisions.c.item_id),
+            isouter=True,
+        )
         .join(ruling, ruling.c.id == decisions.c.overruled_by, isouter=True)
         .where(
             or_(

@@ -208,7 +208,12 @@ def held_out(connection: Connection, key: str, run_ids: Sequence[str], part: Col
         select(decisions.c.id, precedents.c.half, seeds.c.group, seeds.c.id.label("seed"))
         .join(items, items.c.id == decisions.c.item_id)
         .join(seeds, seeds.c.id == items.c.seed_id)
-        .join(precedents, precedents.c.decision_id == decisions.c.id, isouter=True)
+        .join(
+            precedents,
+            # Its index is that of items.
+            (precedents.c.decision_id == decisions.c.id) & (precedents.c.item_id == decisions.c.item_id),
+            isouter=True,
+        )
         .where(items.c.run_id.in_(run_ids), part)
     )
     return {

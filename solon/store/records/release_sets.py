@@ -142,8 +142,9 @@ def frozen_sets(connection: Connection, name: str | None = None) -> list[FrozenS
 
 
 def each_set(connection: Connection, name: str | None = None) -> Iterator[FrozenSet]:
-    """The same one after the other: a set names all of its records."""
-    query = select(table).order_by(table.c.created_at, table.c.id)
+    """Yield the frozen sets of a name (None: of all), the oldest first. One is read after the other, since each names
+    all of its records."""
+    query = select(table).order_by(table.c.created_at, table.c.id).execution_options(stream_results=True)
     if name is not None:
         query = query.where(table.c.name == name)
     yield from map(_set, connection.execute(query).mappings())
