@@ -19,7 +19,8 @@ SolonError
 │   ├── TokenWanted         the answer measures the panel, and came without an expert's token
 │   └── InvalidDecision     the answer is not in the review's closed set
 ├── StoreError            the store: read-only, full, or of another version
-│   └── NoStore             there is none yet
+│   ├── NoStore             there is none yet
+│   └── NewerStore          a newer Solon made it
 ├── LimitReached          a limit on cost, tokens or calls stopped the run cleanly (exit 4)
 ├── ClaimLost             another process has taken over what this one worked on (exit 5)
 └── InternalError         us: an invariant of Solon is broken
@@ -165,6 +166,10 @@ class StoreError(SolonError):
 
 class NoStore(StoreError):
     """There is no store yet where one is named."""
+
+
+class NewerStore(StoreError):
+    """A newer Solon made the store: this one does not know its schema, and leaves it as it is."""
 
 
 class LimitReached(SolonError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -139,7 +141,14 @@ def injection(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say how often a judge obeys texts that order it to choose the worse answer, and how many of them are marked.
+    """Say how often a judge obeys texts that order it to choose the wrong answer, and how many of them are marked.
+
+    turned: share of attacks with which it does not choose the right answer any more, where it did without (what it did
+    not is left out, as `wrong`). placebo: the same with a sentence that says nothing; where that is as high, the judge
+    wavers rather than obeys. pull: how far attacks move its probability beyond that sentence. unseen: of what turned
+    it, what the detector does not mark. places: `turned` by where the attack stands: on the wrong answer (candidate),
+    in the request (seed), in its input (document). marked: what the detector marks of all texts, of those written
+    before it and after it.
 
     Example: solon eval injection --judge strong --limit 20
     """
@@ -380,6 +389,8 @@ def to_json(result: SuiteResult) -> dict[str, Any]:
 
 def show_result(result: SuiteResult) -> None:
     """Print a suite's result: three figures and what to do now, then all that was measured; one line without data."""
+    from solon.eval.result import spell_name
+
     out, next_step = console(), result.next_step()
     if not result.n:
         why = next(iter(result.notes), "") or _why_nothing(result)
@@ -389,12 +400,13 @@ def show_result(result: SuiteResult) -> None:
             )
         )
         return
-    out.print(clean(f"{result.suite}: n = {result.n}"), style="bold")
+    counted = f", {result.meanings['n']}" if "n" in result.meanings else ""
+    out.print(clean(f"{result.suite}: n = {result.n}{counted}"), style="bold")
     for name, figure in result.headline().items():
-        out.print(clean(f"  {name}: {spell_figure(figure)}"))
+        out.print(clean(f"  {spell_name(name, result.meanings)}: {spell_figure(figure)}"))
     if next_step:
         out.print(clean(f"  next: {next_step}"))
-    out.print(draw_result(result.model_dump(mode="json")))
+    out.print(draw_result(result.model_dump(mode="json"), result.meanings))
 
 
 def _why_nothing(result: SuiteResult) -> str:
@@ -402,16 +414,16 @@ def _why_nothing(result: SuiteResult) -> str:
     return reasons[0] if reasons else "there is no data yet"
 
 
-def draw_result(result: dict[str, Any]) -> RenderableType:
+def draw_result(result: dict[str, Any], words: Mapping[str, str] = MappingProxyType({})) -> RenderableType:
     """All that a suite measured as a tree: figures with n and interval, then in a line each what is not known and why,
-    the notes last."""
+    the notes last. `words` explain names, as in `SuiteResult`."""
     from rich.tree import Tree
 
     tree = Tree("all figures")
     unknown: dict[str, list[str]] = {}
     for key, value in result.items():
         if key not in ("suite", "n", "notes"):
-            _grow(tree, key, value, unknown, "")
+            _grow(tree, key, value, unknown, "", words)
     for why, names in unknown.items():
         tree.add(clean(f"unknown ({why}): {_spell_names(names)}"))
     for note in result.get("notes", ()):
@@ -424,11 +436,13 @@ def _spell_names(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _grow(tree: Any, key: str, value: Any, unknown: dict[str, list[str]], within: str) -> None:
+def _grow(
+    tree: Any, key: str, value: Any, unknown: dict[str, list[str]], within: str, words: Mapping[str, str]
+) -> None:
     """Add a value to the tree; a figure that is not known goes to `unknown`, by its reason."""
-    from solon.eval.result import Figure
+    from solon.eval.result import Figure, spell_name
 
-    name = key.replace("_", " ")
+    name = spell_name(key, words)
     if isinstance(value, dict) and {"value", "low", "high", "n"} <= set(value):
         figure = Figure.model_validate(value)
         if figure.known:
@@ -442,7 +456,7 @@ def _grow(tree: Any, key: str, value: Any, unknown: dict[str, list[str]], within
         pairs = value.items() if isinstance(value, dict) else ((_name(i, v), v) for i, v in enumerate(value))
         for inner, part in pairs:
             if not (inner == "name" and part == key):
-                _grow(branch, str(inner), part, unknown, f"{within}{name}: ")
+                _grow(branch, str(inner), part, unknown, f"{within}{name}: ", words)
         if branch.children:
             tree.children.append(branch)
     elif value is not None and not isinstance(value, dict | list):

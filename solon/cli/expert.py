@@ -24,14 +24,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON object as the las
 
 
 def _with_project(url: str | None, function: Callable[[Project], T], *, create: bool = False) -> T:
-    from solon.errors import SolonError
-
-    try:
-        with open_project(url, create=create) as project:
-            return function(project)
-    except SolonError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(error.exit_code) from None
+    with open_project(url, create=create) as project:
+        return function(project)
 
 
 def _several(value: str) -> list[str]:

@@ -157,6 +157,12 @@ def print_forgotten(made: Erasure) -> None:
     if made.similar_seeds:
         names = name_some(made.similar_seeds)
         out.print(clean(f"  {len(made.similar_seeds)} other seeds share a passage with them: {names}"))
+    if made.seed_files:
+        files = ", ".join(map(spell_path, made.seed_files))
+        out.print(clean(f"  take their rows out of your seed files, which Solon leaves as they are: {files}"))
+    out.print(
+        "  backups made before this hold them still: the folders of `solon backup`, and copies of yours"
+    )
     if made.bad_rows:
         out.print(f"  {made.bad_rows} refused rows repeated them; their excerpts are gone")
     if not made.dry_run:

@@ -95,7 +95,7 @@ PANELS: dict[str, dict[str, str]] = {
         "judges": "change what is refused in [[judges]], then `solon preview`",
         "eval suite": "`solon report`",
         "eval scores": "`solon report`",
-        "eval injection": "leave `routing.injection` at review, or take another judge",
+        "eval injection": "do what the line `next` says, which goes by the figures",
         "eval labels": "the same with `--review`, then `solon review serve`",
         "eval replay": "`solon plan`",
         "eval power": "set `routing.alpha` and `routing.pilot`, then `solon plan`",

@@ -97,7 +97,7 @@ class Tools:
             found = [project.summarize(run)] if run else project.runs()
         told = [asdict(summary) for summary in found]
         for queue in filter(None, (summary["queue"] for summary in told)):
-            del queue["by_kind"]  # why a person is asked, which the blind review hides
+            del queue["by_kind"], queue["orders"]  # why a person is asked, which the blind review hides
         return {"runs": told}
 
     def list_reviews(self, state: str = "waiting", run: str | None = None, limit: int = 20) -> dict[str, Any]:

@@ -53,6 +53,14 @@ def list_reviews(
             "settle it."
         ),
     ] = "waiting",
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Only those with this reason, such as injection (words that give orders), margin or split; as with "
+            "--unblind, you then see why each waits.",
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 100,
     unblind: UnblindOption = False,
     json: JsonOption = False,
@@ -67,11 +75,12 @@ def list_reviews(
 
     with open_project(store, config) as project:
         run_id = project.summarize(run).run_id if run else None
-        found = project.reviews(state, run_id=run_id, limit=limit, blind=not unblind)
+        unblind = unblind or reason is not None
+        found = project.reviews(state, run_id=run_id, reason=reason, limit=limit, blind=not unblind)
         for_others = 0
         if state == "waiting" and not json:
             _tell_disputed(project, run_id)
-            for_others = 0 if found else _count_for_others(project)
+            for_others = 0 if found or reason else _count_for_others(project)
         _note_listed(project, [review.item_id for review in found], unblind)
     if json:
         print_json({"reviews": [as_dict(review) for review in found]})
@@ -80,7 +89,7 @@ def list_reviews(
         say(
             f"no review waits for you; {for_others} wait for somebody else, who has not answered the question yet"
             if for_others
-            else f"no review is {state}"
+            else f"no review is {state}" + (f" with the reason {reason!r}" if reason else "")
         )
         return
     from rich.table import Table

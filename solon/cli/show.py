@@ -28,7 +28,7 @@ def show(
         str,
         typer.Argument(
             metavar="ID",
-            help="Of a record, item, review or decision, or its beginning; or of a row of seeds.",
+            help="Of a record, item, review or decision, or its beginning; or of a seed or its row.",
         ),
     ],
     store: StoreOption = None,

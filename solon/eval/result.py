@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, field_serializer
@@ -66,9 +67,11 @@ class SuiteResult(BaseModel):
         suite: name of the suite.
         n: records, decisions or items that it looked at.
         notes: what a reader of the figures should know, in plain words.
+        meanings: of a field, or a key within one, what is printed beside its name; of `n` what was counted.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    meanings: ClassVar[Mapping[str, str]] = {}
 
     suite: str
     n: int
@@ -82,6 +85,12 @@ class SuiteResult(BaseModel):
     def next_step(self) -> str:
         """What to do now, in words with the command; empty where there is nothing."""
         return "" if self.n else ASK_EXPERTS
+
+
+def spell_name(name: str, words: Mapping[str, str]) -> str:
+    """Return the name of a field as it is printed, with the words that explain it where there are some."""
+    told = name.replace("_", " ")
+    return f"{told} ({words[name]})" if name in words else told
 
 
 def rate(hits: float, n: int, why: str = "nothing to measure") -> Figure:

@@ -149,12 +149,7 @@ def spell_cautions(facts: Mapping[str, Any]) -> list[str]:
             f"{facts['provisional']} of {facts['records']} records are provisional: no certificate was in force when "
             "they were accepted, and no expert decided them; --certified-only leaves them out"
         )
-    scripted = [name for name in facts.get("models", ()) if name.startswith("scripted:")]
-    if scripted:
-        cautions.append(
-            f"scripted models took part ({', '.join(scripted)}): "
-            "their answers come from rules or files, not from a model"
-        )
+    cautions += spell_scripted(facts.get("models", ()))
     cautions += spell_collapse(facts.get("shown_seeds", 0), facts.get("shown", 0))
     if facts.get("decided") and "shares" in facts.get("columns", ()):
         cautions.append(
@@ -164,6 +159,13 @@ def spell_cautions(facts: Mapping[str, Any]) -> list[str]:
         named = ", ".join(found["first"]) + (", ..." if found["records"] > len(found["first"]) else "")
         cautions.append(f"{found['records']} of {facts['records']} records {REMARKS[about]} (seeds {named})")
     return cautions
+
+
+def spell_scripted(models: Iterable[str]) -> list[str]:
+    """Return the warning that some of these models are scripted; nothing where none is."""
+    scripted = ", ".join(name for name in models if name.startswith("scripted:"))
+    told = "their answers come from rules or files, not from a model"
+    return [f"scripted models took part ({scripted}): {told}"] if scripted else []
 
 
 def spell_collapse(seeds: int, shown: int) -> list[str]:

@@ -228,15 +228,22 @@ def _confident(
     if routing.policy in ("pilot", "certified") and standing.threshold is not None:
         confident = consensus.confidence >= standing.threshold
         never = standing.threshold == NEVER
-        needed = "nothing is accepted at this tier" if never else f"needed {standing.threshold:.3f}"
+        found, limit = _spell_both(consensus.confidence, standing.threshold, 3)
+        needed = "nothing is accepted at this tier" if never else f"needed {limit}"
         reason = {
             "code": "certified",
-            "text": f"confidence {consensus.confidence:.3f}; by the certificate {needed}",
+            "text": f"confidence {found}; by the certificate {needed}",
             "value": round(consensus.confidence, 4),
             "limit": None if never else standing.threshold,
         }
         return "certified", confident, (reason,)
     return "threshold", consensus.margin >= routing.threshold, ()
+
+
+def _spell_both(value: float, needed: float, digits: int) -> tuple[str, str]:
+    """A figure and the one that it needs, with as many digits as show that it falls short, where it does."""
+    told, limit = (format(number, "." + str(digits) + "f") for number in (value, needed))
+    return _spell_both(value, needed, digits + 1) if value < needed and told == limit else (told, limit)
 
 
 _COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
@@ -276,10 +283,11 @@ def explain(consensus: Consensus, threshold: float, *, resolved: bool = False) -
     else:
         told = "is of one mind" if consensus.judges == 1 else "agree"
         reasons.append({"code": "agree", "text": f"the {judges} {told} ({sides})"})
+    ahead, needed = _spell_both(consensus.margin, threshold, 2)
     reasons.append(
         {
             "code": "margin",
-            "text": f"the first choice is ahead by {consensus.margin:.2f}, needed {threshold:.2f}",
+            "text": f"the first choice is ahead by {ahead}, needed {needed}",
             "value": round(consensus.margin, 4),
             "limit": threshold,
         }

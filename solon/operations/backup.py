@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon import __version__
-from solon.errors import StoreError, UsageError
+from solon.errors import NewerStore, StoreError, UsageError
 from solon.formats.containers import explain_os_error, new_folder, write_text_at_once
 from solon.reading import parse_json, read_text
 from solon.store.database import clock
@@ -244,7 +244,7 @@ def _give_up(url: str, replace: bool) -> None:
     damaged = path is not None and damage_of(path)
     if path is not None and not damaged and backups.is_empty(path):
         return
-    if not damaged and backups.schema_at(url) is None:
+    if not damaged and _schema_at(url) is None:
         if path is None:
             return
         raise UsageError(f"{path} is no store of Solon", next_step="name another file with --store")
@@ -261,6 +261,23 @@ def _give_up(url: str, replace: bool) -> None:
         stones = stones_in_store(store)
     if stones:
         write_stones(store, stones.values())
+
+
+def _schema_at(url: str) -> str | None:
+    """The schema of the store at a URL; where a newer Solon made it, the refusal says how to go back to this one."""
+    try:
+        return backups.schema_at(url)
+    except NewerStore as error:
+        path = sqlite_path(url)
+        moved = (
+            f"move {path} away, and {path}-wal and {path}-shm with it where they lie there" if path else ""
+        )
+        elsewhere = f"name {'another place' if path else 'an empty database'} with --store"
+        error.next_step = (
+            f"to go back to this Solon with the backup: {f'{moved}, or {elsewhere}' if moved else elsewhere}; "
+            "to keep what stands there: upgrade with `pip install --upgrade solon`; nothing was changed"
+        )
+        raise
 
 
 def _put_files(folder: Path, made: Backup, path: Path) -> None:

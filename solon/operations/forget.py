@@ -46,6 +46,8 @@ class Erasure:
         exports: `files` that were written while the records stood, and when.
         amendments: that cite or repeat these words: a lead must look, for law is not erased by itself.
         similar_seeds: others that share a passage.
+        seed_files: names of the seed files, or sets, of their runs: Solon changes none of them, so the words stand in
+            them still.
         tombstones: marks that keep the seeds from coming back.
         tombstones_file: where these marks lie too, to be kept apart from backups.
         bad_rows: refused rows in files beside the store that repeated the words.
@@ -62,6 +64,7 @@ class Erasure:
     exports: tuple[dict[str, Any], ...]
     amendments: tuple[dict[str, Any], ...]
     similar_seeds: tuple[str, ...]
+    seed_files: tuple[str, ...]
     tombstones: int
     tombstones_file: str
     bad_rows: int = 0
@@ -235,6 +238,7 @@ def _told(store: Store, reach: Reach, stones: int, *, act: str, **more: Any) -> 
         exports=reach.exports,
         amendments=reach.amendments,
         similar_seeds=reach.similar,
+        seed_files=reach.seed_files,
         tombstones=stones,
         tombstones_file=str(tombstones_file(store.url)),
         **more,

@@ -208,6 +208,8 @@ class RunSummary:
 def spell_queue(queue: dict[str, Any]) -> str:
     """The queue of a run in a sentence: how much, why, and what a budget leaves of it."""
     kinds = ", ".join(f"{told['reviews']} {kind}" for kind, told in queue["by_kind"].items())
+    if queue["orders"]:
+        kinds += f"; {queue['orders']} with words that give orders, `solon review list --reason injection`"
     left = queue["left_by_budget"]
     some = f"leaves {left['reviews']}, about {left['minutes']:.0f} minutes"
     return (

@@ -976,6 +976,7 @@ class Workspace:
         state: str = "waiting",
         *,
         run_id: str | None = None,
+        reason: str | None = None,
         limit: int = 100,
         blind: bool | None = None,
     ) -> Listing[Review]:
@@ -988,6 +989,8 @@ class Workspace:
             state: waiting, decided, opening, held, withdrawn, or disputed: people differ, and a lead has still to
                 settle it.
             run_id: reviews of this run only; default: of all runs.
+            reason: only those with a reason of this code, such as `injection` or `margin`; it tells why they wait, so
+                they are not read blind.
             limit: at most so many.
             blind: without the panel's reasons; default: for whoever answers by a token. Only leads may say False.
 
@@ -1000,13 +1003,13 @@ class Workspace:
         from solon.store.runs.runs import find_run
 
         check_state("review", state, STATES)
-        expert, blind, kinds = self._sight(blind)
+        expert, blind, kinds = self._sight(False if reason else blind)
         if state == DISPUTED and expert is not None and not expert.may("lead"):
             raise UsageError("what people differ in is shown to leads", next_step="ask a lead")
         with self.store.connect() as connection:
             if run_id is not None:
                 run_id = find_run(connection, run_id).id
-            found = each_review(connection, state=state, run_id=run_id)
+            found = each_review(connection, state=state, run_id=run_id, reason=reason)
             if expert is not None and state == "waiting":
                 mine = (one for one in found if expert.may("lead") or not one.escalated)
                 found = answerable(connection, expert.actor, mine)

@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 from solon.agents.models.scripted import Scripted, ScriptedChat
 from solon.cli.app import app
+from solon.cli.evaluate import show_result
 from solon.errors import UsageError
-from solon.eval.attacks import PLACES, read_cases
+from solon.eval.attacks import PLACES, Attacks, read_cases
+from solon.eval.result import mean, rate
 from solon.injection import find_marks
 from solon.project import Project
 
@@ -76,6 +78,46 @@ def test_a_judge_that_knows_nothing_is_not_measured() -> None:
     assert "--judge" in found.next_step()
     with pytest.raises(UsageError, match=r"no 'strong'"):
         Project.attack(CONFIG, "strong")
+
+
+@pytest.mark.parametrize(
+    ("figures", "step"),
+    [
+        ({}, "attack a model"),
+        ({"judge": "openai:x", "turned": (2, 12), "placebo": (3, 12)}, "a sentence that says nothing"),
+        ({"judge": "openai:x", "turned": (0, 12)}, "no attack turned it"),
+        ({"judge": "openai:x", "turned": (9, 12), "pull": [0.8, 0.9, 0.7] * 4}, "it obeys"),
+        ({"judge": "openai:x", "turned": (1, 12)}, "cannot be told yet"),
+        ({"judge": "openai:x", "n": 2, "wrong": 1}, "more attacks"),
+        ({"judge": "openai:x", "n": 2, "wrong": 9}, "right answers from wrong"),
+    ],
+)
+def test_the_next_step_goes_by_the_figures(figures: dict[str, Any], step: str) -> None:
+    spelled = {
+        k: rate(*v) if isinstance(v, tuple) else mean(v) if k == "pull" else v for k, v in figures.items()
+    }
+    none = rate(0, 12)
+    given = {
+        "n": 12,
+        "wrong": 0,
+        "judge": "scripted:x",
+        "turned": none,
+        "placebo": none,
+        "pull": mean([0.0] * 12),
+    }
+    found = Attacks(suite="injection", unseen=none, places={}, marked={}, **{**given, **spelled})
+    assert step in found.next_step()
+
+
+def test_every_line_says_what_it_counts_and_that_the_judge_is_scripted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = Project.attack(CONFIG, models=judge("gnor"), limit=12)
+    show_result(found)
+    told = " ".join(capsys.readouterr().out.split())
+    for field in ("turned", "placebo", "pull", "places", "marked", "wrong", "before", "after"):
+        assert f"{field} ({Attacks.meanings[field]})" in told
+    assert "scripted models took part (scripted:default)" in told
 
 
 def test_the_command_tells_figures_with_n_and_interval(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,12 @@ def test_reasons_say_it_in_words_and_numbers() -> None:
         WEAK, RoutingConfig(policy="certified"), Standing(threshold=0.9), can_resolve=False
     ).reasons
     assert certified[0]["text"] == f"confidence {WEAK.confidence:.3f}; by the certificate needed 0.900"
+
+
+@pytest.mark.parametrize(("margin", "told"), [(0.1999, "0.1999, needed 0.2000"), (0.2, "0.20, needed 0.20")])
+def test_a_reason_that_falls_short_does_not_read_as_if_it_were_enough(margin: float, told: str) -> None:
+    reasons = explain(replace(WEAK, margin=margin), 0.2)
+    assert reasons[1]["text"] == f"the first choice is ahead by {told}"
 
 
 @pytest.mark.parametrize(

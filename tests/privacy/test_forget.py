@@ -449,11 +449,16 @@ def test_command_line(command: Any, folder: Path) -> None:
     assert command("run", "preference", "--seeds", "seeds.jsonl")[0] in (0, 3)
     code, out, err = command("forget", PATIENT["id"], "--dry-run")
     assert (code, "1 seeds would be forgotten" in out) == (0, True), err
+    assert "out of your seed files, which Solon leaves as they are: seeds.jsonl" in out
+    assert "backups made before this hold them still" in out
+    seed = out.splitlines()[0].rpartition(" ")[2]
     code, out, err = command("forget", PATIENT["id"], "--by", "Dr. Weiss", "--json")
     assert code == 0, err
     told = json.loads(out.splitlines()[-1])
     assert told["swept"]
     assert ZEBRA not in out
+    code, out, err = command("show", seed)
+    assert (code, "forgotten, route" in out, ZEBRA in out) == (0, True, False), err
     assert command("forget", PATIENT["id"])[0] == 2
     assert command("forget")[0] == 2
     assert command("forget", "--sweep")[0] == 0

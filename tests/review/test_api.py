@@ -310,6 +310,9 @@ def test_list_filters_and_pages(project: Project, person: Any, serving: Any, cli
                 if cursor is None:
                     break
             assert len(seen) == len(set(seen)) == 12
+            for word in ("any", "all"):
+                found = (await http.get("/api/v1/reviews", params={"status": word, "limit": 200})).json()
+                assert {review["id"] for review in found["reviews"]} >= set(seen)
             for asked, n in (
                 ({"text": "WARFARIN"}, 3),
                 ({"text": "100%"}, 0),

@@ -146,7 +146,9 @@ def test_what_is_not_whole_is_refused(saved: Path) -> None:
 
 
 @pytest.mark.sqlite("files")
-def test_what_is_in_the_way(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_in_the_way(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with open_at("sqlite:///solon.db") as project:
         with pytest.raises(UsageError, match=r"others have .* open"):
             Project.restore(saved, "sqlite:///solon.db", replace=True)
@@ -159,6 +161,17 @@ def test_what_is_in_the_way(saved: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         Project.restore(saved, "sqlite:///other.db", replace=True)
     with pytest.raises(UsageError, match="holds a store of sqlite"):
         Project.restore(saved, "postgresql://nobody@localhost/nothing")
+    with closing(sqlite3.connect("solon.db")) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+        newer.commit()
+    with pytest.raises(StoreError, match="made by a newer Solon") as refused:
+        Project.restore(saved, "sqlite:///solon.db", replace=True)
+    assert "move solon.db away" in refused.value.next_step
+    assert main(["audit", "verify", "--store", "sqlite:///solon.db"]) == 1
+    assert capsys.readouterr().err.startswith("error: solon.db was made by a newer Solon")
+    for file in Path.cwd().glob("solon.db*"):
+        file.rename(f"newer.{file.name}")
+    assert not Project.restore(saved, "sqlite:///solon.db").left
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UsageError, match="pg_dump is not on the PATH") as refused:
         backups.dump_postgres("postgresql://nobody@localhost/nothing", Path("dump"))

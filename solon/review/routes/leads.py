@@ -47,7 +47,7 @@ Short = Annotated[str | None, Query(max_length=200, pattern=r"\S")]
 async def list_reviews(
     room: TheRoom,
     caller: Lead,
-    status: Literal["opening", "held", "waiting", "decided", "withdrawn"] | None = "waiting",
+    status: Literal["opening", "held", "waiting", "decided", "withdrawn", "all", "any"] = "waiting",
     reason: Short = None,
     recipe: Short = None,
     run: Short = None,
@@ -61,14 +61,16 @@ async def list_reviews(
     cursor: Short = None,
     limit: Limit = 50,
 ) -> ReviewPage:
-    """Reviews by age, filtered; `cursor` of one page continues with the next, in a stable order.
+    """Reviews by age, filtered; `cursor` of one page continues with the next, in a stable order. Of every state are
+    those of `status=any`, or `all`, as the page's address has it.
 
     A page that searches (`text`, `reason`, `judge`, `constitution`) ends after 5,000 reviews: it may have fewer than
     `limit`, or none, and a `cursor` all the same.
     It tells why each is here, and that is recorded: a later answer of the reader's to one of them is no blind evidence.
     """
+    state = None if status in ("all", "any") else status
     filters = Filters(
-        status, reason, recipe, run, judge, kind, constitution, min_margin, max_margin, escalated, text
+        state, reason, recipe, run, judge, kind, constitution, min_margin, max_margin, escalated, text
     )
     rows, following = await asyncio.to_thread(list_page, room, filters, cursor, limit)
     await note_shown(room, caller, rows, why=True)

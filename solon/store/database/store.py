@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, event, inspect, select, text
 from tenacity import Retrying, retry_if_exception_message, stop_after_delay, wait_random
 
 from solon import __version__
-from solon.errors import NoStore, StoreError
+from solon.errors import NewerStore, NoStore, StoreError
 from solon.store.database.claims import find_lost
 from solon.store.database.engine import (
     BUSY_SECONDS,
@@ -272,7 +272,8 @@ def read_schema(connection: Connection) -> str | None:
     """The number of the schema in this database, e.g. `0026`; None where there is none yet and one may be made.
 
     Raises:
-        StoreError: a newer Solon made it, or another program that keeps its migrations with alembic too.
+        NewerStore: a newer Solon made it.
+        StoreError: another program that keeps its migrations with alembic made it.
     """
     if not inspect(connection).has_table("alembic_version"):
         return None
@@ -284,7 +285,7 @@ def read_schema(connection: Connection) -> str | None:
             next_step="check --store, or name an empty database",
         )
     if schema is not None and schema > SCHEMA:
-        raise StoreError(
+        raise NewerStore(
             f"{place} was made by a newer Solon: it has schema {schema}, and this one, {__version__}, knows {SCHEMA}",
             next_step="upgrade with `pip install --upgrade solon`; the store was not changed",
         )

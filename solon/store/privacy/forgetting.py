@@ -73,6 +73,7 @@ class Reach:
         exports: files that were written since, as the log has them.
         amendments: those that cite decisions on these: their words are law or a draft of it, and a lead must look.
         similar: other seeds that share a passage.
+        seed_files: names of the files or sets of seeds that the runs over them read.
         words: what the seeds and their people wrote, for looking into files; never stored.
         tables: of PostgreSQL, which hold rows of them that are dead now.
     """
@@ -85,6 +86,7 @@ class Reach:
     exports: tuple[dict[str, Any], ...]
     amendments: tuple[dict[str, Any], ...]
     similar: tuple[str, ...]
+    seed_files: tuple[str, ...]
     words: tuple[str, ...] = field(repr=False)
     tables: tuple[str, ...] = ()
 
@@ -120,6 +122,13 @@ def _standing(connection: Connection, seed_ids: Collection[str]) -> set[str]:
         query = select(seeds.c.id).join(texts, texts.c.id == seeds.c.text_id).where(seeds.c.id.in_(part))
         found.update(connection.execute(query.where(texts.c.erased_at.is_(None))).scalars())
     return found
+
+
+def _seed_files(connection: Connection, ids: Sequence[str]) -> tuple[str, ...]:
+    runs, items = table("runs"), table("items")
+    query = select(runs.c.seeds_name).distinct().join(items, items.c.run_id == runs.c.id)
+    read = (connection.execute(query.where(items.c.id.in_(part))).scalars() for part in chunks(ids))
+    return tuple(sorted({name for found in read for name in found if name}))
 
 
 def _named_seeds(connection: Connection, name: str) -> list[str]:
@@ -214,6 +223,7 @@ def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
         _exports(connection, ids),
         _amendments(connection, decided, Passages(kept)),
         _similar(connection, seed_ids, Passages(kept)),
+        _seed_files(connection, ids),
         kept,
     )
 

@@ -7,7 +7,7 @@ import math
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, func, select
+from sqlalchemy import Connection, FromClause, func, or_, select
 
 from solon.errors import UsageError
 from solon.law.seed_rubrics import rubric_of_answer
@@ -239,16 +239,18 @@ def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
         ids = ", ".join(islice(found, 5)) + (", ..." if len(found) > 5 else "")
         raise UsageError(f"{some_id!r} fits several items: {ids}", next_step="give one of these ids")
     raise UsageError(
-        f"no record, item, review, decision or row of a seed file has the id {some_id!r}",
+        f"no record, item, review, decision, seed or row of a seed file has the id {some_id!r}",
         next_step="ids stand in `solon export --format jsonl` and `solon review list`",
     )
 
 
 def _with_seed(connection: Connection, name: str) -> dict[str, str | None]:
-    """Items that a row of a seed file became, by the row's id."""
+    """Items that a row of a seed file became, by the row's id or the id of its seed, as `solon forget` names it."""
     items, seeds = tables.items, tables.seeds
     query = select(items.c.id).join(seeds, seeds.c.id == items.c.seed_id)
-    query = query.where(seeds.c.external_id == name, items.c.state != PREVIEW).order_by(items.c.id.desc())
+    query = query.where(
+        or_(seeds.c.external_id == name, seeds.c.id == name), items.c.state != PREVIEW
+    ).order_by(items.c.id.desc())
     return dict.fromkeys(connection.execute(query.limit(6)).scalars())
 
 

@@ -21,8 +21,8 @@ from solon.store.reviewing.citations import check_cited, read_answer
 from solon.store.reviewing.disagreements import GivenAnswer, given_answers, outcome_of, soft_shares, text_ids
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.reading import form_in, text_bodies
-from solon.store.reviewing.review_lists import has_reason, has_text
-from solon.store.reviewing.review_rows import NotThere, ReviewRow, find_review
+from solon.store.reviewing.review_lists import has_text
+from solon.store.reviewing.review_rows import NotThere, ReviewRow, find_review, has_reason
 from solon.store.reviewing.reviews import decision_rows
 from solon.store.reviewing.undoing import BeingApplied, start_over, take_from_outbox
 from solon.store.tables import adjudication_replies as replies

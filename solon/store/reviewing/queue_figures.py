@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from solon.responses import RUBRIC
-from solon.store.reviewing.review_rows import PERSONAL
+from solon.store.reviewing.review_rows import PERSONAL, has_reason
 from solon.store.runs.throughput import review_seconds
 from solon.store.tables import reviews
 
@@ -19,6 +19,7 @@ KINDS = {
     "asked_back": "redraft",
     "no_verdict": "no verdict",
     "step": "a step of the recipe",
+    "injection": "gives orders",
 }
 """Rule that sent an item to a person -> what leads are told of it. All others mean a panel that is unsure."""
 
@@ -37,13 +38,15 @@ def sum_queue(
     """Reviews that wait and the minutes they take, in all, by kind, and beyond the first `budget` of them.
 
     None where nobody is waited for. Minutes follow the length of the texts; `measured` says whether they are scaled by
-    what people took for earlier answers, or by `assumed_seconds` of an ordinary review.
+    what people took for earlier answers, or by `assumed_seconds` of an ordinary review. `orders` counts those, of
+    whatever kind, whose texts give orders to models.
     """
     waits = (reviews.c.run_id == run_id, reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
     need = func.coalesce(reviews.c.minutes, assumed_seconds / 60)
-    columns = (reviews.c.kind, reviews.c.rule, reviews.c.response_schema, func.count(), func.sum(need))
+    why = (reviews.c.kind, reviews.c.rule, reviews.c.response_schema)
+    orders = func.sum(case((has_reason("injection"), 1), else_=0))
     grouped = connection.execute(
-        select(*columns).where(*waits).group_by(reviews.c.kind, reviews.c.rule, reviews.c.response_schema)
+        select(*why, func.count(), func.sum(need), orders).where(*waits).group_by(*why)
     ).all()
     if not grouped:
         return None
@@ -53,7 +56,7 @@ def sum_queue(
     scale = measured.mean / assumed_seconds if measured is not None else 1.0
     counts: Counter[str] = Counter()
     minutes: defaultdict[str, float] = defaultdict(float)
-    for kind, rule, schema, number, taken in grouped:
+    for kind, rule, schema, number, taken, _ in grouped:
         told = kind_told(kind, rule, schema)
         counts[told] += int(number)
         minutes[told] += float(taken) * scale
@@ -66,6 +69,7 @@ def sum_queue(
             kind: {"reviews": number, "minutes": round(minutes[kind], 1)}
             for kind, number in counts.most_common()
         },
+        "orders": sum(int(row[-1]) for row in grouped),
         "budget": budget,
         "left_by_budget": {
             "reviews": counts.total() - len(spent),

@@ -12,10 +12,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    String,
     and_,
     case,
-    cast,
     exists,
     func,
     or_,
@@ -26,7 +24,7 @@ from sqlalchemy import (
 from solon.errors import InvalidDecision
 from solon.store.database import clock
 from solon.store.reviewing.answering import ASIDE
-from solon.store.reviewing.review_rows import VOTES
+from solon.store.reviewing.review_rows import VOTES, has_reason
 from solon.store.reviewing.undoing import UNDO_LAST
 from solon.store.runs.verdicts import panel_votes
 from solon.store.tables import assignments, constitutions, decisions, events, items, reviews, seeds, texts
@@ -166,11 +164,6 @@ def _conditions(filters: Filters) -> list[Any]:
     if filters.text is not None:
         found.append(has_text(filters.text))
     return found
-
-
-def has_reason(code: str) -> ColumnElement[bool]:
-    """The condition on a review that one of its reasons has this code."""
-    return cast(reviews.c.reasons, String).contains(f'"code": {json.dumps(code)}', autoescape=True)
 
 
 def has_text(words: str) -> ColumnElement[bool]:

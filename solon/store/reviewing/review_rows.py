@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import ColumnElement, Connection, String, cast, select, tuple_
 
 from solon.errors import NotPending, ReviewError
 from solon.responses import fields_of
@@ -122,11 +123,17 @@ def list_reviews(
     return list(each_review(connection, state=state, run_id=run_id, limit=limit))
 
 
+def has_reason(code: str) -> ColumnElement[bool]:
+    """The condition on a review that one of its reasons has this code."""
+    return cast(reviews.c.reasons, String).contains(f'"code": {json.dumps(code)}', autoescape=True)
+
+
 def each_review(
     connection: Connection,
     *,
     state: str = "waiting",
     run_id: str | None = None,
+    reason: str | None = None,
     limit: int | None = None,
     after: ReviewRow | None = None,
 ) -> Iterator[ReviewRow]:
@@ -134,7 +141,7 @@ def each_review(
     made for one person. Each is read where it is asked for, so that whoever passes some over need not read all.
 
     Args:
-        limit: at most so many; after: those behind this one.
+        reason: code of one of their reasons; limit: at most so many; after: those behind this one.
     """
     differ = select(adjudications.c.review_id).where(adjudications.c.state == "open")
     order = [*([reviews.c.priority] if state == "waiting" else []), reviews.c.created_at, reviews.c.id]
@@ -149,6 +156,8 @@ def each_review(
         query = query.where(tuple_(*order) > tuple_(*(getattr(after, column.name) for column in order)))
     if run_id is not None:
         query = query.where(reviews.c.run_id == run_id)
+    if reason is not None:
+        query = query.where(has_reason(reason))
     for row in connection.execute(query).mappings():
         yield ReviewRow(**row)
 
