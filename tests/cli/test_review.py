@@ -189,19 +189,13 @@ def test_flagged_texts_are_left_out_of_training_files_and_counted(
     assert told["left_out"]["flagged"] == 1
 
 
-def test_a_worker_is_trusted_later(tmp_path: Path) -> None:
-    from typer.testing import CliRunner
-
-    from solon.cli.expert import app
-
-    runner, url = CliRunner(), f"sqlite:///{tmp_path}/people.db"
-    added = runner.invoke(app, ["add", "Ann", "--role", "worker", "--store", url])
-    assert added.exit_code == 0, added.output
-    assert "votes" in runner.invoke(app, ["list", "--store", url]).output
-    said = runner.invoke(app, ["trust", "Ann", "proven", "--store", url])
-    assert "decisions are final" in said.output
-    assert "votes" not in runner.invoke(app, ["list", "--store", url]).output
-    assert runner.invoke(app, ["trust", "Ann", "wise", "--store", url]).exit_code == 2
+def test_a_worker_is_trusted_later(solon: Cli, tmp_path: Path) -> None:
+    store = ("--store", f"sqlite:///{tmp_path}/people.db")
+    solon("expert", "add", "Ann", "--role", "worker", *store)
+    assert "votes" in solon("expert", "list", *store).out
+    assert "decisions are final" in solon("expert", "trust", "Ann", "proven", *store).out
+    assert "votes" not in solon("expert", "list", *store).out
+    solon("expert", "trust", "Ann", "wise", *store).fails(2, "nobody is ever 'wise'")
 
 
 def test_a_misspelt_state_is_refused_with_all_states(solon: Cli, waiting: Reviews) -> None:
