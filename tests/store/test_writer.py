@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import Connection, event, func, select, update
 
 from solon.errors import StoreError, UsageError
+from solon.store.database import writer
 from solon.store.database.claims import Claim
 from solon.store.database.store import Store
-from solon.store.database.writer import PAUSE, insert_rows
+from solon.store.database.writer import PAUSE, insert_rows, pause_after
 from solon.store.runs import items
 from solon.store.tables import texts
 from solon.store.tables.work import Candidate, Fingerprint
@@ -79,6 +80,23 @@ def test_what_comes_one_after_the_other_shares_commits(store: Store) -> None:
     asyncio.run(write())
     assert count_texts(store) == 200
     assert 1 < len(commits) <= (time.monotonic() - begun) / PAUSE + 2
+
+
+def test_commits_come_seldomer_where_rows_come_quickly_and_no_slower_for_functions(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [pause_after(n) for n in (0, 5, 20, 512)] == [PAUSE, PAUSE, 0.04, 0.05]
+    counted: list[int] = []
+    monkeypatch.setattr(writer, "pause_after", lambda n: counted.append(n) or 0.0)
+
+    async def write() -> None:
+        rows = [store.text_row("a", None)[1]]
+        await store.writer.run(lambda _: None, rows)
+        await store.writer.add(rows)
+
+    asyncio.run(write())
+    store.writer.close()
+    assert counted == [0, 1]
 
 
 def test_one_bad_row_does_not_take_the_others_down(store: Store) -> None:

@@ -223,7 +223,7 @@ class Writer(Generic[C_co]):
             self._commit(jobs)
             if ended:
                 return
-            pause = min(LONGEST_PAUSE, max(PAUSE, PAUSE_OF_ONE * sum(job.function is None for job in jobs)))
+            pause = pause_after(sum(job.function is None for job in jobs))
 
     def _commit(self, jobs: list[_Job]) -> None:
         results: list[_Result] = []
@@ -252,6 +252,11 @@ class Writer(Generic[C_co]):
             _settle_all([(job.future, None, error) for job in jobs])
             return
         _settle_all(results)
+
+
+def pause_after(handfuls: int) -> float:
+    """Seconds from the beginning of a commit that took in so many handfuls of rows to that of the next one."""
+    return min(LONGEST_PAUSE, max(PAUSE, PAUSE_OF_ONE * handfuls))
 
 
 def _see(future: asyncio.Future[None]) -> None:
