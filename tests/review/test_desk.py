@@ -20,6 +20,7 @@ from solon.project import Project
 from solon.review import webhooks
 from solon.review.state import options_of
 from solon.review.webhooks import Herald, Hooks, hooks_of, is_public
+from solon.store.database import clock
 from solon.store.reviewing import hooks as stored
 from solon.store.tables import experts, reviews, table_of
 from solon.store.tables import hook_deliveries as deliveries
@@ -265,6 +266,23 @@ def test_a_dead_receiver_is_tried_later_and_given_up(
             assert (found["given_up_at"] is not None) == (n == len(stored.WAITS))
             connection.execute(update(deliveries).values(due_at=now))
         assert stored.due_hooks(connection) == []
+
+
+def test_a_try_that_lies_further_ahead_than_it_can_is_made_now(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock was set back by a day after the first try in vain, which waits for a minute."""
+    now = time.time()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    row = {"id": "aa", "event": EVENTS[0], "subject": "bb", "hook": "x", "created_at": now, "due_at": now}
+    with project.store.transaction() as connection:
+        connection.execute(deliveries.insert().values(**row, tries=0))
+        stored.hook_done(connection, stored.due_hooks(connection)[0], "it answered 503")
+        assert stored.due_hooks(connection) == []
+        monkeypatch.setattr(clock, "now", lambda: now - 86400.0)
+        (hook,) = stored.due_hooks(connection)
+        assert stored.claim_hook(connection, hook, 45.0)
+        assert not stored.claim_hook(connection, hook, 45.0)
 
 
 @pytest.mark.parametrize("match", ["prefer", "require"])

@@ -169,6 +169,18 @@ def test_a_lease_when_the_clock_jumps(
     assert answer(project, ada, lease, prefer(review)).kind == ("second" if taken else "decided")
 
 
+@pytest.mark.parametrize("back", [300.0, 900.0])
+def test_a_redraft_is_offered_to_others_when_the_clock_was_set_back(
+    project: Project, person: Any, monkeypatch: pytest.MonkeyPatch, back: float
+) -> None:
+    ada = person("Ada")[0]
+    with project.store.transaction() as connection:
+        connection.execute(update(reviews).values(prefer_actor="expert:gone", created_at=time.time()))
+    monkeypatch.setattr(clock, "now", lambda: time.time() - back)
+    with project.store.transaction() as connection:
+        assert (queue.lease_next(connection, ada) is not None) is (back > 600.0)
+
+
 def test_heartbeat_takes_a_lost_lease_up_again(project: Project, person: Any) -> None:
     ada = person("Ada")[0]
     lease, review = take(project, ada)

@@ -44,7 +44,7 @@ def find_lost(connection: Connection, claims: Collection[Claim]) -> set[Claim]:
     return set(claims) - {Claim(*row) for row in held}
 
 
-def has_run_out(until: ColumnElement[Any], lasts: float) -> ColumnElement[bool]:
+def has_run_out(until: ColumnElement[Any], lasts: float | ColumnElement[Any]) -> ColumnElement[bool]:
     """The condition that what is held up to a time (a claim, a lease, a session) is held no more.
 
     It is over once that time has passed, and where that time lies further ahead than can be: then the clock was set

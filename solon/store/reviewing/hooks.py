@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Select, case, exists, or_, select, update
 
 from solon.store.database import clock
+from solon.store.database.claims import has_run_out
 from solon.store.database.events import CONTINUED, WAITING
 from solon.store.database.ids import hash_id
 from solon.store.database.writer import Rows, insert_rows
@@ -136,18 +137,24 @@ def due_hooks(connection: Connection, limit: int = 50) -> list[HookRow]:
     """Events that are to be sent now, those that are due the longest first."""
     query = (
         select(*(hooks.c[name] for name in HookRow.__dataclass_fields__))
-        .where(hooks.c.delivered_at.is_(None), hooks.c.given_up_at.is_(None), hooks.c.due_at <= clock.now())
+        .where(hooks.c.delivered_at.is_(None), hooks.c.given_up_at.is_(None), _is_due())
         .order_by(hooks.c.due_at, hooks.c.id)
         .limit(limit)
     )
     return [HookRow(**row) for row in connection.execute(query).mappings()]
 
 
+def _is_due() -> ColumnElement[bool]:
+    """An event is due at its time, and where that lies further ahead than a wait can be: the clock was set back."""
+    longest = case(dict(enumerate(WAITS, 1)), value=hooks.c.tries, else_=WAITS[0])
+    return or_(hooks.c.due_at == clock.now(), has_run_out(hooks.c.due_at, longest))
+
+
 def claim_hook(connection: Connection, hook: HookRow, seconds: float) -> bool:
     """Keep other servers from sending an event for so many seconds; False where another one was faster."""
     statement = (
         update(hooks)
-        .where(hooks.c.id == hook.id, hooks.c.delivered_at.is_(None), hooks.c.due_at <= clock.now())
+        .where(hooks.c.id == hook.id, hooks.c.delivered_at.is_(None), _is_due())
         .values(due_at=clock.now() + seconds)
     )
     return int(connection.execute(statement).rowcount) == 1

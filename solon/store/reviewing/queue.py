@@ -302,7 +302,7 @@ def _late(connection: Connection, expert: ExpertRow, match: str, open_to: Collec
     late = (
         reviews.c.escalated.is_(False),
         reviews.c.prefer_actor > "",
-        reviews.c.created_at + 0 < clock.now() - WAIT_FOR_PREFERRED,  # not by the index by age
+        has_run_out(reviews.c.created_at + WAIT_FOR_PREFERRED, WAIT_FOR_PREFERRED),  # not by the index by age
         reviews.c.kind.not_in(PERSONAL),
     )
     own = own_fields(expert) if match == "require" else ()
