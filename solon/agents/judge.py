@@ -155,48 +155,24 @@ async def pair(
         precedents: similar earlier decisions as text for the prompt; empty without any.
         tier: ask only the seats of this tier; None: every seat.
     """
-    jobs = [
-        _judge_once(case, seat, case.config.judges[seat], a, b, order, sample, round, pair, precedents)
-        for seat, order, sample in _places(case, ORDERS, tier)
-    ]
+    jobs = [_judge_once(case, place, a, b, round, pair, precedents) for place in _places(case, ORDERS, tier)]
     return [_signed(verdict) for verdict in await asyncio.gather(*jobs)]
 
 
 async def _judge_once(
-    case: Case,
-    seat: int,
-    judge: JudgeConfig,
-    a: str,
-    b: str,
-    order: str,
-    sample: int,
-    round: int,
-    pair: int,
-    precedents: str,
+    case: Case, place: Place, a: str, b: str, round: int, pair: int, precedents: str
 ) -> Verdict:
+    seat, order, sample = place
+    judge, asked_at = case.config.judges[seat], f"{seat}/{pair}/{order}"
     first, second = (a, b) if order == "AB" else (b, a)
     if judge.python:
-        place = f"{seat}/{pair}/{order}"
-        asked = plugged.judge_pair(case, judge.python, first, second, seat=place, sample=sample, round=round)
-        return _from_opinion(*await asked, seat, order, sample)
-    reasons = case.reasons.get(order, "")
-    values = {
-        "constitution": case.principles,
-        "persona": judge.persona,
-        "prompt": case.prompt,
-        "input": case.input,
-        "reference": case.reference,
-        "first": first,
-        "second": second,
-        "precedents": precedents,
-    }
-    informed: dict[str, Any] = {}
-    if reasons or case.seed_rubric:
-        rubric = case.seed_rubric.as_words() if case.seed_rubric else ""
-        informed = {"rubric": rubric, "reasons": reasons}
+        asked = plugged.judge_pair(
+            case, judge.python, first, second, seat=asked_at, sample=sample, round=round
+        )
+        return _from_opinion(*await asked, place)
     base = Ask(
         role="judge",
-        seat=f"{seat}/{pair}/{order}{AGAIN if reasons else ''}",
+        seat=f"{asked_at}{AGAIN if case.reasons.get(order) else ''}",
         model=judge.model,
         prompt=Rendered("", "", ""),
         max_tokens=judge.max_tokens,
@@ -206,14 +182,13 @@ async def _judge_once(
         round=round,
     )
     finding: Verdict | None = None
-    voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
-    verdict = partial(Verdict, judge=voter, seat=name, order=order, sample=sample)
+    verdict = _verdict_at(case, place)
     if case.caller.can_give_logprobs(judge.model):
-        prompt = _pair_prompt(case, "judge.pair", values, informed, letter="letter")
+        prompt = _pair_prompt(case, place, first, second, precedents, letter=True)
         ask = replace(base, prompt=prompt, max_tokens=1, logprobs=True)
         finding = _from_logprobs(await case.caller.call(ask), order, verdict)
     if finding is None:
-        prompt = _pair_prompt(case, "judge.pair_json", values, informed, letter="")
+        prompt = _pair_prompt(case, place, first, second, precedents, letter=False)
         ask = replace(base, prompt=prompt, seat=base.seat + "/json", schema=PairVerdict)
         outcome, parsed = await case.caller.parsed(ask)
         finding = _from_json(outcome, parsed, order, verdict)
@@ -221,12 +196,34 @@ async def _judge_once(
 
 
 def _pair_prompt(
-    case: Case, template: str, values: Mapping[str, str], informed: Mapping[str, str], *, letter: str
+    case: Case, place: Place, first: str, second: str, precedents: str, *, letter: bool
 ) -> Rendered:
-    """The prompt of a pair: of the template, or of the one that shows more than the texts where there is more."""
-    if informed:
-        return case.prompts["judge.pair_informed"].render(case.mark, **values, **informed, letter=letter)
-    return case.prompts[template].render(case.mark, **values)
+    """The prompt of a pair, answered by a letter or in JSON: another one where there is more to show than the texts."""
+    seat, order, _ = place
+    values = {
+        "constitution": case.principles,
+        "persona": case.config.judges[seat].persona,
+        "prompt": case.prompt,
+        "input": case.input,
+        "reference": case.reference,
+        "first": first,
+        "second": second,
+        "precedents": precedents,
+    }
+    reasons = case.reasons.get(order, "")
+    if reasons or case.seed_rubric:
+        rubric = case.seed_rubric.as_words() if case.seed_rubric else ""
+        values |= {"rubric": rubric, "reasons": reasons, "letter": "letter" if letter else ""}
+        return case.prompts["judge.pair_informed"].render(case.mark, **values)
+    return case.prompts["judge.pair" if letter else "judge.pair_json"].render(case.mark, **values)
+
+
+def _verdict_at(case: Case, place: Place) -> Callable[..., Verdict]:
+    """What makes the verdicts of the model that sits at this place."""
+    seat, order, sample = place
+    judge = case.config.judges[seat]
+    voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
+    return partial(Verdict, judge=voter, seat=name, order=order, sample=sample)
 
 
 def _signed(verdict: Verdict) -> Verdict:
@@ -268,10 +265,9 @@ def _from_json(outcome: Outcome, parsed: object, order: str, verdict: Callable[.
     )
 
 
-def _from_opinion(
-    outcome: Outcome, opinion: Opinion | None, plugin: Plugin, seat: int, order: str, sample: int
-) -> Verdict:
+def _from_opinion(outcome: Outcome, opinion: Opinion | None, plugin: Plugin, place: Place) -> Verdict:
     """A function's opinion as a verdict; it votes under its own identity."""
+    seat, order, sample = place
     name = f"{seat + 1}: {plugin.name}"
     verdict = partial(Verdict, judge=plugin.identity, seat=name, order=order, sample=sample, call=outcome)
     if opinion is None:
@@ -371,53 +367,32 @@ async def score(
         turns: of an answer that is a dialogue: a verdict then marks the worst of them, where the judge names one.
     """
     jobs = [
-        _score_once(case, seat, case.config.judges[seat], answer, sample, round, ordinal, precedents, turns)
-        for seat, _, sample in _places(case, ("",), tier)
+        _score_once(case, place, answer, round, ordinal, precedents, turns)
+        for place in _places(case, ("",), tier)
     ]
     return [_signed(verdict) for verdict in await asyncio.gather(*jobs)]
 
 
 async def _score_once(
     case: Case,
-    seat: int,
-    judge: JudgeConfig,
+    place: Place,
     answer: str,
-    sample: int,
     round: int,
     ordinal: int,
     precedents: str,
     turns: Sequence[Turn],
 ) -> Verdict:
+    seat, _, sample = place
+    judge, asked_at = case.config.judges[seat], f"{seat}/score/{ordinal}"
     if judge.python:
-        place = f"{seat}/score/{ordinal}"
-        asked = plugged.judge_single(case, judge.python, answer, seat=place, sample=sample, round=round)
-        finding = _from_opinion(*await asked, seat, "", sample)
-        if finding.scores is None:
-            return finding
-        mean = case.criteria.mean(finding.scores)
-        side = "accept" if mean >= case.config.instruction.accept_score else "reject"
-        return replace(finding, outcome=side)
-    reasons = case.reasons.get("", "")
-    values = {
-        "constitution": case.principles,
-        "rubric": case.criteria.as_prompt(),
-        "persona": judge.persona,
-        "prompt": case.prompt,
-        "input": case.input,
-        "answer": number_turns(turns) if turns else answer,
-        "precedents": precedents,
-    }
-    template = "judge.dialogue" if turns else "judge.score"
-    if reasons or case.seed_rubric:
-        template = "judge.score_informed"
-        values |= {"own": "request" if case.seed_rubric else "", "dialogue": "dialogue" if turns else ""}
-        values |= {"reasons": reasons}
-    rendered = case.prompts[template].render(case.mark, **values)
+        asked = plugged.judge_single(case, judge.python, answer, seat=asked_at, sample=sample, round=round)
+        finding = _from_opinion(*await asked, place)
+        return finding if finding.scores is None else replace(finding, outcome=_side(case, finding.scores))
     ask = Ask(
         role="judge",
-        seat=f"{seat}/score/{ordinal}{AGAIN if reasons else ''}",
+        seat=f"{asked_at}{AGAIN if case.reasons.get('') else ''}",
         model=judge.model,
-        prompt=rendered,
+        prompt=_score_prompt(case, judge, answer, precedents, turns),
         max_tokens=judge.max_tokens,
         temperature=judge.temperature,
         seed=case.draw("score", seat, round, ordinal, sample),
@@ -427,25 +402,45 @@ async def _score_once(
         logprobs=case.caller.can_give_logprobs(judge.model),
     )
     outcome, parsed = await case.caller.parsed(ask)
-    voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
+    verdict = partial(_verdict_at(case, place), call=outcome)
     if parsed is None:
-        return Verdict(judge=voter, seat=name, sample=sample, call=outcome, abstained=outcome.outcome)
-    answer_scores = parsed.model_dump()
-    worst = int(answer_scores.get("turn", 0))
-    scores, basis = _expected(answer_scores["scores"], outcome.logprobs)
-    mean = case.criteria.mean(scores)
-    side = "accept" if mean >= case.config.instruction.accept_score else "reject"
-    return Verdict(
-        judge=voter,
-        seat=name,
-        sample=sample,
-        outcome=side,
-        call=outcome,
+        return verdict(abstained=outcome.outcome)
+    said = parsed.model_dump()
+    worst = int(said.get("turn", 0))
+    scores, basis = _expected(said["scores"], outcome.logprobs)
+    return verdict(
+        outcome=_side(case, scores),
         scores=scores,
-        rationale=str(answer_scores.get("rationale", "")),
+        rationale=str(said.get("rationale", "")),
         basis=basis,
         marks=tuple((turn.start, turn.end) for turn in turns[worst - 1 : worst] if worst),
     )
+
+
+def _score_prompt(
+    case: Case, judge: JudgeConfig, answer: str, precedents: str, turns: Sequence[Turn]
+) -> Rendered:
+    """The prompt for scores of an answer or a dialogue: another one where there is more to show than the text."""
+    values = {
+        "constitution": case.principles,
+        "rubric": case.criteria.as_prompt(),
+        "persona": judge.persona,
+        "prompt": case.prompt,
+        "input": case.input,
+        "answer": number_turns(turns) if turns else answer,
+        "precedents": precedents,
+    }
+    template, reasons = "judge.dialogue" if turns else "judge.score", case.reasons.get("", "")
+    if reasons or case.seed_rubric:
+        template = "judge.score_informed"
+        values |= {"own": "request" if case.seed_rubric else "", "dialogue": "dialogue" if turns else ""}
+        values |= {"reasons": reasons}
+    return case.prompts[template].render(case.mark, **values)
+
+
+def _side(case: Case, scores: Mapping[str, float]) -> str:
+    """Accept or reject, by the weighted mean of the scores."""
+    return "accept" if case.criteria.mean(scores) >= case.config.instruction.accept_score else "reject"
 
 
 def _expected(given: Mapping[str, int], told: object) -> tuple[dict[str, float], str]:
@@ -483,29 +478,28 @@ async def label(
         tier: ask only the seats of this tier; None: every seat.
     """
     jobs = [
-        _label_once(
-            case, seat, case.config.judges[seat], text, tuple(labels), sample, round, ordinal, precedents
-        )
-        for seat, _, sample in _places(case, ("",), tier)
+        _label_once(case, place, text, tuple(labels), round, ordinal, precedents)
+        for place in _places(case, ("",), tier)
     ]
     return [_signed(verdict) for verdict in await asyncio.gather(*jobs)]
 
 
 async def _label_once(
     case: Case,
-    seat: int,
-    judge: JudgeConfig,
+    place: Place,
     text: str,
     labels: tuple[str, ...],
-    sample: int,
     round: int,
     ordinal: int,
     precedents: str,
 ) -> Verdict:
-    place = f"{seat}/label/{ordinal}"
+    seat, _, sample = place
+    judge, asked_at = case.config.judges[seat], f"{seat}/label/{ordinal}"
     if judge.python:
-        asked = plugged.judge_label(case, judge.python, text, labels, seat=place, sample=sample, round=round)
-        return _from_opinion(*await asked, seat, "", sample)
+        asked = plugged.judge_label(
+            case, judge.python, text, labels, seat=asked_at, sample=sample, round=round
+        )
+        return _from_opinion(*await asked, place)
     reasons = case.reasons.get("", "")
     informed = {"reasons": reasons} if reasons else {}
     rendered = case.prompts["judge.label_informed" if reasons else "judge.label"].render(
@@ -521,7 +515,7 @@ async def _label_once(
     )
     ask = Ask(
         role="judge",
-        seat=place + (AGAIN if reasons else ""),
+        seat=asked_at + (AGAIN if reasons else ""),
         model=judge.model,
         prompt=rendered,
         max_tokens=judge.max_tokens,
@@ -532,13 +526,7 @@ async def _label_once(
         schema=label_schema(labels),
     )
     outcome, parsed = await case.caller.parsed(ask)
-    verdict = partial(
-        Verdict,
-        judge=case.caller.voter(judge.model),
-        seat=_seat_name(seat, judge),
-        sample=sample,
-        call=outcome,
-    )
+    verdict = partial(_verdict_at(case, place), call=outcome)
     if parsed is None:
         return verdict(abstained=outcome.outcome)
     said = parsed.model_dump()

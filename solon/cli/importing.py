@@ -16,6 +16,7 @@ from solon.display.text import clean
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
+    from solon.eval.importing import Imports
     from solon.operations.votes import VotesImport
     from solon.store.database.store import Store
     from solon.store.reviewing.experts import ExpertRow
@@ -90,6 +91,10 @@ def import_command(
             "options, goes on"
         )
         raise typer.Exit(STOPPED) from None
+    _tell_import(found, file, format, json)
+
+
+def _tell_import(found: Imports, file: Path, format: str, json: bool) -> None:
     if json:
         print_json(found.model_dump(mode="json"))
         return
@@ -106,10 +111,7 @@ def import_command(
             f"  contradictions: {len(found.contradictions)} rows say the opposite of an earlier row of the file "
             f"(lines {first}); training formats leave both out"
         )
-    if found.bad_rows:
-        typer.echo(clean(f"  refused: {found.bad_rows} rows, see {found.bad_rows_file}"))
-        for line in found.refusals:
-            typer.echo(clean(f"    {line}"))
+    _tell_refused(found)
     if found.metadata:
         typer.echo(clean(f"  columns not used, kept as metadata: {', '.join(found.metadata[:20])}"))
     if found.empty:
@@ -130,11 +132,15 @@ def _tell_votes(made: VotesImport, file: Path, recipe: str, json: bool) -> None:
     typer.echo(clean("  " + ", ".join(f"{label} {n}" for label, n in given)))
     for note in made.notes:
         typer.echo(clean(f"  note: {note}"))
+    _tell_refused(made)
+    say(clean(f"next: solon run {recipe} --seeds {made.output}"))
+
+
+def _tell_refused(made: Imports | VotesImport) -> None:
     if made.bad_rows:
         typer.echo(clean(f"  refused: {made.bad_rows} rows, see {made.bad_rows_file}"))
         for line in made.refusals:
             typer.echo(clean(f"    {line}"))
-    say(clean(f"next: solon run {recipe} --seeds {made.output}"))
 
 
 def _vouching(store: Store) -> ExpertRow:

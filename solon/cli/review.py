@@ -21,6 +21,8 @@ from solon.reading import read_text
 from solon.spans import spell_spans, text_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from solon.project import Project
     from solon.store.reviewing.answering import AnswerResult
     from solon.workspace.views import Review
@@ -185,6 +187,20 @@ def print_review(found: Review, *, store: str = "") -> None:
     out.print(styled(f"review {found.id} ({found.recipe}, {found.state})", "bold"))
     for reason in found.reasons:
         out.print(styled(f"  why: {reason}"))
+    _print_request(out, found)
+    for number, candidate in enumerate(found.candidates, start=1):
+        out.print(styled(f"\ncandidate {number}: {candidate.id}", "bold"))
+        if candidate.prompt != found.prompt:
+            out.print(styled(f"request: {candidate.prompt}", "italic"))
+        text = text_of({"input": found.input, "prompt": found.prompt})
+        out.print(styled(spell_spans(candidate.text, text) if found.asks_spans else candidate.text))
+    _print_found(out, found)
+    if found.state == "waiting":
+        _print_how_to_answer(out, found, store)
+
+
+def _print_request(out: Console, found: Review) -> None:
+    """The conversation, with what is asked about it, and what the request asks of an answer."""
     by_tool = found.said not in ("", found.prompt)  # a tool's result ends the conversation
     for turn in found.turns:
         is_request = by_tool and turn == {"role": "user", "content": found.said}
@@ -202,12 +218,10 @@ def print_review(found: Review, *, store: str = "") -> None:
         out.print(styled("\nwhat this request asks of an answer", "bold"))
         for line in found.rubric:
             out.print(styled(line))
-    for number, candidate in enumerate(found.candidates, start=1):
-        out.print(styled(f"\ncandidate {number}: {candidate.id}", "bold"))
-        if candidate.prompt != found.prompt:
-            out.print(styled(f"request: {candidate.prompt}", "italic"))
-        text = text_of({"input": found.input, "prompt": found.prompt})
-        out.print(styled(spell_spans(candidate.text, text) if found.asks_spans else candidate.text))
+
+
+def _print_found(out: Console, found: Review) -> None:
+    """What was found in the texts, and the words that a decision pointed to."""
     for finding in found.findings:
         quoted = f"{finding['quote']!r}: " if finding["quote"] else ""
         out.print(styled(f"\nfound ({finding['severity']}): {quoted}{finding['suggestion']}"))
@@ -221,29 +235,33 @@ def print_review(found: Review, *, store: str = "") -> None:
         what = (told["flag"] or "reason").replace("_", " ")
         where = f"{told['candidate']} [{told['start']}, {told['end']})"
         out.print(styled(f"\nmarked as {what} in {where}: {told['quote'] or '(erased)'}"))
-    if found.state == "waiting":
-        kind = "labels" if found.asks_label else "choices"
-        known = ", ".join(map(shlex.quote, found.choices))  # as they are typed on the command line
-        if found.suggestion:
-            out.print(
-                styled(f"\nthe panel suggests: {found.suggestion} (it may be wrong; what you answer decides)")
-            )
-        out.print(styled(f"\n{kind}: {known}; without an answer: skip, decline, escalate"))
-        if found.rationale_for:
-            needed = (
-                "whatever you answer"
-                if found.rationale_for == found.choices
-                else f"for {', '.join(found.rationale_for)}"
-            )
-            out.print(styled(f'a reason is needed, {needed}: --rationale "..."'))
-        why = ' --rationale "..."' if _suggest(found).split()[0] in (*found.rationale_for, "LABEL") else ""
-        why = why if found.rationale_for else ""
-        out.print(styled(f"answer: solon review decide {found.id} {_suggest(found)}{why}{store}"))
-        if found.asks_rubric:
-            corrected = f"go_on --field criteria=@FILE{why}"
-            out.print(styled(f"with other criteria, a line each in FILE (3: Names the dose.): {corrected}"))
-        if found.asks_spans:
-            out.print(styled(f"or: solon review decide {found.id} {found.choices[1]} --spans @FILE{store}"))
+
+
+def _print_how_to_answer(out: Console, found: Review, store: str) -> None:
+    """The answers that there are, and the command that gives one."""
+    kind = "labels" if found.asks_label else "choices"
+    known = ", ".join(map(shlex.quote, found.choices))  # as they are typed on the command line
+    if found.suggestion:
+        out.print(
+            styled(f"\nthe panel suggests: {found.suggestion} (it may be wrong; what you answer decides)")
+        )
+    out.print(styled(f"\n{kind}: {known}; without an answer: skip, decline, escalate"))
+    if found.rationale_for:
+        needed = (
+            "whatever you answer"
+            if found.rationale_for == found.choices
+            else f"for {', '.join(found.rationale_for)}"
+        )
+        out.print(styled(f'a reason is needed, {needed}: --rationale "..."'))
+    answer = _suggest(found)
+    needs_why = found.rationale_for and answer.split()[0] in (*found.rationale_for, "LABEL")
+    why = ' --rationale "..."' if needs_why else ""
+    out.print(styled(f"answer: solon review decide {found.id} {answer}{why}{store}"))
+    if found.asks_rubric:
+        corrected = f"go_on --field criteria=@FILE{why}"
+        out.print(styled(f"with other criteria, a line each in FILE (3: Names the dose.): {corrected}"))
+    if found.asks_spans:
+        out.print(styled(f"or: solon review decide {found.id} {found.choices[1]} --spans @FILE{store}"))
 
 
 def _suggest(found: Review) -> str:

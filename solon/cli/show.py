@@ -103,7 +103,8 @@ def draw(found: dict[str, Any]) -> Tree:
         if one["undone_at"] or len(found["confirmed_rubrics"]) > 1:
             law.add(clean(_spell_confirmed(one)))
     _draw_candidates(tree, found, record)
-    _draw_rest(tree, found)
+    _draw_votes(tree, found)
+    _draw_people(tree, found)
     _draw_calls(tree, found)
     return tree
 
@@ -164,7 +165,8 @@ def _draw_candidates(tree: Tree, found: dict[str, Any], record: dict[str, Any] |
                 node.add(clean(f"shortlist: {said} by {scored['seat']} [{scored['judge']}]"))
 
 
-def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
+def _draw_votes(tree: Tree, found: dict[str, Any]) -> None:
+    """What judges voted before a debate, the verdicts that count, votes that were not asked, and the resolver."""
     if first := found["first_votes"]:
         branch = tree.add(f"{len(first)} first votes, before a debate; they count no more")
         for one in first:
@@ -201,6 +203,10 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
             or f"favours {resolution['outcome'] or resolution['favours_id']} by {', '.join(resolution['cites'] or ())}"
         )
         tree.add(clean(f"resolver: {said}"))
+
+
+def _draw_people(tree: Tree, found: dict[str, Any]) -> None:
+    """What people were asked and why, what they decided, and what they set aside."""
     for review in found["reviews"]:
         node = tree.add(clean(f"review {review['id']}: {review['state']}, opened by {review['rule']}"))
         for reason in review["reasons"] or ():
@@ -208,36 +214,38 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
             for line in reason.get("criteria") or ():
                 told.add(shorten(f"drafted: {line}", _TEXT))
     for decision in found["decisions"]:
-        on = f" {decision['candidate_id']}" if decision["candidate_id"] else ""
-        back = f"; taken back {_moment(decision['undone_at'])}" if decision["undone_at"] else ""
-        node = tree.add(
-            clean(
-                f"decision {decision['id']}: {decision['choice']}{on} by {decision['actor']} "
-                f"({_channel(decision)}), {_moment(decision['decided_at'])}{back}"
-            )
-        )
-        for question, tiers in decision["rankings"].items():
-            order = " > ".join(" = ".join(tier) for tier in tiers)
-            node.add(clean(f"{question}: {order}" if question else order))
-        if decision.get("rationale"):
-            node.add(shorten(decision["rationale"], _TEXT))
-        for told in decision["evidence"]:
-            what = f"{told['flag'] or 'reason'} in {told['candidate']} [{told['start']}, {told['end']})"
-            node.add(shorten(f"{what}: {told['quote'] or '(erased)'}", _TEXT))
-        if decision.get("suggestion"):
-            shown = decision["suggestion"]
-            node.add(
-                clean(
-                    f"the panel's suggestion {shown['outcome']!r} was {'' if shown['seen'] else 'not '}seen"
-                )
-            )
-        if decision.get("checked"):
-            _draw_check(node, decision)
+        _draw_decision(tree, decision)
     for aside in found["set_aside"]:
         why = f" ({aside['reason'].replace('_', ' ')})" if aside["reason"] else ""
         node = tree.add(clean(f"{aside['state']}{why} by {aside['actor']}, {_moment(aside['closed_at'])}"))
         if aside["rationale"]:
             node.add(shorten(aside["rationale"], _TEXT))
+
+
+def _draw_decision(tree: Tree, decision: dict[str, Any]) -> None:
+    on = f" {decision['candidate_id']}" if decision["candidate_id"] else ""
+    back = f"; taken back {_moment(decision['undone_at'])}" if decision["undone_at"] else ""
+    node = tree.add(
+        clean(
+            f"decision {decision['id']}: {decision['choice']}{on} by {decision['actor']} "
+            f"({_channel(decision)}), {_moment(decision['decided_at'])}{back}"
+        )
+    )
+    for question, tiers in decision["rankings"].items():
+        order = " > ".join(" = ".join(tier) for tier in tiers)
+        node.add(clean(f"{question}: {order}" if question else order))
+    if decision.get("rationale"):
+        node.add(shorten(decision["rationale"], _TEXT))
+    for told in decision["evidence"]:
+        what = f"{told['flag'] or 'reason'} in {told['candidate']} [{told['start']}, {told['end']})"
+        node.add(shorten(f"{what}: {told['quote'] or '(erased)'}", _TEXT))
+    if decision.get("suggestion"):
+        shown = decision["suggestion"]
+        node.add(
+            clean(f"the panel's suggestion {shown['outcome']!r} was {'' if shown['seen'] else 'not '}seen")
+        )
+    if decision.get("checked"):
+        _draw_check(node, decision)
 
 
 _NOW = {"candidate": "candidate_id", "text": "edit"}

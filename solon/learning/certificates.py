@@ -19,6 +19,7 @@ from solon.store.database.ids import keyed_hash
 
 if TYPE_CHECKING:
     from solon.config import Config
+    from solon.config.sections import RoutingConfig
     from solon.consensus.ballots import Floats
     from solon.consensus.cascade import Tier
     from solon.consensus.certify import Certificate
@@ -107,54 +108,72 @@ def certify_sample(
         presumed: the outcome that the making of the candidates speaks for, None for none: the panel alone accepts no
             other.
     """
-    import numpy as np
-
-    from solon.consensus.cascade import certify_cascade, run_cascade
-    from solon.consensus.certify import certify_weighted
-
-    alpha, delta = config.routing.alpha, sample.look.delta
-    inclusion = np.array([d.inclusion or 1.0 for d in sample.decisions])
     whole = replace(sample, decisions=sample.every)
     looking = _Looking(fits, config.tiers, whole, _with_sample(whole, pool), question, presumed)
     scored = [looking.tier(tier) for tier in range(max(config.tiers) + 1)]
+    if len(scored) == 1:
+        return _certify_panel(looking, sample, config.routing, *scored[0])
+    return _certify_tiers(looking, sample, config.routing, scored)
+
+
+def _certify_panel(
+    looking: _Looking, sample: Sample, routing: RoutingConfig, own: Tier, confidences: Floats
+) -> dict[str, Any]:
+    """What the look shows of a panel without tiers, and of each stratum, where there are any."""
+    import numpy as np
+
+    from solon.consensus.certify import certify_weighted
+
+    alpha, delta, n = routing.alpha, sample.look.delta, len(sample.decisions)
+    inclusion = np.array([d.inclusion or 1.0 for d in sample.decisions])
+    ours = np.arange(len(own.score)) < n
+    promised = ours if own.promised is None else ours & own.promised
+    certificate = certify_weighted(
+        own.score[promised],
+        own.agreed[promised],
+        inclusion[promised[:n]],
+        alpha=alpha,
+        delta=delta,
+        cuts=own.cuts,
+    )
+    shown = {
+        **_at_confidence(certificate, confidences),
+        "tested": int(promised.sum()),
+        "agreed_in_all": float(own.agreed[promised].sum()),
+        "together": 0 if own.cuts is None else int((own.score[promised] >= own.cuts.max()).sum()),
+        "sample": n,
+        "relied_on": [looking.relied_on(own, certificate.threshold, ours)],
+    }
+    if not routing.strata:
+        return shown
+    every = looking.sample.decisions
+    strata = certify_strata(own, every, sample.strata, certificate, alpha=alpha, delta=delta)
+    return {
+        **shown,
+        "strata": [
+            {
+                **_at_confidence(found, confidences),
+                "name": stratum.name,
+                "items": stratum.items,
+                "relied_on": looking.relied_on(own, found.threshold, inside),
+            }
+            for stratum, found, inside in strata
+        ],
+        "unpromised": dict(sample.unpromised),
+    }
+
+
+def _certify_tiers(
+    looking: _Looking, sample: Sample, routing: RoutingConfig, scored: Sequence[tuple[Tier, Floats]]
+) -> dict[str, Any]:
+    """What the look shows of the tiers of a cascade, each with the confidences of the version in the pool."""
+    import numpy as np
+
+    from solon.consensus.cascade import certify_cascade, run_cascade
+
     tiers = [tier for tier, _ in scored]
-    if len(tiers) == 1:
-        (own, confidences), n = scored[0], len(sample.decisions)
-        ours = np.arange(len(own.score)) < n
-        promised = ours if own.promised is None else ours & own.promised
-        certificate = certify_weighted(
-            own.score[promised],
-            own.agreed[promised],
-            inclusion[promised[:n]],
-            alpha=alpha,
-            delta=delta,
-            cuts=own.cuts,
-        )
-        one = _at_confidence(certificate, confidences)
-        relied = looking.relied_on(own, certificate.threshold, ours)
-        counted = {
-            "tested": int(promised.sum()),
-            "agreed_in_all": float(own.agreed[promised].sum()),
-            "together": 0 if own.cuts is None else int((own.score[promised] >= own.cuts.max()).sum()),
-        }
-        shown = {**one, **counted, "sample": n, "relied_on": [relied]}
-        if not config.routing.strata:
-            return shown
-        strata = certify_strata(own, whole.decisions, sample.strata, certificate, alpha=alpha, delta=delta)
-        return {
-            **shown,
-            "strata": [
-                {
-                    **_at_confidence(found, confidences),
-                    "name": stratum.name,
-                    "items": stratum.items,
-                    "relied_on": looking.relied_on(own, found.threshold, inside),
-                }
-                for stratum, found, inside in strata
-            ],
-            "unpromised": dict(sample.unpromised),
-        }
-    certificates = certify_cascade(tiers, alpha=alpha, delta=delta, inclusion=inclusion)
+    inclusion = np.array([d.inclusion or 1.0 for d in sample.decisions])
+    certificates = certify_cascade(tiers, alpha=routing.alpha, delta=sample.look.delta, inclusion=inclusion)
     accepted = run_cascade(tiers, [each.threshold for each in certificates]).accepted_by
     found = [
         _at_confidence(certificate, confidences)

@@ -196,21 +196,8 @@ def gather(
         for name, known in rated.items()
     }
     said_blind = learning.blind_answers(connection)
-    by_review: dict[str, list[Blind]] = {}
-    for blind in said_blind:
-        by_review.setdefault(blind.review_id, []).append(blind)
-    by_votes: dict[str, float] = {}
     crowd = find_crowd(connection, question.outcomes)
-    for decision in usable:
-        if decision.actor == VOTES:
-            weighted_answers = [
-                (b.actor, b.outcome, rated[b.actor].reliability)
-                for b in by_review.get(decision.review_id, ())
-                if b.outcome is not None
-            ]
-            even = dict.fromkeys(question.outcomes, 1 / len(question.outcomes))
-            said = merge_votes(even, weighted_answers, crowd)
-            by_votes[decision.decision_id] = said.get(str(decision.outcome), 0.0)
+    by_votes = _without_panel(usable, said_blind, rated, question.outcomes, crowd)
     own = learning.items_of_runs(connection, scope_runs)
     answers = answers_by_question([blind for blind in said_blind if blind.item_id in own])
     final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
@@ -231,6 +218,31 @@ def gather(
         beside,
         weights,
     )
+
+
+def _without_panel(
+    usable: Sequence[DecidedItem],
+    said_blind: Sequence[Blind],
+    rated: Mapping[str, Reviewer],
+    outcomes: Sequence[str],
+    crowd: ConsensusModel | None,
+) -> dict[str, float]:
+    """decision -> how sure the votes that made it are of it by themselves, of those that votes made."""
+    by_review: dict[str, list[Blind]] = {}
+    for blind in said_blind:
+        by_review.setdefault(blind.review_id, []).append(blind)
+    by_votes: dict[str, float] = {}
+    for decision in usable:
+        if decision.actor == VOTES:
+            weighted_answers = [
+                (b.actor, b.outcome, rated[b.actor].reliability)
+                for b in by_review.get(decision.review_id, ())
+                if b.outcome is not None
+            ]
+            even = dict.fromkeys(outcomes, 1 / len(outcomes))
+            said = merge_votes(even, weighted_answers, crowd)
+            by_votes[decision.decision_id] = said.get(str(decision.outcome), 0.0)
+    return by_votes
 
 
 def know_judged(connection: Connection, evidence: Evidence, models: Sequence[ConsensusModel]) -> Evidence:

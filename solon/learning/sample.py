@@ -122,21 +122,15 @@ def draw_sample(
         strata = read_strata(connection, run.id, routing.strata, within)
         undrawn, to_come = most - len(pilot), sum(state in UNDER_WAY for _, state in pilot)
         to_come += sum(state in UNDER_WAY for state in strata.further.values())
-    reached = _reached(questions, answered)
     parts = {name: strata.questions_of(name, asked) for name in strata.samples}
     ours = {q.item_id for q in questions}.union(*({q.item_id for q in part} for part in parts.values()))
-    unreached = {q.item_id for q in questions[len(reached) :]}
+    unreached = _unreached(questions, answered)
     for part in parts.values():
-        late = part[len(_reached(part, answered)) :]
-        unreached |= {q.item_id for q in late if q.item_id in strata.further}
+        unreached |= _unreached(part, answered) & strata.further.keys()
     waiting = unreached | (ours & set(fresh))
-    chosen = [_decided(question, run.id, answered) for question in _one_of_each_group(reached)]
+    chosen = _one_of_each_group(_reached(questions, answered), run.id, answered)
     samples = tuple(
-        StratumSample(
-            name,
-            strata.sizes[name],
-            [_decided(question, run.id, answered) for question in _one_of_each_group(part)],
-        )
+        StratumSample(name, strata.sizes[name], _one_of_each_group(part, run.id, answered))
         for name, part in parts.items()
     )
     passed_over = [d for d in chosen if d.decision_id not in outcomes]
@@ -170,11 +164,19 @@ def _reached(questions: Sequence[DrawnQuestion], answered: Collection[str]) -> l
     return list(questions[: places[-1] + 1]) if places else []
 
 
-def _one_of_each_group(questions: Sequence[DrawnQuestion]) -> list[DrawnQuestion]:
+def _unreached(questions: Sequence[DrawnQuestion], answered: Collection[str]) -> set[str]:
+    """The items of the questions after the last answered one."""
+    return {question.item_id for question in questions[len(_reached(questions, answered)) :]}
+
+
+def _one_of_each_group(
+    questions: Sequence[DrawnQuestion], run_id: str, answered: Mapping[str, DecidedItem]
+) -> list[DecidedItem]:
+    """The decisions on the questions that were drawn first of their groups."""
     first: dict[str, DrawnQuestion] = {}
     for question in questions:
         first.setdefault(question.group, question)
-    return list(first.values())
+    return [_decided(question, run_id, answered) for question in first.values()]
 
 
 def _decided(question: DrawnQuestion, run_id: str, answered: Mapping[str, DecidedItem]) -> DecidedItem:

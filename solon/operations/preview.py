@@ -284,32 +284,11 @@ async def _work(
     on_progress: Callable[[Progress], None] | None,
     on_runner: Callable[[Runner], None] | None,
 ) -> tuple[RunRow, UsedCalls, str | None]:
+    """Send the sample through the graph: its run, what that spent, and the limit that ended it."""
     from solon.graphs.runner import Runner
-    from solon.store.runs import preview_journal, runs
-    from solon.store.runs.pilot import mark_pilot
+    from solon.store.runs.preview_journal import keep_calls
 
-    _, source = name_seeds(
-        seeds, scratch.config, home.store if isinstance(home, Workspace) else scratch.store
-    )
-    pins = _pin(scratch, home, recipe, source)
-    with scratch.store.transaction() as connection:
-        run_id = runs.create_run(
-            connection,
-            recipe=recipe,
-            pins=pins,
-            seeds_name="preview",
-            seeds_fingerprint=source,
-            random_seed=scratch.config.run.seed,
-            actor="preview",
-        )
-        run = runs.find_run(connection, run_id)
-    runs.add_items(scratch.store, run, pins, enumerate(sample.rows))
-    with scratch.store.transaction() as connection:
-        items = mark_pilot(connection, run.id, sample.pilot)
-        shared = preview_journal.open_preview_run(connection, recipe, pins, "shared")
-    if isinstance(home, Workspace):
-        preview_journal.share_calls(home.store, scratch.store, items, shared)
-        preview_journal.share_holds(home.store, scratch.store, items, run.id)
+    run, pins = _begin(scratch, home, recipe, seeds, sample)
     config = scratch.config
     if isinstance(home, Workspace):  # ratified rules vote in a preview, too
         config = config.model_copy(update={"rules": home.config_for(recipe).rules})
@@ -334,8 +313,39 @@ async def _work(
     finally:
         await pool.aclose()
         if isinstance(home, Workspace):
-            preview_journal.keep_calls(scratch.store, home.store, recipe, pins, run.id)
+            keep_calls(scratch.store, home.store, recipe, pins, run.id)
     return run, meter, stopped
+
+
+def _begin(
+    scratch: Workspace, home: Workspace | Config, recipe: str, seeds: Seeds, sample: Sample
+) -> tuple[RunRow, Pins]:
+    """A run of the sample in the scratch store, with its pilot, and with the calls and holds that the project knows."""
+    from solon.store.runs import preview_journal, runs
+    from solon.store.runs.pilot import mark_pilot
+
+    known = home.store if isinstance(home, Workspace) else None
+    _, source = name_seeds(seeds, scratch.config, known or scratch.store)
+    pins = _pin(scratch, home, recipe, source)
+    with scratch.store.transaction() as connection:
+        run_id = runs.create_run(
+            connection,
+            recipe=recipe,
+            pins=pins,
+            seeds_name="preview",
+            seeds_fingerprint=source,
+            random_seed=scratch.config.run.seed,
+            actor="preview",
+        )
+        run = runs.find_run(connection, run_id)
+    runs.add_items(scratch.store, run, pins, enumerate(sample.rows))
+    with scratch.store.transaction() as connection:
+        items = mark_pilot(connection, run.id, sample.pilot)
+        shared = preview_journal.open_preview_run(connection, recipe, pins, "shared")
+    if known is not None:
+        preview_journal.share_calls(known, scratch.store, items, shared)
+        preview_journal.share_holds(known, scratch.store, items, run.id)
+    return run, pins
 
 
 def _pin(scratch: Workspace, home: Workspace | Config, recipe: str, source: str) -> Pins:

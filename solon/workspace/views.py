@@ -357,6 +357,22 @@ class Item:
 
 def tell_way(way: dict[str, Any]) -> list[str]:
     """Candidates, then what was found of them and decided, by the candidates' numbers, each with who wrote it."""
+    drafts = (
+        passage(
+            f"candidate {n} ({c['kind']}, round {c['round']}, by {c['author']})", c["text"] or "(forgotten)"
+        )
+        for n, c in enumerate(way["candidates"], start=1)
+    )
+    tables = (
+        f"<p>{title}</p>{table(columns, [[spell_cell(cell) for cell in row] for row in rows])}"
+        for title, columns, rows in _tables_of(way)
+        if rows
+    )
+    return [side_by_side(drafts), *tables]
+
+
+def _tables_of(way: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Title, columns and rows of what was found and decided, in which candidates have numbers."""
     numbers = {candidate["id"]: str(n) for n, candidate in enumerate(way["candidates"], start=1)}
 
     def name(candidate_id: str | None) -> str:
@@ -366,12 +382,10 @@ def tell_way(way: dict[str, Any]) -> list[str]:
         sides = dict(zip(PAIR.outcomes, (name(row["a_id"]), name(row["b_id"])), strict=True))
         return str(row["abstained"] or sides.get(row["outcome"], row["outcome"]))
 
-    drafts = (
-        passage(
-            f"candidate {n} ({c['kind']}, round {c['round']}, by {c['author']})", c["text"] or "(forgotten)"
-        )
-        for n, c in enumerate(way["candidates"], start=1)
-    )
+    def scores(row: dict[str, Any]) -> str:
+        given = ", ".join(f"{k} {v:g}" for k, v in (row["scores"] or {}).items())
+        return given or row["abstained"] or row["outcome"]
+
     critiques = [
         (
             name(c["candidate_id"]),
@@ -382,18 +396,13 @@ def tell_way(way: dict[str, Any]) -> list[str]:
         )
         for c in way["critiques"]
     ]
+    yield "Critiques", ("candidate", "by", "worst", "principles", "findings"), critiques
+    scored = [(name(s["a_id"]), s["seat"], s["judge"], scores(s)) for s in way["shortlist"]]
+    yield "Scores of the shortlist", ("candidate", "seat", "judge", "scores"), scored
     verdicts = [
         (v["seat"], v["judge"], v["order"], outcome(v), v["p"], v["rationale"]) for v in way["verdicts"]
     ]
-    scores = [
-        (
-            name(s["a_id"]),
-            s["seat"],
-            s["judge"],
-            ", ".join(f"{k} {v:g}" for k, v in (s["scores"] or {}).items()) or s["abstained"] or s["outcome"],
-        )
-        for s in way["shortlist"]
-    ]
+    yield "Verdicts", ("seat", "judge", "order", "for", "p of the first", "rationale"), verdicts
     resolutions = [
         (
             r["model"],
@@ -404,23 +413,12 @@ def tell_way(way: dict[str, Any]) -> list[str]:
         )
         for r in way["resolutions"]
     ]
+    yield "Resolutions", ("by", "favours", "cites", "handed over", "why"), resolutions
     decisions = [
         (d["choice"], name(d["candidate_id"]), d["actor"], d["channel"], d["rationale"])
         for d in way["decisions"]
     ]
-    parts = [side_by_side(drafts)]
-    for title, columns, rows in (
-        ("Critiques", ("candidate", "by", "worst", "principles", "findings"), critiques),
-        ("Scores of the shortlist", ("candidate", "seat", "judge", "scores"), scores),
-        ("Verdicts", ("seat", "judge", "order", "for", "p of the first", "rationale"), verdicts),
-        ("Resolutions", ("by", "favours", "cites", "handed over", "why"), resolutions),
-        ("Decisions", ("choice", "candidate", "by", "channel", "rationale"), decisions),
-    ):
-        if rows:
-            parts.append(
-                f"<p>{title}</p>{table(columns, [[spell_cell(cell) for cell in row] for row in rows])}"
-            )
-    return parts
+    yield "Decisions", ("choice", "candidate", "by", "channel", "rationale"), decisions
 
 
 def summarize(
@@ -436,11 +434,10 @@ def summarize(
         config: this session's.
         budget: reviews that people have time for; default: `routing.budget`.
     """
-    from solon.consensus.audit import rate_with_bound
     from solon.learning.why_suspended import read_suspension
-    from solon.store.records import audits
+    from solon.store.records.audits import tell_unsafe
     from solon.store.records.counts import count_taken_out
-    from solon.store.records.overview import count_filtered, tell_all_dropped, unusable_answers
+    from solon.store.records.overview import count_filtered, unusable_answers
     from solon.store.reviewing import budget as budgets
     from solon.store.reviewing import disagreements, reuse, reviews, worker_problems
     from solon.store.reviewing.queue_figures import sum_queue
@@ -457,21 +454,17 @@ def summarize(
         held = holds.count_held(connection, run.id)
         promise = certificates.certificate_of(connection, run)
         suspended = read_suspension(connection, run, config.reviewers)
-        stopping = certificates.newest_stopping(connection, run.scope)
-        flagged = audits.audited_unsafe(connection, run.id)
-        known = audits.known_unsafe(connection, run.id)
+        more_decisions = _tell_more_decisions(connection, run)
+        unsafe = tell_unsafe(connection, run.id)
         taken_out = count_taken_out(connection, run.id)
         unusable = unusable_answers(connection, run.id)
         filtered = count_filtered(connection, run.id)
-        notes = list(_notes_on(connection, run, used.builtin, config.privacy))
-        if filtered and (all_dropped := tell_all_dropped(connection, run.id)):
-            notes.append(all_dropped)
+        notes = tuple(_notes_on(connection, run, used.builtin, config.privacy, bool(filtered)))
         routing, wanted = config.routing, config.routing.review_budget if budget is None else budget
         queue = sum_queue(connection, run.id, run.recipe, wanted, routing.review_seconds)
         budget_round = budgets.find_round(connection, run.id, routing)
         held_back = budgets.count_held_back(connection, run.id)
         disputed = disagreements.count_disputes(connection, run.id)
-    rate, at_most = rate_with_bound(flagged)
     return RunSummary(
         run_id=run.id,
         recipe=run.recipe,
@@ -499,20 +492,9 @@ def summarize(
         stopped_because=run.stopped_because,
         worker=asdict(stopped) if stopped else None,
         promise=promise.to_promise() if promise else None,
-        unsafe={
-            "flagged": sum(flagged),
-            "audited": len(flagged),
-            "rate": rate,
-            "at_most": round(at_most, 4),
-            "known": known,
-        },
-        more_decisions=stopping
-        and {
-            "stop": stopping["stop"],
-            "pays": stopping.get("pays", not stopping["stop"]),
-            "why": stopping["why"],
-        },
-        notes=tuple(notes),
+        unsafe={**unsafe, "at_most": round(unsafe["at_most"], 4)},
+        more_decisions=more_decisions,
+        notes=notes,
         queue=queue,
         taken_out=taken_out,
         usage_not_told=used.unknown_tokens,
@@ -525,11 +507,25 @@ def summarize(
     )
 
 
+def _tell_more_decisions(connection: Connection, run: RunRow) -> dict[str, Any] | None:
+    """Whether more decisions still pay, as `RunSummary` tells it."""
+    from solon.store.runs.certificates import newest_stopping
+
+    stopping = newest_stopping(connection, run.scope)
+    return stopping and {
+        "stop": stopping["stop"],
+        "pays": stopping.get("pays", not stopping["stop"]),
+        "why": stopping["why"],
+    }
+
+
 def _notes_on(
-    connection: Connection, run: RunRow, builtin_calls: int, privacy: PrivacyConfig
+    connection: Connection, run: RunRow, builtin_calls: int, privacy: PrivacyConfig, filtered: bool
 ) -> Iterator[str]:
-    """What to know of a run's models and seeds besides its figures."""
+    """What to know of a run's models and seeds, and of the filters where these dropped something, besides its
+    figures."""
     from solon.store.learning.rerouting import last_rerouting
+    from solon.store.records.overview import tell_all_dropped
     from solon.store.runs.runs import config_payload, has_subjects
     from solon.store.runs.verdicts import count_debates, tell_not_asked
 
@@ -548,6 +544,8 @@ def _notes_on(
     began_as = stored.get("privacy", {}).get("class", "synthetic")
     if began_as == privacy.class_ == "synthetic" and has_subjects(connection, run.id):
         yield "seeds have a `subject`, and [privacy] class is synthetic: they are not scanned"
+    if filtered and (all_dropped := tell_all_dropped(connection, run.id)):
+        yield all_dropped
 
 
 def view_review(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from solon.config.pinned import config_as_stored
-from solon.consensus.audit import rate_with_bound
 from solon.consensus.target import read_target
 from solon.display.text import moment
 from solon.learning.audits import watch_audits
@@ -141,12 +140,10 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         looks = certificates.looks(connection, run.scope)
         in_force = certificates.certificate_of(connection, run)
         counted, others = counts.count_decisions(connection, run.id)
-        flagged = audits.audited_unsafe(connection, run.id)
-        known = audits.known_unsafe(connection, run.id)
+        unsafe = audits.tell_unsafe(connection, run.id)
         stopping = certificates.newest_stopping(connection, run.scope)
         suspended = read_suspension(connection, run, config.reviewers)
         strata = _strata(connection, run, in_force, looks)
-    share, at_most = rate_with_bound(flagged)
     in_force_id = in_force.id if in_force else None
     wanted = certificates.Promise.wanted(stored)
     numbered = tuple(
@@ -176,13 +173,7 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         strata=strata,
         suspended=suspended.to_json() if suspended else None,
         audit=asdict(audit),
-        unsafe={
-            "flagged": sum(flagged),
-            "audited": len(flagged),
-            "rate": share,
-            "at_most": at_most,
-            "known": known,
-        },
+        unsafe=unsafe,
         more_decisions=stopping,
     )
 

@@ -23,7 +23,7 @@ from solon.law.seed_rubrics import seed_rubric_of
 from solon.operations.planning.answers import answers_a_question
 from solon.operations.planning.assumed import WORDS_PER_MINUTE, Assumed
 from solon.operations.planning.promise import spell_promise
-from solon.operations.planning.ranges import Range, add_up, multiply
+from solon.operations.planning.ranges import Range, add_up, multiply, range_of
 from solon.operations.planning.shortfall import Team, WayOut, find_ways_out, spell_shortfall
 from solon.plugins import Plugin, bind, references
 from solon.recipes.preference import PREFERENCE
@@ -250,40 +250,31 @@ def make_plan(
             "the time and money that functions of your own take are in no figure: they were not measured",
         )
     model = Assumed(config, recipe, words)
-    per_item = _measured(found.calls) if found else model.calls()
-    tokens = (
-        add_up(_measured(found.input_tokens), _measured(found.output_tokens)) if found else model.tokens()
-    )
-    cost = (_measured(found.cost) if found and found.cost else None) if found else model.cost()
-    seconds = _measured(found.model_seconds) if found else multiply(per_item, Range(*CALL_SECONDS))
-    review = _measured(found.review_seconds) if found and found.review_seconds else model.review_seconds()
-    unsure = _measured(found.unsure, most=1.0) if found and found.unsure else Range(*UNSURE)
+    calls, tokens, cost, seconds = _model_rates(found, model)
+    review = range_of(found.review_seconds) if found and found.review_seconds else model.review_seconds()
+    unsure = range_of(found.unsure, most=1.0) if found and found.unsure else Range(*UNSURE)
     shares = {name: n / items for name, n in (strata or {}).items()}
     # For each seed that brings no rubric, whatever the policy.
     drafted = Range(0.0, 1.0, 1.0).times(1 - rubrics / seeds) if recipe.drafts_rubrics else NONE
 
     def asked(seeds: int) -> Range:
-        return add_up(
-            _wanted(config, seeds * recipe.source.expand, unsure, shares), drafted.times(float(seeds))
-        )
+        by_policy = _wanted(config, seeds * recipe.source.expand, unsure, shares)
+        return add_up(by_policy, drafted.times(float(seeds)))
 
     wanted, left = asked(seeds), drafted.likely * seeds
     if drafted.high:
         notes += (RUBRICS.format(round(left)),)
     if store is not None and _has_decisions(store):
         notes += (CARRIED,)
-    available = experts * minutes * days * 60
-    affordable = Range(
-        available / review.high, available / review.likely, available / review.low, review.source
-    )
-    seen, enough = _share(affordable, items, left), _is_enough(affordable, wanted)
     team = Team(experts, minutes, days)
+    affordable = _answers_within(team.seconds, review)
+    enough = _is_enough(affordable, wanted)
     return Plan(
         recipe=recipe.name,
         policy=config.routing.policy,
         items=items,
-        expert_hours=available / 3600,
-        calls=per_item.times(items),
+        expert_hours=team.seconds / 3600,
+        calls=calls.times(items),
         tokens=tokens.times(items),
         cost=cost.times(items) if cost else None,
         currency=model.currency() if cost else "",
@@ -291,7 +282,7 @@ def make_plan(
         review_seconds=review,
         wanted_reviews=wanted,
         affordable_reviews=affordable,
-        seen=seen,
+        seen=_share(affordable, items, left),
         enough=enough,
         sentence=spell_shortfall(wanted, affordable, enough),
         ways_out=find_ways_out(
@@ -309,13 +300,12 @@ def make_plan(
         notes=(*config.notes(recipe.roles), *notes),
         groups=_plan_groups(
             config,
-            groups or groups_of_config(config, items),
             recipe,
+            groups or groups_of_config(config, items),
+            team,
             review,
             wanted,
-            store,
-            experts,
-            available,
+            _group_seconds(store, recipe.name) if store is not None else {},
         ),
     )
 
@@ -424,19 +414,17 @@ def groups_of_config(config: Config, items: int) -> list[SeedGroup]:
 
 def _plan_groups(
     config: Config,
-    groups: Sequence[SeedGroup],
     recipe: Recipe,
+    groups: Sequence[SeedGroup],
+    team: Team,
     review: Range,
     wanted: Range,
-    store: Store | None,
-    experts: int,
-    available: float,
+    measured: Mapping[tuple[str, str], Rate],
 ) -> tuple[GroupPlan, ...]:
     """Experts of a specialty answer that one; the others share the rest as it asks for time."""
-    measured = _group_seconds(store, recipe.name) if store is not None else {}
     total = max(1, sum(group.items for group in groups))
     seconds = [
-        _measured(measured[group.specialty, group.lang])
+        range_of(measured[group.specialty, group.lang])
         if (group.specialty, group.lang) in measured
         else review
         if review.source == "measured" or group.words is None
@@ -446,8 +434,8 @@ def _plan_groups(
     asked = [wanted.times(group.items / total) for group in groups]
     demand = [want.likely * each.likely for want, each in zip(asked, seconds, strict=True)]
     own = {name.lower(): number for name, number in config.plan.experts.items()}
-    per_expert = available / experts if experts else 0.0
-    free = max(0.0, experts - sum(own.values())) * per_expert
+    per_expert = team.seconds / team.experts if team.experts else 0.0
+    free = max(0.0, team.experts - sum(own.values())) * per_expert
     made = []
     for group, each, want, need in zip(groups, seconds, asked, demand, strict=True):
         same = [group.specialty in own and other.specialty == group.specialty for other in groups]
@@ -456,7 +444,7 @@ def _plan_groups(
         mine = own[group.specialty] * per_expert if group.specialty in own else free
         pool = sum(value for value, counted in zip(demand, shared, strict=True) if counted)
         given = mine * need / pool if pool else 0.0
-        can = Range(given / each.high, given / each.likely, given / each.low, each.source)
+        can = _answers_within(given, each)
         made.append(
             GroupPlan(
                 group.specialty,
@@ -485,6 +473,22 @@ def _group_seconds(store: Store, recipe: str) -> dict[tuple[str, str], Rate]:
 
     with store.connect() as connection:
         return review_seconds_by_group(connection, recipe)
+
+
+def _model_rates(found: MeasuredRates | None, model: Assumed) -> tuple[Range, Range, Range | None, Range]:
+    """Calls, tokens, cost (None where a price is unknown) and seconds of models that an item takes: as measured, or as
+    assumed before that."""
+    if found is None:
+        calls = model.calls()
+        return calls, model.tokens(), model.cost(), multiply(calls, Range(*CALL_SECONDS))
+    tokens = add_up(range_of(found.input_tokens), range_of(found.output_tokens))
+    cost = range_of(found.cost) if found.cost else None
+    return range_of(found.calls), tokens, cost, range_of(found.model_seconds)
+
+
+def _answers_within(seconds: float, each: Range) -> Range:
+    """How many answers fit into so many seconds, where one takes `each`."""
+    return Range(seconds / each.high, seconds / each.likely, seconds / each.low, each.source)
 
 
 def _share(found: Range, items: int, beside: float = 0.0) -> Range:
@@ -538,9 +542,3 @@ def _wanted(config: Config, items: int, unsure: Range, strata: Mapping[str, floa
         pilot * asked + rest * share + rest * (1 - share) * audits for share in doubted.bounds
     )
     return Range(low, likely, high, doubted.source)
-
-
-def _measured(rate: Rate, most: float | None = None) -> Range:
-    """Mean and its 95% interval (normal)."""
-    low, high = max(0.0, rate.mean - 1.96 * rate.error), rate.mean + 1.96 * rate.error
-    return Range(low, rate.mean, high if most is None else min(most, high), "measured")

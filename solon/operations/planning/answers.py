@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.target import read_target
 from solon.operations.planning.assumed import Assumed
-from solon.operations.planning.ranges import Range
+from solon.operations.planning.ranges import Range, range_of
 from solon.store.runs.throughput import review_seconds
 
 if TYPE_CHECKING:
@@ -32,11 +32,7 @@ def minutes_of(store: Store, config: Config, recipe: Recipe, questions: int) -> 
     """
     with store.connect() as connection:
         rate = review_seconds(connection, recipe.name)
-    if rate is None:
-        seconds = Assumed(config, recipe, None).review_seconds()
-    else:
-        low, high = max(0.0, rate.mean - 1.96 * rate.error), rate.mean + 1.96 * rate.error
-        seconds = Range(low, rate.mean, high, "measured")
+    seconds = range_of(rate) if rate else Assumed(config, recipe, None).review_seconds()
     return seconds.times(questions * answers_a_question(config.routing.target) / 60)
 
 

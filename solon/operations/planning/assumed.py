@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ DEBATED = Range(0.0, 0.3, 1.0)
 DECIDING_SECONDS = (5.0, 15.0, 45.0)
 """To decide and say why, besides reading."""
 
+Role = tuple[str, Range, float, float]
+"""A model, its calls, words of texts in each prompt as multiples of an answer, and the room for the answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
@@ -36,9 +40,7 @@ class Assumed:
     recipe: Recipe
     words: float | None
 
-    def _roles(self) -> list[tuple[str, Range, float, float]]:
-        """(model, calls, words of texts in each prompt as multiples of an answer, room for the answer)."""
-        from solon.operations.recipes import count_scored
+    def _roles(self) -> list[Role]:
         from solon.recipes.makers import count_drafts, count_texts
 
         config = self.config
@@ -53,7 +55,7 @@ class Assumed:
         again = config.routing.max_redrafts
         rounds = Range(1.0, 1.0 + 0.1 * again, 1.0 + again)
         turns = float(self.recipe.pairing_under(config).turns)
-        roles: list[tuple[str, Range, float, float]] = []
+        roles: list[Role] = []
         authors = [*config.generator.models, *("" for _ in config.generator.python)]
         if self.recipe.drafts_rubrics and (model := drafting_model(config)):
             # Of a seed without a rubric: one draft, and up to so many where those before cannot be used.
@@ -67,18 +69,7 @@ class Assumed:
         if "critique" in steps and not config.critic.python:
             criticised = multiply(rounds, Range(1.0, (1 + turns) / 2, turns)).times(texts)
             roles.append((config.critic.model, criticised, 1.0, config.critic.max_tokens))
-        ranked = rounds.times(count_scored(self.recipe, config, drafts))
-        for seat in config.judges if self.recipe.has_seats else ():
-            if not seat.python:
-                if seat.tier == 0 and ranked.high:
-                    roles.append((seat.model, ranked.times(seat.samples), 1.0, seat.max_tokens))
-                each = seat.samples * question.orders
-                asked = multiply(rounds, self._asked(seat.tier))
-                roles.append((seat.model, asked.times(each), shown, seat.max_tokens))
-                if config.consensus.debate and self.recipe.can_debate:
-                    # Of a panel that disagrees each seat votes again, and on pairs gives up to a reason a vote.
-                    calls = asked.times(each * question.orders)
-                    roles.append((seat.model, multiply(calls, DEBATED), shown + 1.0, seat.max_tokens))
+        roles += self._seats(rounds, drafts)
         for rule in config.rules if self.recipe.has_panel else ():
             if rule.prompt:
                 roles.append((rule.model, multiply(rounds, self._asked(rule.tier)), shown, 256.0))
@@ -87,6 +78,26 @@ class Assumed:
             # Two judges are asked why, then the resolver hears both: three calls on a split panel.
             roles.append((resolver.model, Range(0.0, 0.6, 3.0 * rounds.high), 2.5, resolver.max_tokens))
         return roles
+
+    def _seats(self, rounds: Range, drafts: int) -> Iterator[Role]:
+        """Scores of a shortlist, votes, and where judges debate, the votes after that."""
+        from solon.operations.recipes import count_scored
+
+        config, question = self.config, self.recipe.question
+        shown = float(question.asked(config).shown)
+        ranked = rounds.times(count_scored(self.recipe, config, drafts))
+        for seat in config.judges if self.recipe.has_seats else ():
+            if seat.python:
+                continue
+            if seat.tier == 0 and ranked.high:
+                yield seat.model, ranked.times(seat.samples), 1.0, seat.max_tokens
+            each = seat.samples * question.orders
+            asked = multiply(rounds, self._asked(seat.tier))
+            yield seat.model, asked.times(each), shown, seat.max_tokens
+            if config.consensus.debate and self.recipe.can_debate:
+                # Of a panel that disagrees each seat votes again, and on pairs gives up to a reason a vote.
+                calls = asked.times(each * question.orders)
+                yield seat.model, multiply(calls, DEBATED), shown + 1.0, seat.max_tokens
 
     def _asked(self, tier: int) -> Range:
         """Share of items that reach a tier of judges: all the first, of the others at least what is for people."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from solon.store.runs.throughput import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +49,9 @@ def multiply(a: Range, b: Range) -> Range:
     """The range of a product; measured where both factors are."""
     source = "measured" if a.source == b.source == "measured" else "assumed"
     return Range(a.low * b.low, a.likely * b.likely, a.high * b.high, source)
+
+
+def range_of(rate: Rate, most: float | None = None) -> Range:
+    """A measured mean and its 95% interval (normal), from 0 to `most`."""
+    low, high = max(0.0, rate.mean - 1.96 * rate.error), rate.mean + 1.96 * rate.error
+    return Range(low, rate.mean, high if most is None else min(most, high), "measured")

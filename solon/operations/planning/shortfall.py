@@ -28,6 +28,11 @@ class Team:
     minutes: float
     days: int
 
+    @property
+    def seconds(self) -> float:
+        """What they give together."""
+        return self.experts * self.minutes * self.days * 60
+
 
 def spell_shortfall(wanted: Range, affordable: Range, enough: str) -> str:
     """The answer of a plan in one sentence."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_, select, true
 
 from solon.consensus.panel import Vote
 from solon.consensus.traits import UNKNOWN, Traits
@@ -132,12 +132,12 @@ class JudgedItem:
     attempt: int
     state: str
     pilot: bool
-    record_id: str | None
-    chosen_id: str | None
-    label: str | None
-    review_id: str | None
-    shown: tuple[str, ...]
-    votes: tuple[Vote, ...] = field(default=())
+    record_id: str | None = None
+    chosen_id: str | None = None
+    label: str | None = None
+    review_id: str | None = None
+    shown: tuple[str, ...] = ()
+    votes: tuple[Vote, ...] = ()
     against: dict[str, float] = field(default_factory=dict)
     traits: Traits = UNKNOWN
     not_asked: tuple[Vote, ...] = ()
@@ -169,34 +169,38 @@ def counted_decisions(
         kind: only those of reviews of this kind; empty: of any.
         part: only those about these items, see `parts_of_items`.
     """
+    query = _with_rulings(scope_runs, voted)
+    if kind:
+        query = query.where(reviews.c.kind == kind)
+    if part is not None:
+        query = query.where(part)
+    first: dict[tuple[str, str], DecidedItem] = {}
+    for row in connection.execute(query):
+        stands = _standing(row._mapping, voted)
+        if stands is not None:
+            first.setdefault((row.item_id, row.kind), _decided_item(row, stands, key))
+    return list(first.values())
+
+
+def _with_rulings(scope_runs: Sequence[str], voted: bool) -> Select[Any]:
+    """The query of decisions that may count, the oldest first, each with its review, its item and seed, its precedent
+    and the ruling in its place, where it has these."""
     ruling = decisions.alias("ruling")
-    query = (
+    own = ("id", "item_id", "review_id", "choice", "candidate_id", "checked", "actor", "decided_at")
+    asked = ("attempt", "candidates", "response_schema", "kind", "inclusion", "rule")
+    return (
         select(
-            decisions.c.id,
-            decisions.c.item_id,
-            reviews.c.attempt,
-            reviews.c.candidates,
+            *(decisions.c[name] for name in (*own, "suggestion", "counts")),
+            *(reviews.c[name] for name in asked),
             ruling.c.id.label("ruled"),
             ruling.c.choice.label("ruled_choice"),
             ruling.c.candidate_id.label("ruled_candidate"),
             _doubted().label("doubted"),
-            decisions.c.choice,
-            decisions.c.candidate_id,
-            decisions.c.checked,
-            decisions.c.actor,
-            decisions.c.decided_at,
             precedents.c.half,
             items.c.pilot,
+            items.c.run_id,
             seeds.c.id.label("seed"),
             seeds.c.group,
-            reviews.c.response_schema,
-            reviews.c.kind,
-            reviews.c.inclusion,
-            reviews.c.rule,
-            decisions.c.suggestion,
-            decisions.c.counts,
-            items.c.run_id,
-            decisions.c.review_id,
         )
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .join(items, items.c.id == decisions.c.item_id)
@@ -222,38 +226,30 @@ def counted_decisions(
         .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    if kind:
-        query = query.where(reviews.c.kind == kind)
-    if part is not None:
-        query = query.where(part)
-    first: dict[tuple[str, str], DecidedItem] = {}
-    for row in connection.execute(query):
-        stands = _standing(row._mapping, voted)
-        if stands is None:
-            continue
-        choice, candidate_id, suggested = stands
-        decided = DecidedItem(
-            question=question_of(row.response_schema),
-            decision_id=row.id,
-            item_id=row.item_id,
-            attempt=row.attempt,
-            shown=tuple(row.candidates),
-            choice=choice,
-            candidate_id=candidate_id,
-            actor=row.actor,
-            decided_at=row.decided_at,
-            held_out=(row.half or half_of(key, row.group or row.seed)) == "held_out",
-            pilot=bool(row.pilot),
-            kind=row.kind,
-            run_id=row.run_id,
-            review_id=row.review_id,
-            inclusion=row.inclusion,
-            rule=row.rule,
-            group=row.group or row.seed,
-            suggested=suggested,
-        )
-        first.setdefault((decided.item_id, decided.kind), decided)
-    return list(first.values())
+
+
+def _decided_item(row: Row[Any], stands: tuple[str, str | None, bool], key: str) -> DecidedItem:
+    choice, candidate_id, suggested = stands
+    return DecidedItem(
+        question=question_of(row.response_schema),
+        decision_id=row.id,
+        item_id=row.item_id,
+        attempt=row.attempt,
+        shown=tuple(row.candidates),
+        choice=choice,
+        candidate_id=candidate_id,
+        actor=row.actor,
+        decided_at=row.decided_at,
+        held_out=(row.half or half_of(key, row.group or row.seed)) == "held_out",
+        pilot=bool(row.pilot),
+        kind=row.kind,
+        run_id=row.run_id,
+        review_id=row.review_id,
+        inclusion=row.inclusion,
+        rule=row.rule,
+        group=row.group or row.seed,
+        suggested=suggested,
+    )
 
 
 def _standing(row: Mapping[Any, Any], voted: bool) -> tuple[str, str | None, bool] | None:
@@ -312,13 +308,7 @@ def blind_answers(connection: Connection, item_ids: Collection[str] | None = Non
 
 
 def _blind_answers(connection: Connection, wanted: ColumnElement[bool]) -> list[Blind]:
-    asked = (
-        reviews.c.id,
-        reviews.c.item_id,
-        reviews.c.attempt,
-        reviews.c.candidates,
-        reviews.c.response_schema,
-    )
+    asked = [reviews.c[name] for name in ("id", "item_id", "attempt", "candidates", "response_schema")]
     decided = (
         select(
             *asked,
@@ -556,10 +546,7 @@ def _rejected_by_panel(connection: Connection, run_id: str) -> list[JudgedItem]:
     query = select(items.c.id, items.c.attempt, items.c.pilot).where(
         items.c.run_id == run_id, items.c.state == "rejected", items.c.carried.is_(None), judged
     )
-    return [
-        JudgedItem(row.id, row.attempt, "rejected", bool(row.pilot), None, None, None, None, ())
-        for row in connection.execute(query)
-    ]
+    return [JudgedItem(row.id, row.attempt, "rejected", bool(row.pilot)) for row in connection.execute(query)]
 
 
 def _waiting_free(
@@ -598,11 +585,8 @@ def _waiting_free(
             row.attempt,
             "waiting",
             bool(row.pilot),
-            None,
-            None,
-            None,
-            row.review_id,
-            tuple(row.candidates),
+            review_id=row.review_id,
+            shown=tuple(row.candidates),
         )
         for row in connection.execute(query)
         if row.candidates
@@ -638,8 +622,7 @@ def _accepted_unseen(connection: Connection, run_id: str) -> list[JudgedItem]:
             row.record_id,
             row.chosen_id,
             row.label,
-            None,
-            tuple(row.shown),
+            shown=tuple(row.shown),
         )
         for row in connection.execute(query)
         if row.shown

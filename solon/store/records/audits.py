@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, literal_column, or_, select
 
+from solon.consensus.audit import rate_with_bound
 from solon.store.reviewing.checks import blind_answer
 from solon.store.tables import decisions, records, reviews
 
@@ -47,3 +50,17 @@ def known_unsafe(connection: Connection, run_id: str) -> int:
             if "unsafe" in ((row.flags or {}).get(row.chosen_id or "") or ())
         }
     )
+
+
+def tell_unsafe(connection: Connection, run_id: str) -> dict[str, Any]:
+    """Among accepted records how many were `flagged` unsafe of those `audited`, the `rate` (None of none), its exact
+    95% upper bound `at_most`, and how many are `known`."""
+    flagged = audited_unsafe(connection, run_id)
+    rate, at_most = rate_with_bound(flagged)
+    return {
+        "flagged": sum(flagged),
+        "audited": len(flagged),
+        "rate": rate,
+        "at_most": at_most,
+        "known": known_unsafe(connection, run_id),
+    }

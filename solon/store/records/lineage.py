@@ -7,7 +7,7 @@ import math
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, func, or_, select
+from sqlalchemy import Connection, FromClause, RowMapping, func, or_, select
 
 from solon.errors import UsageError
 from solon.law.seed_rubrics import rubric_of_answer
@@ -29,6 +29,12 @@ def _table(name: str) -> Any:
     return tables.metadata.tables[name]
 
 
+def _row(connection: Connection, name: str, row_id: str) -> RowMapping:
+    """The row of a table that has this id."""
+    table = _table(name)
+    return connection.execute(select(table).where(table.c.id == row_id)).mappings().one()
+
+
 def trace(store: Store, some_id: str, *, prompts: bool = False) -> dict[str, Any]:
     """The lineage of the record, item or review whose id begins with `some_id`, or of the one item that the row of a
     seed file with this id became, as plain values. `verdicts` are the
@@ -44,21 +50,9 @@ def trace(store: Store, some_id: str, *, prompts: bool = False) -> dict[str, Any
     with store.connect() as connection:
         item_id, record_id = _find(connection, some_id)
         bodies = _Texts(connection)
-        item = (
-            connection.execute(select(_table("items")).where(_table("items").c.id == item_id))
-            .mappings()
-            .one()
-        )
-        run = (
-            connection.execute(select(_table("runs")).where(_table("runs").c.id == item["run_id"]))
-            .mappings()
-            .one()
-        )
-        seed = (
-            connection.execute(select(_table("seeds")).where(_table("seeds").c.id == item["seed_id"]))
-            .mappings()
-            .one()
-        )
+        item = _row(connection, "items", item_id)
+        run = _row(connection, "runs", item["run_id"])
+        seed = _row(connection, "seeds", item["seed_id"])
         found: dict[str, Any] = {
             "record": _record(connection, item_id, record_id),
             "item": {k: item[k] for k in _OF_ITEM},
@@ -304,16 +298,11 @@ def _law(connection: Connection, item: Any) -> dict[str, Any]:
         ("constitution", "constitutions", "constitution_id"),
         ("rubric", "rubrics", "rubric_id"),
     ):
-        table = _table(name)
-        row = connection.execute(select(table).where(table.c.id == item[column])).mappings().one()
+        row = _row(connection, name, item[column])
         found[key] = f"{row['name']} {row['version']} ({row['id']})"
-    table = _table("consensus_versions")
-    row = connection.execute(select(table).where(table.c.id == item["consensus_id"])).mappings().one()
+    row = _row(connection, "consensus_versions", item["consensus_id"])
     found["consensus"] = f"{row['number']} {row['kind']} ({row['id']})"
-    prompts = _table("prompt_sets")
-    templates = connection.execute(
-        select(prompts.c.templates).where(prompts.c.id == item["prompts_id"])
-    ).scalar_one()
+    templates = _row(connection, "prompt_sets", item["prompts_id"])["templates"]
     found["prompts"] = {name: f"{entry['version']} ({entry['sha']})" for name, entry in templates.items()}
     return found
 

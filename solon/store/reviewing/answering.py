@@ -183,52 +183,47 @@ def answer_lease(
         return _set_aside(store, connection, expert, lease, review, answer, basics)
     response = read_answer(connection, review, answer)
     _check_rationale(store, review, expert.actor, channel, response)
-    decision_id, saw = None, False
     checked = note_changes(store, connection, lease, review, response)
-    suggested = bool(lease.suggestion and lease.suggestion["seen"])
-    kind: Kind = "decided"
     if review.kind not in PERSONAL and not expert.believed(reviewers).final:
-        kind = "vote"
         _keep_beside(store, connection, lease, response, basics, "vote")
-    elif late:
-        kind = "second"
-        _keep_beside(store, connection, lease, response, basics, "second")
-    else:
-        saw = saw_votes(connection, expert.actor, review)
-        alone = not saw and not question_of(review.response_schema).proposes
-        decision_id = store_decision(
-            store,
-            connection,
-            review,
-            response,
-            actor=expert.actor,
-            channel=channel,
-            counts=review.kind != REPEAT and alone and not is_changed(checked),
-            times=all_times,
-        )
-        if not saw_votes(connection, expert.actor, review, suggestions=False):
-            note_on_decision(connection, decision_id, lease)
-            saw = saw and not suggested  # what it saw was a suggestion and nothing else: it teaches
-        keep_with_decision(connection, decision_id, checked, alone=alone)
-        close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
-    keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
-    if kind == "decided":
-        settle_by_audit(connection, review)
-    if kind == "vote":
+        keep_proposal(store, connection, review, None, expert.actor, proposal)
         close_asked_once(connection, review)
         settle(store, connection, review, reviewers or ReviewersConfig())
-    elif kind == "decided":
-        reliability = expert.believed(reviewers).reliability
-        wanted = (
-            1 if review.escalated else answers
-        )  # of what was handed to a lead the lead's answer is the last word
-        if wanted > 1 and _unsure(connection, review, response, reliability, answers_below):
-            ask_others(connection, review, wanted)
-        else:
-            ask_second(connection, review, response, expert.actor, doubt, reviewers)
-    if kind != "vote":
+        return AnswerResult("vote", lease.id, review.id, None, False)
+    if late:
+        _keep_beside(store, connection, lease, response, basics, "second")
+        keep_proposal(store, connection, review, None, expert.actor, proposal)
         note_disagreement(store, connection, review)
-    return AnswerResult(kind, lease.id, review.id, decision_id, False, saw)
+        return AnswerResult("second", lease.id, review.id, None, False)
+    saw = saw_votes(connection, expert.actor, review)
+    alone = not saw and not question_of(review.response_schema).proposes
+    decision_id = store_decision(
+        store,
+        connection,
+        review,
+        response,
+        actor=expert.actor,
+        channel=channel,
+        counts=review.kind != REPEAT and alone and not is_changed(checked),
+        times=all_times,
+    )
+    if not saw_votes(connection, expert.actor, review, suggestions=False):
+        note_on_decision(connection, decision_id, lease)
+        # What it saw was a suggestion and nothing else: it teaches.
+        saw = saw and not (lease.suggestion and lease.suggestion["seen"])
+    keep_with_decision(connection, decision_id, checked, alone=alone)
+    close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
+    keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
+    settle_by_audit(connection, review)
+    reliability = expert.believed(reviewers).reliability
+    # Of what was handed to a lead the lead's answer is the last word.
+    wanted = 1 if review.escalated else answers
+    if wanted > 1 and _unsure(connection, review, response, reliability, answers_below):
+        ask_others(connection, review, wanted)
+    else:
+        ask_second(connection, review, response, expert.actor, doubt, reviewers)
+    note_disagreement(store, connection, review)
+    return AnswerResult("decided", lease.id, review.id, decision_id, False, saw)
 
 
 def _lease_of(connection: Connection, actor: str, token: str, review_id: str) -> Lease:

@@ -119,28 +119,33 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
     for row in rows:
         if row["state"] == "decided" and row["undone_at"] is not None:
             continue
-        answer = row if row["state"] == "decided" else row["answer"] or {}
-        one = GivenAnswer(
-            assignment_id=row["assignment"],
-            actor=row["actor"],
-            review_id=row["review_id"],
-            decision_id=row["id"],
-            choice=str(answer.get("choice", "")),
-            side=_side(question_of(row["schema"]), answer, sides),
-            rationale_id=answer.get("rationale_id") or answer.get("rationale"),
-            edit_id=answer.get("edit_id") or answer.get("text"),
-            guidance_id=answer.get("guidance_id") or answer.get("guidance"),
-            principles=tuple(answer.get("principles") or ()),
-            strength=answer.get("strength"),
-            flags=answer.get("flags") or {},
-            evidence=answer.get("evidence") or (),
-            at=row["closed_at"],
-            alone=_given_alone(row),
-        )
+        one = _given(row, sides)
         known = first_of.get(one.actor)
         if known is None or (one.alone and not known.alone):
             first_of[one.actor] = one
     return sorted(first_of.values(), key=lambda one: (one.at, one.assignment_id))
+
+
+def _given(row: Mapping[str, Any], sides: Mapping[str, str]) -> GivenAnswer:
+    """The answer of a row: what the decision says, or of a second opinion, what was kept with the turn."""
+    answer = row if row["state"] == "decided" else row["answer"] or {}
+    return GivenAnswer(
+        assignment_id=row["assignment"],
+        actor=row["actor"],
+        review_id=row["review_id"],
+        decision_id=row["id"],
+        choice=str(answer.get("choice", "")),
+        side=_side(question_of(row["schema"]), answer, sides),
+        rationale_id=answer.get("rationale_id") or answer.get("rationale"),
+        edit_id=answer.get("edit_id") or answer.get("text"),
+        guidance_id=answer.get("guidance_id") or answer.get("guidance"),
+        principles=tuple(answer.get("principles") or ()),
+        strength=answer.get("strength"),
+        flags=answer.get("flags") or {},
+        evidence=answer.get("evidence") or (),
+        at=row["closed_at"],
+        alone=_given_alone(row),
+    )
 
 
 def answered_before(connection: Connection, review: ReviewRow, actor: str) -> GivenAnswer | None:

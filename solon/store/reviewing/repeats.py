@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
 
 from solon.questions import question_of
 from solon.store.database import clock
@@ -207,6 +207,24 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
     Repeats, overlaps and audits of these runs (default: of all), and golden questions, which belong to none of them.
     Candidates have other ids in every attempt and run: what is compared is the text that was chosen.
     """
+    first: dict[tuple[str, str], tuple[str, float]] = {}
+    repeats = []
+    for row in connection.execute(_answered_again(run_ids)):
+        if is_changed(row.checked):  # what a person was told since is no repeat of theirs
+            continue
+        side = row.text_id if question_of(row.response_schema).compares else None
+        outcome = outcome_of(row.choice, side)
+        key = (row.actor, row.content_hash)
+        if key in first:
+            days = (row.decided_at - first[key][1]) / 86400
+            repeats.append(Repeat(row.actor, row.decided_at, first[key][0] == outcome, days))
+        else:
+            first[key] = (outcome, row.decided_at)
+    return repeats
+
+
+def _answered_again(run_ids: Sequence[str] | None) -> Select[Any]:
+    """The query of blind decisions on what their author decided several times, the oldest first."""
     wanted = runs.c.status != PREVIEW if run_ids is None else items.c.run_id.in_(run_ids)
     blind = or_(
         decisions.c.counts,
@@ -220,7 +238,7 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
         .having(func.count() > 1)
         .subquery()
     )
-    query = (
+    return (
         select(
             decisions.c.actor,
             decisions.c.content_hash,
@@ -246,17 +264,3 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
         )
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    first: dict[tuple[str, str], tuple[str, float]] = {}
-    repeats = []
-    for row in connection.execute(query):
-        if is_changed(row.checked):  # what a person was told since is no repeat of theirs
-            continue
-        side = row.text_id if question_of(row.response_schema).compares else None
-        outcome = outcome_of(row.choice, side)
-        key = (row.actor, row.content_hash)
-        if key in first:
-            days = (row.decided_at - first[key][1]) / 86400
-            repeats.append(Repeat(row.actor, row.decided_at, first[key][0] == outcome, days))
-        else:
-            first[key] = (outcome, row.decided_at)
-    return repeats

@@ -69,7 +69,31 @@ def find_carried(
         elsewhere: whether decisions of other runs are looked at, too.
     """
     review = find_review(connection, review_id)
-    taken_back = (
+    if _was_taken_back(connection, review):
+        return None  # its author is asked again
+    rows = _earlier_answers(connection, review, run_id, elsewhere)
+    latest = [row for row in rows if row["run_id"] == rows[0]["run_id"]]
+    named = {one["candidate"] for r in latest for one in r["evidence"] or ()}
+    named |= {r["candidate_id"] for r in latest if r["candidate_id"]}
+    text_of = _texts(connection, [*review.candidates, *named])
+    answers = {(row["choice"], text_of.get(row["candidate_id"]), row["edit_id"]) for row in latest}
+    if len(answers) != 1:
+        return None
+    now = {text_of[candidate]: candidate for candidate in review.candidates}
+    row = latest[0]
+    candidate = now.get(text_of.get(row["candidate_id"], "")) if row["candidate_id"] else None
+    flags = _flags_on(connection, row["flags"] or {}, now)
+    evidence = [
+        {**one, "candidate": now[text_of[one["candidate"]]]}
+        for one in row["evidence"] or ()
+        if text_of.get(one["candidate"]) in now
+    ]
+    return {**row, "candidate_id": candidate, "flags": flags, "evidence": evidence or None}
+
+
+def _was_taken_back(connection: Connection, review: ReviewRow) -> bool:
+    """Whether somebody took back what they had answered to this question on this item."""
+    query = (
         select(decisions.c.id)
         .join(reviews, (reviews.c.id == decisions.c.review_id) & (reviews.c.kind != AUDIT))
         .where(
@@ -78,8 +102,13 @@ def find_carried(
             decisions.c.undone_at.is_not(None),
         )
     )
-    if connection.execute(taken_back.limit(1)).first() is not None:
-        return None  # its author is asked again
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _earlier_answers(
+    connection: Connection, review: ReviewRow, run_id: str, elsewhere: bool
+) -> list[dict[str, Any]]:
+    """The decisions on this question that stand and may be taken over, the own run's first, then the newest."""
     earlier = (items.c.id == review.item_id) & (reviews.c.attempt < review.attempt)
     audited = earlier & (reviews.c.kind == AUDIT)
     places: list[ColumnElement[bool]] = [audited] if review.rule != "pilot" else []
@@ -99,24 +128,7 @@ def find_carried(
         .order_by(items.c.run_id != run_id, decisions.c.decided_at.desc(), decisions.c.id.desc())
     )
     known = choices_of(review.response_schema)  # a redraft that was asked for is not offered of given texts
-    rows = [dict(row) for row in connection.execute(query).mappings() if row["choice"] in known]
-    latest = [row for row in rows if row["run_id"] == rows[0]["run_id"]]
-    named = {one["candidate"] for r in latest for one in r["evidence"] or ()}
-    named |= {r["candidate_id"] for r in latest if r["candidate_id"]}
-    text_of = _texts(connection, [*review.candidates, *named])
-    answers = {(row["choice"], text_of.get(row["candidate_id"]), row["edit_id"]) for row in latest}
-    if len(answers) != 1:
-        return None
-    now = {text_of[candidate]: candidate for candidate in review.candidates}
-    row = latest[0]
-    candidate = now.get(text_of.get(row["candidate_id"], "")) if row["candidate_id"] else None
-    flags = _flags_on(connection, row["flags"] or {}, now)
-    evidence = [
-        {**one, "candidate": now[text_of[one["candidate"]]]}
-        for one in row["evidence"] or ()
-        if text_of.get(one["candidate"]) in now
-    ]
-    return {**row, "candidate_id": candidate, "flags": flags, "evidence": evidence or None}
+    return [dict(row) for row in connection.execute(query).mappings() if row["choice"] in known]
 
 
 def carry(store: Store, connection: Connection, review_id: str, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -301,17 +301,6 @@ def decision_rows(
         "decided_at": now,
         "active_seconds": times.get("active_seconds"),
     }
-    precedent = {
-        "id": hash_id("precedent", decision_id),
-        "decision_id": decision_id,
-        "item_id": review.item_id,
-        "recipe": review.recipe,
-        "half": half_of(store.key, seed.group or seed.id),
-        "group": seed.group,
-        "retrievable": False,
-        "uses": 0,
-        "created_at": now,
-    }
     rows.append((Decision, row))
     if review.kind == "interrupt":  # nothing waits for an audit: its item is accepted already
         rows.append(
@@ -322,9 +311,25 @@ def decision_rows(
         and review.kind not in PERSONAL
         and (not _by_people_alone(response) or _is_judged(connection, review.item_id))
     ):
-        rows.append((Precedent, precedent))
+        half = half_of(store.key, seed.group or seed.id)
+        rows.append((Precedent, _precedent(review, decision_id, half, seed.group, now)))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows
+
+
+def _precedent(review: ReviewRow, decision_id: str, half: str, group: str | None, now: float) -> Row:
+    """The precedent that a decision makes, in the half and the group of its seed."""
+    return {
+        "id": hash_id("precedent", decision_id),
+        "decision_id": decision_id,
+        "item_id": review.item_id,
+        "recipe": review.recipe,
+        "half": half,
+        "group": group,
+        "retrievable": False,
+        "uses": 0,
+        "created_at": now,
+    }
 
 
 def _by_people_alone(response: Response) -> bool:

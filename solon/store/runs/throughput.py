@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, exists, func, select
+from sqlalchemy import Connection, Subquery, case, exists, func, select
 
 from solon.responses import REQUEST, RUBRIC
 from solon.store.tables import calls, decisions, items, reviews, runs
@@ -58,24 +58,7 @@ def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -
     Args:
         config_ids: of those runs whose items take the same calls as the planned one.
     """
-    own = select(runs.c.id).where(
-        runs.c.recipe == recipe,
-        runs.c.config_id.in_(config_ids),
-        runs.c.reuse_run_id.is_(None),  # a run that takes over calls makes fewer than an item takes
-    )
-    about_request = exists().where(  # its answers are not drafted yet
-        reviews.c.item_id == items.c.id,
-        reviews.c.state == "waiting",
-        reviews.c.response_schema.in_((REQUEST, RUBRIC)),
-    )
-    done = (
-        select(items.c.id, items.c.pilot)
-        .where(items.c.run_id.in_(own), items.c.state.in_(("accepted", "rejected", "waiting")))
-        .where(~about_request)
-        .order_by(items.c.created_at.desc(), items.c.id)
-        .limit(MOST)
-        .subquery()
-    )
+    done = _finished_items(recipe, config_ids)
     sent = calls.c.attempts > 0
     unknown = func.sum(case((sent & calls.c.cost.is_(None), 1), else_=0))
     query = (
@@ -93,20 +76,43 @@ def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -
     rows = connection.execute(query).all()
     if not rows:
         return None
-    priced = all(not row[4] for row in rows)
+    columns = zip(*rows, strict=True)
+    requests, given, written, costs, unpriced, seconds = ([float(one) for one in each] for each in columns)
     return MeasuredRates(
         items=len(rows),
-        calls=_rate([float(row[0]) for row in rows]),
-        input_tokens=_rate([float(row[1]) for row in rows]),
-        output_tokens=_rate([float(row[2]) for row in rows]),
-        cost=_rate([float(row[3]) for row in rows]) if priced else None,
-        model_seconds=_rate([float(row[5]) for row in rows]),
+        calls=_rate(requests),
+        input_tokens=_rate(given),
+        output_tokens=_rate(written),
+        cost=None if any(unpriced) else _rate(costs),
+        model_seconds=_rate(seconds),
         unsure=_unsure(connection, done),
         review_seconds=review_seconds(connection, recipe),
     )
 
 
-def _unsure(connection: Connection, done: object) -> Rate | None:
+def _finished_items(recipe: str, config_ids: list[str]) -> Subquery:
+    """The newest items of these configurations that the panel was through with, each with whether it is of a pilot."""
+    own = select(runs.c.id).where(
+        runs.c.recipe == recipe,
+        runs.c.config_id.in_(config_ids),
+        runs.c.reuse_run_id.is_(None),  # a run that takes over calls makes fewer than an item takes
+    )
+    about_request = exists().where(  # its answers are not drafted yet
+        reviews.c.item_id == items.c.id,
+        reviews.c.state == "waiting",
+        reviews.c.response_schema.in_((REQUEST, RUBRIC)),
+    )
+    return (
+        select(items.c.id, items.c.pilot)
+        .where(items.c.run_id.in_(own), items.c.state.in_(("accepted", "rejected", "waiting")))
+        .where(~about_request)
+        .order_by(items.c.created_at.desc(), items.c.id)
+        .limit(MOST)
+        .subquery()
+    )
+
+
+def _unsure(connection: Connection, done: Subquery) -> Rate | None:
     """Among items that nothing but the panel's doubt could have sent to a person."""
     asked = (
         select(reviews.c.item_id)
@@ -116,7 +122,7 @@ def _unsure(connection: Connection, done: object) -> Rate | None:
     forced = select(reviews.c.item_id).where(
         reviews.c.kind == "interrupt", reviews.c.ordinal == 0, reviews.c.rule.not_in(BY_DOUBT)
     )
-    table = done.c  # type: ignore[attr-defined]
+    table = done.c
     free = select(func.count()).where(table.id.not_in(forced))
     total = int(connection.execute(free).scalar_one())
     if not total:
