@@ -189,6 +189,8 @@ def explain(error: BaseException, url: str, again: str = "solon resume") -> Stor
         "database is locked": "another process holds a long transaction; try again",
         "no such table": "this file is no Solon store; check --store",
         "file is not a database": "this file is no SQLite database; check --store",
+        "starting up": "the database server is starting; try again in a moment",
+        "not yet accepting connections": "the database server recovers from a crash; try again in a moment",
         "connection": "check that the database server runs and that the URL is right",
     }
     for part, hint in hints.items():
