@@ -1,6 +1,7 @@
 """What the consensus gets right, beside plain references: simulated panels with a known truth, and recorded crowds.
 
     python -m benchmarks.consensus [--data FOLDER] [--draws 10] [-o consensus.json]
+    python -m benchmarks.consensus --data FOLDER --crowd-kit    # crowds without any label, beside crowd-kit
 
 Every figure is the accuracy on the items that nobody decided, averaged over the draws, after N random decisions. The
 references are fitted on the same decisions: a logistic regression on the mean score, naive Bayes with a prior and two
@@ -11,16 +12,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solon.consensus.ballots import Floats, Ints, collect
+from solon.consensus.dawid_skene import Aggregate, Crowd, dawid_skene
 from solon.consensus.learn import Decision, fit
 from solon.consensus.logit import fit_logit
+from solon.consensus.mace import mace
 from solon.consensus.panel import Vote, judge_item
 from solon.consensus.replay import score_right
 from solon.eval.replay.recorded import load
@@ -179,6 +184,33 @@ def compare(
     return found
 
 
+def beside_crowd_kit(panel: Panel) -> dict[str, tuple[float, float, float, float]]:
+    """The accuracy on a crowd without any label, ours and crowd-kit's, and the CPU seconds of both, by method."""
+    import pandas as pd
+    from crowdkit import aggregation
+
+    said = [(item, vote.judge, vote.outcome) for item, votes in enumerate(panel.votes) for vote in votes]
+    frame = pd.DataFrame(said, columns=["task", "worker", "label"]).drop_duplicates(["task", "worker"])
+    frame["label"] = frame["label"].map(panel.outcomes.index)
+    worker, names = pd.factorize(frame["worker"])
+    sizes = len(panel.votes), len(names), len(panel.outcomes)
+    crowd = Crowd(frame["task"].to_numpy(), worker, frame["label"].to_numpy(), *sizes)
+    rivals: dict[str, tuple[Callable[[Crowd], Aggregate], Any]] = {
+        "dawid-skene": (dawid_skene, aggregation.DawidSkene(n_iter=50)),
+        "mace": (mace, aggregation.MACE(random_state=0)),
+    }
+    found = {}
+    for name, (ours, theirs) in rivals.items():
+        begun = time.process_time()
+        mine = ours(crowd).posterior.argmax(axis=1)
+        between = time.process_time()
+        other = theirs.fit_predict(frame).sort_index().to_numpy()
+        ended = time.process_time()
+        right, of_theirs = (float((one == panel.gold).mean()) for one in (mine, other))
+        found[name] = (right, of_theirs, between - begun, ended - between)
+    return found
+
+
 def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(
@@ -186,8 +218,15 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, help="folder of recorded crowds; default: simulations only")
     parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--crowd-kit", action="store_true", help="beside crowd-kit, which must be installed")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
+    if options.crowd_kit:
+        for name in CROWDS[1:]:
+            crowd = recorded_crowd(options.data / f"{name}.jsonl")
+            for method, (mine, theirs, seconds, of_theirs) in beside_crowd_kit(crowd).items():
+                print(f"{name:16} {method:12} {mine:.3f} ({theirs:.3f}), {seconds:.3f} and {of_theirs:.3f} s")
+        return
     found = {
         name: compare(panels, {"solon": learned, **PLAIN, **more}, options.draws)
         for name, (panels, more) in SIMULATED.items()

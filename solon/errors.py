@@ -187,7 +187,7 @@ class ClaimLost(SolonError):
         self.item_id = item_id
         super().__init__(
             f"item {item_id} was taken over by another process, since this one was paused for longer than its claim on "
-            "it; nothing that this one made of it since is stored",
+            "it, or the clock of a machine jumped; nothing that this one made of it since is stored",
             next_step="nothing is lost: see `solon status`; `solon resume` goes on with what nobody works on",
         )
 

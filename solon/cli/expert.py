@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from solon.cli.options import open_project
 
-if TYPE_CHECKING:
-    from solon.project import Project
-    from solon.store.reviewing.experts import ExpertRow
-
-T = TypeVar("T")
 app = typer.Typer(help="Who may answer reviews.", no_args_is_help=True)
 audit_app = typer.Typer(help="The sealed log of what everyone did.", no_args_is_help=True)
 
 StoreUrl = Annotated[str | None, typer.Option("--store", help="URL of the store", envvar="SOLON_STORE")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object as the last line")]
-
-
-def _with_project(url: str | None, function: Callable[[Project], T], *, create: bool = False) -> T:
-    with open_project(url, create=create) as project:
-        return function(project)
 
 
 def _several(value: str) -> list[str]:
@@ -58,8 +47,7 @@ def add(
 
     Example: solon expert add "Dr Ada Lind" --specialty cardiology
     """
-
-    def run(project: Project) -> tuple[ExpertRow | None, str]:
+    with open_project(store, create=True) as project:
         token = project.experts.add(
             name,
             role=role,
@@ -70,9 +58,7 @@ def add(
             email=email,
             ready=ready,
         )
-        return project.acting_expert(token), token
-
-    expert, token = _with_project(store, run, create=True)
+        expert = project.acting_expert(token)
     _show_token(expert, token, "added", as_json)
 
 
@@ -82,7 +68,8 @@ def list_command(store: StoreUrl = None, as_json: AsJson = False) -> None:
 
     Example: solon expert list
     """
-    found = _with_project(store, lambda project: project.experts.list())
+    with open_project(store) as project:
+        found = project.experts.list()
     if as_json:
         typer.echo(json.dumps({"experts": [_plain(expert) for expert in found]}))
         return
@@ -111,7 +98,8 @@ def check_command(
     """
     from solon.learning.people import SIGNS
 
-    found = _with_project(store, lambda project: project.experts.test(wanted))
+    with open_project(store) as project:
+        found = project.experts.test(wanted)
     if as_json:
         people = [{**asdict(one), "verdict": one.verdict, "alarms": one.alarms} for one in found.people]
         typer.echo(json.dumps({**asdict(found), "people": people}))
@@ -141,7 +129,8 @@ def trust_command(
 
     Example: solon expert trust "Dr Ada Lind" proven
     """
-    expert = _with_project(store, lambda project: project.experts.trust(name, trust))
+    with open_project(store) as project:
+        expert = project.experts.trust(name, trust)
     final = expert.believed().final
     typer.echo(f"{expert.name}: {'decisions are final' if final else 'answers are votes'}")
 
@@ -152,7 +141,8 @@ def revoke(name: str, store: StoreUrl = None) -> None:
 
     Example: solon expert revoke "Dr Ada Lind"
     """
-    expert = _with_project(store, lambda project: project.experts.revoke(name))
+    with open_project(store) as project:
+        expert = project.experts.revoke(name)
     typer.echo(f"{expert.name}: access revoked")
 
 
@@ -162,12 +152,9 @@ def rotate(name: str, store: StoreUrl = None, as_json: AsJson = False) -> None:
 
     Example: solon expert rotate "Dr Ada Lind"
     """
-
-    def run(project: Project) -> tuple[ExpertRow | None, str]:
+    with open_project(store) as project:
         token = project.experts.rotate(name)
-        return project.acting_expert(token), token
-
-    expert, token = _with_project(store, run)
+        expert = project.acting_expert(token)
     _show_token(expert, token, "has a new token", as_json)
 
 
@@ -184,7 +171,8 @@ def link(
 
     Example: solon expert link "Dr Ada Lind" --address https://reviews.example.org
     """
-    typer.echo(_with_project(store, lambda project: project.experts.link(name, address=address)))
+    with open_project(store) as project:
+        typer.echo(project.experts.link(name, address=address))
 
 
 @audit_app.callback()
@@ -202,7 +190,8 @@ def verify_command(
 
     Example: solon audit verify
     """
-    report = _with_project(store, lambda project: project.verify_audit(head))
+    with open_project(store) as project:
+        report = project.verify_audit(head)
     if as_json:
         fields = ("intact", "entries", "head", "problem", "at_entry")
         typer.echo(json.dumps({field: getattr(report, field) for field in fields}))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
+from solon.cli.options import ConfigOption, JsonOption, MatchOption, StoreOption, open_project
 from solon.cli.terminal import print_json, say
 
 
@@ -16,6 +16,7 @@ def notify_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would go, and send nothing.")
     ] = False,
+    match: MatchOption = None,
     json: JsonOption = False,
 ) -> None:
     """Mail everybody who has an address and something waiting: counts and a link, no text of an item.
@@ -27,7 +28,7 @@ def notify_command(
     from solon.review.notify import notify
 
     with open_project(store, config) as project:
-        sent = notify(project.store, project.config, dry_run=dry_run, say=say)
+        sent = notify(project.store, project.config, match=match, dry_run=dry_run, say=say)
     if json:
         print_json({"mails": sent, "dry_run": dry_run})
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from typer.core import TyperCommand
@@ -47,6 +47,12 @@ OneRunOption = Annotated[
         metavar="RUN",
         help="Records of this run only (its id or the beginning of it); default: each item once, as a person decided "
         "it, otherwise as of the newest run.",
+    ),
+]
+MatchOption = Annotated[
+    Literal["prefer", "require"] | None,
+    typer.Option(
+        "--match", help="Prefer or require reviews of an expert's own fields; default: `[review] match`."
     ),
 ]
 AllRunsOption = Annotated[bool, typer.Option("--all-runs", help="Every record of every run.")]

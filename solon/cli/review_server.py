@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
+
+from solon.cli.options import MatchOption
 
 app = typer.Typer(help="Where experts decide.", no_args_is_help=True)
 
@@ -22,9 +24,7 @@ def serve_command(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="port to listen on (0: any that is free)")] = 8321,
     work: Annotated[bool, typer.Option(help="apply decisions by resuming their graphs")] = True,
-    match: Annotated[
-        str, typer.Option(help="prefer or require reviews of an expert's own fields")
-    ] = "prefer",
+    match: MatchOption = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS certificate (PEM)")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS key (PEM)")] = None,
     insecure_http: Annotated[bool, typer.Option(help="serve others without TLS all the same")] = False,
@@ -37,23 +37,21 @@ def serve_command(
 
     Example: solon review serve --port 8400
     """
-    from solon.errors import UsageError
     from solon.project import Project
     from solon.review.serve import check_bind, serve
     from solon.review.state import options_of
     from solon.store.database.local_actor import local_actor
 
-    if match not in ("prefer", "require"):
-        raise UsageError(f"--match {match!r} is neither prefer nor require", next_step="give one of them")
     warning = check_bind(host, tls=certificate is not None, insecure_http=insecure_http)
     if warning:
         typer.echo(warning, err=True)
-    matching: Literal["prefer", "require"] = "require" if match == "require" else "prefer"
     with Project(store, config=config, create=create) as project:
         secure = behind_tls or certificate is not None
         serve(
             project,
-            options_of(project.config.review, work=work, match=matching, secure=secure),
+            options_of(
+                project.config.review, work=work, match=match or project.config.review.match, secure=secure
+            ),
             host=host,
             port=port,
             certificate=str(certificate) if certificate else None,

@@ -49,6 +49,10 @@ class ReviewConfig(_Section):
         description="ask a question again, of a second person or of the same one after `repeat_days`, where the panel "
         "is at least so sure of another answer than the one given; 1: never. It measures nobody",
     )
+    match: Literal["prefer", "require"] = Field(
+        "prefer",
+        description="who is given a review of a field: people of the field and the language first, or only those",
+    )
     hand_in: str = Field(
         "",
         description="name of the recipe, such as instruction-curate, whose requests experts write with their answers "

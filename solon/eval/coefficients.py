@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from itertools import combinations, groupby
+from itertools import groupby
 from operator import itemgetter
 
 import numpy as np
@@ -59,14 +59,21 @@ class Rated:
         return counts
 
     def pairs(self) -> Iterator[tuple[str, str, Ints, Ints]]:
-        """Of each two raters, in alphabetical order, the numbers that both answered about the same things."""
+        """Of each two raters who met on a thing, in alphabetical order, the numbers that both answered about the same
+        things."""
         thing, rater, answer = self._places(), np.array(self._rater), np.array(self._answer)
         own = {name: np.flatnonzero(rater == number) for name, number in self.raters.items()}
-        for a, b in combinations(sorted(own), 2):
-            both = np.intersect1d(thing[own[a]], thing[own[b]], assume_unique=True, return_indices=True)
-            first, second = own[a][both[1]], own[b][both[2]]
-            if len(first):
-                yield a, b, answer[first].astype(np.int64), answer[second].astype(np.int64)
+        names = list(self.raters)
+        for a in sorted(own):
+            mine = np.zeros(self.things, dtype=bool)
+            mine[thing[own[a]]] = True
+            for b in sorted(names[met] for met in np.unique(rater[mine[thing]])):
+                if b > a:
+                    both = np.intersect1d(
+                        thing[own[a]], thing[own[b]], assume_unique=True, return_indices=True
+                    )
+                    first, second = own[a][both[1]], own[b][both[2]]
+                    yield a, b, answer[first].astype(np.int64), answer[second].astype(np.int64)
 
     def each(self) -> Iterator[list[int]]:
         """Yield the numbers that were answered about each thing."""

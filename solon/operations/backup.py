@@ -199,8 +199,8 @@ def restore(folder: str | Path, url: str, *, replace: bool = False) -> Restored:
     Raises:
         UsageError: the folder holds no backup; a store stands at the URL and `replace` was not said, or others have it
             open. Nothing was changed.
-        StoreError: the backup is damaged or a newer Solon made it, and nothing was changed; or the store cannot be
-            written.
+        StoreError: the backup is damaged, a newer Solon made it or its store has another schema than it says, and
+            nothing was changed; or the store cannot be written.
         ConfigError: the URL is no store URL.
         KeyboardInterrupt: it was stopped; with words where the backup stands there already.
     """
@@ -210,6 +210,13 @@ def restore(folder: str | Path, url: str, *, replace: bool = False) -> Restored:
         raise UsageError(
             f"{folder} holds a store of {made.database}",
             next_step="restore it into a database of that kind, then move it with `solon migrate --to`",
+        )
+    copy = Path(folder) / (DUMP if path is None else STORE)
+    schema = backups.schema_in(copy)
+    if schema != made.schema:
+        raise StoreError(
+            f"the schema of {copy} is {schema!r:.30}, and not {made.schema}, as {MANIFEST} says",
+            next_step=_EARLIER,
         )
     if path is not None:
         check_folder(path)

@@ -155,8 +155,6 @@ def _first_rows(room: Room, given: ExportIn) -> list[dict[str, Any]]:
 def too_few_people(room: Room, connection: Connection) -> list[dict[str, Any]]:
     """Return waiting reviews by field and language that fewer people would be given and can answer than are asked, two
     at least."""
-    proven = (
-        one for one in list_experts(connection, revoked=False) if one.stage == "proven"
-    )  # others are given none
-    people = [(one.specialties, one.languages) for one in proven]
+    # Others are given none.
+    people = [one for one in list_experts(connection, revoked=False) if one.stage == "proven"]
     return count_too_few(connection, people, max(2, room.options.answers), room.options.match)

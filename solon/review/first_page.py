@@ -12,6 +12,7 @@ from markupsafe import Markup
 from solon.eval.report.promise import RunPromise, find_promised, list_untested, read_promise
 from solon.eval.report.promise_picture import render_promise
 from solon.review.desk import too_few_people
+from solon.review.kept import Kept
 from solon.review.language import Language
 from solon.review.state import Room
 from solon.store.database import clock
@@ -404,9 +405,8 @@ def _slow(
         return SlowFigures(clock.now(), promise, picture, untested, loads, few)
 
     key = (tuple(run.id for run in runs), changes(connection), tuple(one.actor for one in people))
-    figures: SlowFigures | None = (
-        room.slow_figures.look(key, partial(room.read, read))
-        if are_many(connection)
-        else room.slow_figures.get(key, partial(read, connection))
-    )
-    return figures
+    figures: Kept[SlowFigures] = room.slow_figures
+    if not are_many(connection):
+        return figures.get(key, partial(read, connection))
+    kept = figures.look(key, partial(room.read, read))
+    return kept.value if kept is not None else None

@@ -10,6 +10,8 @@ from functools import partial
 from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
+from solon.store.database import clock
+
 T = TypeVar("T")
 SHARE = 0.01
 """Of one core's time, the share that reading one value again and again may take."""
@@ -18,13 +20,22 @@ LONGEST = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Value(Generic[T]):
-    """What was read, its mark, when it was last looked at, and until when it is not read again."""
+class Reading(Generic[T]):
+    """A value that was read.
+
+    Attributes:
+        value: the value.
+        at: as of when it is, in epoch seconds; None where it is as of now.
+        mark: differs once the value does; None where there is none.
+        seen: when it was last looked at whether it is to be read again, by the monotonic clock.
+        rests: until when it is not read again, by the same clock.
+    """
 
     value: T
-    mark: Any
-    seen: float
-    rests: float
+    at: float | None = None
+    mark: Any = None
+    seen: float = 0.0
+    rests: float = 0.0
 
 
 class Kept(Generic[T]):
@@ -38,7 +49,7 @@ class Kept(Generic[T]):
 
     def __init__(self, seconds: float, most: int = 1) -> None:
         self._seconds, self._most = seconds, most
-        self._kept: OrderedDict[Hashable, _Value[T]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Reading[T]] = OrderedDict()
         self._due: dict[Hashable, Callable[[], T]] = {}
         self._failed: dict[Hashable, Exception] = {}
         self._lock = Lock()
@@ -49,21 +60,25 @@ class Kept(Generic[T]):
         Args:
             mark: gives, quickly, something that differs once the value does; while it is the same, the value is kept.
         """
-        begun, kept = time.monotonic(), self._kept.get(key)
+        begun, now, kept = time.monotonic(), clock.now(), self._kept.get(key)
         if kept is not None and begun < kept.seen + self._seconds:
             return kept.value
         marked = mark() if mark is not None else None
-        if kept is not None and (begun < kept.rests or (marked is not None and marked == kept.mark)):
-            self._keep(key, replace(kept, seen=begun))
-            return kept.value
+        if kept is not None:
+            same = marked is not None and marked == kept.mark
+            if same or begun < kept.rests:
+                self._keep(key, replace(kept, seen=begun, at=now if same else kept.at))
+                return kept.value
         value = read()
         ended = time.monotonic()
         rests = ended + min(LONGEST, (ended - begun) / SHARE)
-        self._keep(key, _Value(value, marked, ended, rests))
+        self._keep(key, Reading(value, now, marked, ended, rests))
         return value
 
-    def look(self, key: Hashable, read: Callable[[], T], mark: Callable[[], Any] | None = None) -> T | None:
-        """Return at once the value of this key that is kept, None where none was read yet.
+    def look(
+        self, key: Hashable, read: Callable[[], T], mark: Callable[[], Any] | None = None
+    ) -> Reading[T] | None:
+        """Return at once the value of this key that is kept, and as of when it is; None where none was read yet.
 
         Where `get` would look again, a thread does, one value after another, so that `read` and `mark` need a
         connection of their own. What they raise is raised to whoever looks next.
@@ -77,7 +92,7 @@ class Kept(Generic[T]):
                 self._due.setdefault(key, partial(self.get, key, read, mark))
                 if idle:
                     self._begin()
-        return kept.value if kept is not None else None
+        return kept
 
     def _begin(self) -> None:
         try:
@@ -102,7 +117,7 @@ class Kept(Generic[T]):
                 if not self._due:
                     return
 
-    def _keep(self, key: Hashable, value: _Value[T]) -> None:
+    def _keep(self, key: Hashable, value: Reading[T]) -> None:
         with self._lock:
             self._kept[key] = value
             self._kept.move_to_end(key)

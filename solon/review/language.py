@@ -136,14 +136,26 @@ def read_language(name: str) -> Language:
     code = found.get("language")
     if not isinstance(code, str) or not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", code):
         raise ConfigError(f"{name}: language: {code!r} is no language tag", next_step='write e.g. "pt-BR"')
-    try:
-        form = gettext.c2py(str(found.get("plural", "n != 1")))
-    except ValueError as error:
-        raise ConfigError(
-            f"{name}: plural: {error}", next_step="write a formula of gettext: n != 1"
-        ) from None
+    form = _read_plural(name, str(found.get("plural", "n != 1")))
     pages, scripts, told = (_checked(name, found.get(part, {})) for part in ("pages", "scripts", "told"))
     return Language(code, pages, _differing(scripts), _differing(told), form)
+
+
+def _read_plural(name: str, formula: str) -> Callable[[int], int]:
+    """The function of a formula of gettext, which gives a form for every number that was tried."""
+    n = None
+    try:
+        form = gettext.c2py(formula)
+        for n in range(1001):
+            if form(n) < 0:
+                raise ValueError(f"there is no form {form(n)}")
+    except (ValueError, ZeroDivisionError) as error:
+        where = "" if n is None else f", for n = {n}"
+        raise ConfigError(
+            f"{name}: plural: {formula[:200]!r}: {error}{where}",
+            next_step="write a formula of gettext: n != 1",
+        ) from None
+    return form
 
 
 def _differing(texts: Mapping[str, Text]) -> dict[str, Text]:

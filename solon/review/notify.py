@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from solon.errors import ConfigError, SolonError, UsageError
 from solon.store.reviewing.adjudicating import cases_of, list_cases
@@ -35,7 +35,7 @@ class Digest:
 
     Attributes:
         expert: the person.
-        reviews: questions that they have in hand or could be handed now; of their fields, where they have any.
+        reviews: questions that they have in hand or would be handed now.
         cases: disagreements that they may settle, as a lead who gave none of the answers; 0 for others.
         outcomes: outcomes of their own answers to which they have not replied.
     """
@@ -51,35 +51,48 @@ class Digest:
         return not (self.reviews or self.cases or self.outcomes)
 
 
-def digests(store: Store) -> list[Digest]:
-    """Return a digest for everybody with a mail address whose access stands and who has not ended these mails."""
+def digests(store: Store, config: Config, match: str | None = None) -> list[Digest]:
+    """Return a digest for everybody with a mail address whose access stands and who has not ended these mails.
+
+    Args:
+        match: how the queue is handed out; None: as `[review] match` says.
+    """
+    about: dict[str, Any] = {"match": match or config.review.match, "reviewers": config.reviewers}
     with store.connect() as connection:
         known = [one for one in list_experts(connection, revoked=False) if one.email]
         people = [one for one in known if one.settings.get("mails", True)]
-        return [_digest(connection, expert) for expert in people]
+        return [_digest(connection, expert, about) for expert in people]
 
 
-def _digest(connection: Connection, expert: ExpertRow) -> Digest:
+def _digest(connection: Connection, expert: ExpertRow, about: Mapping[str, Any]) -> Digest:
     from solon.store.reviewing.adjudicating import replies_to
 
     cases = [one for one in list_cases(connection) if one.number(expert.actor) is None]
     mine = cases_of(connection, expert.actor)
     unanswered = [case for case in mine if expert.actor not in replies_to(connection, case.id)]
-    left = count_left(connection, expert, match="require" if expert.specialties else "prefer")
+    left = count_left(connection, expert, **about)
     return Digest(expert, left, len(cases) if expert.may("lead") else 0, len(unanswered))
 
 
-def notify(store: Store, config: Config, *, dry_run: bool = False, say: Callable[[str], None]) -> int:
+def notify(
+    store: Store,
+    config: Config,
+    *,
+    match: str | None = None,
+    dry_run: bool = False,
+    say: Callable[[str], None],
+) -> int:
     """Send the digests that are not empty, and return how many there are.
 
     Args:
+        match: as of `digests`.
         dry_run: say what would go, and send nothing.
         say: is given a line for each person.
 
     Raises:
         ConfigError: no mail server, sender or address is configured. MailFailed: the server refused.
     """
-    due = [one for one in digests(store) if not one.empty]
+    due = [one for one in digests(store, config, match) if not one.empty]
     if not dry_run:
         _check(config)
     for one in due:

@@ -268,6 +268,7 @@ async def take_answer(
             answers=room.options.answers,
             answers_below=room.options.answers_below,
             doubt=room.options.doubt,
+            match=room.options.match,
         )
 
     taken = await write(room, answer)

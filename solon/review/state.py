@@ -15,7 +15,7 @@ from solon.config.sections import ReviewersConfig
 from solon.errors import ConfigError
 from solon.law.documents import Constitution, Rubric
 from solon.reading import read_text
-from solon.review.kept import Kept
+from solon.review.kept import Kept, Reading
 from solon.review.language import ENGLISH, Language, read_language
 from solon.review.sso import Sso, sso_of
 from solon.review.webhooks import Herald, Hooks, hooks_of
@@ -124,7 +124,7 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
         language=config.language,
         hooks=hooks_of(config),
         address=config.address,
-        **more,
+        **{"match": config.match, **more},
     )
 
 
@@ -182,11 +182,11 @@ class Room:
 
     def look(
         self, connection: Connection, kept: Kept[T], key: Hashable, read: Callable[[Connection], T]
-    ) -> T | None:
+    ) -> Reading[T] | None:
         """Return what a function reads: at once where the store is small; in a large one what is kept of it, which a
         thread reads, and None where nothing was read yet."""
         if not are_many(connection):
-            return read(connection)
+            return Reading(read(connection))
         return kept.look(key, partial(self.read, read))
 
     def read(self, function: Callable[[Connection], T]) -> T:

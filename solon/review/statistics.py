@@ -15,6 +15,7 @@ from solon.eval.report.promise import RunPromise, find_promised, read_promise
 from solon.eval.result import Figure
 from solon.eval.suites.agreement import measure_experts
 from solon.learning.people import SIGNS, PeopleCheck, PersonCheck, check_people
+from solon.review.kept import Reading
 from solon.review.language import IN_ENGLISH, Language
 from solon.review.schemas.queue import (
     PeopleTest,
@@ -108,12 +109,14 @@ def statistics(
 
 def look_at_people(
     room: Room, connection: Connection, expert: ExpertRow, say: Language = IN_ENGLISH
-) -> Statistics | None:
+) -> Reading[Statistics] | None:
     """Return the figures that a person may see, without the runs', at once; None while they are being counted: that
     happens in a large store."""
     read = partial(_read_people, key=room.store.key, wanted=room.reviewers.wanted)
     people = room.look(connection, room.people, "", read)
-    return None if people is None else _figures(room, connection, expert, say, people)
+    if people is None:
+        return None
+    return Reading(_figures(room, connection, expert, say, people.value), people.at)
 
 
 def _figures(
@@ -131,7 +134,7 @@ def _figures(
     return figures
 
 
-def look_at_promise(room: Room, connection: Connection, run: RunRow) -> RunPromise | None:
+def look_at_promise(room: Room, connection: Connection, run: RunRow) -> Reading[RunPromise] | None:
     """Return what is promised of a run; None while it is being counted: that happens in a large store."""
     return room.look(connection, room.promises, (run.id, changes(connection)), partial(read_promise, run=run))
 
@@ -215,11 +218,11 @@ def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
     return _run_figures(connection, runs, used)
 
 
-def look_at_runs(room: Room, connection: Connection) -> tuple[list[RunStats], set[str]]:
-    """Return the figures of `run_statistics` at once, and the ids of runs of which calls, tokens and cost, which are 0
-    here, are still being counted: that happens in a large store."""
+def look_at_runs(room: Room, connection: Connection) -> tuple[Reading[list[RunStats]], set[str]]:
+    """Return the figures of `run_statistics` at once, as of when calls, tokens and cost are, and the ids of runs of
+    which these, which are 0 here, are still being counted: that happens in a large store."""
     if not are_many(connection):
-        return run_statistics(room, connection), set()
+        return Reading(run_statistics(room, connection)), set()
     runs = all_runs(connection)
     used = {
         run.id: room.spent.look(
@@ -229,16 +232,19 @@ def look_at_runs(room: Room, connection: Connection) -> tuple[list[RunStats], se
         )
         for run in runs
     }
-    return _run_figures(connection, runs, used), {run_id for run_id, one in used.items() if one is None}
+    known = {run_id: one for run_id, one in used.items() if one is not None}
+    figures = _run_figures(connection, runs, {run_id: one.value for run_id, one in known.items()})
+    oldest = min((one.at for one in known.values() if one.at is not None), default=None)
+    return Reading(figures, oldest), used.keys() - known.keys()
 
 
 def _run_figures(
-    connection: Connection, runs: Sequence[RunRow], spent_of: Mapping[str, Spent | None]
+    connection: Connection, runs: Sequence[RunRow], spent_of: Mapping[str, Spent]
 ) -> list[RunStats]:
     figures = []
     states = count_states_by_run(connection)
     for run in runs:
-        of, used = Counter(states.get(run.id, {})), spent_of[run.id] or Spent()
+        of, used = Counter(states.get(run.id, {})), spent_of.get(run.id, Spent())
         figures.append(
             RunStats(
                 id=run.id,

@@ -853,6 +853,7 @@ class Workspace:
             answers=self.config.review.answers,
             answers_below=self.config.review.answers_below,
             doubt=self.config.review.doubt,
+            match=self.config.review.match,
         )
 
     # Looking -----------------------------------------------------------------------------------------------------

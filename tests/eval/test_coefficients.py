@@ -83,6 +83,16 @@ def test_answers_are_held_as_numbers_and_told_by_pairs_of_raters() -> None:
     assert told == {("x", "y"): ([0], [1]), ("x", "z"): ([0], [0]), ("y", "z"): ([1, 1], [0, 1])}
 
 
+def test_raters_who_never_met_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    rated, compare, compared = Rated(), np.intersect1d, []
+    for couple in ("ab", "dc", "ef", "ab"):
+        rated.add(dict.fromkeys(couple, "A"))
+    monkeypatch.setattr(np, "intersect1d", lambda *a, **more: compared.append(1) or compare(*a, **more))
+    found = [(a, b, len(first)) for a, b, first, _ in rated.pairs()]
+    assert found == [("a", "b", 2), ("c", "d", 1), ("e", "f", 1)]
+    assert len(compared) == len(found)
+
+
 @given(st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), min_size=1, max_size=12))
 def test_items_that_are_alike_weigh_as_one_with_their_number(rows: list[list[int]]) -> None:
     counts = np.array(rows)

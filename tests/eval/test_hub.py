@@ -65,7 +65,8 @@ def test_a_dry_run_tells_all_and_calls_nobody(
     assert (told.url.partition("/datasets/")[2], told.private, told.commit) == (NAME, True, "")
     sizes = {file.path: file.bytes for file in told.files}
     assert set(sizes) == {
-        "README.md", "one.train.jsonl", "one.test.jsonl", "rows.jsonl", "lock.txt", "release.json",
+        "README.md", "one.train.jsonl", "one.test.jsonl", "one.jsonl.manifest.json", "rows.jsonl", "lock.txt",
+        "release.json",
     }  # fmt: skip
     assert all(sizes[name] == (folder / name).stat().st_size for name in sizes if name != "README.md")
     card = hub.DatasetCard(told.card)

@@ -122,6 +122,11 @@ def test_whatever_was_tampered_with_is_named(mine: Store, tmp_path: Path) -> Non
     (folder / "rows.jsonl").write_bytes(rows[:-5])
     assert list(failed(mine, folder)) == ["rows"]
     (folder / "rows.jsonl").write_bytes(rows)
+    for file in folder.iterdir():
+        whole = file.read_bytes()
+        file.write_bytes(whole + b" ")
+        assert failed(mine, folder), f"{file.name} is sealed, as is all that a release writes"
+        file.write_bytes(whole)
     text_of_it = (folder / "release.json").read_text()
     (folder / "release.json").write_text(text_of_it.replace('"records"', '"records" '))
     assert list(failed(mine, folder)) == ["seal"]

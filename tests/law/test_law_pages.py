@@ -211,7 +211,7 @@ def test_what_is_told_of_law_is_what_is_found(court: Court) -> None:
                 assert [answer["place"] for answer in case["answers"]] == ["A", "B"]
             fare = (await api.get("/principles")).json()
             law, uses = read_principles(app.state.room)
-            assert fare["principles"] == json.loads(json.dumps([use.to_json() for use in uses]))
+            assert fare["principles"] == json.loads(json.dumps([use.to_json() for use in uses.value]))
             assert (fare["name"], fare["version"]) == (law.name, law.version)
 
     asyncio.run(run())

@@ -249,6 +249,10 @@ def test_the_server_takes_webhooks_and_its_address_from_the_configuration(
     assert made.hooks == hooks_of(asked)
     assert made.address == "https://review.example.org"
     assert options_of(ReviewConfig()).hooks is None
+    assert options_of(ReviewConfig(match="require")).match == "require"
+    assert options_of(ReviewConfig(match="require"), match="prefer").match == "prefer", (
+        "the command line's goes"
+    )
 
 
 def test_a_dead_receiver_is_tried_later_and_given_up(

@@ -68,11 +68,13 @@ def person(project: Project, name: str, role: str = "expert") -> Any:
     return found
 
 
-def answer(project: Project, who: Any, review_id: str, choice: str, doubt: float = SURE) -> Any:
+def answer(
+    project: Project, who: Any, review_id: str, choice: str, doubt: float = SURE, match: str = "prefer"
+) -> Any:
     with project.store.transaction() as connection:
         lease, _ = lease_review(connection, who, review_id)
         given = {"choice": choice, "rationale": "as it says"}
-        about: dict[str, Any] = {"review_id": review_id, "channel": "api", "times": {}}
+        about: dict[str, Any] = {"review_id": review_id, "channel": "api", "times": {}, "match": match}
         return answer_lease(project.store, connection, who, lease.token, given, doubt=doubt, **about)
 
 
@@ -97,6 +99,21 @@ def test_only_a_very_sure_panel_has_another_person_asked(project: Project) -> No
     ):  # with the panel, and against it where doubts are off, as by default
         answer(project, ada, row.id, "transfer" if place % 2 else "card", doubt=1.0 if place % 2 else SURE)
     assert asked_again(project) == []
+
+
+@pytest.mark.parametrize(
+    ("match", "lang", "again"), [("prefer", "en", True), ("require", "en", False), ("prefer", "sv", False)]
+)
+def test_who_else_can_answer_goes_by_how_the_queue_is_handed_out(
+    project: Project, match: str, lang: str, again: bool
+) -> None:
+    ada = person(project, "Ada")
+    add_expert(project.store, "Ben", specialties=["law"], languages=["en"], by="local:test")
+    with project.store.transaction() as connection:
+        connection.execute(update(reviews).values(specialty="medicine", lang=lang))
+        first = _waiting(connection)[0].id
+    answer(project, ada, first, "transfer", match=match)
+    assert bool(asked_again(project)) is again
 
 
 def test_the_second_person_is_asked_blind_and_both_answers_stay(project: Project) -> None:

@@ -94,23 +94,34 @@ def later(monkeypatch: pytest.MonkeyPatch) -> type[Later]:
 def test_who_looks_does_not_wait(monkeypatch: pytest.MonkeyPatch, later: type[Later]) -> None:
     now, found = [0.0], [1, 2]
     monkeypatch.setattr(kept.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(kept.clock, "now", lambda: 1000 + now[0])
     values: kept.Kept[int] = kept.Kept(60, most=2)
 
-    def look(key: str = "run") -> int | None:
-        return values.look(key, lambda: found.pop(0))
+    def look(key: str = "run") -> tuple[int, float | None] | None:
+        seen = values.look(key, lambda: found.pop(0))
+        return seen and (seen.value, seen.at)
 
     assert (look(), look(), look("other")) == (None, None, None)
     assert later.run_all() == 1, "one thread reads all that is asked for"
-    assert (look(), look("other"), later.run_all()) == (1, 2, 0)
+    assert (look(), look("other"), later.run_all()) == ((1, 1000), (2, 1000), 0)
     now[0] += 61
-    assert look() == 1, "what was read is shown while it is read again"
+    assert look() == (1, 1000), "what was read is shown while it is read again"
     assert later.run_all() == 1
     with pytest.raises(IndexError):
         look()
     found.append(3)
-    assert look() == 1
+    assert look() == (1, 1000)
     assert later.run_all() == 1, "it is tried again after a failure"
-    assert look() == 3
+    assert look() == (3, 1061)
+
+    def marked() -> kept.Reading[int] | None:
+        return values.look("run", lambda: 3, lambda: "same")
+
+    for _ in range(2):
+        now[0] += 601
+        marked()
+        assert later.run_all() == 1
+    assert marked().at == 1000 + now[0], "while its mark is the same, it is as of now"  # type: ignore[union-attr]
 
 
 def test_where_no_thread_is_to_be_had_the_next_look_tries_again(
@@ -126,7 +137,8 @@ def test_where_no_thread_is_to_be_had_the_next_look_tries_again(
         with pytest.raises(RuntimeError):
             values.look("run", lambda: 1)
     assert values.look("run", lambda: 1) is None
-    assert (later.run_all(), values.look("run", lambda: 1)) == (1, 1)
+    assert later.run_all() == 1
+    assert values.look("run", lambda: 1).value == 1  # type: ignore[union-attr]
 
 
 def test_leads_see_that_a_large_store_is_being_counted(
@@ -157,6 +169,7 @@ def test_leads_see_that_a_large_store_is_being_counted(
                 assert later.run_all() > 0
                 second = (await http.get(path)).text
                 assert ("being counted" in second, bool(re.search(told, second))) == (False, True)
+                assert re.search(r"(Run|Figures|cost)[^.]*, as of <time", second), path
                 assert later.run_all() == 0
 
     asyncio.run(go())

@@ -377,6 +377,9 @@ def test_a_language_chooses_its_forms_and_its_direction(tmp_path: Path) -> None:
     [
         ("language = 3", "is no language tag"),
         ('language = "de"\nplural = "import os"', "plural"),
+        ('language = "de"\nplural = "n % 0"', "plural: 'n % 0': integer modulo by zero, for n = 0"),
+        ('language = "de"\nplural = "1 / (n < 5)"', "by zero, for n = 5"),
+        ('language = "de"\nplural = "1 - n"', "there is no form -1, for n = 2"),
         ('language = "de"\n[pages]\n"Saved." = 3', "is no text"),
         ('language = "de"\npages = 3', "tables of texts"),
         ('language = "de"\n[pages]\n"Saved." = "<script>1</script>"', "other tags"),

@@ -14,12 +14,15 @@ import pytest
 pytest.importorskip("aiosmtpd", reason="pip install aiosmtpd")
 from aiosmtpd.controller import Controller
 from running import free_port
+from sqlalchemy import update
 
 from solon.cli.app import run_command
 from solon.config import parse_config
 from solon.errors import ConfigError
 from solon.project import Project
-from solon.review.notify import MailFailed, notify
+from solon.review.notify import MailFailed, digests, notify
+from solon.store.reviewing.queue import lease_next
+from solon.store.tables import reviews
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -66,6 +69,21 @@ def test_counts_and_a_link_only(project: Project, person: Any, box: tuple[Box, i
     for review in project.reviews():
         assert review.prompt[:20] not in str(mail)
     assert said == ["Ada: 12 reviews wait", "Doc: 12 reviews wait"]
+
+
+@pytest.mark.parametrize(("match", "left"), [("prefer", 12), ("require", 0)])
+def test_what_waits_is_counted_as_the_queue_hands_it_out(
+    project: Project, person: Any, match: str, left: int
+) -> None:
+    """By the configuration, and by the `--match` of the server before it."""
+    doc, _ = person("Doc", email="doc@example.org", specialties=["surgery"])
+    with project.store.transaction() as connection:
+        connection.execute(update(reviews).values(specialty="law"))
+        handed = lease_next(connection, doc, match=match)
+        assert (handed is not None) == bool(left)
+    config = parse_config({"review": {"match": match}})
+    assert [one.reviews for one in digests(project.store, config)] == [left]
+    assert [one.reviews for one in digests(project.store, parse_config({}), match)] == [left]
 
 
 def test_dry_run_sends_nothing(project: Project, person: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -303,6 +303,8 @@ def test_own_fields_come_first_or_only(project: Project, person: Any) -> None:
     other = person("Doc 2", specialties=["surgery"], languages=["en"])[0]
     with project.store.transaction() as connection:
         assert queue.lease_next(connection, other, match="require") is None
+        with pytest.raises(LeaseLost, match="another field or language"):
+            queue.lease_review(connection, other, rows[0], match="require")
 
 
 def test_undo_before_delivery_opens_it_again_with_the_answer(project: Project, person: Any) -> None:

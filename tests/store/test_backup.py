@@ -20,6 +20,7 @@ from solon.observers import SolonWarning
 from solon.project import Project
 from solon.review.app import create_app
 from solon.review.state import Options
+from solon.store.database.store import SCHEMA
 from solon.store.database.tombstones import stones_in_file, stones_in_store
 from solon.store.records.overview import check_soundness
 from solon.store.runs import items
@@ -99,6 +100,11 @@ def test_in_the_middle_of_a_run(
         calls = project.summarize().model_calls
     with pytest.raises(UsageError, match="a store stands at"):
         Project.restore(folder / "saved", store_url)
+    told = (folder / "saved/manifest.json").read_text()
+    (folder / "saved/manifest.json").write_text(told.replace(f'"{SCHEMA}"', '"0013"'))
+    with pytest.raises(StoreError, match=f"'{SCHEMA}', and not 0013, as manifest.json says"):
+        Project.restore(folder / "saved", store_url, replace=True)
+    (folder / "saved/manifest.json").write_text(told)
     restored = Project.restore(folder / "saved", store_url, replace=True)
     assert (restored.backup, restored.forgotten, restored.left) == (made, None, ())
     with open_at(store_url) as project:

@@ -209,6 +209,26 @@ def test_a_loop_that_is_gone_stops_nobody(store: Store) -> None:
     assert count_texts(store) == 2
 
 
+def test_a_thread_that_ends_tells_everybody_who_waits_for_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write() -> list[Any]:
+        rows = [store.text_row(f"lost {n}", None)[1] for n in range(3)]
+        return await asyncio.gather(*(store.writer.add([row]) for row in rows), return_exceptions=True)
+
+    def fail(_jobs: Any) -> None:
+        raise MemoryError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.writer, "_commit", fail)
+        told = asyncio.run(write())
+    assert [type(error) for error in told] == [StoreError] * 3
+    assert "the thread that writes to the store ended: MemoryError: no room" in str(told[0])
+    assert "run the command again" in told[0].next_step
+    asyncio.run(store.writer.add([store.text_row("after", None)[1]]))
+    assert count_texts(store) == 1
+
+
 def test_closing_commits_what_was_handed_over(store: Store) -> None:
     futures = [store.writer.post([store.text_row(f"{i}", None)[1]]) for i in range(2000)]
     store.writer.close()

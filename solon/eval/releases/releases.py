@@ -209,7 +209,7 @@ def _make(
     frozen = _Frozen(gate, promised, written=None if promised is None else {})
     left_out, summary = _freeze(store, folder, name, said["format"], which, options, frozen)
     form = find_format(said["format"])
-    beside = write_beside(folder, _beside(summary), form, name)
+    beside = [Path(summary.manifest).name, *write_beside(folder, _beside(summary), form, name)]
     if promised is not None:
         _check_promised(promised, frozen.written or {})
         card = write_card(_beside(summary), form, name=name, promise=promised.section)
@@ -232,9 +232,8 @@ def _make(
         **_versions(store, folder, frozen),
         "environment": _environment(),
         "lock": {"file": LOCK, "sha256": hash_file(folder / LOCK)},
+        "beside": [{"path": file, "sha256": hash_file(folder / file)} for file in beside],
     }
-    if beside:
-        manifest["beside"] = [{"path": file, "sha256": hash_file(folder / file)} for file in beside]
     if promised is not None:
         manifest |= {
             "promise": promised.section,

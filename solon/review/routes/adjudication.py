@@ -190,7 +190,7 @@ def outcomes_page(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
         outcomes = my_outcomes(connection, caller.expert)
         found = look_at_people(room, connection, caller.expert)
         proposed = list_proposals(connection, None, actor=caller.expert.actor)
-    return page(room, caller, "outcomes.html", outcomes=outcomes, found=found, proposed=proposed)
+    return page(room, caller, "outcomes.html", outcomes=outcomes, kept=found, proposed=proposed)
 
 
 @page_router.post("/outcomes/{case_id}")

@@ -67,7 +67,7 @@ async def similar_items(room: TheRoom, caller: Lead, review_id: AnId) -> list[Si
 @router.get("/queue/too-few")
 def too_few(room: TheRoom, _caller: Lead) -> list[TooFewOut]:
     """Waiting reviews that fewer people can answer than are asked, two at least: by their languages and, where the
-    server was begun with `--match require`, by their fields."""
+    queue requires these (`match`), by their fields."""
     with room.store.connect() as connection:
         return [TooFewOut(**one) for one in too_few_people(room, connection)]
 

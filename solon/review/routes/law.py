@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 
 from solon.review.auth import AnyExpert, Lead, TheRoom
 from solon.review.description import refusals
+from solon.review.kept import Reading
 from solon.review.law_jobs import show_job
 from solon.review.lawmaking import (
     ask_for_impact,
@@ -142,13 +143,13 @@ def principles(room: TheRoom, _caller: Lead, constitution: Short = None) -> Prin
     """How often each principle was cited, by whom, and how often the side that it was cited for won; as of a minute
     ago at most."""
     law, found = read_principles(room, constitution)
-    told = [PrincipleOut(**use.to_json()) for use in found or ()]
+    told = [PrincipleOut(**use.to_json()) for use in (found.value if found else ())]
     return PrinciplesOut(name=law.name, version=law.version, principles=told)
 
 
 def read_principles(
     room: Room, named: str | None = None, *, waits: bool = True
-) -> tuple[LawVersion, list[PrincipleUse] | None]:
+) -> tuple[LawVersion, Reading[list[PrincipleUse]] | None]:
     """Return a constitution and how often its principles were cited, as of a minute ago, or up to ten in a large store.
 
     Args:
@@ -170,5 +171,5 @@ def read_principles(
         kept, key = room.principle_uses, (law.id, alone)
         count = partial(count_uses, law=law, version_only=alone)
         if waits or not are_many(connection):
-            return law, kept.get(key, lambda: count(connection))
+            return law, Reading(kept.get(key, lambda: count(connection)))
         return law, kept.look(key, partial(room.read, count))

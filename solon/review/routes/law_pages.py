@@ -176,7 +176,7 @@ async def flip(room: TheRoom, caller: Lead, amendment_id: AnId, precedent_id: An
 def principles(room: TheRoom, caller: Lead) -> HTMLResponse:
     """The page of how often each principle was cited, and how often the side it was cited for won."""
     law, found = read_principles(room, waits=False)
-    return page(room, caller, "law_principles.html", law=law, principles=found)
+    return page(room, caller, "law_principles.html", law=law, kept=found)
 
 
 @router.get("/law/propose/{review_id}")

@@ -105,7 +105,7 @@ def reviewers(room: TheRoom, caller: Lead) -> HTMLResponse:
     """The page of everyone's work and agreement, by name, without ranking."""
     with room.store.connect() as connection:
         found = look_at_people(room, connection, caller.expert, room.language)
-    return page(room, caller, "lead_reviewers.html", found=found)
+    return page(room, caller, "lead_reviewers.html", kept=found)
 
 
 @router.get("/runs")
@@ -116,17 +116,19 @@ def runs(room: TheRoom, caller: Lead, run: Short = "") -> HTMLResponse:
         found, counting = look_at_runs(room, connection)
         promised = find_promised(connection, run)
         promise = look_at_promise(room, connection, promised) if promised else None
-        picture = render_promise(promise, say=room.language.tell) if promise else None
+        picture = render_promise(promise.value, say=room.language.tell) if promise else None
     return page(
         room,
         caller,
         "lead_runs.html",
-        runs=found,
+        runs=found.value,
+        runs_at=found.at,
         counting=counting,
         promising=promised is not None and promise is None,
         counts=room.live.counts(),
         works=room.worker is not None,
         picture=picture,
+        promise_at=promise.at if promise else None,
         promised=promised.id if promised else "",
     )
 

@@ -245,7 +245,7 @@ class TooFewOut(Wire, json_schema_extra=example(examples.TOO_FEW)):
         specialty: field of the reviews; null: any.
         lang: language of the reviews; null: any.
         reviews: how many wait.
-        people: how many people can answer them: those who have the language and, with `--match require`, the field.
+        people: how many people can answer them: those who have the language and, where `match` is require, the field.
     """
 
     specialty: str | None

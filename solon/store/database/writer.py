@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -22,7 +23,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from solon.errors import ClaimLost, InternalError
+from solon.errors import ClaimLost, InternalError, StoreError
 from solon.store.database.claims import Claim
 from solon.store.tables import table_of
 
@@ -194,36 +195,47 @@ class Writer(Generic[C_co]):
     def _put(self, job: _Job) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._work, args=(self._jobs,), name="solon-writer", daemon=True
                 )
-                self._thread.start()
+                thread.start()
+                self._thread = thread
             self._jobs.put(job)
 
     def _work(self, waiting: queue.SimpleQueue[_Job | None]) -> None:
+        """Commit what comes, group by group, until the writer is closed."""
         begun = pause = 0.0
-        while True:
-            job = waiting.get()
-            if job is None:
-                return
-            # What comes alone is committed at once; under load a short pause lets many share one commit.
-            time.sleep(max(0.0, begun + pause - time.monotonic()))
-            begun = time.monotonic()
-            jobs = [job]
-            ended = False
-            while len(jobs) < GROUP:
-                try:
-                    following = waiting.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    ended = True
-                    break
-                jobs.append(following)
-            self._commit(jobs)
-            if ended:
-                return
-            pause = pause_after(sum(job.function is None for job in jobs))
+        jobs: list[_Job] = []
+        try:
+            while (job := waiting.get()) is not None:
+                jobs = [job]
+                # What comes alone is committed at once; under load a short pause lets many share one commit.
+                time.sleep(max(0.0, begun + pause - time.monotonic()))
+                begun = time.monotonic()
+                ended = _gather(waiting, jobs)
+                self._commit(jobs)
+                if ended:
+                    return
+                pause = pause_after(sum(job.function is None for job in jobs))
+        except BaseException as error:
+            self._abandon(waiting, jobs, error)
+
+    def _abandon(
+        self, waiting: queue.SimpleQueue[_Job | None], jobs: list[_Job], error: BaseException
+    ) -> None:
+        """Tell everybody who waits for this thread why it ended; what comes later is for another one."""
+        with self._lock:
+            if self._jobs is waiting:
+                self._thread, self._jobs = None, queue.SimpleQueue()
+        _gather(waiting, jobs, sys.maxsize)
+        for job in jobs:
+            told = StoreError(
+                f"the thread that writes to the store ended: {type(error).__name__}: {error}",
+                next_step="run the command again: it goes on from what is stored, and writes what is not",
+            )
+            told.__cause__ = error
+            with suppress(Exception):
+                _settle_all([(job.future, None, told)])
 
     def _commit(self, jobs: list[_Job]) -> None:
         results: list[_Result] = []
@@ -252,6 +264,17 @@ class Writer(Generic[C_co]):
             _settle_all([(job.future, None, error) for job in jobs])
             return
         _settle_all(results)
+
+
+def _gather(waiting: queue.SimpleQueue[_Job | None], jobs: list[_Job], most: int = GROUP) -> bool:
+    """Add what waits to the jobs that are there, up to so many; returns whether the writer was closed after them."""
+    with suppress(queue.Empty):
+        while len(jobs) < most:
+            job = waiting.get_nowait()
+            if job is None:
+                return True
+            jobs.append(job)
+    return False
 
 
 def pause_after(handfuls: int) -> float:
@@ -286,7 +309,7 @@ def _settle_all(results: list[_Result]) -> None:
 
 def _settle(results: list[_Result]) -> None:
     for future, value, error in results:
-        if future.cancelled():
+        if future.done():  # cancelled, or told before
             continue
         if error is None:
             future.set_result(value)

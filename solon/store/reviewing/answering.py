@@ -94,6 +94,7 @@ def answer_review(
     answers: int = 1,
     answers_below: float = 1.0,
     doubt: float = 1.0,
+    match: str = "prefer",
     within: Connection | None = None,
 ) -> AnswerResult:
     """Answer a review that nobody has handed out: from the command line, from Python, or from a file.
@@ -103,7 +104,7 @@ def answer_review(
 
     Args:
         by: the expert whose token was given, or who answers without one (`local:USER`).
-        answers, answers_below, doubt: as of `answer_lease`.
+        answers, answers_below, doubt, match: as of `answer_lease`.
         within: the connection of the caller's transaction; default: one of its own.
 
     Raises:
@@ -121,7 +122,7 @@ def answer_review(
                 aside or "decided", made_id if aside else "", review.id, None if aside else made_id, False
             )
         refuse_unless_waiting(connection, review, by.actor)
-        lease, _ = lease_review(connection, by, review.id, reviewers=reviewers)
+        lease, _ = lease_review(connection, by, review.id, match=match, reviewers=reviewers)
         return answer_lease(
             store,
             connection,
@@ -135,6 +136,7 @@ def answer_review(
             answers=answers,
             answers_below=answers_below,
             doubt=doubt,
+            match=match,
         )
 
 
@@ -152,6 +154,7 @@ def answer_lease(
     answers: int = 1,
     answers_below: float = 1.0,
     doubt: float = 1.0,
+    match: str = "prefer",
 ) -> AnswerResult:
     """Take an answer in, in the caller's transaction. Sending it again under the same token changes nothing.
 
@@ -162,6 +165,7 @@ def answer_lease(
         answers: so many people are asked each question; where they differ, a lead settles it.
         answers_below: the further people are asked only where panel and first answer together are less sure than this.
         doubt: a question is asked again where the panel is at least so sure of another answer; 1: never.
+        match: how the queue is handed out, which says who else can answer it.
 
     Raises:
         NotThere: the token is unknown. LeaseLost: its answer was taken back.
@@ -221,7 +225,7 @@ def answer_lease(
     if wanted > 1 and _unsure(connection, review, response, reliability, answers_below):
         ask_others(connection, review, wanted)
     else:
-        ask_second(connection, review, response, expert.actor, doubt, reviewers)
+        ask_second(connection, review, response, expert.actor, doubt, reviewers, match)
     note_disagreement(store, connection, review)
     return AnswerResult("decided", lease.id, review.id, decision_id, False, saw)
 

@@ -141,24 +141,20 @@ def _count_by_field(connection: Connection) -> Counter[tuple[str | None, str | N
 
 def count_too_few(
     connection: Connection,
-    fields: Sequence[tuple[Sequence[str], Sequence[str]]],
+    people: Sequence[ExpertRow],
     needed: int = 2,
     match: str = "prefer",
 ) -> list[dict[str, Any]]:
     """Waiting reviews by specialty and language that fewer than `needed` people can answer.
 
     Args:
-        fields: specialties and languages of everyone who may answer; no languages: any.
+        people: everyone who is given reviews.
         match: how the queue is handed out; with `prefer`, everyone is handed every field in the end, and only
             languages say who can answer.
     """
     too_few = []
     for (specialty, lang), n in _count_by_field(connection).items():
-        able = sum(
-            (match == "prefer" or specialty in (None, *specialties))
-            and (lang is None or not languages or lang in languages)
-            for specialties, languages in fields
-        )
+        able = sum(one.can_answer(specialty, lang, match) for one in people)
         if able < needed:
             too_few.append({"specialty": specialty, "lang": lang, "reviews": n, "people": able})
     return sorted(too_few, key=lambda one: (one["people"], -one["reviews"]))

@@ -33,12 +33,15 @@ def ask_second(
     actor: str,
     sure: float,
     reviewers: ReviewersConfig | None,
+    match: str = "prefer",
 ) -> bool:
     """Ask a second person a question that was just answered, where the panel is at least so `sure` of another answer
     and somebody else can answer it. Returns whether it was asked again."""
     if not is_doubted(review, response.choice, response.candidate, sure) or _others_asked(connection, review):
         return False
-    if not _somebody_else(connection, review, actor, reviewers):
+    people = (one for one in list_experts(connection, revoked=False) if one.actor != actor)
+    able = (one for one in people if one.can_answer(review.specialty, review.lang, match))
+    if not any(one.believed(reviewers).final for one in able):
         return False
     row = overlap_row({name: getattr(review, name) for name in ReviewRow.__dataclass_fields__})
     insert_rows(connection, [(Review, {**row, "id": hash_id(DOUBT, review.id), "rule": DOUBT})])
@@ -62,18 +65,6 @@ def _others_asked(connection: Connection, review: ReviewRow) -> bool:
         reviews.c.kind == "overlap",
     )
     return connection.execute(asked.limit(1)).first() is not None
-
-
-def _somebody_else(
-    connection: Connection, review: ReviewRow, actor: str, reviewers: ReviewersConfig | None
-) -> bool:
-    return any(
-        one.actor != actor
-        and one.believed(reviewers).final
-        and review.specialty in (None, *one.specialties)
-        and (not one.languages or review.lang in (None, *one.languages))
-        for one in list_experts(connection, revoked=False)
-    )
 
 
 @dataclass(frozen=True, slots=True)

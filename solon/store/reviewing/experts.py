@@ -81,6 +81,11 @@ class ExpertRow:
         """Does the role reach: worker < expert < lead < admin?"""
         return ROLES.index(self.role) >= ROLES.index(role)
 
+    def can_answer(self, specialty: str | None, lang: str | None, match: str) -> bool:
+        """Does this person have the language of a review and, where `match` is `require`, its field?"""
+        fits = match == "prefer" or specialty in (None, *self.specialties)
+        return fits and (not self.languages or lang in (None, *self.languages))
+
     def believed(self, reviewers: ReviewersConfig | None = None) -> Belief:
         """Is this person's decision final, and how reliable are they? Without `reviewers`, by the defaults."""
         roles = (reviewers or ReviewersConfig()).proven_roles

@@ -193,7 +193,7 @@ def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool],
 
 
 def own_fields(expert: ExpertRow) -> list[ColumnElement[bool]]:
-    """Conditions on a review that is in a person's specialties and languages, or has none; no languages: any."""
+    """Conditions on a review that a person can answer where fields are required, as `ExpertRow.can_answer` says."""
     field = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
     return [field, *([spoken(expert)] if expert.languages else [])]
 
@@ -371,11 +371,9 @@ def lease_review(
     theirs = review.kind in PERSONAL or review.prefer_actor == expert.actor
     if not theirs and _has_answered(connection, expert.actor, review):
         raise NotPending("you have answered this question already", next_step="ask for the next one")
-    fits = match != "require" or (
-        review.specialty in (None, *expert.specialties)
-        and (not expert.languages or review.lang in (None, *expert.languages))
-    )
-    lease_taken = _lease(connection, review.id, expert.actor) if fits else None
+    if match == "require" and not expert.can_answer(review.specialty, review.lang, match):
+        raise LeaseLost("this review is of another field or language", next_step="ask for the next one")
+    lease_taken = _lease(connection, review.id, expert.actor)
     if lease_taken is None:
         raise LeaseLost("someone else has this review open", next_step="ask for the next one")
     return lease_taken, find_review(connection, review.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -104,6 +105,29 @@ def schema_at(url: str) -> str | None:
         engine.dispose()
 
 
+def schema_in(copy: Path) -> str | None:
+    """The schema that a copied store says it has: a SQLite file, or one that `dump_postgres` wrote; None where it says
+    none.
+
+    Raises:
+        UsageError: `pg_restore` is wanted and not on the PATH.
+        StoreError: the copy cannot be read.
+    """
+    if copy.suffix == ".dump":
+        told = _call("pg_restore", "--data-only", "--table=alembic_version", "--file=-", str(copy))
+        found = re.search(r"^COPY .*\n(\S+)\n\\\.$", told, re.MULTILINE)
+        return found and found[1]
+    uri = f"{copy.absolute().as_uri()}?mode=ro&immutable=1"
+    with (
+        mapped_errors(f"sqlite:///{copy}", "solon restore"),
+        closing(sqlite3.connect(uri, uri=True)) as reading,
+    ):
+        if not reading.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return None
+        found_row = reading.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+    return found_row[0]  # type: ignore[no-any-return]
+
+
 def dump_postgres(url: str, target: Path) -> None:
     """Write the tables of store and checkpoints, as they are at one moment, into a file for `pg_restore`.
 
@@ -113,7 +137,7 @@ def dump_postgres(url: str, target: Path) -> None:
     """
     tables = (*(table.name for table in metadata.sorted_tables), *CHECKPOINT_TABLES, *_VERSIONS)
     named = [f"--table={name}" for name in tables]
-    _call("pg_dump", url, "--format=custom", f"--file={target}", *named)
+    _call_on(url, "pg_dump", "--format=custom", f"--file={target}", *named)
 
 
 def load_postgres(url: str, source: Path) -> None:
@@ -123,10 +147,19 @@ def load_postgres(url: str, source: Path) -> None:
         UsageError: `pg_restore` is not on the PATH.
         StoreError: it fails; told in its words. Nothing was changed.
     """
-    _call("pg_restore", url, "--clean", "--if-exists", "--single-transaction", str(source))
+    _call_on(url, "pg_restore", "--clean", "--if-exists", "--single-transaction", str(source))
 
 
-def _call(name: str, url: str, *arguments: str) -> None:
+def _call_on(url: str, name: str, *arguments: str) -> None:
+    """Have one of PostgreSQL's programs work on a database."""
+    parsed = make_url(url).set(drivername="postgresql")
+    place = parsed._replace(password=None).render_as_string()
+    secret = {"PGPASSWORD": str(parsed.password)} if parsed.password else {}  # an argument is seen by others
+    quiet = ("--no-password", "--no-owner", "--no-privileges", f"--dbname={place}")
+    _call(name, *quiet, *arguments, **secret)
+
+
+def _call(name: str, *arguments: str, **environment: str) -> str:
     program = shutil.which(name)
     if program is None:
         raise UsageError(
@@ -134,17 +167,15 @@ def _call(name: str, url: str, *arguments: str) -> None:
             next_step="install them (Debian, Ubuntu: apt install postgresql-client), in the server's version or a "
             "newer one; or let whoever runs the server back up its database, which holds store and checkpoints",
         )
-    parsed = make_url(url).set(drivername="postgresql")
-    place = parsed._replace(password=None).render_as_string()
-    secret = {"PGPASSWORD": str(parsed.password)} if parsed.password else {}  # an argument is seen by others
-    command = [program, "--no-password", "--no-owner", "--no-privileges", f"--dbname={place}", *arguments]
-    done = subprocess.run(command, env=os.environ | secret, capture_output=True, text=True, check=False)
+    command = [program, *arguments]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     if done.returncode:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise StoreError(
             f"{program} failed: {said[:400]}",
             next_step="mend what it says and try again; nothing was changed",
         )
+    return done.stdout
 
 
 def run_ids(store: Store) -> list[str]:
