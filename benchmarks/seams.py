@@ -192,9 +192,11 @@ def crash_server() -> None:
     import psycopg
 
     url = tomllib.loads(Path("solon.toml").read_text())["store"]
-    with suppress(psycopg.Error), psycopg.connect(url) as connection:
-        os.kill(connection.info.backend_pid, signal.SIGKILL)
-        connection.execute("SELECT 1")
+    with suppress(psycopg.Error), psycopg.connect(url) as witness, psycopg.connect(url) as victim:
+        os.kill(victim.info.backend_pid, signal.SIGKILL)
+        while True:  # until the server has seen it: it takes connections before that
+            witness.execute("SELECT 1")
+            time.sleep(0.005)
     ends = time.monotonic() + RECOVERY_SECONDS
     while time.monotonic() < ends:
         with suppress(psycopg.OperationalError), psycopg.connect(url):
