@@ -18,7 +18,6 @@ import random
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,8 @@ from typing import Any
 import httpx
 
 from solon.project import Project
+from solon.store.database.store import Store
+from solon.store.runs.seed_texts import load_prompt
 
 CLAIM_SECONDS = 2.0
 """In place of two minutes: what a frozen process holds is free after it."""
@@ -170,18 +171,25 @@ class Site:
 
     def mixed(self) -> list[str]:
         """Verdicts in force on a text that their judge did not read, and candidates that their call did not write."""
-        query = """
-            SELECT 'verdict ' || v.id FROM verdicts v JOIN records r ON r.item_id = v.item_id AND r.attempt = v.attempt
-            JOIN calls c ON c.id = v.call_id JOIN texts asked ON asked.id = c.prompt_id
+        read = """
+            SELECT v.id, v.call_id, substr(shown.body, -60) FROM verdicts v
+            JOIN records r ON r.item_id = v.item_id AND r.attempt = v.attempt
             JOIN candidates k ON k.id IN (v.a_id, v.b_id) JOIN texts shown ON shown.id = k.text_id
-            WHERE r.superseded_at IS NULL AND instr(asked.body, substr(shown.body, -60)) = 0
-            UNION ALL
-            SELECT 'candidate ' || k.id FROM candidates k JOIN records r ON k.id IN (r.chosen_id, r.rejected_id)
+            WHERE r.superseded_at IS NULL
+        """
+        written = """
+            SELECT k.id FROM candidates k JOIN records r ON k.id IN (r.chosen_id, r.rejected_id)
             JOIN calls c ON c.id = k.call_id JOIN texts made ON made.id = c.answer_id JOIN texts t ON t.id = k.text_id
             WHERE r.superseded_at IS NULL AND instr(made.body, substr(t.body, -60)) = 0
         """
-        with sqlite3.connect(self.folder / "solon.db") as connection:
-            return [f"{row[0]} speaks of another text" for row in connection.execute(query)]
+        with Store(self.url) as store, store.connect() as connection:
+            verdicts = connection.exec_driver_sql(read).all()
+            other = [
+                name for name, call, shown in verdicts if shown not in (load_prompt(connection, call) or "")
+            ]
+            texts = connection.exec_driver_sql(written).scalars().all()
+        told = [*(f"verdict {name}" for name in other), *(f"candidate {name}" for name in texts)]
+        return [f"{name} speaks of another text" for name in told]
 
 
 def wait_for(condition: Callable[[], Any]) -> None:
