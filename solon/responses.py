@@ -269,7 +269,7 @@ SCHEMAS: dict[str, type[Response]] = {
     RANKING: RankingResponse,
 }
 KINDS = ("string", "integer", "number", "boolean", "array")
-RESERVED = (*NOT_ANSWERS, "prefer", "edit", "redraft", "both_bad", "contested", "consensus")
+RESERVED = (*NOT_ANSWERS, "prefer", "edit", "redraft", "both_bad", "contested", "consensus", "silent")
 """Words that no label may be: as choices or outcomes they have a meaning of their own."""
 
 

@@ -15,6 +15,7 @@ from solon.agents.case import Case
 from solon.agents.judge import Verdict
 from solon.agents.voters import Put
 from solon.consensus.panel import ABSTAIN, TIE
+from solon.consensus.tiers import place_of
 from solon.questions import PAIR
 
 LONGEST_REASON = 600
@@ -53,9 +54,9 @@ def disagree(verdicts: Sequence[Verdict]) -> bool:
 
 def speaks(case: Case, verdict: Verdict) -> bool:
     """Whether a verdict is of a seat that a model plays: only such read reasons."""
-    number, _, _ = verdict.seat.partition(":")
     seats = case.config.judges
-    return number.isdecimal() and 0 < int(number) <= len(seats) and not seats[int(number) - 1].python
+    place = place_of(verdict.seat, len(seats))
+    return place is not None and not seats[place].python
 
 
 async def hear_reasons(
@@ -129,7 +130,9 @@ async def _reason_of(
     if written:
         return written
     a, b = put.answers
-    seat = int(speaker.seat.split(":", 1)[0]) - 1
+    seat = place_of(speaker.seat, len(case.config.judges))
+    if seat is None:
+        return ""
     return await judges.explain(
         case, seat, a=a, b=b, order=order, outcome=side, round=put.round, pair=put.pair
     )

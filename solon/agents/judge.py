@@ -30,6 +30,7 @@ from solon.dialogues import Turn, number_turns
 from solon.plugins import Opinion, Plugin
 from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
+from solon.store.runs.verdicts import RESOLVER
 
 ORDERS = ("AB", "BA")
 NOT_ASKED = "not_asked"
@@ -98,8 +99,10 @@ class Verdict:
     @classmethod
     def from_seed(cls, recorded: Mapping[str, Any]) -> Verdict:
         """A verdict that came with the seed, read from its record. All tries of a judge are one voter, as in
-        the panel."""
+        the panel, and a seat that is called as one of this panel, or as the resolver, is called otherwise."""
         fields = {"outcome" if name == "verdict" else name: value for name, value in recorded.items()}
+        if fields["seat"] == RESOLVER or fields["seat"].split(":", 1)[0].isdecimal():
+            fields["seat"] = f"brought: {fields['seat']}"
         return cls(**fields, abstained="recorded" if fields["outcome"] == ABSTAIN else "")
 
 

@@ -314,9 +314,16 @@ def power(
 
 def spell_power(found: dict[str, Any]) -> str:
     """How a pilot fares, a line for each rate of agreement."""
+    from solon.consensus.certify import least_sample
+    from solon.consensus.looks import plan_look
+
     lines = [
         f"a pilot of {found['pilot']}, promise {1 - found['alpha']:.1%} with confidence {1 - found['delta']:.0%}"
     ]
+    if found["pilot"] < (
+        least := least_sample(found["alpha"], plan_look(found["pilot"], 0, found["delta"]).delta)
+    ):
+        lines.append(f"  too few: even without a single disagreement it takes {least} decisions")
     for one in found["simulated"]:
         low, high = one["granted_interval"]
         lines.append(

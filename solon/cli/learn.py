@@ -100,8 +100,8 @@ def _agree_to_cost(project: Project, grown: PilotGrowth, *, yes: bool, asks: boo
     low, likely, high = minutes.spell(0)
     whence = "as answers took so far" if minutes.source == "measured" else "assumed from word counts"
     told = (
-        f"{grown.asked} further questions for experts, up to the next planned look at {grown.size} of {grown.items} "
-        f"items: about {likely} minutes of their time ({low} to {high}, {whence})"
+        f"{grown.asked} further questions for experts, up to {grown.look} of {grown.items} items: "
+        f"about {likely} minutes of their time ({low} to {high}, {whence})"
     )
     typer.echo(told, err=True)
     if yes or (asks and sys.stdin.isatty() and typer.confirm("draw them?", err=True)):
@@ -194,7 +194,7 @@ def spell_status(found: dict[str, Any]) -> str:
         lines.append("  no version was learned yet: the prior is in force")
     for look in found["looks"]:
         cut = None if look["status"] == "suspended" else look["threshold"]
-        shown = look["why"] if cut is None else f"from confidence {cut:.3f} on"
+        shown = look["why"] if cut is None else f"from confidence {cut:.3f} on; {look['why']}"
         lines.append(
             clean(
                 f"  look {look['look']} at {look['sample']} decisions, {look['status']}"
@@ -213,13 +213,15 @@ def spell_status(found: dict[str, Any]) -> str:
     audit = found["audit"]
     rate = "-" if audit["rate"] is None else f"{audit['rate']:.2f}"
     low, high = audit["interval"]
+    since = " since the newest certificate" if in_force or found["suspended"] else ""
     lines.append(
-        f"audits: {audit['agreed']} of {audit['n']} agreed ({rate}, 95% {low:.2f} to {high:.2f}): {audit['state']}"
+        f"audits{since}: {audit['agreed']} of {audit['n']} agreed ({rate}, 95% {low:.2f} to {high:.2f}): "
+        f"{audit['state']}"
     )
     lines.append(f"  {audit['why']}")
     unsafe = found["unsafe"]
     lines.append(
-        f"flagged unsafe among accepted: {unsafe['flagged']} of {unsafe['audited']} audited,"
+        f"flagged unsafe among accepted: {unsafe['flagged']} of {unsafe['audited']} audited in the whole run,"
         f" at most {unsafe['at_most']:.1%} (exact, 95%); known: {unsafe['known']}"
     )
     lines += [clean(f"ALARM, agreement fell {told}") for told in found["fallen"]]

@@ -259,11 +259,13 @@ def status(
     Example: solon status --json
     """
     from solon.store.records.overview import failure_reasons, spell_failures
+    from solon.store.records.release_sets import count_taken_back
     from solon.store.runs.runs import all_runs, find_run
 
     with open_project(store, config) as project:
         with project.store.connect() as connection:
             rows = [find_run(connection, run)] if run else all_runs(connection)
+            taken_back = count_taken_back(connection)
         summaries = [project.summarize(row.id, budget=budget) for row in rows]
         reasons = {row.id: failure_reasons(project.store, row.id) for row in rows}
         url = project.store.url
@@ -281,6 +283,10 @@ def status(
         print_summary(summary, title=f"run {row.id} ({row.recipe}, {seeds}): {row.status}")
         for line in spell_failures(reasons[row.id]):
             console().print(clean(f"  {line}"))
+    for name, n in taken_back.items():
+        answers = "1 answer about its records was" if n == 1 else f"{n} answers about its records were"
+        told = f"release {name}: {answers} taken back since it was written"
+        console().print(clean(f"{told}; `solon release verify {name}` says whether its promise still holds"))
 
 
 def exit_code(summary: RunSummary) -> int:
@@ -444,22 +450,24 @@ def _more_room(summary: RunSummary) -> tuple[str, str]:
 def _plan(runner: Runner) -> str:
     """What the run is going to call, before the first call."""
     from solon.operations.recipes import planned_calls, tell_unscored
-    from solon.store.runs.items import count_replayed
+    from solon.store.runs.items import count_judged_elsewhere, count_replayed
 
     with runner.store.connect() as connection:
         counts = runner.count_states(connection)
         again = count_replayed(connection, runner.run.id)
+        judged = count_judged_elsewhere(connection, runner.run.id) if runner.recipe.has_panel else 0
     left = sum(counts[state] for state in ("queued", "running", "parked"))
     least, calls = planned_calls(runner.recipe, runner.config)
-    left -= again
+    left, to_do = left - again - judged, left - again
     routed = f"; {again} are routed again from the answers that are there" if again else ""
     each = f"up to {calls}" if least == calls else f"{least} to {calls}"
     whole = f"{left * calls}" if least == calls else f"{left * least} to {left * calls}"
     unscored = tell_unscored(runner.recipe, runner.config)
     debates = ", debates" if runner.config.consensus.debate and runner.recipe.can_debate else ""
     rubrics = ", drafted rubrics" if runner.recipe.drafts_rubrics else ""
+    brought = f"{judged} of them judged by the verdicts that their seeds bring; the others " if judged else ""
     return (
-        f"run {runner.run.id}: {left} of {sum(counts.values())} items to do, {each} model calls each "
+        f"run {runner.run.id}: {to_do} of {sum(counts.values())} items to do, {brought}{each} model calls each "
         f"({whole} in all) before redrafts{rubrics}{debates} and the resolver{routed}"
         + (unscored and f"\n{unscored}")
     )

@@ -301,7 +301,10 @@ def _refuse(alpha: float, delta: float, n: int, found: _Found, right: Floats) ->
         f" {plan.rate:g}"
     )
     if plan.whole:
-        why += f"; of all {n} {round(float(right[-1]))} agreed, {plan.passes_whole} are needed"
+        why += (
+            f"; of all {n} {round(float(right[-1]))} agreed: {plan.passes_whole} would do by themselves, "
+            f"{least_passing(n, plan.rate, plan.sequence)} where every smaller set that is tested passes, too"
+        )
     return Certificate(alpha, delta, None, 0.0, size, float(k), 0.0, n, found.tests, why)
 
 

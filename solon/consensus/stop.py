@@ -75,7 +75,11 @@ def judge_stopping(
         return Stopping(True, 0.0, learning, spread, "nothing is open", False)
     pays = None if direct < worth and (done < least or high >= worth) else direct >= worth
     if direct >= worth:
-        why = f"the next {len(order)} decisions put {direct:.3f} records right each, {worth:g} is asked"
+        right = direct * len(order)
+        why = (
+            f"of the next {len(order)} records that people decide they are expected to put {right:.1f} right, whether "
+            f"or not a certificate follows; it pays from {worth * len(order):.1f} on"
+        )
     elif done < least:
         why = short or f"this takes {least} decisions to learn from, and there are {done}"
     elif high >= worth:

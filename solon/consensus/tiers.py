@@ -21,6 +21,14 @@ class Seated(Protocol):
 V = TypeVar("V", bound=Seated)
 
 
+def place_of(seat: str, seats: int) -> int | None:
+    """Return which seat of a panel of so many a name (`2` or `2: persona`) is of, from 0; None where it is of none,
+    such as the resolver, or a judge whose verdict came with a seed."""
+    number = seat.split(":", 1)[0]
+    place = int(number) if number.isdecimal() else 0
+    return place - 1 if 1 <= place <= seats else None
+
+
 def tier_of(seat: str, seats: Sequence[int]) -> int:
     """Return the tier of a seat, by its name (`2` or `2: persona`).
 
@@ -29,10 +37,8 @@ def tier_of(seat: str, seats: Sequence[int]) -> int:
     Args:
         seats: tier per place of the panel.
     """
-    place = seat.split(":", 1)[0]
-    if place.isdecimal() and 1 <= int(place) <= len(seats):
-        return seats[int(place) - 1]
-    return max(seats, default=0)
+    place = place_of(seat, len(seats))
+    return max(seats, default=0) if place is None else seats[place]
 
 
 def tier_reached(votes: Iterable[Seated], seats: Sequence[int]) -> int:

@@ -39,17 +39,21 @@ class Measure(_Part):
         name: what it is of.
         figure: with its n and interval.
         percent: it is a share.
+        counted: every record was counted, so that no interval is told: the figure is of this set, and no sample.
     """
 
     name: str
     figure: Figure
     percent: bool = True
+    counted: bool = False
 
     def spell(self) -> str:
         """The figure with n and interval in words, or why it is not known."""
         if not self.figure.known:
             return f"not known ({self.figure.why_unknown})"
         value = spell_share(self.figure) if self.percent else f"{self.figure.value:.2f}"
+        if self.counted:
+            return f"{value} (of all {self.figure.n})"
         return f"{value} ({spell_interval(self.figure, self.percent)})"
 
 
@@ -161,8 +165,14 @@ def _originality(facts: _Facts) -> Criterion:
         name="originality",
         question="Is it new, or does it repeat itself?",
         measures=(
-            Measure(name="records whose request another has word for word", figure=facts.prompts.repeated()),
-            Measure(name="answers that another has word for word", figure=facts.answers.repeated()),
+            Measure(
+                name="records whose request another has word for word",
+                figure=facts.prompts.repeated(),
+                counted=True,
+            ),
+            Measure(
+                name="answers that another has word for word", figure=facts.answers.repeated(), counted=True
+            ),
         ),
         look="`solon eval duplicates` looks for near repeats, `solon eval contamination --against FILE` for the texts "
         "of other sets",
@@ -190,11 +200,13 @@ def _quality_control(counts: Counter[str], agreed: agreement.Agreement, read: qu
         name="quality control",
         question="Who checked it, and how often were they of one mind?",
         measures=(
-            Measure(name="records that a person decided", figure=rate(counts["decided"], n)),
-            Measure(name="records that nothing certifies", figure=rate(counts["provisional"], n)),
+            Measure(name="records that a person decided", figure=rate(counts["decided"], n), counted=True),
+            Measure(
+                name="records that nothing certifies", figure=rate(counts["provisional"], n), counted=True
+            ),
             Measure(name="panel and experts agree, drawn at random", figure=agreed.random),
             Measure(name="panel and experts agree, in audits of accepted records", figure=agreed.audited),
-            Measure(name="answers that decline", figure=read.refusals),
+            Measure(name="answers that decline", figure=read.refusals, counted=True),
         ),
         look="`solon eval audit` and `solon eval agreement` tell more",
     )
@@ -208,6 +220,7 @@ def _documentation(counts: Counter[str]) -> Criterion:
             Measure(
                 name=f"records whose seed states its {name}",
                 figure=rate(counts[name], counts["records"]),
+                counted=True,
             )
             for name in STATED
         ),

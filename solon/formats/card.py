@@ -173,7 +173,8 @@ def _how(facts: Mapping[str, Any], runs: Mapping[str, int]) -> str:
     lines = [
         f"- Runs in force, with the records of each: {_list(runs) or 'none'}.",
         f"- Recipes: {_list(facts['recipes'])}.",
-        f"- Models that drafted, criticised or judged: {_list(facts['models']) or 'none named'}.",
+        f"- Models that were asked to draft, criticise or judge: {_list(facts['models']) or 'none'}. Judges whose "
+        "verdicts came with the seeds are not among them.",
         f"- Decided by a person: {facts['decided']} of the {facts['records']} records written here, by "
         f"{facts['annotators']} people (pseudonymous). The others were settled by the panel's consensus.",
         f"- Accepted while no certificate was in force (provisional): {facts['provisional']}.",

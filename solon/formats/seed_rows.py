@@ -488,7 +488,7 @@ def _verdict(item: Any, index: int) -> SeedVerdict:
         raise RowProblem(f"{where}.seat is a {kind_of(seat)}, not text")
     return SeedVerdict(
         judge=judge.strip()[:MAX_ID],
-        seat=seat.strip()[:MAX_ID],
+        seat=(seat.strip() or judge.strip())[:MAX_ID],
         verdict=verdict,
         order=order,
         sample=sample,

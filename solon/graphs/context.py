@@ -273,8 +273,10 @@ class ItemContext:
     @property
     def is_audited(self) -> bool:
         """Whether the item is checked blind should the panel accept it: drawn by its own seed, before anything is known
-        of its verdicts."""
+        of its verdicts, and in each attempt anew. Else a certificate that comes back, after people have answered the
+        audits before it, would never be audited."""
         drawn = f"audit:{self.case.mark[:6]}:{self.item.random_seed}"
+        drawn += f":{self.item.attempt}" if self.item.attempt else ""
         return is_drawn(drawn, self.case.config.routing.audit_share)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ class PilotGrowth:
         asked: those of them that experts were not asked about for a stratum before.
         size: of the pilot from now on.
         items: of the run.
+        passed: sizes at which looks were planned that are passed over.
     """
 
     run_id: str
@@ -36,10 +38,17 @@ class PilotGrowth:
     asked: int
     size: int
     items: int
+    passed: tuple[int, ...] = ()
+
+    @property
+    def look(self) -> str:
+        """The look for which they are drawn, in words."""
+        over = f", past those at {', '.join(map(str, self.passed))}" if self.passed else ""
+        return f"the next planned look at {self.size}{over}"
 
     def __str__(self) -> str:
         return (
-            f"{self.drawn} more items are drawn into the pilot, which has {self.size} now: the size of the next look; "
+            f"{self.drawn} more items are drawn into the pilot, which has {self.size} now, for {self.look}; "
             f"`solon resume {self.run_id[:8]}` asks about them"
         )
 
@@ -73,7 +82,9 @@ def grow(
                 )
         known = 0 if streams else count_pilot_within(connection, run.id, size) - before
         drawn = size - before if dry_run else grow_pilot(connection, run, size, interactive=streams)
-    return PilotGrowth(run.id, drawn, drawn - known, size, total)
+    looks = itertools.takewhile(lambda planned: planned < size, (first << n for n in itertools.count()))
+    passed = tuple(planned for planned in looks if planned > before)
+    return PilotGrowth(run.id, drawn, drawn - known, size, total, passed)
 
 
 def _check(connection: Connection, run: RunRow, routing: RoutingConfig) -> None:

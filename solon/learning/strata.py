@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from solon.display.text import shorten
-from solon.learning.withdrawn import still_shown
+from solon.learning.withdrawn import still_shown, tell_withdrawn
 from solon.store.learning.evidence import withdrawn_among
 from solon.store.runs.strata import drawn_strata, hash_of, items_by_stratum
 from solon.store.runs.traits import LONGEST
@@ -193,7 +193,7 @@ def strata_in(figures: Mapping[str, Any], connection: Connection | None = None) 
     for test in figures.get("strata", ()):
         gone = len(withdrawn_among(connection, test["relied_on"])) if connection is not None else 0
         shown = test["threshold"] is not None and still_shown(test, gone, float(figures["alpha"]))
-        why = test["why"] if test["threshold"] is None else f"{gone} of its decisions were withdrawn"
+        why = test["why"] if test["threshold"] is None else tell_withdrawn(gone)
         threshold = test["threshold"] if shown else None
         found.append(
             StratumPromise(

@@ -71,9 +71,9 @@ def read_suspension(
     if own is not None:
         taken_back = WITHDRAWN in own.figures
         back = (
-            "answering them again does"
+            f"answer these questions again, then `solon learn {name}` repeats the look and may bring it back"
             if taken_back
-            else f"a further look does: `solon learn {name} --more 1`"
+            else f"a further look may bring it back: `solon learn {name} --more 1`"
         )
         return Suspension(own.id, str(own.figures.get(certificates.SUSPENDED) or "it was replaced"), back)
     row = carries.newest_elsewhere(connection, run)

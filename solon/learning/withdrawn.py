@@ -16,8 +16,23 @@ if TYPE_CHECKING:
     from solon.store.runs.run_row import RunRow
 
 
+def tell_withdrawn(n: int) -> str:
+    """How many decisions that a certificate, or the promise of a stratum, relies on were withdrawn, in words."""
+    return (
+        "1 decision that it relies on was withdrawn"
+        if n == 1
+        else f"{n} decisions that it relies on were withdrawn"
+    )
+
+
 def still_shown(test: Mapping[str, Any], gone: int, alpha: float) -> bool:
-    """Whether a test would have passed with so many of the agreements that it counts as disagreements."""
+    """Whether a test would still pass if, of the decisions that it counts as agreements, this many were disagreements.
+
+    Args:
+        test: its figures: how many decisions (`n`) it looked at, how many `agreed`, the `level` and the `threshold`.
+        gone: how many agreements were withdrawn since.
+        alpha: of the promise.
+    """
     from solon.consensus.binomial import tail_at_least
 
     if not gone or test["threshold"] is None:
@@ -43,9 +58,11 @@ def recheck(store: Store, run: RunRow) -> str:
             lost += gone
         if not lost:
             return ""
-        told = f"{lost} {'decision' if lost == 1 else 'decisions'} that certificate {row.id} relies on"
-        told += " was" if lost == 1 else " were"
+        told = tell_withdrawn(lost)
         if stands:
-            return f"{told} withdrawn: it stands with them counted as disagreement"
-        certificates.suspend(connection, row.id, why=f"{told} withdrawn", note={WITHDRAWN: lost})
-        return f"{told} withdrawn: it is suspended until they are answered again and the look is repeated"
+            return f"certificate {row.id} stands: {told}, and each counts as disagreement"
+        certificates.suspend(connection, row.id, why=told, note={WITHDRAWN: lost})
+        return (
+            f"certificate {row.id} is suspended until what was withdrawn is answered again and the look is repeated: "
+            f"{told}"
+        )

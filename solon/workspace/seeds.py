@@ -153,8 +153,9 @@ def count_strata(seeds: Seeds, config: Config, recipe: Recipe, limit: int | None
     return found
 
 
-def check_strata(seeds: Seeds, config: Config, recipe: Recipe, limit: int | None) -> None:
-    """Count the strata that `[routing] strata` asks for, so that what is wrong with them shows before there is a run.
+def check_strata(seeds: Seeds, config: Config, recipe: Recipe, limit: int | None) -> Counter[str]:
+    """Count the strata that `[routing] strata` asks for, so that what is wrong with them shows before there is a run;
+    returned as by `count_strata`.
 
     Raises:
         ConfigError: no seed names one, or there are too many. Other errors are those of `read_rows`.
@@ -163,7 +164,7 @@ def check_strata(seeds: Seeds, config: Config, recipe: Recipe, limit: int | None
 
     field = config.routing.strata
     if not field:
-        return
+        return Counter()
     found = count_strata(seeds, config, recipe, limit)
     if not found:
         raise ConfigError(
@@ -175,6 +176,7 @@ def check_strata(seeds: Seeds, config: Config, recipe: Recipe, limit: int | None
             f"routing.strata names {field!r}, which has {len(found)} values in the seeds, and {MOST} is the most",
             next_step="name a column with fewer values, or add one that joins them",
         )
+    return found
 
 
 def check_rules(seeds: Seeds, config: Config, recipe: Recipe) -> None:

@@ -526,9 +526,15 @@ def _notes_on(
     figures."""
     from solon.store.learning.rerouting import last_rerouting
     from solon.store.records.overview import tell_all_dropped
+    from solon.store.reviewing import reuse
     from solon.store.runs.runs import config_payload, has_subjects
     from solon.store.runs.verdicts import count_debates, tell_not_asked
 
+    if own := reuse.count_carried(connection, run.id, elsewhere=False):
+        yield (
+            f"{own} answers were taken over within the run, so that nobody is asked twice: from the audit of an item's "
+            "earlier record, or from another item of its seed"
+        )
     if builtin_calls:
         yield f"{BUILTIN_NOTE}; it answered {builtin_calls} of the calls"
     stored = config_payload(connection, run.config_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import select, update
 
+from solon.graphs.context import ItemContext
 from solon.project import Project
 from solon.store.tables import table_of
 from solon.store.tables.law import Precedent
@@ -61,6 +63,25 @@ def test_carried_by_a_later_run_and_only_there(open_project: Any) -> None:
     assert {row.carried_from for row in rows(other, Decision) if row.carried_from} == {
         row.id for row in rows(other, Decision) if row.channel != "carried"
     }
+
+
+def test_audits_are_drawn_anew_in_each_attempt() -> None:
+    def drawn(attempt: int) -> set[int]:
+        config = SimpleNamespace(routing=SimpleNamespace(audit_share=0.2))
+        case = SimpleNamespace(mark="5a5a5a", config=config)
+        contexts: Any = (
+            SimpleNamespace(case=case, item=SimpleNamespace(random_seed=n, attempt=attempt))
+            for n in range(400)
+        )
+        audited: Any = ItemContext.is_audited
+        return {n for n, context in enumerate(contexts) if audited.fget(context)}
+
+    first, again = drawn(0), drawn(1)
+    assert first == drawn(0)
+    assert all(50 <= len(found) <= 110 for found in (first, again))
+    assert len(again - first) > 30, (
+        "an item whose first record was not audited may be drawn when it is accepted again"
+    )
 
 
 def _traces(project: Project, run_id: str) -> list[dict[str, Any]]:

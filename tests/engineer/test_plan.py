@@ -256,7 +256,10 @@ def test_a_plan_says_what_certificate_can_be_expected() -> None:
 def test_a_plan_begins_with_what_fits_and_never_makes_most_of_a_run_its_pilot() -> None:
     hurried = expected(480, experts=1, minutes=20, days=3)
     assert hurried.startswith("certificate: what fits into the time: alpha = 0.2 with pilot = 20 (")
-    assert "the pilot of 120 takes 150 answers, and there is time for " in hurried
+    assert (
+        "the pilot of 120 takes 150 answers, those of second experts with them, and there is time for "
+        in hurried
+    )
     assert expected(480, experts=1, minutes=1, days=3).startswith("certificate: none fits into the time; ")
     for items in (60, 100, 300, 480, 2000):
         told = expected(items, alpha=0.02)
@@ -320,3 +323,17 @@ def test_rubrics_that_are_drafted_are_counted(open_project: Any) -> None:
     assert any(
         "is carried over to the same questions" in note for note in project.plan(items=6, **TEAM).notes
     )
+
+
+def test_no_call_is_planned_for_seeds_that_bring_their_verdicts() -> None:
+    said = [{"judge": "x", "verdict": "A"}, {"judge": "y", "verdict": "B"}]
+    plain = [{"prompt": f"What is {n}?", "responses": ["one", "two"]} for n in range(4)]
+    config = parse_config(BASE)
+    without = plan_home(config, seeds=plain, **TEAM)
+    half = plan_home(config, seeds=[*plain[:2], *({**row, "verdicts": said} for row in plain[2:])], **TEAM)
+    assert half.calls.bounds == pytest.approx([n / 2 for n in without.calls.bounds])
+    assert half.notes[-1].startswith(
+        "2 of 4 seeds bring verdicts: no model writes or judges anything of these"
+    )
+    short = [{"prompt": "What?", "verdicts": said}]  # drafts are written, and judged
+    assert plan_home(config, seeds=short, **TEAM).calls.high > 0

@@ -207,7 +207,7 @@ def test_figures_are_those_of_the_suites_and_the_store(store: Store, known: Any)
     assert len(people) == 3
     assert sum(person.answers for person in people.values()) == made.decisions.answers
     assert sorted(person.credential for person in people.values()) == ["", "licensed", "licensed"]
-    assert (made.curves.n, made.curves.of) == (given - known.audits, "all items")
+    assert (made.curves.n, made.curves.of) == (made.agreement.random.n, "all items")
     coverage = [point[0] for point in made.curves.risk_coverage]
     assert coverage == sorted(coverage)
     assert coverage[-1] == 1.0

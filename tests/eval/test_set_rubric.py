@@ -1,4 +1,4 @@
-"""The data set by a rubric: figures that are known elsewhere, each with n and interval, in report and card."""
+"""The data set by a rubric: figures that are known elsewhere, each with its n, in report and card."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_report_and_card_tell_what_the_suites_find(tmp_path: Path) -> None:
         stated = {one.name.rsplit(" ", 1)[-1]: one.figure.value for one in documents.measures}
         assert stated == {"language": 1.0, "licence": 5 / 6, "source": 0.0, "consent": 0.0}
         assert [one.spell() for one in control.measures][1:3] == [
-            "100.0% (54.1% to 100.0%; n = 6)",
+            "100.0% (of all 6)",
             "not known (no expert answered blind what a panel had judged so, n = 0)",
         ]
         report = build_report(material)
@@ -44,7 +44,7 @@ def test_report_and_card_tell_what_the_suites_find(tmp_path: Path) -> None:
         project.export("trl-sft", tmp_path / "set", folder=True)
     card = (tmp_path / "set" / "README.md").read_text()
     assert "## By a rubric" in card
-    assert "records whose seed states its licence 83.3% \\(35.9% to 99.6%; n = 6\\)" in card
+    assert "records whose seed states its licence 83.3% \\(of all 6\\)" in card
 
 
 def test_a_large_set_is_read_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,6 +245,8 @@ def test_of_several_items_of_a_seed_one_is_answered_and_the_others_go_on_from_it
     assert len(prompts["legislator"]) == 6, "nothing is drafted again"
     channels = [one["channel"] for one in desk.rows("Decision")]
     assert sorted(channels) == ["carried", "carried", "python"]
+    assert summary.carried == 0, "nothing is of an earlier run"
+    assert any(note.startswith("2 answers were taken over within the run") for note in summary.notes)
     project.decide(project.reviews()[0], "reject")
     assert project.resume().rejected == 3
 

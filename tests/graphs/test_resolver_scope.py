@@ -14,6 +14,7 @@ from solon import judge
 from solon.agents.models.scripted import ScriptedChat
 from solon.config import parse_config
 from solon.config.sections import ResolverConfig
+from solon.consensus.tiers import tier_of
 from solon.graphs.versions import goes_on, graph_version
 from solon.presets import PRESETS
 from solon.project import Project
@@ -22,6 +23,7 @@ from solon.recipes.label import LABEL, LABEL_PANEL
 from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import Recipes
 from solon.recipes.spans import LABEL_SPANS
+from solon.store.runs.items import count_judged_elsewhere
 from solon.store.runs.verdicts import RESOLVER, votes_on
 from solon.store.tables import resolutions
 
@@ -80,6 +82,53 @@ def test_a_label_is_settled_by_a_rule_that_is_cited(make_desk: Make) -> None:
     wanted = [(row["item_id"], row["attempt"], (row["favours_id"],))]
     (votes,) = desk.read(lambda connection: votes_on(connection, wanted)).values()
     assert [(vote.seat, vote.outcome) for vote in votes if vote.seat == RESOLVER] == [(RESOLVER, "fish")]
+
+
+NAMES = (
+    "x",
+    " ",
+    "0",
+    "1",
+    "2: a sceptic",
+    "99999",
+    ":",
+    "1:",
+    "²",
+    "٣",
+    "resolver",
+    "reading",
+    "a|b",
+    "ü: é",
+)
+"""What a seat elsewhere may be called; on this panel there are two, `1` and `2`."""
+
+
+@pytest.mark.parametrize("policy", ["disagreement", "threshold", "pilot", "always", "never"])
+def test_verdicts_that_came_along_may_have_seats_of_any_name(make_desk: Make, policy: str) -> None:
+    said = {"reason": "r", "cites": ["answers-question"], "favours": "B"}
+    desk = make_desk(
+        answer=lambda question: said if question.role == "resolver" else None,
+        judges=[{"tier": 0}, {"tier": 1}],
+        routing={"policy": policy},
+    )
+    responses = [{"text": "By wing."}, {"text": "By fin."}]
+    seeds = []
+    for n, name in enumerate(NAMES):
+        verdicts = [
+            {"judge": name if name.strip() else "me", "seat": name, "verdict": "A"},
+            {"judge": "other", "verdict": "B"},
+        ]
+        seeds.append({"id": f"s{n}", "prompt": f"How? {n}", "responses": responses, "verdicts": verdicts})
+    run = desk.project.load("preference", seeds)
+    assert desk.read(lambda connection: count_judged_elsewhere(connection, run.id)) == len(NAMES)
+    summary = desk.project.resume()
+    assert (summary.failed, summary.items) == (0, len(NAMES))
+    assert {call["role"] for call in desk.rows("Call")} <= {"resolver"}
+    seats = {row["seat"] for row in desk.rows("Verdict")}
+    assert seats >= {"x", "me", "brought: 1", "brought: 2: a sceptic", "brought: resolver", "ü: é"}
+    assert all(tier_of(seat, (0, 1)) == 1 for seat in seats)  # they stand for the whole panel
+    heard = {"disagreement": len(NAMES), "threshold": len(NAMES)}
+    assert desk.count("Resolution") == heard.get(policy, desk.count("Resolution"))
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,7 @@ def test_a_pilot_grows_in_its_own_order_up_to_the_next_planned_look(
             "run_id": "",
             "drawn": 24,
             "asked": 24,
+            "passed": [],
             "size": 48,
             "items": 120,
         }
@@ -251,9 +252,9 @@ def test_a_certificate_that_relies_on_withdrawn_decisions_is_tested_again(tmp_pa
         with project.store.transaction() as connection:
             taken_back = text("UPDATE decisions SET undone_at = decided_at WHERE review_id = :id")
             connection.execute(taken_back, {"id": reviews[0].id})
-        assert "was withdrawn: it is suspended" in project.learn().why
+        assert "is repeated: 1 decision that it relies on was withdrawn" in project.learn().why
         assert project.learned()["in_force"] is None
-        assert "suspended: 1 decision that certificate" in project.learned()["looks"][0]["why"]
+        assert "suspended: 1 decision that it relies on was withdrawn" in project.learned()["looks"][0]["why"]
         with project.store.transaction() as connection:  # and given again
             connection.execute(
                 text("UPDATE decisions SET undone_at = NULL WHERE review_id = :id"), {"id": reviews[0].id}

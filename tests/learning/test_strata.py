@@ -19,8 +19,10 @@ from solon.consensus.binomial import clopper_pearson
 from solon.consensus.certify import certify, plan_test
 from solon.consensus.strata import fewest_of, plan_strata
 from solon.errors import ConfigError, UsageError
+from solon.eval.material import gather
 from solon.eval.report.promise import read_promise
 from solon.eval.report.promise_picture import render_promise
+from solon.eval.suites.agreement import evaluate
 from solon.learning.growing import grow
 from solon.store.runs.pilot import count_pilot, draw_up_to, queued_pilot
 from solon.store.runs.runs import find_run
@@ -85,6 +87,9 @@ def test_the_whole_way_from_the_draw_to_the_promise_of_each_stratum(tmp_path: Pa
         assert set(picture.strata) == set(strata)
         assert ("Of strata by themselves", promised) in picture.facts()
         assert (picture.drawn, picture.answered) == (16, 16)
+        assert evaluate(gather(project.store)).random.n == 16, (
+            "what was drawn for strata speaks not of all items"
+        )
         written = str(render_promise(picture))
         assert "By itself: &lt;b&gt;skin&lt;/b&gt;" in written
         assert "<b>skin" not in written
@@ -94,7 +99,10 @@ def test_the_whole_way_from_the_draw_to_the_promise_of_each_stratum(tmp_path: Pa
         assert project.learned()["in_force"] is not None
         kept, lost, _ = project.learned()["strata"]
         assert "cardiology: from" in kept
-        assert lost == "no promise of their own: <b>skin</b>: not shown (3 of its decisions were withdrawn)"
+        assert (
+            lost
+            == "no promise of their own: <b>skin</b>: not shown (3 decisions that it relies on were withdrawn)"
+        )
         with (
             make_project(tmp_path, **ROUTING) as other,
             pytest.raises(UsageError, match=r"routing\.strata was 'specialty', now ''"),

@@ -459,15 +459,18 @@ def _arithmetic(frozen: FrozenSet, finding: Finding, wanted: Wanted) -> list[str
             f"spend less than {1 - frozen.confidence:.4g}.",
         ]
     changes = {
-        "left out, since experts disagree with them": now.found_wrong,
-        "decided or confirmed by experts by now": now.put_right,
-        "changed since, each counted as wrong": now.changed,
-        "no longer in the set": now.gone,
+        "left out, since experts disagree": now.found_wrong,
+        "decided or confirmed by experts after they were frozen": now.put_right,
+        "changed since, and each counts as wrong": now.changed,
+        "taken out of the set since": now.gone,
     }
-    told += [f"Of the frozen records {n} {what}." for what, n in changes.items() if n]
+    told += [
+        f"Of the frozen records {n} {'was' if n == 1 else 'were'} {what}." for what, n in changes.items() if n
+    ]
     allowed = most_allowed(len(now.records), wanted.promise)
     told.append(
-        f"So at most {finding.wrong_at_most} of the {len(now.records)} released are wrong; {allowed} may be."
+        f"So experts disagree with at most {finding.wrong_at_most} of the {len(now.records)} released records; the "
+        f"promise of {percent(wanted.promise)} allows {allowed}."
     )
     return told
 

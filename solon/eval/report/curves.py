@@ -14,9 +14,10 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.eval.coefficients import order_of
 from solon.eval.result import Figure, calibration_interval, rate
-from solon.eval.suites.agreement import ALL, AUDIT_RULE, RANDOM_RULES
+from solon.eval.suites.agreement import ALL, AUDIT_RULE, first_answers
 from solon.store.records import counts, evaluation
 from solon.store.runs import certificates
+from solon.store.runs.pilot import drawn_for_strata
 
 if TYPE_CHECKING:
     from solon.eval.replay.opinions import Opinion, Said
@@ -87,6 +88,7 @@ class Found:
     def __init__(self, connection: Connection, key: str, runs: Sequence[RunRow]) -> None:
         """`key`: of the store; draws the halves."""
         self._key, self._scope, self._versions = key, *_learned(connection, runs)
+        self._beyond = drawn_for_strata(connection, [run.id for run in runs])
         self._score = {rule: array("d") for rule in RULES}
         self._right = {rule: array("b") for rule in RULES}
         self._at = {rule: array("d") for rule in RULES}
@@ -95,13 +97,12 @@ class Found:
     def add(self, connection: Connection, said: Said) -> None:
         """Read what people answered about some of the items."""
         unseen = counts.held_out(connection, self._key, self._scope, said.part) if self._versions else set()
-        for opinion in said.opinions:
+        for what, opinion in first_answers(said.opinions, self._beyond):
             answer = opinion.answer
-            if answer.rule in RANDOM_RULES:
-                rule = AUDIT_RULE if answer.rule == AUDIT_RULE else ALL
-                self._score[rule].append(opinion.consensus.confidence)
-                self._right[rule].append(opinion.agrees)
-                self._at[rule].append(answer.at)
+            if what in RULES:
+                self._score[what].append(opinion.consensus.confidence)
+                self._right[what].append(opinion.agrees)
+                self._at[what].append(answer.at)
                 if answer.id in unseen and answer.kind == "interrupt":
                     self._try(opinion)
 

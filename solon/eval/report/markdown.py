@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from solon.eval.report.marking import make_visible
-from solon.eval.report.page import list_figures
+from solon.eval.report.page import AS_ASKED, list_figures
 from solon.eval.result import spell_interval, spell_share
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def _figures(report: Report) -> list[str]:
     rows = [
         f"| {plain(row['name'])} | {_value(row)} |" for row in list_figures(report) if row["figure"].known
     ]
-    return ["", "## How good it is", "", "| figure | value |", "|---|---|", *rows] if rows else []
+    told = ["", f"Items drawn at random among all: {AS_ASKED}."] if report.agreement.random.known else []
+    return ["", "## How good it is", "", "| figure | value |", "|---|---|", *rows, *told] if rows else []
 
 
 def _rubric(report: Report) -> list[str]:

@@ -37,6 +37,13 @@ def render_page(report: Report) -> str:
     )
 
 
+AS_ASKED = (
+    "each item once, by its first answer, and by the panel as it was when people were asked; a promise rests on the "
+    "panel as it is after learning, where each item is judged by what the others taught, and may show another figure"
+)
+"""Why the agreement on what was drawn is another figure than the one that a promise rests on."""
+
+
 def list_figures(report: Report) -> list[dict[str, Any]]:
     """The rows of "How good it is": what each figure is of, the figure, whether it is a share, and what to add."""
     rows: list[tuple[str, Figure, bool, str]] = []
@@ -52,16 +59,15 @@ def list_figures(report: Report) -> list[dict[str, Any]]:
             rows.append((name, run.sharpened, True, f"it saves {run.saved:.0%} of the audits"))
         rows.append((f"audited records flagged unsafe ({of}; upper bound)", run.unsafe, True, ""))
     agreed = report.agreement
-    for name, figure, percent in (
-        ("panel and expert agree, on items drawn at random among all", agreed.random, True),
-        ("panel and expert agree, on accepted records drawn for audits", agreed.audited, True),
-        ("panel and expert agree, on items sent because the panel was unsure", agreed.routed, True),
-        ("two experts agree with each other", agreed.ceiling.experts_agree, True),
-        ("best that any panel could agree with one expert", agreed.ceiling.best_panel, True),
-        ("experts among each other, Krippendorff's alpha", agreed.expert_expert_alpha, False),
-        ("judges among each other, Krippendorff's alpha", agreed.judge_judge_alpha, False),
-    ):
-        rows.append((name, figure, percent, ""))
+    rows += (
+        ("panel and expert agree, on items drawn at random among all", agreed.random, True, AS_ASKED),
+        ("panel and expert agree, on accepted records drawn for audits", agreed.audited, True, ""),
+        ("panel and expert agree, on items sent because the panel was unsure", agreed.routed, True, ""),
+        ("two experts agree with each other", agreed.ceiling.experts_agree, True, ""),
+        ("best that any panel could agree with one expert", agreed.ceiling.best_panel, True, ""),
+        ("experts among each other, Krippendorff's alpha", agreed.expert_expert_alpha, False, ""),
+        ("judges among each other, Krippendorff's alpha", agreed.judge_judge_alpha, False, ""),
+    )
     return [dict(zip(("name", "figure", "percent", "more"), row, strict=True)) for row in rows]
 
 

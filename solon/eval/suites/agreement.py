@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from solon.store.reviewing.doubts import Doubted, doubted_answers
 from solon.store.reviewing.overlaps import DOUBT
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.suggestions import anchored
+from solon.store.runs.pilot import drawn_for_strata
 from solon.store.runs.throughput import BY_DOUBT
 from solon.store.runs.verdicts import scores_on
 
@@ -165,10 +166,11 @@ class Agreement(SuiteResult):
     Attributes:
         panel_expert: share over all reviews, however they came about.
         panel_expert_kappa: Cohen's kappa of the same.
-        random: share over answers to reviews that were drawn without looking at the panel; it speaks for all items.
+        random: share over items that were drawn among all without looking at the panel, each counted once, by its
+            first answer; it speaks for all items. Items drawn for strata beyond the pilot are left out.
         asked: how many of those items were asked and answered, and what the share of them would be at worst.
-        audited: share over reviews that were drawn among accepted records; it speaks for those.
-        routed: share over reviews that were asked for because the panel was unsure.
+        audited: the same over items of which an accepted record was drawn; it speaks for those.
+        routed: the same over items that were asked about because the panel was unsure.
         expert_expert_alpha: Krippendorff's alpha of experts on the same candidates.
         expert_expert_fleiss: Fleiss' kappa of the same.
         experts: every two experts who answered the same.
@@ -239,6 +241,21 @@ def what_of(rule: str) -> str:
     return AUDIT_RULE if rule == AUDIT_RULE else ROUTED if rule in UNSURE_RULES else ""
 
 
+def first_answers(opinions: Iterable[Opinion], beyond: Set[str]) -> Iterator[tuple[str, Opinion]]:
+    """Yield what an item speaks for and the first answer to it, so that an item that several people answered counts
+    once.
+
+    Args:
+        beyond: items that were drawn for strata, which do not speak for all.
+    """
+    seen: set[tuple[str, str]] = set()
+    for opinion in opinions:
+        one = what, item = what_of(opinion.answer.rule), opinion.answer.item_id
+        if what and one not in seen and not (what == ALL and item in beyond):
+            seen.add(one)
+            yield what, opinion
+
+
 def evaluate(material: Material) -> Agreement:
     """Return the agreement, from counted answers: given with an expert's token, before the votes were shown."""
     found = Found()
@@ -276,7 +293,7 @@ class Found:
         self.experts, self.seats = Rated(), Rated()
         self.model_of: dict[str, str] = {}
         self.judges: set[str] = set()
-        self.asked, self.first = 0, _Agreed()
+        self.asked = self.all_asked = 0
         self._names: dict[str, int] = {}
 
     def add(self, connection: Connection, material: Material, said: Said) -> None:
@@ -289,9 +306,13 @@ class Found:
         for shown, answers in overlaps(said.blind).items():
             self.experts.add(answers, began[shown])
         judged: dict[evaluation.Shown, Opinion] = {}
+        beyond = drawn_for_strata(connection, material.run_ids)
         for opinion in said.opinions:
             self._hear(opinion)
             judged.setdefault(opinion.answer.what, opinion)
+        for what, opinion in first_answers(said.opinions, beyond):
+            self.split["drawn"][what].add(opinion.agrees)
+            self.all_asked += opinion.answer.rule == "always"
         for opinion in judged.values():
             self.seats.add(vote_of_seats(opinion.votes), opinion.answer.at)
         self._compare_scores(connection, said.blind)
@@ -300,23 +321,18 @@ class Found:
                 connection, material.run_ids, "interrupt", DRAWN_RULES, part=said.part
             ),
             said,
+            beyond,
         )
 
-    def _count_asked(self, asked: Set[tuple[str, int]], said: Said) -> None:
-        """Count items drawn, each once, and the first answer to each; not those answered that no panel judged."""
-        first: dict[str, bool] = {}
-        for opinion in said.opinions:
-            if opinion.answer.rule in DRAWN_RULES:
-                first.setdefault(opinion.answer.item_id, opinion.agrees)
+    def _count_asked(self, asked: Set[tuple[str, int]], said: Said, beyond: Set[str]) -> None:
+        """Count items drawn among all, each once; not those answered that no panel judged."""
+        judged = {o.answer.item_id for o in said.opinions if o.answer.rule in DRAWN_RULES}
         answered = {answer.item_id for answer in said.blind if answer.rule in DRAWN_RULES}
-        self.asked += len(({item for item, _ in asked} - answered) | first.keys())
-        for agrees in first.values():
-            self.first.add(agrees)
+        self.asked += len((({item for item, _ in asked} - answered) | judged) - beyond)
 
     def _hear(self, opinion: Opinion) -> None:
         answer, agrees = opinion.answer, opinion.agrees
         for by, names in (
-            ("drawn", (what_of(answer.rule),)),
             ("rule", (answer.rule,)),
             ("reviewer", (answer.actor,)),
             ("domain", (answer.specialty or "not stated",)),
@@ -350,7 +366,7 @@ class Found:
         seed, none_twice = material.seed, NOT_BY_CHANCE if doubted else NONE_TWICE
         ceiling = _measure_experts(self.experts, self.outcomes, seed, none_twice)
         drawn, audited, routed = (self.split["drawn"][name] for name in (ALL, AUDIT_RULE, ROUTED))
-        gaps = measure_gaps(self.asked, self.first.n, self.first.hits)
+        gaps = measure_gaps(self.asked, drawn.n, drawn.hits)
         said, judged, order = self.experts.counts(), self.seats.counts(), order_of(self.at)
         return Agreement(
             suite="agreement",
@@ -378,7 +394,7 @@ class Found:
             anchoring=_anchoring(half[True], half[False]),
             notes=(
                 *_tell_gaps(gaps),
-                *_tell_all_asked(self.split["rule"], drawn.n),
+                *_tell_all_asked(self.all_asked, drawn.n),
                 *_tell_left_out(self.left_out, self.answers),
                 *self._notes(routed.n, none_twice if not ceiling.items else ""),
                 *_tell_anchoring(half[True], half[False]),
@@ -433,11 +449,11 @@ def _tell_gaps(asked: Asked) -> tuple[str, ...]:
     return (f"of the items drawn at random among all, {asked}",) if str(asked) else ()
 
 
-def _tell_all_asked(by_rule: Mapping[str, _Agreed], drawn: int) -> tuple[str, ...]:
-    if "always" not in by_rule:
+def _tell_all_asked(always: int, drawn: int) -> tuple[str, ...]:
+    if not always:
         return ()
     return (
-        f"{by_rule['always'].n} of the {drawn} answers on items drawn at random are of runs in which people are asked "
+        f"{always} of the {drawn} items drawn at random are of runs in which people are asked "
         "about every item: there each is drawn, and no record needs a promise",
     )
 

@@ -11,6 +11,7 @@ from solon.agents import judge as judges
 from solon.agents.judge import Verdict
 from solon.agents.resolver import Resolution, resolve_outcome
 from solon.agents.resolver import resolve as ask_resolver
+from solon.consensus.tiers import place_of
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
 from solon.questions import PAIR
@@ -77,13 +78,16 @@ async def _ask_of_text(context: ItemContext, state: ItemState) -> Resolution:
 
 
 async def _hear_both_sides(context: ItemContext, state: ItemState, a: str, b: str) -> dict[str, str]:
-    """One rationale a side: what the judges wrote, or what the surest of them says when asked."""
+    """One rationale a side: what the surest of its judges says when asked; empty where none of them can be asked, since
+    their verdicts came with the seed."""
     round_, pair = state["round"], state.get("pairs", 0)
     sides: dict[str, str] = {"A": "", "B": ""}
     verdicts = [Verdict.from_state(kept) for kept in state["verdicts"]]
+    seats = len(context.case.config.judges)
+    seated = [v for v in verdicts if place_of(v.seat, seats) is not None]
     asked: list[tuple[str, Verdict]] = []
     for side in sides:
-        voters = [v for v in verdicts if v.outcome == side]
+        voters = [v for v in seated if v.outcome == side]
         if voters:
             asked.append((side, max(voters, key=lambda v: abs((0.75 if v.p is None else v.p) - 0.5))))
     await context.commit()  # what was said before a debate is read from the store
@@ -93,7 +97,7 @@ async def _hear_both_sides(context: ItemContext, state: ItemState, a: str, b: st
         *(
             judges.explain(
                 context.case,
-                _seat_index(v),
+                place_of(v.seat, seats) or 0,
                 a=a,
                 b=b,
                 order=v.order,
@@ -110,10 +114,6 @@ async def _hear_both_sides(context: ItemContext, state: ItemState, a: str, b: st
         if answer:
             await _keep_rationale(context, verdicts.index(verdict), round_, pair, answer)
     return sides
-
-
-def _seat_index(verdict: Verdict) -> int:
-    return int(verdict.seat.split(":", 1)[0]) - 1
 
 
 async def _keep_rationale(context: ItemContext, ordinal: int, round_: int, pair: int, rationale: str) -> None:

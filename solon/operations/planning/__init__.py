@@ -7,13 +7,13 @@ items under the same panel, from what they took.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.config import Config
-from solon.consensus.strata import drawn_beyond
+from solon.consensus.strata import drawn_beyond, plan_strata
 from solon.consensus.target import read_target
 from solon.display.notebook import card, passage, table
 from solon.errors import ConfigError, UsageError
@@ -26,9 +26,10 @@ from solon.operations.planning.promise import spell_promise
 from solon.operations.planning.ranges import Range, add_up, multiply, range_of
 from solon.operations.planning.shortfall import Team, WayOut, find_ways_out, spell_shortfall
 from solon.plugins import Plugin, bind, references
+from solon.recipes.makers import Given
 from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import Recipes
-from solon.workspace.seeds import Seeds, count_strata, read_rows
+from solon.workspace.seeds import Seeds, check_strata, read_rows
 from solon.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ RUBRICS = (
     "model drafts each before that, in one call or up to three"
 )
 CARRIED = "what people answered in earlier runs is carried over to the same questions, and not taken off these figures"
+BROUGHT = (
+    "{0} of {1} seeds bring verdicts: no model writes or judges anything of these, and no call is planned for them; "
+    "where their verdicts are split the resolver is asked, in one call"
+)
 BAD_ROWS = "{0} rows cannot be used as seeds and are in no figure; `solon run` names them by line and reason"
 SHAPING = ("models", "generator", "critic", "judges", "resolver", "consensus", "plugins")
 """Sections of a configuration on which the calls of an item depend."""
@@ -334,9 +339,11 @@ def plan_home(
     if items is None and seeds is None:
         raise UsageError("how many seeds?", next_step="give --items N, or --seeds FILE")
     config, recipes = (home.config, home.recipes) if isinstance(home, Workspace) else (home, Recipes(home))
-    found, bad, own = _read_seeds(seeds, config, recipes.get(recipe)) if seeds is not None else ([], 0, 0)
+    found, bad, own, judged = (
+        _read_seeds(seeds, config, recipes.get(recipe)) if seeds is not None else ([], 0, 0, 0)
+    )
     rows = sum(group.items for group in found)
-    strata = count_strata(seeds, config, recipes.get(recipe)) if seeds is not None else {}
+    strata = check_strata(seeds, config, recipes.get(recipe), None) if seeds is not None else {}
     scale = 1 if items is None or not rows else items / rows
     groups = [replace(group, items=round(group.items * scale)) for group in found]
     made = make_plan(
@@ -355,18 +362,42 @@ def plan_home(
         rows=rows if found else None,
         rubrics=round(own * scale),
     )
-    return replace(made, notes=(*made.notes, BAD_ROWS.format(bad))) if bad else made
+    if judged and not made.measured_items:
+        made = _without_calls(made, judged, rows, config.notes(recipes.get(recipe).roles))
+    notes = [BAD_ROWS.format(bad)] if bad else []
+    promised = plan_strata(strata, config.routing.alpha, config.routing.delta).promised
+    if few := [f"{name} ({n})" for name, n in sorted(strata.items()) if name not in promised]:
+        notes.append(f"strata with too few items for a promise of their own: {', '.join(few)}")
+    return replace(made, notes=(*made.notes, *notes))
 
 
-def _read_seeds(seeds: Seeds, config: Config, recipe: Recipe) -> tuple[list[SeedGroup], int, int]:
-    """Specialties and languages of the seeds, how many rows cannot be used, and how many bring a rubric."""
-    bad = own = 0
+def _without_calls(made: Plan, judged: int, rows: int, models: Collection[str]) -> Plan:
+    """The plan without the calls for so many of the rows, whose verdicts came with them. `models`: what is said of
+    models where any is asked."""
+    left = 1 - judged / rows
+    return replace(
+        made,
+        calls=made.calls.times(left),
+        tokens=made.tokens.times(left),
+        cost=made.cost and made.cost.times(left),
+        machine_hours=made.machine_hours.times(left),
+        notes=(*(n for n in made.notes if left or n not in models), BROUGHT.format(judged, rows)),
+    )
+
+
+def _read_seeds(seeds: Seeds, config: Config, recipe: Recipe) -> tuple[list[SeedGroup], int, int, int]:
+    """Specialties and languages of the seeds; how many rows cannot be used, how many bring a rubric, and how many are
+    judged by the verdicts that they bring."""
+    bad = own = judged = 0
+    shown = recipe.question.asked(config).shown
 
     def usable() -> Iterator[SeedRow]:
-        nonlocal bad, own
+        nonlocal bad, own, judged
         for row in read_rows(seeds, config, recipe):
             if isinstance(row, SeedRow):
                 own += seed_rubric_of(row.metadata) is not None
+                given = len(row.responses) >= shown or isinstance(recipe.maker, Given)
+                judged += row.verdicts is not None and given
                 yield row
             else:
                 bad += 1
@@ -377,7 +408,7 @@ def _read_seeds(seeds: Seeds, config: Config, recipe: Recipe) -> tuple[list[Seed
         raise UsageError(
             f"{name}: no row can be used as a seed", next_step="`solon run` names what is wrong with them"
         )
-    return groups, bad, own
+    return groups, bad, own, judged
 
 
 def _bound(config: Config, plugins: Mapping[str, Plugin]) -> tuple[Config, tuple[str, ...]]:
@@ -525,8 +556,11 @@ def _wanted(config: Config, items: int, unsure: Range, strata: Mapping[str, floa
     """Reviews that the policy asks for: the pilot and what strata draw beyond it, by as many people as the target of a
     certificate takes (where it takes one, a quarter of the pilot by a second); what is not confident; audits."""
     routing = config.routing
-    if routing.policy in ("always", "certified"):  # without a certificate, `certified` asks about everything
+    if routing.policy == "always":
         return Range(items, items, items)
+    if routing.policy == "certified":  # without a certificate it asks about everything
+        most = items + routing.pilot_of(items) * (answers_a_question(routing.target) - 1)
+        return Range(most, most, most)
     if routing.policy == "budget":
         most = min(items, routing.review_budget)
         return Range(most, most, most)

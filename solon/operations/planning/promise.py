@@ -33,8 +33,8 @@ def spell_promise(routing: RoutingConfig, items: int, affordable: float) -> str:
     if takes > affordable:
         fits = f"what fits into the time: {setting}" if setting else "none fits into the time"
         told = (
-            f"certificate: {fits}; the pilot of {configured.pilot} takes {takes:,.0f} answers, and there is time for "
-            f"{affordable:,.0f}"
+            f"certificate: {fits}; the pilot of {configured.pilot} takes {takes:,.0f} answers, those of second experts "
+            f"with them, and there is time for {affordable:,.0f}"
         )
         return f"{told}{_of_set(routing, items, 0, affordable)}"
     told = f"certificate: {configured}"
@@ -44,7 +44,18 @@ def spell_promise(routing: RoutingConfig, items: int, affordable: float) -> str:
         told += "; no other setting is likely to promise more in the time there is"
     else:
         told += f"; the strictest one that is likely within the time: {setting}"
+        if best.alpha == configured.alpha and best.pilot < configured.pilot:
+            told += ", which does as well with fewer answers, since disagreements come in whole numbers"
+    told += _tell_cut(routing, items)
     return f"{told}{_of_set(routing, items, configured.pilot, affordable)}" if configured.is_weak else told
+
+
+def _tell_cut(routing: RoutingConfig, items: int) -> str:
+    """That the pilot which is configured is larger than what the run allows; empty where it is not."""
+    drawn = routing.pilot_of(items)
+    if routing.pilot is None or drawn >= routing.pilot:
+        return ""
+    return f"; pilot = {routing.pilot} is cut to {drawn}, {routing.pilot_share:.0%} of {items} items (`pilot_share`)"
 
 
 def _of_set(routing: RoutingConfig, items: int, decided: int, affordable: float) -> str:
@@ -73,4 +84,5 @@ def warn_of_pilot(routing: RoutingConfig, items: int) -> str:
     if not routing.draws_pilot or items <= TRIAL:
         return ""
     chance = chance_of(routing.pilot_of(items), routing.alpha, routing.delta)
-    return f"{chance}: see `solon plan`, and `solon eval power`" if chance.is_weak else ""
+    told = f"{chance}: see `solon plan`, and `solon eval power`" if chance.is_weak else ""
+    return f"{told}{_tell_cut(routing, items)}".removeprefix("; ")

@@ -241,8 +241,8 @@ async def decide(
 
 @core.post("/decisions/{decision_id}/undo", operation_id="undo", responses=refusals(409))
 async def undo_decision(room: TheRoom, caller: AnyExpert, decision_id: AnId) -> UndoOut:
-    """Take one of the last ten answers back; the review is open again, with the old answer as its draft. A vote, and
-    that a question was skipped, declined or handed on, goes by the id of its assignment."""
+    """Take one of the caller's last ten answers back, as a lead any answer; the review is open again, with the old
+    answer as its draft. A vote, and that a question was skipped, declined or handed on, goes by its assignment's id."""
     return await take_back(room, caller, decision_id)
 
 

@@ -1,5 +1,5 @@
-"""A run under another policy: whom nobody has decided or has in hand goes on its way again, from the answers that are
-there."""
+"""A run under another policy: each item that nobody has decided, and nobody has in hand, is routed again from the
+answers that are there."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from solon.store.database import audit_log, clock
 from solon.store.database.ids import keyed_hash, new_id
 from solon.store.database.writer import insert_rows
 from solon.store.tables import audit_log as log
+from solon.store.tables import decisions
 from solon.store.tables import release_sets as table
 from solon.store.tables.releases import ReleaseSet
 
@@ -167,6 +168,20 @@ def count_signatures(connection: Connection) -> dict[str, int]:
     """How many people have signed for each release, by its name, as the log has it."""
     query = select(log.c.subject, func.count(log.c.actor.distinct())).where(log.c.action == SIGNED)
     return {row[0]: int(row[1]) for row in connection.execute(query.group_by(log.c.subject))}
+
+
+def count_taken_back(connection: Connection) -> dict[str, int]:
+    """How many answers about the records of each release were taken back after it was written, by its name; without
+    releases of which none was. Whether a promise still holds, `release verify` recomputes."""
+    query = select(decisions.c.item_id, decisions.c.undone_at).where(decisions.c.undone_at.is_not(None))
+    undone = connection.execute(query).all()
+    found: dict[str, int] = {}
+    for one in each_set(connection) if undone else ():
+        if one.state == WRITTEN and one.closed_at is not None:
+            own = {record.item_id for record in one.records}
+            n = sum(row.item_id in own and row.undone_at > one.closed_at for row in undone)
+            found |= {one.name: n} if n else {}
+    return found
 
 
 def close_set(

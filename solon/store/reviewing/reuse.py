@@ -237,12 +237,19 @@ def _answer_elsewhere(
         connection.execute(update(items).where(items.c.id == item_id).values(state="queued"))
 
 
-def count_carried(connection: Connection, run_id: str) -> int:
-    """How many decisions of a run were carried over from another and stand."""
+def count_carried(connection: Connection, run_id: str, *, elsewhere: bool = True) -> int:
+    """How many decisions of a run were carried over and stand: from another run, or, not `elsewhere`, from an audit or
+    a rubric of its own."""
+    first, whose = decisions.alias("first"), items.alias("whose")
+    carried = decisions.join(items, items.c.id == decisions.c.item_id)
+    carried = carried.join(first, first.c.id == decisions.c.carried_from).join(
+        whose, whose.c.id == first.c.item_id
+    )
     query = (
         select(func.count())
-        .select_from(decisions.join(items, items.c.id == decisions.c.item_id))
+        .select_from(carried)
         .where(items.c.run_id == run_id, decisions.c.channel == CARRIED, decisions.c.undone_at.is_(None))
+        .where((whose.c.run_id != run_id) if elsewhere else (whose.c.run_id == run_id))
     )
     return int(connection.execute(query).scalar_one())
 

@@ -41,8 +41,12 @@ def undo(
     Otherwise the item begins a new attempt, which a worker replays up to this review at no model cost; it then waits
     for its author first, and the lease returned is None.
 
+    An expert can take back their own last ten decisions on which nobody has built; a lead any decision.
+
     Raises:
-        NotPending: it is not the person's own, not among their last ten, being applied just now, or built upon.
+        NotThere: there is no such decision, or it is somebody else's and the caller is no lead.
+        NotPending: it was taken back before, settled by a lead, is being applied just now, or, of an expert, is not
+            among their last ten, or was built upon.
     """
     stored = connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().first()
     row = dict(stored) if stored is not None else None
@@ -141,8 +145,8 @@ def open_again(
 ) -> tuple[Lease | None, ReviewRow]:
     """Open the review of a decision that was taken back, first for its author; returns what `undo` returns.
 
-    The author holds the review at once. Where somebody else calls, there is no lease; what votes had decided goes first
-    to the caller.
+    An author who calls holds the review at once, by the lease that is returned. Where a lead takes somebody else's
+    answer back there is none: the author is asked first. What votes had decided has no one author: the caller is asked.
     """
     author = expert.actor if row["actor"] == VOTES else row["actor"]
     connection.execute(

@@ -36,8 +36,8 @@ def draw_pilot(
     pilot, drawn later, holds the smaller one: the random order goes on.
 
     Args:
-        afterwards: items that were begun are drawn, too, those that people have decided among them: a sample without
-            them would speak of what the policy before did not ask about.
+        afterwards: draw among all items, also those that were begun or decided. A run that was begun under another
+            policy needs this: a sample of the rest alone would be one of what that policy asked nobody about.
         of: how many items the run will have, where so far only those with the smallest random seeds are stored.
     """
     wanted = routing.pilot_of(count_items(connection, run_id) if of is None else of)
@@ -133,6 +133,17 @@ def _proper(connection: Connection, run_id: str) -> tuple[ColumnElement[bool], .
         return ()
     first = select(items.c.id).where(items.c.run_id == run_id).order_by(items.c.random_seed, items.c.id)
     return (items.c.id.in_(first.limit(wanted_pilot(connection, run_id))),)
+
+
+def drawn_for_strata(connection: Connection, run_ids: Collection[str]) -> set[str]:
+    """The ids of the items that were drawn for strata beyond the pilots of these runs: they speak of their strata, and
+    not of all items."""
+    found: set[str] = set()
+    for run_id in run_ids:
+        drawn = select(items.c.id).where(items.c.run_id == run_id, items.c.pilot)
+        for proper in _proper(connection, run_id):
+            found.update(connection.execute(drawn.where(~proper)).scalars())
+    return found
 
 
 def mark_pilot(connection: Connection, run_id: str, names: Collection[str]) -> dict[str, str]:
