@@ -122,6 +122,8 @@ class BadOutput(ModelError):
 
 CUT = "cut"
 """Kind of a `BadOutput`: the answer's room was used up before the answer began."""
+WITHHELD = "withheld"
+"""Kind of a `BadOutput`: the provider kept the answer back, and would again."""
 
 
 class NoAnswer(SolonError):

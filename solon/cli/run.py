@@ -133,6 +133,7 @@ def run(
             begun = project.load(
                 recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again
             )
+            _tell_aside(seeds, project.config)
             _tell_models(project, begun.recipe, project.config)
             finish(project, _on_cluster(project, begun, address, workers), json, store)
         display = ProgressDisplay()
@@ -141,6 +142,7 @@ def run(
         def begin(runner: Runner) -> None:
             stopper.watch(runner)
             say(_plan(runner))
+            _tell_aside(seeds, runner.config)
             _tell_models(project, recipe, runner.config)
             _tell_pilot(runner)
 
@@ -165,6 +167,14 @@ def _tell_models(project: Project, recipe: str, config: Config) -> None:
     """Before the first call: that the built-in model acts, where it does."""
     if note := config.builtin_note(project.recipe(recipe).roles):
         say(f"note: {note}")
+
+
+def _tell_aside(seeds: Path, config: Config) -> None:
+    """Before the first call: which columns look like content and are shown to nobody."""
+    from solon.workspace.seeds import tell_content_aside
+
+    if note := tell_content_aside(seeds, config):
+        say(clean(f"note: {note}"))
 
 
 def _tell_pilot(runner: Runner) -> None:
@@ -289,20 +299,23 @@ def status(
         console().print(clean(f"{told}; `solon release verify {name}` says whether its promise still holds"))
 
 
-def exit_code(summary: RunSummary) -> int:
-    """The exit code of a run: 0 done, 1 nothing but failures, 3 done with reviews waiting, 4 stopped by a limit
-    or a signal."""
+def exit_code(summary: RunSummary, without_drafts: int = 0) -> int:
+    """The exit code of a run: 0 done, 1 nothing but failures and rejected items `without_drafts` that can be used, 3
+    done with reviews waiting, 4 stopped by a limit or a signal."""
     if summary.stopped_because:
         return STOPPED
     failed = summary.failed - summary.held
-    if failed and not (summary.accepted or summary.rejected or summary.pending_review or summary.held):
+    nothing = not (summary.accepted or summary.pending_review or summary.held)
+    if nothing and failed + without_drafts and summary.rejected <= without_drafts:
         return FAILED
     return WAITING if summary.pending_review or summary.held else DONE
 
 
 def finish(project: Project, summary: RunSummary, json: bool, store: str | None) -> None:
     """Print the summary, say what to do next, and leave with the run's exit code."""
-    code = exit_code(summary)
+    from solon.store.records.overview import count_without_drafts
+
+    code = exit_code(summary, count_without_drafts(project.store, summary.run_id))
     if json:
         print_json({**asdict(summary), "exit_code": code})
     else:

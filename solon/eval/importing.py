@@ -29,9 +29,9 @@ from solon.formats import annotation, imports
 from solon.formats.cells import decode_cells
 from solon.formats.headers import name_columns
 from solon.formats.imported import OURS, Imported, ImportFormat, Lines, Said, Skipped
-from solon.formats.json_values import deeper_than
+from solon.formats.json_values import Verbatim, deeper_than
 from solon.formats.paths import is_absent
-from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
+from solon.formats.seed_files import BadRow, excerpt_of, find_reader, read_json, sum_up
 from solon.formats.seed_rows import MAX_ID, RowProblem, SeedRow, parse_row, plain_row
 from solon.formats.seeds import SeenIds, write_bad_rows
 from solon.formats.trace_layouts import Span
@@ -162,6 +162,12 @@ class _Read:
         for name, value in row.items():
             if not self.columns.get(name):
                 self.columns[name] = not is_absent(value)
+
+    def count(self, lines: Lines) -> Lines:
+        """The lines, each of which counts as a row."""
+        for line in lines:
+            self.rows += 1
+            yield line
 
     def note_seed(self, one: Imported) -> None:
         self.seeds[one.kind] += 1
@@ -531,25 +537,28 @@ def _texts(row: Mapping[str, Any]) -> list[str]:
 
 def _read(content: _Read, file: Path, limit: int | None, config: Config) -> Pieces:
     """Yield what the rows of a file become one by one, seeds each with its row, and note the others in `content`."""
+    if content.format not in (PANEL, AUTO):
+        _find_format(content.format, config)
     lines = _lines(file, config) if content.format != PANEL else iter(())
+    sample = list(islice(lines, SAMPLE))
     if content.format == AUTO:
-        sample = list(islice(lines, SAMPLE))
-        content.format, lines = _recognise(file, sample, config), chain(sample, lines)
+        content.format = _recognise(file, sample, config)
     if content.format == PANEL:
         yield from _read_panel(content, file, limit, config.seeds.max_chars)
         return
     form = _find_format(content.format, config)
-    for raw in form.gather(lines):
-        if limit is not None and content.rows >= limit:
-            break
-        content.rows += 1
+    first = [raw[1] for raw in sample if not isinstance(raw, BadRow)]
+    read = form.settled(first) if form.settled else form.read
+    counted = content.count(chain(sample, lines)) if form.counts_lines else chain(sample, lines)
+    for raw in islice(form.gather(counted), limit):
+        content.rows += not form.counts_lines
         if isinstance(raw, BadRow):
             content.bad.append(raw)
             continue
         line, row = raw
         content.note_columns(row)
         try:
-            for one in form.read(row):
+            for one in read(row):
                 if isinstance(one, Skipped):
                     content.skipped[one.reason] += 1
                 else:
@@ -599,16 +608,17 @@ def _other_format(format: str, file: Path, config: Config) -> str:
 
 
 def _recognise(file: Path, sample: Sequence[tuple[int, Mapping[str, Any]] | BadRow], config: Config) -> str:
-    """The name of the format that most of the rows fit; of several the first, which is the more particular."""
+    """The name of the format that the rows fit: of those that fit more than half as many as the best does the first,
+    which is the more particular, so that a hole in a row does not turn the layout of the file.
+    """
     if not sample:
         raise SeedError(f"{file} is empty", next_step="see docs/formats.md")
     rows = [raw[1] for raw in sample if not isinstance(raw, BadRow)]
     fitting = Counter({PANEL: sum("judges" in row and "response_a" in row for row in rows)})
     for name, form in _formats(config).items():
         fitting[name] = sum(form.fits(row) for row in rows)
-    best = max(fitting, key=lambda name: fitting[name])
-    if fitting[best]:
-        return best
+    if most := max(fitting.values()):
+        return next(name for name in fitting if 2 * fitting[name] > most)
     columns = ", ".join(dict.fromkeys(str(name)[:40] for row in rows for name in row))
     raise UsageError(
         f"{file}: the layout is none that is known (columns: {columns[:400] or 'none'})",
@@ -665,11 +675,14 @@ def _lines(file: Path, config: Config) -> Lines:
     names = imports.known_columns(*(() if own is None else (own,)))
     if not file.is_file():
         raise SeedError(f"there is no file {file}", next_step="check the path")
-    for raw in find_reader(file)(file, LONGEST):
+    read = find_reader(file)
+    for raw in read(file, LONGEST):
         if isinstance(raw, BadRow):
             yield raw
             continue
         line, row = raw[0], decode_cells(name_columns(raw[1], names))
+        if read is read_json:
+            row = {name: Verbatim(cell) if type(cell) is str else cell for name, cell in row.items()}
         deep = [name for name, value in row.items() if deeper_than(value, DEEPEST)]
         yield (
             BadRow(line, f"column {deep[0]!r:.60} is nested deeper than {DEEPEST} levels", "")

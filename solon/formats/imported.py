@@ -94,6 +94,8 @@ class ImportFormat:
         fits: whether a row looks like one of this format.
         whole: True where the file is one JSON list, not one object a line.
         gather: makes rows of the lines of a file that may spread one over several.
+        counts_lines: whether the lines of a file are its rows, of which several may be gathered into one.
+        settled: gives what reads the rows of one file, by the first of them; None: `read` does.
     """
 
     name: str
@@ -102,6 +104,8 @@ class ImportFormat:
     fits: Callable[[Row], bool]
     whole: bool = False
     gather: Callable[[Lines], Lines] = _as_they_are
+    counts_lines: bool = False
+    settled: Callable[[Sequence[Row]], Callable[[Row], Pieces]] | None = None
 
 
 OF_A_SEED = ("id", "tags", "lang", "specialty", "group", "subject", "source", "licence", "consent")

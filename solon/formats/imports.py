@@ -5,7 +5,7 @@ Imports `formats` and `config.sections` only, and touches no file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -14,11 +14,20 @@ from typing import Any
 from solon.config.sections import ImportMap
 from solon.formats.headers import known_headers
 from solon.formats.imported import Imported, ImportFormat, Pieces, Row, Said, as_object
-from solon.formats.layouts import ASKED, HISTORY, REFERENCE, SYSTEM, columns_of, fits, read_mapped
+from solon.formats.layouts import (
+    ASKED,
+    HISTORY,
+    REFERENCE,
+    SYSTEM,
+    columns_of,
+    fits,
+    maps_in_use,
+    read_mapped,
+)
 from solon.formats.message_trees import gather_trees
 from solon.formats.outcomes import number_of
 from solon.formats.paths import is_absent
-from solon.formats.presets import ALIKE, COMMON, SETS, Preset
+from solon.formats.presets import ALIKE, ANSWERS_ONLY, COMMON, SETS, Preset
 from solon.formats.seed_rows import CHAT_COLUMNS, COLUMNS, RowProblem
 from solon.formats.traces import trace_formats
 from solon.formats.trl import STEP
@@ -130,8 +139,12 @@ def of_map(name: str, about: str, one: ImportMap) -> ImportFormat:
 def _of_preset(preset: Preset) -> ImportFormat:
     read, looks = partial(read_mapped, preset.maps), partial(_fits, preset)
     if any(one.tree for one in preset.maps):
-        return ImportFormat(preset.name, preset.about, read, looks, gather=gather_trees)
-    return ImportFormat(preset.name, preset.about, read, looks)
+        return ImportFormat(preset.name, preset.about, read, looks, gather=gather_trees, counts_lines=True)
+    return ImportFormat(preset.name, preset.about, read, looks, settled=partial(_settled, preset))
+
+
+def _settled(preset: Preset, rows: Sequence[Row]) -> Callable[[Row], Pieces]:
+    return partial(read_mapped, maps_in_use(preset.maps, rows))
 
 
 def _fits(preset: Preset, row: Row) -> bool:
@@ -161,7 +174,7 @@ FORMATS: Mapping[str, ImportFormat] = {
             read_steps,
             lambda row: isinstance(row.get("completions"), list) and isinstance(row.get("labels"), list),
         ),
-        *map(_of_preset, (*COMMON, *ALIKE)),
+        *map(_of_preset, (*COMMON, *ALIKE, *ANSWERS_ONLY)),
     )
 }
 """Every format by its name, in the order in which `auto` tries them."""
@@ -169,7 +182,7 @@ FORMATS: Mapping[str, ImportFormat] = {
 
 def known_columns(*own: ImportMap) -> dict[str, str]:
     """Return header -> name of every column that some format reads; those of one's own maps go first."""
-    presets = (*SETS, *COMMON, *ALIKE)
+    presets = (*SETS, *COMMON, *ALIKE, *ANSWERS_ONLY)
     of_maps = chain.from_iterable(columns_of(one) for preset in presets for one in preset.maps)
     of_presets = chain.from_iterable(preset.columns for preset in presets)
     usual = (*COLUMNS, *CHAT_COLUMNS, *SYSTEM, *HISTORY, *ASKED, *REFERENCE, *_OF_STEPS)

@@ -14,6 +14,12 @@ class NotFinite(str):
     __slots__ = ()
 
 
+class Verbatim(str):
+    """A text of a file that has words for lists, which is no list that was written as a text."""
+
+    __slots__ = ()
+
+
 def read_value(text: str) -> Any:
     """Return the value of a JSON text.
 
@@ -43,7 +49,7 @@ def show(value: Any, most: int = 60) -> str:
         try:
             return json.dumps(value, ensure_ascii=False, default=str)[:most]
         except (ValueError, RecursionError, TypeError):
-            return f"a {kind_of(value)}"
+            return kind_of(value)
     if isinstance(value, float) and not math.isfinite(value):
         return spell(value)
     return repr(value)[:most]
@@ -55,9 +61,10 @@ def spell(number: float) -> NotFinite:
 
 
 def kind_of(value: Any) -> str:
-    """Return what JSON calls a value of this kind: object, list, text, number, true/false or null."""
-    names = {dict: "object", list: "list", str: "text", bool: "true/false", type(None): "null"}
-    return names.get(type(value), "number" if isinstance(value, (int, float)) else type(value).__name__)
+    """Return what JSON calls a value of this kind: an object, a list, a text, a number, true/false or null."""
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true/false", type(None): "null"}
+    number = isinstance(value, (int, float))
+    return names.get(type(value), "a number" if number else f"a value of type {type(value).__name__}")
 
 
 def deeper_than(value: Any, levels: int) -> bool:

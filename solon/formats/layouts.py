@@ -7,14 +7,15 @@ beside an answer in a list stays with the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from solon.config.sections import ImportMap
+from solon.formats.headers import fold
 from solon.formats.imported import Imported, Pieces, Row, Said, Skipped, pair_up, split_columns
-from solon.formats.json_values import show
+from solon.formats.json_values import Verbatim, show
 from solon.formats.message_trees import is_tree, read_tree
-from solon.formats.outcomes import number_of, read_outcome, yes_or_no
+from solon.formats.outcomes import UNKNOWN, number_of, read_outcome, yes_or_no
 from solon.formats.paths import EACH, at, is_absent, steps_of, without
 from solon.formats.seed_rows import RowProblem
 from solon.formats.turns import Turn, find_turns, list_extras, read_transcript, read_turns
@@ -35,6 +36,16 @@ REFERENCE = (
     "gold_answer",
     "ground_truth",
 )
+_BELONGS: Mapping[str, str] = {
+    **dict.fromkeys(SYSTEM, "the first turn of `messages`"),
+    **dict.fromkeys(HISTORY, "turns of `messages`"),
+    **dict.fromkeys(("instruction", "question", "query", "problem", "user_prompt"), "`prompt`"),
+    **dict.fromkeys(("context", "passage", "document"), "`input`"),
+    **dict.fromkeys(REFERENCE[1:], "`reference`"),
+    **dict.fromkeys(("response", "answer", "answers", "output", "completion", "completions"), "`responses`"),
+    **dict.fromkeys(("chosen", "rejected"), "`responses`, or a file for `solon import`"),
+}
+"""Columns that a seed does not have and that look like content -> where their texts belong."""
 _WHOLE = 16
 """Characters from which a text that stands within another is no text of its own."""
 
@@ -47,10 +58,41 @@ def read_mapped(maps: Sequence[ImportMap], row: Row) -> Pieces:
         RowProblem: a part is missing, of another kind, or contradicts another.
     """
     chosen = next((one for test in (fits, has_answers) for one in maps if test(one, row)), None)
-    told = next((one for one in maps if one.winner and _are_there(row, one.winner)), chosen)
+    told = next((one for one in maps if _names_winner(one, row)), chosen)
     if chosen is None or (chosen.winner and told is not chosen and not _are_there(row, chosen.winner)):
         raise RowProblem(_no_answers(maps if told is None else (told,), row))
     yield from read_tree(chosen.tree, row) if chosen.tree is not None else _Reading(chosen, row).pieces()
+
+
+def maps_in_use(maps: Sequence[ImportMap], rows: Sequence[Row]) -> tuple[ImportMap, ...]:
+    """Return the maps by which the rows of one file are read, of which these are the first.
+
+    Of maps that fit the same row, or name its winner, one is used in all of the file, so that a hole in the column that
+    says which answer is better is a row that nobody decided, and another column never decides in its place.
+    """
+    fitting = [{place for place, row in enumerate(rows) if fits(one, row)} for one in maps]
+    most = max(map(len, fitting), default=0)
+    kept, read = list[ImportMap](), set[int]()
+    for place in sorted(range(len(maps)), key=lambda place: 2 * len(fitting[place]) <= most):
+        if not fitting[place] & read and not any(_names_winner(maps[place], rows[row]) for row in read):
+            kept.append(maps[place])
+            read |= fitting[place]
+    return tuple(kept)
+
+
+def _names_winner(one: ImportMap, row: Row) -> bool:
+    return bool(one.winner) and _are_there(row, one.winner)
+
+
+def tell_aside(names: Iterable[str]) -> str:
+    """Return which of the columns that seeds keep as metadata look like content, and where their texts belong; empty
+    where none does."""
+    of_place: dict[str, list[str]] = {}
+    for name in names:
+        if place := _BELONGS.get(fold(name)):
+            of_place.setdefault(place, []).append(name)
+    told = "; ".join(f"{', '.join(columns)} (its place: {place})" for place, columns in of_place.items())
+    return f"columns kept as metadata, which no model or person is shown: {told}" if told else ""
 
 
 def columns_of(one: ImportMap) -> Iterator[str]:
@@ -104,15 +146,27 @@ class _Reading:
         ours, metadata = split_columns(self.rest)
         metadata |= self.extras
         shared = {**ours, "messages": conversation, "reference": self.reference}
+        yield from (Skipped(f"without_{name}") for name in self._holes(len(answers)))
         if len(answers) == 1:
             if self._listed:
                 raise RowProblem("there is one answer only; a pair takes two")
-            yield Imported(
-                "single", {**shared, "responses": answers}, metadata, self._said_of_one(answers[0])
-            )
+            yield Imported("single", {**shared, "responses": answers}, metadata, self._said_of_one())
             return
         outcome = read_outcome(one, self.row, self._parallel(one.models, len(answers)), len(answers))
         yield from pair_up(Imported("pair", shared, metadata), answers, outcome, self._merits(len(answers)))
+
+    def _holes(self, answers: int) -> list[str]:
+        """What would tell the better answer and is missing, so that nobody decided the row."""
+        one = self.map
+        telling = [*one.winner, *filter(None, (one.index, one.strength))]
+        if not telling and (answers > 1 or one.accept_from is not None):
+            telling = [*(one.ranks or one.scores)][: 1 if self._listed or answers == 1 else None]
+        values = [(path, at(self.row, path)) for path in telling]
+        return [
+            _name_of(path)
+            for path, value in values
+            if is_absent(value) or (isinstance(value, list) and any(map(is_absent, value)))
+        ]
 
     def _take(self, *paths: str) -> None:
         """Strike from the rest of the row what stands at the paths."""
@@ -143,6 +197,13 @@ class _Reading:
             raise RowProblem(self._why_no_request(names))
         if any(not head or _spoken(head) != _spoken(heads[0]) for head in heads):
             raise RowProblem(f"{names} answer different conversations, or another one than the prompt")
+        if heads[0][-1]["role"] not in ("user", "tool"):
+            told = (
+                f"{names} follow another turn of the assistant's"
+                if whole[0][1][:-1]
+                else "the prompt ends with an answer"
+            )
+            raise RowProblem(f"{told}; an answer follows a user's turn, or a tool's")
         return heads[0], _without_request(asked, texts)
 
     def _why_no_request(self, answers: str) -> str:
@@ -169,6 +230,8 @@ class _Reading:
             if turns is not None and (not asked or _covers(turns[:-1], asked)):
                 return turns
             return [{"role": "assistant", "content": value}]
+        if asked and (self._listed or isinstance(value, Verbatim)) and not _goes_on(asked, value):
+            return [{"role": "assistant", "content": str(value)}]
         return self._read(name, value)
 
     def _read(self, name: str, value: Any) -> list[Turn]:
@@ -221,11 +284,14 @@ class _Reading:
                     found[place][name] = score
         return found
 
-    def _said_of_one(self, answer: Mapping[str, Any]) -> tuple[Said, ...]:
+    def _said_of_one(self) -> tuple[Said, ...]:
         one = self.map
         if one.label is not None:
             return (Said("accept" if yes_or_no(at(self.row, one.label), one.label) else "reject", 0),)
-        score = answer.get("scores", {}).get(_name_of(one.scores[0])) if one.scores else None
+        value = at(self.row, one.scores[0]) if one.scores else None
+        score = number_of(value)
+        if score is None and one.accept_from is not None and not is_absent(value) and value not in UNKNOWN:
+            raise RowProblem(f"{one.scores[0]} is {show(value, 40)}; it must be a number")
         accepted = score is not None and one.accept_from is not None and score >= one.accept_from
         return (Said("accept", 0),) if accepted else ()
 
@@ -354,6 +420,17 @@ def _stands_in(text: str, other: str) -> bool:
 
 def _spoken(turns: Sequence[Turn]) -> list[tuple[str, str]]:
     return [(turn["role"], " ".join(turn["content"].split())) for turn in turns]
+
+
+def _goes_on(asked: Sequence[Turn], value: Any) -> bool:
+    """Whether messages answer what is asked; if a text happens to be JSON of others, it is itself the answer."""
+    if not isinstance(value, str):
+        return True
+    try:
+        turns = read_turns(value)
+    except ValueError:
+        return False
+    return turns[-1]["role"] == "assistant" and (len(turns) == 1 or _covers(turns[:-1], asked))
 
 
 def _covers(turns: Sequence[Turn], asked: Sequence[Turn]) -> bool:

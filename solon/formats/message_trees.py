@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from solon.formats.imported import Imported, Lines, Row, Skipped, as_list, pair_up, split_columns
-from solon.formats.outcomes import number_of
+from solon.formats.outcomes import YES, number_of
 from solon.formats.paths import at, steps_of, without
 from solon.formats.seed_files import BadRow
 from solon.formats.seed_rows import RowProblem
@@ -25,32 +25,55 @@ def is_tree(value: Any) -> bool:
 def read_tree(path: str, row: Row) -> Iterator[Imported | Skipped]:
     """Yield a pair for each request of the tree at `path`, and each of its replies but the best one.
 
-    A lower rank is better. A reply that stands alone and was never answered is in no pair, and skipped.
+    A lower rank is better. Skipped are messages that were deleted or are empty, with what was said to them, requests
+    without a reply, and replies that stand alone and were never answered.
 
     Raises:
-        RowProblem: a message cannot be read, or the tree does not begin with a request.
+        RowProblem: a message cannot be read, or the tree does not begin with a request; nothing was yielded then.
     """
     root = at(row, path)
     ours, metadata = split_columns(without(row, steps_of(path)) or {})
     ours.setdefault("group", row.get("message_tree_id") or root.get("message_id"))
-    open_nodes: list[tuple[Mapping[str, Any], list[Turn]]] = [(root, [])]
+    pieces: list[Imported | Skipped] = []
+    open_nodes: list[tuple[Mapping[str, Any], list[Turn]]] = [(root, [])] if _is_fit(root, pieces) else []
     while open_nodes:
         node, before = open_nodes.pop()
         turns = [*before, _read_message(node, path)]
         if turns[0]["role"] == "assistant":
             raise RowProblem(f"{path} begins with a reply; what it replies to is missing")
-        replies = [reply for reply in as_list(node.get("replies")) if isinstance(reply, Mapping)]
+        said = as_list(node.get("replies"))
+        if not all(isinstance(reply, Mapping) for reply in said):
+            raise RowProblem(f"{path}: a reply of the tree is no message")
+        replies = [reply for reply in said if _is_fit(reply, pieces)]
         open_nodes += [(reply, turns) for reply in reversed(replies)]
         if turns[-1]["role"] != "user":
             continue
-        answers = [_answer(reply, path) for reply in replies]
         seed = {"lang": node.get("lang"), **ours, "messages": turns}
-        shared = Imported("pair", seed, {**metadata, "message": _facts(node)})
-        merits = [None if rank is None else -rank for rank in (number_of(one.get("rank")) for one in replies)]
-        if len(answers) > 1:
-            yield from pair_up(shared, answers, "", merits)
-        elif answers and not replies[0].get("replies"):
-            yield Skipped("lone_reply")
+        pieces += _pairs(Imported("pair", seed, {**metadata, "message": _facts(node)}), replies, path)
+        if not said:
+            pieces.append(Skipped("no_reply"))
+    yield from pieces
+
+
+def _pairs(shared: Imported, replies: list[Mapping[str, Any]], path: str) -> Iterator[Imported | Skipped]:
+    """What the replies to one request become."""
+    answers = [_answer(reply, path) for reply in replies]
+    merits = [None if rank is None else -rank for rank in (number_of(one.get("rank")) for one in replies)]
+    if len({answer["text"].strip() for answer in answers}) == 1 < len(answers):
+        yield Skipped("same_text")
+    elif len(answers) > 1:
+        yield from pair_up(shared, answers, "", merits)
+    elif answers and not replies[0].get("replies"):
+        yield Skipped("lone_reply")
+
+
+def _is_fit(node: Mapping[str, Any], pieces: list[Imported | Skipped]) -> bool:
+    """Whether a message is to be shown to people; what is skipped for it is told in `pieces`."""
+    deleted = str(node.get("deleted") or "").lower() in YES
+    empty = all(not str(node.get(name) or "").strip() for name in ("text", "content"))
+    if deleted or empty:
+        pieces.append(Skipped("deleted_message" if deleted else "empty_message"))
+    return not (deleted or empty)
 
 
 def gather_trees(lines: Lines) -> Lines:
@@ -81,8 +104,6 @@ def _read_message(node: Mapping[str, Any], path: str) -> Turn:
 
 def _answer(reply: Mapping[str, Any], path: str) -> dict[str, Any]:
     text, rank = _read_message(reply, path)["content"], number_of(reply.get("rank"))
-    if not text.strip():
-        raise RowProblem(f"{path}: a reply of the tree is empty")
     facts = _facts(reply)
     model = facts.pop("model_name", None)
     found = {

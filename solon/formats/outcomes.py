@@ -37,6 +37,10 @@ NO = ("false", "no", "n", "0", "-1", "bad", "reject", "rejected", "incorrect", "
       "undesirable", "thumbs down", "down", "fail", "👎")  # fmt: skip
 
 
+UNKNOWN = ("N/A", "n/a", "NA", "NaN", "nan", "None", "null", "-")
+"""Texts by which tables say that there is no number."""
+
+
 def number_of(value: Any) -> float | None:
     """Return a number, also one written as text; None where it is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):

@@ -100,14 +100,11 @@ SETS = (
         "pku-saferlhf",
         "two answers and the number of the better one",
         (
-            *(
-                ImportMap(
-                    prompt="prompt",
-                    answers=("response_0", "response_1"),
-                    models=("response_0_source", "response_1_source"),
-                    index=index,
-                )
-                for index in ("better_response_id", "safer_response_id")
+            ImportMap(
+                prompt="prompt",
+                answers=("response_0", "response_1"),
+                models=("response_0_source", "response_1_source"),
+                index="better_response_id",
             ),
         ),
     ),
@@ -211,6 +208,10 @@ COMMON = (
         for name in LABELLED
     ),
     *(Preset(name, "pairs: prompt, chosen, rejected", CHOSEN) for name in PAIRS),
+)
+"""Rows with decisions, as trainers read them."""
+
+ANSWERS_ONLY = (
     Preset("alpaca", "instruction, input, output", (ImportMap(answers="output"),), columns=("instruction",)),
     *(
         Preset(
@@ -221,4 +222,4 @@ COMMON = (
         for name in SINGLES
     ),
 )
-"""Rows as trainers read them."""
+"""Rows as trainers read them that say nothing of their answers: a row of any other layout has more."""

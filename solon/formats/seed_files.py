@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,11 @@ def sum_up(rows: Sequence[BadRow], most: int = 3) -> list[str]:
     commonest = sorted(lines, key=lambda reason: -len(lines[reason]))
     told = [f"{_count_lines(lines[reason])}: {reason}" for reason in commonest[:most]]
     if others := sum(len(lines[reason]) for reason in commonest[most:]):
-        told.append(f"{others} rows for {len(commonest) - most} other reasons")
+        rows_, reasons = (
+            "row" if others == 1 else "rows",
+            "reason" if len(commonest) - most == 1 else "reasons",
+        )
+        told.append(f"{others} {rows_} for {len(commonest) - most} other {reasons}")
     return told
 
 
@@ -79,10 +84,15 @@ def _count_lines(lines: list[int]) -> str:
     return f"{len(lines)} rows (lines {', '.join(map(str, lines[:3]))}{', ...' if lines[3:] else ''})"
 
 
-def peek(value: object) -> Any:
-    """Return a value for an excerpt: a hostile one must not cost its own size, or its depth, again."""
+def peek(value: object, depth: int = 4) -> Any:
+    """Return a value for an excerpt, of lists and objects the beginning: a hostile one must not cost its own size, or
+    its depth, again."""
     if isinstance(value, str):
         return value[:80]
+    if isinstance(value, Mapping) and depth:
+        return {str(key)[:40]: peek(part, depth - 1) for key, part in islice(value.items(), 4)}
+    if isinstance(value, (list, tuple)) and depth:
+        return [peek(part, depth - 1) for part in value[:3]]
     short = isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**12)
     return value if value is None or short else f"<{type(value).__name__}>"
 
@@ -210,7 +220,7 @@ def _json_object(line: int, text: str) -> Raw | BadRow:
     except (ValueError, RecursionError) as error:
         return BadRow(line, f"malformed JSON: {why_not_json(error)}", excerpt_of(text))
     if not isinstance(value, dict):
-        return BadRow(line, f"not a JSON object but a {kind_of(value)}", excerpt_of(text))
+        return BadRow(line, f"not a JSON object but {kind_of(value)}", excerpt_of(text))
     return line, value
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from solon.formats.headers import find_column, fold
 from solon.formats.json_values import NotFinite, kind_of, read_value, show, spell
-from solon.formats.turns import ROLE_KEYS, TEXT_KEYS, first_of
+from solon.formats.turns import ROLE_KEYS, TEXT_KEYS, first_of, say_beside
 from solon.reading import LONGEST_NUMBER, why_not_json
 
 COLUMNS = (
@@ -23,7 +23,7 @@ COLUMNS = (
     "lang", "specialty", "group", "subject", "source", "licence", "consent", "verdicts",
 )  # fmt: skip
 CHAT_COLUMNS = ("conversations", "conversation")
-"""Columns that are read as `messages` where a row has neither these nor a `prompt`."""
+"""Columns that are read as `messages`."""
 ROLES = {
     "system": "system",
     "user": "user",
@@ -116,7 +116,8 @@ class SeedRow:
         consent: as it was given; None where it states none.
         verdicts: what judges said elsewhere of the first responses; not None, even where empty, they take the
             panel's and the critic's place.
-        metadata: all other columns.
+        metadata: all other columns, and under the name of the column with the messages what these say beside role,
+            content and calls of tools, one object for each message.
         line: place in its file (JSONL, CSV: physical line; Parquet and lists: row), from 1.
     """
 
@@ -179,12 +180,16 @@ def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_char
     """
     ours, metadata = _split_columns(raw, column_map)
     _refuse_unusable_text([*ours.values(), metadata], max_chars)
+    chat = column_map.get("messages") or _take_chat(ours, metadata)
     if "prompt" not in ours and "messages" not in ours:
-        chat = next((name for name in CHAT_COLUMNS if metadata.get(name)), None)
-        if chat is None or "messages" in column_map:
-            raise RowProblem(_no_prompt(raw, column_map))
-        ours["messages"] = metadata.pop(chat)
-    prompt, messages, answers = _read_prompt(ours)
+        raise RowProblem(_no_prompt(raw, column_map))
+    row_id = _text(ours, "id")
+    if row_id is not None:
+        _check_id(row_id)
+    row_id = row_id or content_id(ours, metadata)
+    prompt, messages, answers, beside = _read_prompt(ours, chat)
+    if beside:
+        metadata = {**metadata, chat: beside}
     values: dict[str, Any] = {
         "prompt": prompt,
         "messages": messages,
@@ -197,10 +202,7 @@ def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_char
     }
     for name in ("lang", "specialty", "group", "subject", "source", "licence", "consent"):
         values[name] = _text(ours, name)
-    row_id = _text(ours, "id")
-    if row_id is not None:
-        _check_id(row_id)
-    return SeedRow(id=row_id or content_id(ours, metadata), line=line, **values)
+    return SeedRow(id=row_id, line=line, **values)
 
 
 def plain_row(raw: Mapping[str, Any], column_map: Mapping[str, str]) -> dict[str, Any]:
@@ -252,6 +254,27 @@ def _find_in_other_case(key: str, raw: Mapping[str, Any], column_map: Mapping[st
     """Our name of a column like `ID` or ` Prompt`; None where there is none, or the row has that very name too."""
     names = {column_map.get(name, name): name for name in COLUMNS}
     return names.get(find_column(key, names, raw) or "")
+
+
+def _take_chat(ours: dict[str, Any], metadata: dict[str, Any]) -> str:
+    """Move the messages of a column with another usual name to `messages`, and return the name of their column.
+
+    Raises:
+        RowProblem: two columns hold different messages.
+    """
+    chat = "messages"
+    alone = "prompt" not in ours and "messages" not in ours
+    for name in [name for name in metadata if fold(name) in CHAT_COLUMNS]:
+        value = metadata[name]
+        listed = isinstance(value, list) or (isinstance(value, str) and value.lstrip().startswith("["))
+        if _absent(value) or not (listed or alone):  # such as the number of a conversation
+            continue
+        if "messages" not in ours:
+            chat = name
+        elif _messages(value, name)[:2] != _messages(ours["messages"], chat)[:2]:
+            raise RowProblem(f"the row has both {chat} and {name}, and they differ; leave one of them out")
+        ours["messages"] = metadata.pop(name)
+    return chat
 
 
 def _absent(value: Any) -> bool:
@@ -318,8 +341,9 @@ def _refuse_unusable_text(value: Any, max_chars: int) -> None:
 def _no_prompt(raw: Mapping[str, Any], column_map: Mapping[str, str]) -> str:
     """Tell an empty cell from a wrong column, which is the commonest mistake of all."""
     theirs = column_map.get("prompt", "prompt")
-    if theirs in raw:
-        return f"{theirs} is empty"
+    others = (column_map["messages"],) if "messages" in column_map else ("messages", *CHAT_COLUMNS)
+    if empty := next((name for name in (theirs, *others) if name in raw), None):
+        return f"{empty} is an empty list" if isinstance(raw[empty], list) else f"{empty} is empty"
     seen = ", ".join(repr(str(key)[:40]) for key in list(raw)[:8])
     mapped = f" (from seeds.map.prompt = {theirs!r})" if theirs != "prompt" else "; see seeds.map"
     return f"there is no column {theirs!r} or 'messages', only {seen}{mapped}"
@@ -328,55 +352,59 @@ def _no_prompt(raw: Mapping[str, Any], column_map: Mapping[str, str]) -> str:
 Turns = tuple[dict[str, Any], ...]
 
 
-def _read_prompt(ours: Mapping[str, Any]) -> tuple[str, Turns, Turns]:
-    """The request, the turns that it ends, and the turn that answers it, if there is any."""
+def _read_prompt(ours: Mapping[str, Any], chat: str) -> tuple[str, Turns, Turns, list[dict[str, Any]]]:
+    """The request, the turns that it ends, the turn that answers it, if there is any, and what messages say besides."""
     prompt = ours.get("prompt")
     if prompt is not None and not isinstance(prompt, str):
-        raise RowProblem(f"prompt is a {kind_of(prompt)}, not text: {show(prompt, 60)}")
+        raise RowProblem(f"prompt is {kind_of(prompt)}, not text: {show(prompt, 60)}")
     if "messages" not in ours:
         if not (prompt or "").strip():
             raise RowProblem("prompt is empty")
-        return prompt or "", (), ()
-    messages, answers = _messages(ours["messages"])
+        return prompt or "", (), (), []
+    messages, answers, beside = _messages(ours["messages"], chat)
     last = messages[-1]["content"]
     if prompt is not None and prompt != last:
-        raise RowProblem("the row has both prompt and messages, and prompt is not the last user turn")
-    return last, messages, answers
+        raise RowProblem(f"the row has both prompt and {chat}, and prompt is not the last user turn")
+    return last, messages, answers, beside
 
 
-def _messages(value: Any) -> tuple[Turns, Turns]:
-    turns = _json_list(value, "messages")
+def _messages(value: Any, chat: str) -> tuple[Turns, Turns, list[dict[str, Any]]]:
+    """The turns up to the last one that is answered, the answer, and what messages say beside all that, if anything."""
+    turns = _json_list(value, chat)
     if not turns:
-        raise RowProblem("messages is an empty list")
-    read = tuple(_message(turn, index) for index, turn in enumerate(turns))
+        raise RowProblem(f"{chat} is an empty list")
+    read = tuple(_message(turn, f"{chat}[{index}]") for index, turn in enumerate(turns))
     if read[-1].get("tool_calls"):
         raise RowProblem(
             "the last message calls tools; a seed ends with a user turn, a tool's, or with one answer in words"
         )
     end = len(read) - (read[-1]["role"] == "assistant")
     if not end:
-        raise RowProblem("messages has nothing but an answer; a seed has a user turn")
+        raise RowProblem(f"{chat} has nothing but an answer; a seed has a user turn")
     if read[end - 1]["role"] not in ("user", "tool"):
         last = "last message" if end == len(read) else "message before the answer"
         role = read[end - 1]["role"]
         raise RowProblem(
             f"the {last} is from {role!r}; a seed ends with a user turn, or with one answer to it"
         )
-    return read[:end], read[end:]
+    beside = [
+        say_beside(turn, {first_of(turn, ROLE_KEYS), first_of(turn, TEXT_KEYS), *own})
+        for turn, own in zip(turns, read, strict=True)
+    ]
+    return read[:end], read[end:], beside if any(beside) else []
 
 
-def _message(turn: Any, index: int) -> dict[str, Any]:
+def _message(turn: Any, where: str) -> dict[str, Any]:
     """One turn, written as `{role, content}`, as `{from, value}` or with other usual names, with what it says of
     tools."""
-    where = f"messages[{index}]"
     if not isinstance(turn, dict):
-        raise RowProblem(f"{where} is a {kind_of(turn)}, not an object with role and content")
+        raise RowProblem(f"{where} is {kind_of(turn)}, not an object with role and content")
     who, what = first_of(turn, ROLE_KEYS) or "role", first_of(turn, TEXT_KEYS) or "content"
     speaker = turn.get(who)
     role = ROLES.get(speaker.strip().lower()) if isinstance(speaker, str) else None
     if role is None:
         raise RowProblem(f"{where}.{who} is {show(speaker, 40)}; it must be one of {', '.join(ROLES)}")
-    if role == "system" and index > 0:
+    if role == "system" and not where.endswith("[0]"):
         raise RowProblem(f"{where}.{who} is {show(speaker, 40)}; only the first message may be")
     of_tools = _of_tools(turn, role, where)
     content = turn.get(what)
@@ -385,7 +413,7 @@ def _message(turn: Any, index: int) -> dict[str, Any]:
     if isinstance(content, list):
         content = "".join(_part(part, where) for part in content)
     if not isinstance(content, str):
-        raise RowProblem(f"{where}.{what} is a {kind_of(content)}, not text")
+        raise RowProblem(f"{where}.{what} is {kind_of(content)}, not text")
     if not content.strip() and "tool_calls" not in of_tools:
         raise RowProblem(f"{where}.{what} is empty")
     return {"role": role, "content": content, **of_tools}
@@ -402,7 +430,7 @@ def _of_tools(turn: Mapping[str, Any], role: str, where: str) -> dict[str, Any]:
         raise RowProblem(f"{where} is from {role!r} and has tool calls, which the assistant makes")
     for name in ("tool_call_id", "name"):
         if not isinstance(found.get(name, ""), str):
-            raise RowProblem(f"{where}.{name} is a {kind_of(found[name])}, not text")
+            raise RowProblem(f"{where}.{name} is {kind_of(found[name])}, not text")
     return found
 
 
@@ -450,16 +478,16 @@ def _response(item: Any, index: int) -> SeedResponse:
     if isinstance(item, str):
         item = {"text": item}
     if not isinstance(item, dict):
-        raise RowProblem(f"{where} is a {kind_of(item)}, not an object with text")
+        raise RowProblem(f"{where} is {kind_of(item)}, not an object with text")
     text = item.get("text")
     if not isinstance(text, str):
-        raise RowProblem(f"{where}.text is a {kind_of(text)}, not text")
+        raise RowProblem(f"{where}.text is {kind_of(text)}, not text")
     if not text.strip():
         raise RowProblem(f"{where}.text is empty")
     named = {key: item.get(key) or "" for key in ("source", "model")}
     for key, name in named.items():
         if not isinstance(name, str):
-            raise RowProblem(f"{where}.{key} is a {kind_of(name)}, not text")
+            raise RowProblem(f"{where}.{key} is {kind_of(name)}, not text")
     rest = {key: item[key] for key in item if key not in ("text", "source", "model")}
     return SeedResponse(text, named["source"], named["model"], rest)
 
@@ -471,7 +499,7 @@ def _verdicts(value: Any) -> tuple[SeedVerdict, ...]:
 def _verdict(item: Any, index: int) -> SeedVerdict:
     where = f"verdicts[{index}]"
     if not isinstance(item, dict):
-        raise RowProblem(f"{where} is a {kind_of(item)}, not an object with judge and verdict")
+        raise RowProblem(f"{where} is {kind_of(item)}, not an object with judge and verdict")
     judge, verdict, order = item.get("judge"), item.get("verdict"), item.get("order") or ""
     if not isinstance(judge, str) or not judge.strip():
         raise RowProblem(f"{where}.judge is {show(judge, 40)}; it must name the judge")
@@ -485,7 +513,7 @@ def _verdict(item: Any, index: int) -> SeedVerdict:
         raise RowProblem(f"{where}.sample is {show(sample, 40)}; it must be a number from 0")
     seat = item.get("seat") or judge
     if not isinstance(seat, str):
-        raise RowProblem(f"{where}.seat is a {kind_of(seat)}, not text")
+        raise RowProblem(f"{where}.seat is {kind_of(seat)}, not text")
     return SeedVerdict(
         judge=judge.strip()[:MAX_ID],
         seat=(seat.strip() or judge.strip())[:MAX_ID],
@@ -502,7 +530,7 @@ def _shares(value: Any, where: str) -> dict[str, float] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not value:
-        raise RowProblem(f"{where} is a {kind_of(value)}, not an object with a probability for each outcome")
+        raise RowProblem(f"{where} is {kind_of(value)}, not an object with a probability for each outcome")
     shares = {str(name): _share(share, f"{where}.{name}") or 0.0 for name, share in value.items()}
     if abs(sum(shares.values()) - 1.0) > ROUNDED:
         raise RowProblem(f"{where}: the probabilities sum to {sum(shares.values()):.4g}, not to 1")
@@ -538,7 +566,7 @@ def read_cell(value: Any, column: str) -> Any:
 def _json_list(value: Any, column: str) -> list[Any]:
     value = read_cell(value, column)
     if not isinstance(value, list):
-        raise RowProblem(f"{column} is a {kind_of(value)}, not a list")
+        raise RowProblem(f"{column} is {kind_of(value)}, not a list")
     return value
 
 
@@ -562,7 +590,7 @@ def _text(ours: Mapping[str, Any], name: str) -> str | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         # a table with gaps turns whole numbers into floats: 12.0 is the id 12
         return str(int(value)) if value == int(value) else repr(value)
-    raise RowProblem(f"{name} is a {kind_of(value)}, not text: {show(value, 60)}")
+    raise RowProblem(f"{name} is {kind_of(value)}, not text: {show(value, 60)}")
 
 
 def _check_id(row_id: str) -> None:

@@ -20,6 +20,7 @@ from solon.errors import SeedError
 from solon.formats.containers import write_text_at_once
 from solon.formats.dataset_folders import is_dataset, list_data_files, read_dataset
 from solon.formats.documents import is_document, read_documents
+from solon.formats.headers import fold
 from solon.formats.marked import as_seed
 from solon.formats.seed_files import BadRow, Raw, excerpt_of, find_reader, peek
 from solon.formats.seed_rows import COLUMNS, SeedResponse, SeedRow, SeedVerdict, parse_row
@@ -128,8 +129,10 @@ def _parse_all(
         if seen.add(row.id):
             yield row
         else:
-            named = row.id if "id" in values or "id" in renames else "none; an identical row stands above"
-            yield BadRow(line, f"duplicate id ({named})", _excerpt(values))
+            own = fold(renames.get("id", "id"))
+            named = any(fold(name) == own and value not in (None, "") for name, value in values.items())
+            told = row.id if named else "none; an identical row stands above"
+            yield BadRow(line, f"duplicate id ({told})", _excerpt(values))
 
 
 def _numbered(rows: Iterable[Mapping[str, Any] | str]) -> Iterator[Raw | BadRow]:

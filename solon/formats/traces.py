@@ -39,8 +39,8 @@ THUMBS = (
     "verdict", "decision",
 )  # fmt: skip
 """Names of scores that are thumbs, where `[import] thumbs` names none."""
-NOTES = re.compile(r"\w+_left_out|no_model_call|further_choice|newer_schema_.*")
-"""What is told of spans, and is no answer of anybody that was not taken."""
+NOTES = re.compile(r"\w+_left_out|no_model_call|further_choice|newer_schema_.*|without_.+")
+"""What is told of spans and of rows, and is no answer of anybody that was not taken."""
 Layout = Callable[[int, Row], Found]
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from solon.formats.json_values import show
@@ -202,9 +202,7 @@ def _extras_of(item: Mapping[str, Any]) -> dict[str, Any]:
         first_of(item, TEXT_KEYS if plain else _REPLIED),
         *_CALLS,
     }
-    extras = {
-        key: value for key, value in item.items() if key not in used and value not in (None, "", [], {})
-    }
+    extras = say_beside(item, used)
     beside = {name: [_beside(call) for call in _as_list(item.get(name))] for name in _CALLS if plain}
     return extras | {name: facts for name, facts in beside.items() if any(facts)}
 
@@ -213,6 +211,9 @@ def _beside(call: Any) -> dict[str, Any]:
     """What a tool call says beside the function that it calls, such as its id."""
     if not isinstance(call, Mapping) or "function" not in call:
         return {}
-    return {
-        key: value for key, value in call.items() if key != "function" and value not in (None, "", [], {})
-    }
+    return say_beside(call, {"function"})
+
+
+def say_beside(item: Mapping[str, Any], used: Collection[str | None]) -> dict[str, Any]:
+    """Return what an object, such as a message, says beside the keys that are used, where it says anything there."""
+    return {key: value for key, value in item.items() if key not in used and value not in (None, "", [], {})}

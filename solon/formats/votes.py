@@ -223,7 +223,7 @@ def _vote(row: Mapping[str, Any]) -> dict[str, str]:
         header = next((headers[name] for name in names if name in headers), None)
         value = None if header is None else row[header]
         if isinstance(value, (list, dict, bool, float)) and value == value:
-            raise RowProblem(f"{column}: a {kind_of(value)}, where a text was expected")
+            raise RowProblem(f"{column}: {kind_of(value)}, where a text was expected")
         vote[column] = "" if value is None or value != value else str(value)
     text = vote["text"] = vote["text"] if vote["text"].strip() else ""
     vote["item"] = vote["item"].strip() or text

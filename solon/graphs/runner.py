@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from solon.agents.calls import Account, Meter, ModelPool
+from solon.agents.echoes import ECHO
 from solon.config import Config
 from solon.errors import (
+    CUT,
+    WITHHELD,
+    BadOutput,
     ClaimLost,
     ConfigError,
     InternalError,
@@ -50,8 +54,11 @@ from solon.tracing import Tracing, make_tracing
 if TYPE_CHECKING:
     from solon.store.database.engine import Connection
 
+_USELESS = frozenset({"empty", ECHO, CUT, WITHHELD})
+"""Why a draft cannot be used where its model gave nothing."""
 GIVE_UP_AFTER = 8
-"""Model failures in a row, without one success between, after which a run stops instead of parking every item."""
+"""Model failures in a row, or items for which it gave nothing, without one success between, after which a run stops
+instead of parking every item."""
 DELIVERY_PAUSE = 1.0
 """Seconds after which further decisions are looked for while some are still on their way to their items."""
 BATCH_PAUSE = 0.02
@@ -364,7 +371,10 @@ class Runner:
             # Whatever it is may be mended, here or there: the item is kept, and what was paid for it with it.
             await self._set(item, "parked", reason=_unforeseen(self._spell(error)))
         else:
-            self._failures = 0
+            if useless := _tell_useless(state):
+                self._remember(useless)
+            else:
+                self._failures = 0
             waits = "__interrupt__" in state
             self._moved("running", "waiting" if waits else state["outcome"])
             if why := self._sieve.add(state, place):
@@ -603,3 +613,15 @@ def _of_part(error: PartFailed, run_id: str) -> str:
 def _unforeseen(words: str) -> str:
     """The reason of an item that was parked by what nobody foresaw, with the next step."""
     return f"unforeseen: {words[:400]}; `solon resume` tries it again; please report it if it stays"
+
+
+def _tell_useless(state: Mapping[str, Any]) -> ModelError | None:
+    """The error of a run in which one item after the other ends like this one: no model gave a draft of it."""
+    refused = state.get("refused") or {}
+    if state.get("outcome") != "rejected" or not refused or not refused.keys() <= _USELESS:
+        return None
+    return BadOutput(
+        f"one item after the other has no draft that can be used, as in: {state.get('reason')}",
+        next_step="`solon show` one of them (`solon status` names it): give [generator] another model, or ask for what "
+        "it answers, and start a new run; `solon resume` goes on as it is",
+    )

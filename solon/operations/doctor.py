@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 import shutil
 import sys
 from collections import Counter
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from solon.config import Config
 from solon.config.sections import ModelConfig
-from solon.errors import ModelError, OtherRecipe, SolonError
+from solon.errors import CUT, WITHHELD, ModelError, OtherRecipe, SolonError
 from solon.extras import EXTRAS, absent_extras
 
 if TYPE_CHECKING:
@@ -536,7 +537,7 @@ async def _probe(config: Config, name: str) -> list[Check]:
     try:
         member = pool[name]
         before = dict(member.capabilities.dialect.limits)
-        checks = [check async for check in _ask_probes(label, member)]
+        checks = list(dict.fromkeys([check async for check in _ask_probes(label, member)]))
         for feature in FEATURES:
             limit = member.capabilities.dialect.limits.get(feature.name)
             if limit is not None and limit != before.get(feature.name):
@@ -555,24 +556,23 @@ async def _ask_probes(label: str, member: Member) -> AsyncIterator[Check]:
     from solon.agents.models.structured import UnusableOutput, ask
     from solon.agents.outputs import PairVerdict
 
-    can, told_usage = member.capabilities, True
+    can, told_usage, withheld = member.capabilities, True, list[str]()
     probes: list[dict[str, Any]] = [
         {"max_tokens": 16, "temperature": 0.7, "top_p": member.config.top_p or 0.95, "stop": ["\n\n\n"]},
-        {"max_tokens": 1, "temperature": 0.0, "logprobs": True},
-        {"max_tokens": 200, "temperature": 0.0, "schema": PairVerdict},
+        *([{"max_tokens": 1, "temperature": 0.0, "logprobs": True}] if can.logprobs else ()),
+        *([{"max_tokens": 200, "temperature": 0.0, "schema": PairVerdict}] if can.json_schema else ()),
     ]
     for probe in probes:
-        if (probe.get("logprobs") and not can.logprobs) or (probe.get("schema") and not can.json_schema):
-            continue
         try:
             reply = await ask(member.chat, can, _QUESTION, seed=1, repairs=0, role="doctor", **probe)
         except UnusableOutput as error:
             reply = error.reply
-            yield Check(
-                label, "note", error.cause, "`json_schema = false` of this model tells it the schema in words"
-            )
+            if error.kind == WITHHELD:
+                withheld.append(error.cause)
+                continue
+            yield Check(label, "note", error.cause, _MORE_ROOM if error.kind == CUT else _IN_WORDS)
         except ModelError as error:
-            yield Check(label, "broken", error.cause, error.next_step)
+            yield Check(label, "broken", error.cause, _before_a_run(error.next_step))
             if error.systemic:
                 return
             continue
@@ -580,12 +580,26 @@ async def _ask_probes(label: str, member: Member) -> AsyncIterator[Check]:
             told = "it takes the wish for logprobs and gives none; judges are asked in JSON"
             yield Check(label, "note", told, "`logprobs = false` of this model spares the first question")
         told_usage = told_usage and not reply.estimated
+    if withheld:
+        many = "every answer" if len(withheld) == len(probes) else f"{len(withheld)} of {len(probes)} answers"
+        yield Check(label, "broken", f"{many} to a harmless question: {withheld[0]}", _OF_A_FILTER)
     if not told_usage:
         yield Check(
             label, "note", "it does not tell the tokens of its answers", "they are estimated, rather too high"
         )
 
 
+def _before_a_run(step: str) -> str:
+    """What to do about a failing model, where there is no run yet to go on with."""
+    return (
+        re.sub(r"[;,]? ?(?:and |then )*(?:run )?`solon resume`(?: later)?[;,]?", "", step).strip()
+        or "ask again later"
+    )
+
+
+_OF_A_FILTER = "loosen the filter of its provider, or name another model: a run would make nothing"
+_MORE_ROOM = "leave it room to reason: raise max_tokens of this model, or have it reason less (`options`)"
+_IN_WORDS = "`json_schema = false` of this model tells it the schema in words"
 _QUESTION = [
     ("system", "Answer briefly. Where a verdict is asked for, it is A, B or tie."),
     ("user", "Which is the capital of France? A: Paris. B: Rome."),

@@ -20,6 +20,7 @@ from solon.config.sections import GIVEN
 from solon.consensus.panel import ABSTAIN, TIE
 from solon.errors import ConfigError, SeedError, UsageError
 from solon.formats.dataset_folders import list_data_files
+from solon.formats.documents import is_document
 from solon.formats.seed_files import BadRow, excerpt_of, sum_up
 from solon.formats.seed_rows import RowProblem, SeedRow, SeedVerdict
 from solon.formats.seeds import SeenIds, read_seed_rows, read_seeds, write_bad_rows
@@ -124,6 +125,22 @@ def _about_nobody(row: SeedRow | BadRow, name: str) -> SeedRow | BadRow:
             "invented)",
         )
     return row
+
+
+def tell_content_aside(seeds: Seeds, config: Config) -> str:
+    """Which columns of the first rows look like content and are kept as metadata only, in words; empty for none."""
+    from solon.formats.layouts import tell_aside
+
+    if isinstance(seeds, str | Path) and (is_document(Path(seeds)) or not Path(seeds).is_file()):
+        return ""
+    rows = (row for row in islice(read_rows(seeds, config), TRIED) if isinstance(row, SeedRow))
+    said = [
+        name
+        for row in rows
+        for name, value in row.metadata.items()
+        if value and isinstance(value, str | list)
+    ]
+    return tell_aside(dict.fromkeys(said))
 
 
 def check_source(seeds: Seeds, config: Config, recipe: Recipe) -> None:

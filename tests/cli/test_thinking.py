@@ -91,3 +91,35 @@ def test_one_draft_that_ran_out_of_room_is_drafted_again(solon: Cli, five_seeds:
     told = solon("run", "preference", "--seeds", five_seeds, "--json")
     assert told.json["failed"] == 0
     assert told.json["accepted"] + told.json["pending_review"] == 5
+
+
+@pytest.mark.parametrize(
+    ("rule", "calls"),
+    [
+        ({"answer": "Half an", "finish_reason": "content_filter"}, 2),
+        ({"answer": "", "finish_reason": "refusal"}, 2),
+        ({"answer": " "}, 4),
+    ],
+    ids=["filtered", "refused", "empty"],
+)
+def test_a_model_that_gives_nothing_stops_the_run_early(
+    rule: dict[str, Any], calls: int, solon: Cli, write_seeds: Callable[..., Path], folder: Path
+) -> None:
+    think(folder, {"role": "generator", **rule}, more="[run]\nconcurrency = 1\n")
+    one = solon("run", "preference", "--seeds", write_seeds({"prompt": "Name a river."}), "--json")
+    assert (one.code, one.json["rejected"], one.json["model_calls"]) == (1, 1, calls)
+    seeds = write_seeds(*({"id": f"s{i}", "prompt": f"Name river {i}."} for i in range(30)))
+    solon("run", "preference", "--seeds", seeds).fails(1, "one item after the other has no draft")
+    (status,) = (run for run in solon("status", "--json").json["runs"] if run["items"] == 30)
+    assert (status["rejected"], status["queued"]) == (8, 22)
+
+
+def test_items_that_a_provider_withholds_do_not_end_a_run_that_makes_others(
+    solon: Cli, write_seeds: Callable[..., Path], folder: Path
+) -> None:
+    rule = {"role": "generator", "prompt": "bomb", "answer": "", "finish_reason": "content_filter"}
+    think(folder, rule, more='[run]\nconcurrency = 1\n[routing]\npolicy = "never"\n')
+    prompts = ["A bomb?" if i % 4 else f"River {i}?" for i in range(1, 13)]
+    seeds = write_seeds(*({"id": f"s{i}", "prompt": prompt} for i, prompt in enumerate(prompts)))
+    told = solon("run", "preference", "--seeds", seeds, "--json")
+    assert (told.code, told.json["rejected"], told.json["accepted"]) == (0, 9, 3)

@@ -21,6 +21,7 @@ from solon.formats.imported import Imported, Row, Said, Skipped
 from solon.formats.imports import FORMATS
 from solon.formats.records import ExportRow
 from solon.formats.seed_rows import RowProblem
+from tests.exchange.reading import read_import
 
 ASK = [{"role": "user", "content": "Why?"}]
 CHAT = [
@@ -237,3 +238,10 @@ def test_label_studio_annotations_go_to_their_review() -> None:
         {"id": 3, "data": {"prompt": "Why?", "answer_1": "a", "answer_2": "b"}, "annotations": []},
     )
     assert (foreign.review, texts(foreign)) == ("", {"a", "b"})
+
+
+def test_an_answer_after_an_answer_is_refused_in_words_of_the_file(tmp_path: Path) -> None:
+    talk = "\n\nHuman: q?\n\nAssistant: a\n\nAssistant: "
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"chosen": f"{talk}good", "rejected": f"{talk}bad"}))
+    (bad,) = read_import("hh-rlhf", tmp_path / "rows.jsonl").bad
+    assert bad.reason.startswith("chosen and rejected follow another turn of the assistant's")

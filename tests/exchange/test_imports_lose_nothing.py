@@ -304,3 +304,36 @@ def test_nesting_without_end_costs_its_row_alone(tmp_path: Path, levels: int, co
         f"column '{column}' is nested deeper" in found.bad[0].reason or "nested deeper" in found.bad[0].reason
     )
     assert len(found.seeds) == 1
+
+
+CHAT = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "List roles", "chosen": json.dumps(CHAT), "rejected": json.dumps(CHAT[:1])},
+        {
+            "prompt": "List roles",
+            "completions": [{"text": json.dumps(CHAT), "score": 2}, {"text": "no", "score": 1}],
+        },
+        {"prompt": "List roles", "response": json.dumps(CHAT)},
+    ],
+    ids=["pair", "listed", "single"],
+)
+def test_an_answer_that_happens_to_be_messages_in_json_stays_text(
+    row: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    (seed,) = (one.seed for one in read_import("auto", tmp_path / "rows.jsonl").seeds)
+    assert json.dumps(CHAT) in [one["text"] for one in seed["responses"]]
+    assert [turn["content"] for turn in seed["messages"]] == ["List roles"]
+
+
+def test_messages_written_as_a_text_are_read_where_they_answer_the_request(tmp_path: Path) -> None:
+    asked = [{"role": "user", "content": "List roles"}]
+    sides = {"chosen": [*asked, CHAT[1]], "rejected": [{"role": "assistant", "content": "z"}]}
+    row = {"prompt": "List roles", **{name: json.dumps(turns) for name, turns in sides.items()}}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    (seed,) = (one.seed for one in read_import("auto", tmp_path / "rows.jsonl").seeds)
+    assert {one["text"] for one in seed["responses"]} == {"y", "z"}

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from solon import Project
+from solon.config import Config
+from solon.eval import importing
 from solon.formats.imported import Imported
 from tests.exchange.reading import Found, read_import
 
@@ -349,3 +351,43 @@ def test_a_set_of_several_answers_becomes_records_with_what_came_beside_each(tmp
         assert one["given"]["rejected"]["facts"]["critique"].startswith("critique of m")
         assert one["metadata"]["models"] == ["m1", "m2", "m3"]
     assert len({one["group"] for one in records}) == 1
+
+
+def test_a_tree_counts_what_it_passes_over(tmp_path: Path) -> None:
+    def reply(name: str, text: str, rank: int | None = None, **more: Any) -> Row:
+        return {**message(name, "m1", "assistant", text, rank), "replies": [], **more}
+
+    below = {**message("b", "d", "prompter", "Below?"), "replies": [reply("b1", "x", 0), reply("b2", "y", 1)]}
+    root = {**message("m1", None, "prompter", "Capital of Italy?"), "replies": [
+        reply("a", "Rome.", 0), reply("c", " ", 1), reply("d", "Bad words.", 2, deleted=True, replies=[below]),
+        reply("e", "Milan.", 3),
+    ]}  # fmt: skip
+    bare = {**message("n", None, "prompter", "Nobody answers?"), "replies": []}
+    rows = [{"message_tree_id": name, "prompt": one} for name, one in (("t1", root), ("t2", bare))]
+    content, seeds = read_all(tmp_path, rows)
+    assert [tuple(one["text"] for one in seed["responses"]) for seed in seeds] in (
+        [("Rome.", "Milan.")], [("Milan.", "Rome.")]
+    )  # fmt: skip
+    assert content.skipped == {"empty_message": 1, "deleted_message": 1, "no_reply": 1}
+    assert (content.rows, content.bad) == (2, [])
+
+
+def test_messages_one_a_line_are_counted_as_rows(tmp_path: Path) -> None:
+    rows = [message("m1", None, "prompter", "Capital of Italy?"), message("n", None, "prompter", "Nobody?")]
+    rows += [message(name, "m1", "assistant", name, rank) for rank, name in enumerate(("a", "b", "a "))]
+    rows[-1]["deleted"] = "True"
+    content, seeds = read_all(tmp_path, rows)
+    assert (content.rows, len(seeds), content.skipped) == (5, 1, {"no_reply": 1, "deleted_message": 1})
+
+
+def test_a_tree_with_a_message_of_nobody_is_refused_whole(tmp_path: Path) -> None:
+    broken = tree()
+    broken["prompt"]["replies"][1]["replies"][0]["role"] = "martian"
+    content, seeds = read_all(tmp_path, [broken])
+    assert (seeds, [bad.line for bad in content.bad]) == ([], [1])
+
+
+def read_all(folder: Path, rows: list[Row]) -> tuple[Any, list[Row]]:
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    content = importing._Read("oasst")
+    return content, [one.seed for one, _ in importing._read(content, folder / "rows.jsonl", None, Config())]

@@ -91,11 +91,11 @@ def test_refusals_use_the_words_of_json(row: dict[str, Any], told: str) -> None:
 
 
 def test_a_line_that_is_no_object_is_told_by_what_json_calls_it(tmp_path: Path) -> None:
-    kinds = {"null": "null", "[1]": "list", '"x"': "text", "3": "number", "true": "true/false"}
+    kinds = {"null": "null", "[1]": "a list", '"x"': "a text", "3": "a number", "true": "true/false"}
     for line, kind in kinds.items():
         row = read(tmp_path, f"[{line}]")
         assert isinstance(row, BadRow)
-        assert row.reason == f"not a JSON object but a {kind}"
+        assert row.reason == f"not a JSON object but {kind}"
 
 
 def test_a_value_is_shown_in_part_whatever_it_is() -> None:

@@ -102,12 +102,12 @@ def test_messages_give_the_prompt_and_text_parts_are_joined() -> None:
         ({"prompt": "a", "messages": [{"role": "user", "content": "b"}]}, "both prompt and messages"),
         ({"messages": []}, "messages is an empty list"),
         ({"messages": "hi"}, "not JSON"),
-        ({"messages": {"role": "user"}}, "messages is a object, not a list"),
+        ({"messages": {"role": "user"}}, "messages is an object, not a list"),
         ({"messages": ["hi"]}, "messages[0] is a text"),
         ({"messages": [{"role": "robot", "content": "a"}]}, "messages[0].role is 'robot'"),
         ({"messages": [{"role": ["user"], "content": "a"}]}, 'messages[0].role is ["user"]'),
         ({"messages": [{"role": "user", "content": " "}]}, "messages[0].content is empty"),
-        ({"messages": [{"role": "user", "content": None}]}, "messages[0].content is a null"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages[0].content is null"),
         (
             {"messages": [{"role": "assistant", "content": "b"}]},
             "nothing but an answer",
@@ -123,7 +123,7 @@ def test_messages_give_the_prompt_and_text_parts_are_joined() -> None:
         ({"prompt": "a", "photo": b"\x89PNG"}, "binary data"),
         ({"prompt": "a", "responses": []}, "responses is an empty list"),
         ({"prompt": "a", "responses": [{"text": ""}]}, "responses[0].text is empty"),
-        ({"prompt": "a", "responses": [{"source": "x"}]}, "responses[0].text is a null"),
+        ({"prompt": "a", "responses": [{"source": "x"}]}, "responses[0].text is null"),
         ({"prompt": "a", "responses": ["s", "s"]}, "responses[0] and responses[1] are the same text"),
         ({"prompt": "a", "responses": ["s", "t", {"text": "\n s "}]}, "responses[0] and responses[2] are"),
         ({"prompt": "a", "responses": '["s", "s\\t"]'}, "responses[0] and responses[1] are the same text"),
@@ -133,7 +133,7 @@ def test_messages_give_the_prompt_and_text_parts_are_joined() -> None:
         ({"prompt": "a", "reference": ["x"]}, "reference is a list"),
         ({"prompt": "a", "id": "x" * 201}, "id is longer"),
         ({"prompt": "a", "id": "\x1b[31mred"}, "control characters"),
-        ({"prompt": "a", "id": True}, "id is a true/false"),
+        ({"prompt": "a", "id": True}, "id is true/false"),
         ({"prompt": "a", "thing": object()}, "holds a object"),
     ],
 )
@@ -324,3 +324,23 @@ def test_turns_of_tools_that_are_none(turn: dict[str, Any], why: str) -> None:
 def test_a_seed_does_not_end_with_calls() -> None:
     calls = {"role": "assistant", "content": "", "tool_calls": [CALL]}
     assert "the last message calls tools" in reason({"messages": [ASKED, calls]})
+
+
+@pytest.mark.parametrize("name", ["id", "ID", " Id", "key"])
+def test_a_duplicate_is_named_by_its_id_however_its_column_is_written(name: str) -> None:
+    rows = [{name: "c1", "prompt": text} for text in "ab"]
+    got = list(read_seed_rows(rows, column_map={"id": "key"} if name == "key" else {}))
+    assert getattr(got[1], "reason", "") == "duplicate id (c1)"
+
+
+def test_an_excerpt_shows_how_a_list_begins() -> None:
+    turns = [{"from": "martian", "value": "Some words " * 50}, {"from": "gpt", "value": "More."}]
+    (bad,) = read_seed_rows([{"id": "a", "conversations": turns}])
+    assert isinstance(bad, BadRow)
+    assert bad.excerpt.startswith('{"id": "a", "conversations": [{"from": "martian", "value": "Some words')
+    deep: Any = ["x" * 1000] * 1000
+    for _ in range(50):
+        deep = [deep]
+    (hostile,) = read_seed_rows([{"prompt": deep}], max_chars=10**7)
+    assert isinstance(hostile, BadRow)
+    assert len(hostile.excerpt) < 200

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from solon.config import parse_config
 from solon.errors import SeedError
 from solon.formats.seed_files import BadRow
 from solon.formats.seed_rows import SeedRow
 from solon.formats.seeds import read_seeds
 from solon.project import Project
+from solon.workspace.seeds import tell_content_aside
 
 ROWS: list[dict[str, Any]] = [
     {"id": "a", "prompt": "Why do leaves fall?", "tags": ["botany"]},
@@ -198,3 +200,102 @@ def test_the_same_rows_go_on_with_their_run(tmp_path: Path, name: str, content: 
         assert again.model_calls == first.model_calls
         (tmp_path / "more.jsonl").write_text(LINES + '{"prompt": "one more"}\n', encoding="utf-8")
         assert project.run("preference", tmp_path / "more.jsonl").run_id != first.run_id
+
+
+TALK = [
+    {"from": "system", "value": "Be brief."},
+    {"from": "human", "value": "First?"},
+    {"from": "gpt", "value": "One."},
+    {"from": "human", "value": "And then?"},
+]
+SAID = [{"role": "user", "content": "And then?"}]
+
+
+@pytest.mark.parametrize("column", ["messages", "conversations", "conversation", "Conversations"])
+@pytest.mark.parametrize("written", [list, json.dumps])
+def test_a_conversation_beside_its_prompt_keeps_its_earlier_turns(
+    column: str, written: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    seed = only(tmp_path, {"prompt": "And then?", column: written(TALK)})
+    assert [turn["content"] for turn in seed.conversation()] == ["Be brief.", "First?", "One.", "And then?"]
+    assert seed.metadata == {}
+    both = only(tmp_path, {"messages": [*SAID], "conversations": [{"from": "human", "value": "And then?"}]})
+    assert (both.prompt, both.metadata) == ("And then?", {})
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (
+            {"prompt": "other", "conversations": TALK},
+            "both prompt and conversations, and prompt is not the last",
+        ),
+        ({"messages": SAID, "conversations": TALK}, "both messages and conversations, and they differ"),
+        (
+            {"conversations": TALK, "conversation": SAID},
+            "both conversations and conversation, and they differ",
+        ),
+        ({"prompt": "a", "conversations": ["b"]}, r"conversations[0] is a text"),
+        ({"conversations": []}, "conversations is an empty list"),
+        ({"messages": None}, "messages is empty"),
+        ({"conversation": ""}, "conversation is empty"),
+    ],
+)
+def test_a_conversation_that_does_not_fit_is_refused(row: dict[str, Any], told: str, tmp_path: Path) -> None:
+    assert told in ends(write(tmp_path / "s.jsonl", json.dumps(row)))[0]
+
+
+@pytest.mark.parametrize("beside", ["a17", 17, {"number": 3}, []])
+def test_a_column_that_is_no_conversation_stays_a_column(beside: Any, tmp_path: Path) -> None:
+    assert only(tmp_path, {"prompt": "a", "conversation": beside}).metadata == {"conversation": beside}
+
+
+def test_what_messages_say_beside_role_and_content_is_metadata(tmp_path: Path) -> None:
+    asked = {"role": "user", "content": "a", "name": "Ann", "weight": 0, "ts": "2020", "empty": ""}
+    calls = [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    turns = [
+        asked,
+        {"role": "assistant", "content": "", "tool_calls": calls, "thinking": "hm"},
+        {"role": "tool", "content": "7", "tool_call_id": "c1", "name": "f", "ms": 3},
+        {
+            "from": "gpt",
+            "value": "Seven.",
+            "reasoning_content": "7",
+            "model": "m",
+            "score": 3,
+            "function_call": "f",
+        },
+    ]
+    wanted = [
+        {"name": "Ann", "weight": 0, "ts": "2020"},
+        {"thinking": "hm"},
+        {"ms": 3},
+        {"reasoning_content": "7", "model": "m", "score": 3, "function_call": "f"},
+    ]
+    seed = only(tmp_path, {"conversations": turns, "topic": "x"})
+    assert seed.metadata == {"topic": "x", "conversations": wanted}
+    assert [one.text for one in seed.responses] == ["Seven."]
+    plain = [{name: turn[name] for name in turn if name != "ts"} for turn in turns]
+    assert only(tmp_path, {"messages": plain}).metadata["messages"][0] == {"name": "Ann", "weight": 0}
+
+
+def test_columns_that_look_like_content_are_told_before_a_run() -> None:
+    config = parse_config({"models": {"default": {"model": "scripted:default"}}})
+    row = {
+        "prompt": "a",
+        "System_Prompt": "Be brief.",
+        "history": [["b", "c"]],
+        "chosen": "d",
+        "answer": 3,
+        "k": "l",
+    }
+    told = tell_content_aside([row, {"prompt": "e", "context": "f", "rejected": ""}], config)
+    for words in (
+        "System_Prompt (its place: the first turn of `messages`)",
+        "history (its place: turns of `messages`)",
+        "chosen (its place: `responses`, or a file for `solon import`)",
+        "context (its place: `input`)",
+    ):
+        assert words in told
+    assert not any(name in told for name in ("answer", "rejected", "k ("))
+    assert tell_content_aside([{"prompt": "a", "topic": "b", "system": None}], config) == ""

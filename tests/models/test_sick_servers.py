@@ -327,5 +327,45 @@ def test_the_doctor_sees_what_is_taken_and_not_given(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(f"{__name__}.well", quiet)
     told = " ".join(check.told for check in Town(tmp_path, lambda _: None).probe())
-    for words in ("gives none", "does not tell the tokens", "no valid PairVerdict"):
+    for words in ("gives none", "does not tell the tokens", "no answer that keeps to the JSON schema"):
         assert words in told
+
+
+def test_the_doctor_tells_that_all_is_withheld(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        f"{__name__}.well", lambda _: completion("Par", choice={"finish_reason": "content_filter"})
+    )
+    (check,) = Town(tmp_path, lambda _: None).probe()
+    assert check.state == "broken"
+    assert "every answer" in check.told
+    assert "content_filter" in check.told
+    assert "json_schema" not in check.next_step
+
+
+def test_the_doctor_tells_one_fault_once_and_speaks_of_no_run(tmp_path: Path) -> None:
+    (check,) = Town(tmp_path, lambda _: failure(503, message="overloaded")).probe()
+    assert check.state == "broken"
+    assert "resume" not in check.next_step
+    assert check.next_step
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("run `solon resume` later", "ask again later"),
+        ("check the network and run `solon resume` later", "check the network"),
+        ("start the server, or mend base_url; then run `solon resume`", "start the server, or mend base_url"),
+        ("run `solon resume` later; a longer `timeout` may help", "a longer `timeout` may help"),
+    ],
+)
+def test_a_step_before_a_run_names_none(step: str, told: str) -> None:
+    assert doctor._before_a_run(step) == told
+
+
+def test_a_feature_that_is_refused_is_no_lost_verdict(tmp_path: Path) -> None:
+    def without_logprobs(body: Body) -> web.Response | None:
+        return failure(400, message="logprobs is not supported here") if "logprobs" in body else None
+
+    (end,) = Town(tmp_path, without_logprobs).run(None)
+    assert isinstance(end, RunSummary)
+    assert (end.accepted, end.unusable) == (len(SEEDS), ())

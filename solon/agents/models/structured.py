@@ -28,7 +28,7 @@ from solon.agents.models.lean import (
 from solon.agents.models.logprobs import first_token, number_tokens
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.agents.models.tries import OF_CALL, Tries, ask_leave
-from solon.errors import CUT, BadOutput, ModelUnavailable, SolonError, TooLong
+from solon.errors import CUT, WITHHELD, BadOutput, ModelUnavailable, SolonError, TooLong
 from solon.store.database.storable import storable
 
 _LONGEST_NAME = 256
@@ -134,7 +134,7 @@ async def ask(
         if attempt <= repairs:
             prompt = _ask_again(turns, prompt, reply.text or reply.calls, problem)
     raise UnusableOutput(
-        f"{reply.model or 'the model'} gave no valid {schema.__name__ if schema else 'answer'} in {attempt} tries: "
+        f"{reply.model or 'the model'} gave no answer that keeps to the JSON schema in {attempt} tries: "
         f"{problem}",
         reply=reply,
         next_step="raise max_tokens if the answer was cut, or use a model that enforces a JSON schema",
@@ -201,7 +201,7 @@ def _check_ending(reply: Reply, max_tokens: int) -> None:
         raise UnusableOutput(
             f"{name} withheld its answer: finish_reason is {reply.finish_reason!r:.80}",
             reply=replace(reply, text="", reasoning=beside),
-            kind="withheld",
+            kind=WITHHELD,
         )
     if how == "cut" and not reply.text.strip() and not reply.calls:
         raise UnusableOutput(

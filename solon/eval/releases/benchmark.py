@@ -72,6 +72,7 @@ def parts_of(row: ExportRow) -> Iterator[tuple[str, str]]:
     for part, text in (("prompt", row.prompt), ("answer", row.answer), ("rejected", row.rejected)):
         if text:
             yield part, text
+    yield from (("tied answer", side["text"]) for side in row.given.values() if "text" in side)
     if isinstance(row, ScoredRow):
         yield from (("completion", one.text) for one in row.completions)
         yield from (("criticised text", one.text) for one in row.critiques)

@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 from solon.agents.case import Case
 from solon.agents.drafts import Draft
 from solon.config.sections import FILTERED
-from solon.errors import CUT, BadOutput
+from solon.errors import CUT, WITHHELD, BadOutput
 from solon.graphs.context import ItemContext
 from solon.graphs.filters import filter_text, tell_dropped
 from solon.graphs.state import ItemState
@@ -192,7 +192,7 @@ _TOO_LONG = "the request and max_tokens together do not fit the model's context"
 def _too_few(
     context: ItemContext, round_: int, problems: dict[str, int], drafts: list[Draft]
 ) -> dict[str, Any]:
-    """Where to go on without enough drafts.
+    """Where to go on without enough drafts; what a provider withheld is not asked for again.
 
     Args:
         problems: why drafts could not be used -> how many, of all rounds.
@@ -204,7 +204,7 @@ def _too_few(
     counts = ", ".join(f"{n} {problem}" for problem, n in sorted(problems.items())) or "none were made"
     if problems.get("too_long"):
         return {"next": "end", "outcome": "failed", "reason": f"too_long: {counts}; {_TOO_LONG}"}
-    if round_ < context.case.config.routing.max_redrafts:
+    if round_ < context.case.config.routing.max_redrafts and not problems.get(WITHHELD):
         return {"round": round_ + 1, "next": "again"}
     outcomes = [written.outcome for written in drafts if written.outcome is not None]
     if outcomes and len(outcomes) == len(drafts) and all(outcome.outcome == CUT for outcome in outcomes):

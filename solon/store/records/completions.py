@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from solon.formats.records import Completion, plain_model
 from solon.law.documents import Rubric
 from solon.law.seed_rubrics import SeedRubric
+from solon.questions import PAIR, TIE
 from solon.store.runs.seed_rubrics import seed_rubrics_on
 from solon.store.runs.verdicts import scores_given, scores_on
 from solon.store.tables import candidates, texts
@@ -69,12 +70,11 @@ def completions_of(
 def scores_of_records(
     connection: Connection, chunk: Sequence[Mapping[str, Any]]
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """record -> `chosen` (also of a single response) and `rejected` -> what the panel scored that text: `score`, the
-    mean by the weights of the record's rubric, and `scores`, criterion -> mean over the judges. Only of records with a
-    text that was scored."""
-    names = [row[side] for row in chunk for side in ("chosen_id", "rejected_id") if row[side]]
-    scores = scores_on(connection, names, scores_given)
-    scored = [row for row in chunk if row["chosen_id"] in scores or row["rejected_id"] in scores]
+    """record -> `chosen` (also of a single response) and `rejected`, of a tie `A` and `B` -> what the panel scored that
+    text: `score`, the mean by the weights of the record's rubric, and `scores`, criterion -> mean over the judges. Only
+    of records with a text that was scored."""
+    scores = scores_on(connection, [name for row in chunk for name in sides_of(row).values()], scores_given)
+    scored = [row for row in chunk if not scores.keys().isdisjoint(sides_of(row).values())]
     rubrics = _rubrics(connection, scored)
     return {
         row["id"]: {
@@ -82,11 +82,18 @@ def scores_of_records(
                 "score": _mean(scores[name], rubrics[row["id"]]),
                 "scores": _by_criterion(scores[name]),
             }
-            for side in ("chosen", "rejected")
-            if (name := row[f"{side}_id"]) in scores
+            for side, name in sides_of(row).items()
+            if name in scores
         }
         for row in scored
     }
+
+
+def sides_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """side -> candidate of a record: `chosen` and `rejected` where there are such, of a tie `A` and `B` as shown."""
+    if row["kind"] == TIE:
+        return dict(zip(PAIR.outcomes, row["shown"] or (), strict=False))
+    return {side: row[f"{side}_id"] for side in ("chosen", "rejected") if row[f"{side}_id"]}
 
 
 def _rubrics(connection: Connection, chunk: Sequence[Mapping[str, Any]]) -> dict[str, Rubrics]:

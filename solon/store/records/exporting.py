@@ -25,14 +25,15 @@ from sqlalchemy import (
 from solon.constraints import stated_constraints, unverified_constraints
 from solon.dialogues import ASSISTANT, Turn, find_turn, place_in_turn, read_dialogue
 from solon.formats.records import Completion, CritiqueOf, ExportRow, ScoredRow, plain_model
+from solon.formats.turns import say_beside
 from solon.law.seed_rubrics import SeedRubric
-from solon.questions import ACCEPT, CONVERSED, MARKED, PAIR, STANDS, question_of
+from solon.questions import ACCEPT, CONVERSED, MARKED, PAIR, STANDS, TIE, question_of
 from solon.quotes import find_quotes
 from solon.responses import is_dialogue, read_fields
 from solon.spans import count_readings, read_spans, text_of
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
-from solon.store.records.completions import completions_of, scores_of_records
+from solon.store.records.completions import completions_of, scores_of_records, sides_of
 from solon.store.records.critiques import critiques_of
 from solon.store.records.generations import Descent, descents, drawn_for
 from solon.store.records.principles import compared_in, contrasts_of, principles_of
@@ -399,6 +400,7 @@ def rows_of(
     contested = _contested(connection, chunk, divided)
     disputed = open_disputes(connection, item_ids, as_of)
     turned = reversed_by_others(connection, chunk, as_of)
+    tied = _tied(connection, chunk, flags)
     for row in chunk:
         content = json.loads(row["body"]) if row["body"] else None
         chosen, rejected = answers.get(row["chosen_id"]), answers.get(row["rejected_id"])
@@ -432,7 +434,7 @@ def rows_of(
             soft_label=contested.get(row["id"], row["soft_label"]),
             shares=divided.get(row["item_id"], row["shares"]) if row["label"] is not None else None,
             reference=content.get("reference"),
-            given=_given(content, {"chosen": chosen, "rejected": rejected}),
+            given=_given(content, {"chosen": chosen, "rejected": rejected}, tied.get(row["id"], {})),
             fields=forms.get(row["id"], forms.get(row["decision_id"], {})),
             outcome=_outcome(
                 row,
@@ -774,17 +776,47 @@ def _rejected(which: Which) -> Select[Any]:
     )
 
 
-def _given(content: dict[str, Any], sides: dict[str, _Answer | None]) -> dict[str, dict[str, Any]]:
-    """side -> what came with its text, where the seed brought it."""
+def _tied(
+    connection: Connection, chunk: list[dict[str, Any]], flags: Mapping[str, Mapping[str, list[str]]]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """record of a tie -> `A` and `B` -> the text and who wrote it, and whether it is withheld, since it was flagged."""
+    sides = {row["id"]: sides_of(row) for row in chunk if row["kind"] == TIE}
+    wanted = {name for shown in sides.values() for name in shown.values()}
+    query = (
+        select(candidates.c.id, candidates.c.item_id, candidates.c.kind, candidates.c.author, texts.c.body)
+        .join(texts, texts.c.id == candidates.c.text_id)
+        .where(candidates.c.id.in_(wanted), texts.c.body.is_not(None))
+    )
+    found = {
+        row.id: {
+            "text": row.body,
+            "model": None if row.kind == "given" else plain_model(row.author),
+            "withheld": bool(flags.get(row.item_id, {}).get(row.id)),
+        }
+        for row in (connection.execute(query) if wanted else ())
+    }
+    return {
+        record: {side: found[name] for side, name in shown.items() if name in found}
+        for record, shown in sides.items()
+    }
+
+
+def _given(
+    content: dict[str, Any], sides: dict[str, _Answer | None], tied: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """side -> what came with its text, where the seed brought it; of a tie the text, too, unless that is withheld."""
     responses = {one["text"]: one for one in content.get("responses") or ()}
+    written = {side: {"text": answer[0]} for side, answer in sides.items() if answer is not None} | dict(tied)
     given = {}
-    for side, answer in sides.items():
-        one = responses.get(answer[0]) if answer is not None and answer[0] is not None else None
-        if one is not None:
-            named = {name: one.get(name) for name in ("model", "source")}
-            given[side] = {
-                name: value for name, value in (named | (one.get("metadata") or {})).items() if value
-            }
+    for side, own in written.items():
+        one = responses.get(own["text"], {})
+        named = {name: one.get(name) for name in ("model", "source")}
+        facts = say_beside({**named, **(one.get("metadata") or {})}, ())
+        if side in tied:
+            facts = {name: value for name, value in own.items() if value} | facts
+            if own["withheld"]:
+                del facts["text"]
+        given[side] = facts
     return {side: facts for side, facts in given.items() if facts}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, and_, case, exists, func, or_, select
 
 from solon.config.sections import FILTERED
 from solon.formats.records import plain_model
@@ -80,7 +80,7 @@ def spell_failures(found: Sequence[Failure], most: int = 5) -> list[str]:
     lines = [f"{one.state}: {one.count} x {one.reason}" for one in found[:most]]
     if rest := found[most:]:
         items = sum(one.count for one in rest)
-        lines.append(f"and {items} more, for {len(rest)} other reasons")
+        lines.append(f"and {items} more, for {len(rest)} other {'reason' if len(rest) == 1 else 'reasons'}")
     return lines
 
 
@@ -104,6 +104,12 @@ def failure_reasons(store: Store, run_id: str) -> list[Failure]:
     )
     with store.connect() as connection:
         return [Failure(state, str(why), int(n), one) for state, why, n, one in connection.execute(query)]
+
+
+def count_without_drafts(store: Store, run_id: str) -> int:
+    """How many items of a run were rejected since too few of their drafts could be used."""
+    found = failure_reasons(store, run_id)
+    return sum(one.count for one in found if one.state == "rejected" and one.reason.startswith(UNJUDGED[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +208,15 @@ def unusable_answers(connection: Connection, run_id: str, limit: int = 5) -> tup
     A call that came to nothing, and is made again, is no answer.
     """
     answered = and_(calls.c.run_id == run_id, calls.c.content_key != calls.c.id)
-    failed = and_(answered, calls.c.outcome != "ok")
+    served = calls.alias()
+    otherwise = (
+        exists().where(  # what a server has no room for, such as log probabilities, was asked without it
+            calls.c.outcome == "unsupported",
+            *(served.c[name] == calls.c[name] for name in ("run_id", "item_id", "role", "model")),
+            served.c.outcome == "ok",
+        )
+    )
+    failed = and_(answered, calls.c.outcome != "ok", ~otherwise)
     number = func.count(calls.c.item_id.distinct())
     groups = (
         select(calls.c.role, calls.c.model, number)
