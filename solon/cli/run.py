@@ -284,7 +284,8 @@ def status(
             {**asdict(s), "status": row.status, "seeds": row.seeds_name, "created_at": row.created_at}
             for s, row in zip(summaries, rows, strict=True)
         ]
-        print_json({"store": url, "pending_review": sum(s.pending_review for s in summaries), "runs": runs})
+        waiting = sum(s.pending_review for s in summaries)
+        print_json({"store": url, "pending_review": waiting, "runs": runs, "taken_back": taken_back})
         return
     if not summaries:
         say("no run yet; begin with `solon run`")
@@ -463,12 +464,15 @@ def _more_room(summary: RunSummary) -> tuple[str, str]:
 def _plan(runner: Runner) -> str:
     """What the run is going to call, before the first call."""
     from solon.operations.recipes import planned_calls, tell_unscored
+    from solon.recipes.makers import Given
     from solon.store.runs.items import count_judged_elsewhere, count_replayed
 
+    recipe = runner.recipe
+    least = 0 if isinstance(recipe.maker, Given) else recipe.question.asked(runner.config).shown
     with runner.store.connect() as connection:
         counts = runner.count_states(connection)
         again = count_replayed(connection, runner.run.id)
-        judged = count_judged_elsewhere(connection, runner.run.id) if runner.recipe.has_panel else 0
+        judged = count_judged_elsewhere(connection, runner.run.id, least) if recipe.has_panel else 0
     left = sum(counts[state] for state in ("queued", "running", "parked"))
     least, calls = planned_calls(runner.recipe, runner.config)
     left, to_do = left - again - judged, left - again

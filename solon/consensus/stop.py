@@ -75,10 +75,12 @@ def judge_stopping(
         return Stopping(True, 0.0, learning, spread, "nothing is open", False)
     pays = None if direct < worth and (done < least or high >= worth) else direct >= worth
     if direct >= worth:
-        right = direct * len(order)
+        right, least_right = (
+            f"{n:.1f}" if n >= 0.1 else f"{n:.2g}" for n in np.multiply(len(order), (direct, worth))
+        )
         why = (
-            f"of the next {len(order)} records that people decide they are expected to put {right:.1f} right, whether "
-            f"or not a certificate follows; it pays from {worth * len(order):.1f} on"
+            f"of the next {len(order)} records that people decide they are expected to put {right} right, whether "
+            f"or not a certificate follows; it pays from {least_right} on"
         )
     elif done < least:
         why = short or f"this takes {least} decisions to learn from, and there are {done}"

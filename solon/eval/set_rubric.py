@@ -103,18 +103,19 @@ def judge_set(
     Args:
         agreed, read: what those suites found of the same material; None: they are run.
     """
-    facts = _Facts(material.seed)
-    for row in material.sample():
+    facts, sample = _Facts(material.seed), material.sample()
+    for row in sample:
         facts.add(row)
+    facts.whole = sample.seen == sample.shown
     return SetRubric(
         records=facts.counts["records"],
         criteria=(
             _originality(facts),
             _diversity(facts, material.seed),
             _quality_control(
-                facts.counts, agreed or agreement.evaluate(material), read or quality.evaluate(material)
+                facts, agreed or agreement.evaluate(material), read or quality.evaluate(material)
             ),
-            _documentation(facts.counts),
+            _documentation(facts),
         ),
     )
 
@@ -145,9 +146,10 @@ class _Texts:
 
 
 class _Facts:
-    """What the criteria ask of the records read so far."""
+    """What the criteria ask of the records read so far; `whole`: they are all that there are, and no sample."""
 
     def __init__(self, seed: int) -> None:
+        self.whole = True
         self.counts = Counter[str]()
         self.prompts, self.answers = _Texts(seed), _Texts(seed)
 
@@ -168,10 +170,12 @@ def _originality(facts: _Facts) -> Criterion:
             Measure(
                 name="records whose request another has word for word",
                 figure=facts.prompts.repeated(),
-                counted=True,
+                counted=facts.whole,
             ),
             Measure(
-                name="answers that another has word for word", figure=facts.answers.repeated(), counted=True
+                name="answers that another has word for word",
+                figure=facts.answers.repeated(),
+                counted=facts.whole,
             ),
         ),
         look="`solon eval duplicates` looks for near repeats, `solon eval contamination --against FILE` for the texts "
@@ -194,25 +198,26 @@ def _diversity(facts: _Facts, seed: int) -> Criterion:
     )
 
 
-def _quality_control(counts: Counter[str], agreed: agreement.Agreement, read: quality.Quality) -> Criterion:
-    n = counts["records"]
+def _quality_control(facts: _Facts, agreed: agreement.Agreement, read: quality.Quality) -> Criterion:
+    counts, n, whole = facts.counts, facts.counts["records"], facts.whole
     return Criterion(
         name="quality control",
         question="Who checked it, and how often were they of one mind?",
         measures=(
-            Measure(name="records that a person decided", figure=rate(counts["decided"], n), counted=True),
+            Measure(name="records that a person decided", figure=rate(counts["decided"], n), counted=whole),
             Measure(
-                name="records that nothing certifies", figure=rate(counts["provisional"], n), counted=True
+                name="records that nothing certifies", figure=rate(counts["provisional"], n), counted=whole
             ),
             Measure(name="panel and experts agree, drawn at random", figure=agreed.random),
             Measure(name="panel and experts agree, in audits of accepted records", figure=agreed.audited),
-            Measure(name="answers that decline", figure=read.refusals, counted=True),
+            Measure(name="answers that decline", figure=read.refusals, counted=whole),
         ),
         look="`solon eval audit` and `solon eval agreement` tell more",
     )
 
 
-def _documentation(counts: Counter[str]) -> Criterion:
+def _documentation(facts: _Facts) -> Criterion:
+    counts = facts.counts
     return Criterion(
         name="documentation",
         question="Does it say where it comes from, and how it may be used?",
@@ -220,7 +225,7 @@ def _documentation(counts: Counter[str]) -> Criterion:
             Measure(
                 name=f"records whose seed states its {name}",
                 figure=rate(counts[name], counts["records"]),
-                counted=True,
+                counted=facts.whole,
             )
             for name in STATED
         ),

@@ -272,23 +272,22 @@ class ItemContext:
 
     @property
     def is_audited(self) -> bool:
-        """Whether the item is checked blind should the panel accept it: drawn by its own seed, before anything is known
-        of its verdicts, and in each attempt anew. Else a certificate that comes back, after people have answered the
-        audits before it, would never be audited."""
-        drawn = f"audit:{self.case.mark[:6]}:{self.item.random_seed}"
-        drawn += f":{self.item.attempt}" if self.item.attempt else ""
-        return is_drawn(drawn, self.case.config.routing.audit_share)
+        """Whether the item is checked blind should the panel accept it: drawn by its own seed, whatever its verdicts,
+        and in each attempt anew. Else a certificate that comes back, after people have answered the audits before it,
+        would never be audited."""
+        return _is_audited(self.case, self.item, self.item.attempt)
 
     @property
     def asks_all(self) -> bool:
         """Whether every judge is asked whatever the others say: as the run is configured, or since a person may decide
-        on the item, see `consensus.settled`."""
+        on the item, see `consensus.settled`. It is the same in every attempt, by the audits drawn for the first one,
+        before anything was known of the verdicts: what is routed again asks nobody who was not asked then."""
         config, recipe = self.case.config, self.recipe
         return (
             config.consensus.stop == "off"
             or (config.consensus.debate and recipe.can_debate)
             or self.item.pilot
-            or self.is_audited
+            or _is_audited(self.case, self.item, 0)
             or any(isinstance(step, Step) for step in recipe.steps)
             or not asks_call_by_call(recipe.question)
         )
@@ -410,3 +409,9 @@ class ItemContext:
         finally:
             # What kept a call from being stored comes first: rows that lean on it could not be stored either.
             self.case.caller.journal.check()
+
+
+def _is_audited(case: Case, item: ItemRow, attempt: int) -> bool:
+    """Whether the audits of an attempt have drawn the item."""
+    drawn = f"audit:{case.mark[:6]}:{item.random_seed}" + (f":{attempt}" if attempt else "")
+    return is_drawn(drawn, case.config.routing.audit_share)

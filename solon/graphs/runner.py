@@ -39,6 +39,7 @@ from solon.privacy import make_scanner, texts_of
 from solon.recipes.recipe import Recipe
 from solon.store.database.events import CONTINUED, WAITING, event
 from solon.store.database.store import Store
+from solon.store.records.overview import count_without_drafts
 from solon.store.reviewing import deliveries
 from solon.store.reviewing import reviews as review_store
 from solon.store.reviewing.budget import find_round, open_picked, withdraw_held
@@ -57,8 +58,8 @@ if TYPE_CHECKING:
 _USELESS = frozenset({"empty", ECHO, CUT, WITHHELD})
 """Why a draft cannot be used where its model gave nothing."""
 GIVE_UP_AFTER = 8
-"""Model failures in a row, or items for which it gave nothing, without one success between, after which a run stops
-instead of parking every item."""
+"""Model failures in a row, without one success between, after which a run stops instead of parking every item; and as
+many items for which models gave nothing, while none of the run has come to something."""
 DELIVERY_PAUSE = 1.0
 """Seconds after which further decisions are looked for while some are still on their way to their items."""
 BATCH_PAUSE = 0.02
@@ -123,6 +124,9 @@ class Runner:
             None  # reviews of the budget that were answered when the panel last learned
         )
         self._failures = 0
+        self._useless, self._fruitful = 0, False
+        self._under_way: set[str] = set()
+        self._awaited: frozenset[str] = frozenset()
         # with a batch API the first few would wait for hours before the others begin
         batched = any(model.batch for model in config.models.values())
         self._sieve = Sieve(passed=batched or not config.filters.names())
@@ -340,6 +344,7 @@ class Runner:
 
     async def _attempt(self, item: ItemRow, place: ExitStack) -> None:
         """One item to its next resting place. Every failure is attributed here, once."""
+        self._under_way.add(item.id)
         try:
             state = await self._threads.drive(item)
         except LimitReached as limit:
@@ -371,16 +376,35 @@ class Runner:
             # Whatever it is may be mended, here or there: the item is kept, and what was paid for it with it.
             await self._set(item, "parked", reason=_unforeseen(self._spell(error)))
         else:
-            if useless := _tell_useless(state):
-                self._remember(useless)
+            if useless := _tell_useless(state, self.store):
+                self._give_up(item, useless)
             else:
-                self._failures = 0
+                self._failures, self._fruitful = 0, True
             waits = "__interrupt__" in state
             self._moved("running", "waiting" if waits else state["outcome"])
             if why := self._sieve.add(state, place):
                 self.stop(why)  # it would make nothing
             if waits:
                 await self._answer(item)
+        finally:
+            self._under_way.discard(item.id)
+
+    def _give_up(self, item: ItemRow, useless: ModelError) -> None:
+        """Stop the run once `GIVE_UP_AFTER` items ended like this one and none that was under way beside them came to
+        something: what is refused ends at once, and what is drafted later. A run with nothing left to begin ends as it
+        is."""
+        self._useless += 1
+        if self._useless == GIVE_UP_AFTER:
+            self._awaited = frozenset(self._under_way)
+        awaited = self._awaited & (self._under_way - {item.id})
+        if self._useless < GIVE_UP_AFTER or self._fruitful or awaited:
+            return
+        with self.store.connect() as connection:
+            counts = self.count_states(connection)
+        drafted = counts["rejected"] - count_without_drafts(self.store, self.run.id)
+        self._fruitful = counts["accepted"] + counts["waiting"] + drafted > 0
+        if counts["queued"] and not self._fruitful:
+            self._fatal = self._fatal or useless
 
     async def _answer(self, item: ItemRow) -> None:
         """Carry on the answer that `answering` has for an item, so that nobody waits for what is known."""
@@ -615,10 +639,12 @@ def _unforeseen(words: str) -> str:
     return f"unforeseen: {words[:400]}; `solon resume` tries it again; please report it if it stays"
 
 
-def _tell_useless(state: Mapping[str, Any]) -> ModelError | None:
+def _tell_useless(state: Mapping[str, Any], store: Store) -> ModelError | None:
     """The error of a run in which one item after the other ends like this one: no model gave a draft of it."""
     refused = state.get("refused") or {}
     if state.get("outcome") != "rejected" or not refused or not refused.keys() <= _USELESS:
+        return None
+    if any(item_store.load_candidate(store, name).kind != "given" for name in state.get("candidates") or ()):
         return None
     return BadOutput(
         f"one item after the other has no draft that can be used, as in: {state.get('reason')}",

@@ -592,7 +592,7 @@ async def _ask_probes(label: str, member: Member) -> AsyncIterator[Check]:
 def _before_a_run(step: str) -> str:
     """What to do about a failing model, where there is no run yet to go on with."""
     return (
-        re.sub(r"[;,]? ?(?:and |then )*(?:run )?`solon resume`(?: later)?[;,]?", "", step).strip()
+        re.sub(r"[;,]? ?(?:and |then )*(?:run )?`solon resume`(?: later)?(?:, or .*)?[;,]?", "", step).strip()
         or "ask again later"
     )
 

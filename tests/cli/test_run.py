@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from solon.store.records import release_sets
+
 Cli = Callable[..., Any]
 
 REQUIRED = {
@@ -110,11 +112,13 @@ def test_a_limit_on_cost_wants_every_price(solon: Cli, five_seeds: Path, folder:
     assert solon("status", "--json").json["runs"][0]["queued"] == 0
 
 
-def test_status_reads_every_run(solon: Cli, five_seeds: Path) -> None:
+def test_status_reads_every_run(solon: Cli, five_seeds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release_sets, "count_taken_back", lambda _: {"one": 2})
     solon("run", "preference", "--seeds", five_seeds)
     solon("run", "instruction", "--seeds", five_seeds)
     told = solon("status", "--json").json
     assert {run["recipe"] for run in told["runs"]} == {"preference", "instruction"}
+    assert told["taken_back"] == {"one": 2}
     assert all(adds_up(run) for run in told["runs"])
     assert told["pending_review"] == sum(run["pending_review"] for run in told["runs"])
     one = solon("status", told["runs"][0]["run_id"])

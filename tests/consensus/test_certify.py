@@ -378,4 +378,7 @@ def test_where_it_cannot_be_told_whether_decisions_pay_the_heading_says_so() -> 
     assert judge_stopping(sure, 0.95, curve=rising, worth=0.01).pays is None, "they may still teach"
     assert "and there are 29" in judge_stopping(sure, 0.95, chosen=29).why
     assert judge_stopping(unsure, 0.95).pays
+    assert "7.0 right" in judge_stopping(unsure, 0.95).why
+    assert "put 0.05 right" in (why := judge_stopping(np.full(2, 0.925), 0.95).why)
+    assert why.endswith("it pays from 0.04 on")
     assert spell_more({"stop": True, "why": "w"}) == "more decisions stop paying: w", "an earlier version's"

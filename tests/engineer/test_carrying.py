@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 
+from solon.graphs import context
 from solon.graphs.context import ItemContext
 from solon.project import Project
 from solon.store.tables import table_of
@@ -65,18 +67,21 @@ def test_carried_by_a_later_run_and_only_there(open_project: Any) -> None:
     }
 
 
-def test_audits_are_drawn_anew_in_each_attempt() -> None:
-    def drawn(attempt: int) -> set[int]:
-        config = SimpleNamespace(routing=SimpleNamespace(audit_share=0.2))
+def test_audits_are_drawn_anew_in_each_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "asks_call_by_call", lambda _: True)
+
+    def drawn(attempt: int, which: Any = ItemContext.is_audited) -> set[int]:
+        consensus = SimpleNamespace(stop="settled", debate=False)
+        config = SimpleNamespace(routing=SimpleNamespace(audit_share=0.2), consensus=consensus)
         case = SimpleNamespace(mark="5a5a5a", config=config)
-        contexts: Any = (
-            SimpleNamespace(case=case, item=SimpleNamespace(random_seed=n, attempt=attempt))
-            for n in range(400)
-        )
-        audited: Any = ItemContext.is_audited
-        return {n for n, context in enumerate(contexts) if audited.fget(context)}
+        recipe = SimpleNamespace(steps=(), question=None)
+        items = (SimpleNamespace(random_seed=n, attempt=attempt, pilot=False) for n in range(400))
+        contexts: Any = (SimpleNamespace(case=case, item=item, recipe=recipe) for item in items)
+        return {n for n, one in enumerate(contexts) if which.fget(one)}
 
     first, again = drawn(0), drawn(1)
+    asked: Any = ItemContext.asks_all
+    assert drawn(0, asked) == drawn(1, asked) == first, "what is routed again makes no call anew"
     assert first == drawn(0)
     assert all(50 <= len(found) <= 110 for found in (first, again))
     assert len(again - first) > 30, (

@@ -53,5 +53,8 @@ def test_a_large_set_is_read_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with Project(f"sqlite:///{tmp_path / 's.db'}", config=config) as project:
         project.run("preference", [f"Explain thing number {n} to a child." for n in range(8)])
         originality, diversity, *_ = judge_set(gather(project.store)).criteria
+        sampled = judge_set(gather(project.store, limit=6)).criteria
+    assert not any(measure.counted for one in sampled for measure in one.measures)
+    assert sampled[3].measures[0].spell() == "0.0% (0.0% to 45.9%; n = 6)"
     assert [one.figure.n for one in diversity.measures] == [5, 5, 5, 5]
     assert originality.measures[0].figure.n > 5

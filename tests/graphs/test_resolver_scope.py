@@ -120,7 +120,8 @@ def test_verdicts_that_came_along_may_have_seats_of_any_name(make_desk: Make, po
         ]
         seeds.append({"id": f"s{n}", "prompt": f"How? {n}", "responses": responses, "verdicts": verdicts})
     run = desk.project.load("preference", seeds)
-    assert desk.read(lambda connection: count_judged_elsewhere(connection, run.id)) == len(NAMES)
+    assert desk.read(lambda connection: count_judged_elsewhere(connection, run.id, 2)) == len(NAMES)
+    assert desk.read(lambda connection: count_judged_elsewhere(connection, run.id, 3)) == 0
     summary = desk.project.resume()
     assert (summary.failed, summary.items) == (0, len(NAMES))
     assert {call["role"] for call in desk.rows("Call")} <= {"resolver"}
@@ -129,6 +130,18 @@ def test_verdicts_that_came_along_may_have_seats_of_any_name(make_desk: Make, po
     assert all(tier_of(seat, (0, 1)) == 1 for seat in seats)  # they stand for the whole panel
     heard = {"disagreement": len(NAMES), "threshold": len(NAMES)}
     assert desk.count("Resolution") == heard.get(policy, desk.count("Resolution"))
+
+
+def test_metadata_with_verdicts_of_its_own_judges_nothing(make_desk: Make) -> None:
+    desk, verdicts = make_desk(), [{"judge": "me", "verdict": "A"}]
+    own = [{"prompt": f"How? {n}", "metadata": {"by": {"a": 1, "verdicts": verdicts}}} for n in range(2)]
+    brought = {
+        "prompt": "Why?",
+        "responses": [{"text": "By wing."}, {"text": "By fin."}],
+        "verdicts": verdicts,
+    }
+    run = desk.project.load("preference", [*own, brought])
+    assert desk.read(lambda connection: count_judged_elsewhere(connection, run.id, 2)) == 1
 
 
 @pytest.mark.parametrize(

@@ -355,6 +355,14 @@ def test_the_doctor_tells_one_fault_once_and_speaks_of_no_run(tmp_path: Path) ->
         ("run `solon resume` later", "ask again later"),
         ("check the network and run `solon resume` later", "check the network"),
         ("start the server, or mend base_url; then run `solon resume`", "start the server, or mend base_url"),
+        (
+            "run `solon resume` later, or lower `concurrency` of this model: smaller batches",
+            "ask again later",
+        ),
+        (
+            "raise `timeout`, or lower `concurrency`; then `solon resume`",
+            "raise `timeout`, or lower `concurrency`",
+        ),
         ("run `solon resume` later; a longer `timeout` may help", "a longer `timeout` may help"),
     ],
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +16,10 @@ import pytest
 
 from solon.errors import SolonError
 from solon.formats.containers import write_text_at_once
+from solon.observers import SolonWarning
 from solon.project import Project
 from solon.store.database.engine import log_of, sqlite_uri
+from solon.store.privacy import forgetting
 
 CONFIG = {"models": {"default": {"model": "scripted:default"}}, "routing": {"policy": "never"}}
 
@@ -106,3 +110,28 @@ def test_what_a_disk_refuses_is_no_mistake_of_ours(tmp_path: Path, monkeypatch: 
         write_text_at_once(target, ["after"])
     monkeypatch.undo()
     assert target.read_text() == "before"
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [
+        ("database or disk is full", True),
+        ("attempt to write a readonly database", False),
+        ("cannot execute INSERT in a read-only transaction", False),
+    ],
+)
+def test_an_export_that_cannot_be_noted_says_so_unless_the_store_is_only_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, warned: bool
+) -> None:
+    with Project(f"sqlite:///{tmp_path / 'read-only.db'}", config=CONFIG) as project:
+
+        def fail(*_: object) -> None:
+            raise sqlite3.OperationalError(said)
+
+        monkeypatch.setattr(forgetting, "insert_rows", fail)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            forgetting.mark_export(project.store, "local:me", [str(tmp_path / "a.jsonl")], run=None)
+    told = [str(one.message) for one in caught if issubclass(one.category, SolonWarning)]
+    assert len(told) == warned
+    assert all(str(tmp_path / "a.jsonl") in one and said in one for one in told)

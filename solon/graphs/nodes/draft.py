@@ -54,7 +54,7 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     if len(usable) >= least:
         return {**update, "refused": {}, "next": "on"}
     refused = dict(Counter(state.get("refused", {})) + Counter(problems))
-    return {**update, "refused": refused, **_too_few(context, round_, refused, drafts)}
+    return {**update, "refused": refused, **_too_few(context, round_, refused, drafts, problems)}
 
 
 def _begin(round_: int, candidates: list[str]) -> dict[str, Any]:
@@ -190,13 +190,19 @@ _TOO_LONG = "the request and max_tokens together do not fit the model's context"
 
 
 def _too_few(
-    context: ItemContext, round_: int, problems: dict[str, int], drafts: list[Draft]
+    context: ItemContext,
+    round_: int,
+    problems: dict[str, int],
+    drafts: list[Draft],
+    last: dict[str, int],
 ) -> dict[str, Any]:
-    """Where to go on without enough drafts; what a provider withheld is not asked for again.
+    """Where to go on without enough drafts; where a provider withheld all that could not be used, nothing is drafted
+    again.
 
     Args:
         problems: why drafts could not be used -> how many, of all rounds.
         drafts: of the last round.
+        last: the problems of the last round.
 
     Raises:
         BadOutput: the room of every draft was used up before it began, as it would be for the next item.
@@ -204,7 +210,7 @@ def _too_few(
     counts = ", ".join(f"{n} {problem}" for problem, n in sorted(problems.items())) or "none were made"
     if problems.get("too_long"):
         return {"next": "end", "outcome": "failed", "reason": f"too_long: {counts}; {_TOO_LONG}"}
-    if round_ < context.case.config.routing.max_redrafts and not problems.get(WITHHELD):
+    if round_ < context.case.config.routing.max_redrafts and last.keys() != {WITHHELD}:
         return {"round": round_ + 1, "next": "again"}
     outcomes = [written.outcome for written in drafts if written.outcome is not None]
     if outcomes and len(outcomes) == len(drafts) and all(outcome.outcome == CUT for outcome in outcomes):

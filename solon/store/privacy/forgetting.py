@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, literal, or_, select
 
 from solon.errors import StoreError, UsageError
+from solon.observers import warn
 from solon.store.database import audit_log
 from solon.store.database.chunks import chunks
 from solon.store.database.events import event
@@ -24,6 +26,8 @@ from solon.store.privacy.passages import Passages, strings_of
 from solon.store.records import releasing
 from solon.store.runs.items import FORGOTTEN
 
+_READ_ONLY = re.compile(r"read-?only|permission denied|unable to open database file", re.IGNORECASE)
+"""What databases say of a store that may be read and not written: of the last, its folder may not."""
 LEAST = 4
 """Least number of characters of a phrase that is searched for: a shorter one is in everything."""
 COUNTED = (
@@ -314,7 +318,8 @@ def mark_export(
     of: Literal["records", "reviews"] = "records",
 ) -> None:
     """Note where records, or reviews for another tool, were written to, so that forgetting can name the files; and in
-    the audit log that they were read. A read-only store keeps no note."""
+    the audit log that they were read. A read-only store keeps no note; where it cannot be written for another cause,
+    the user is warned."""
     names = [str(Path(name).resolve()) for name in files]
     detail = {"files": names, "run": run, "recipe": recipe, "of": of}
     try:
@@ -322,8 +327,13 @@ def mark_export(
             insert_rows(connection, [event(actor, EXPORTED, run or "store", detail)])
             detail_of_log = {"of": of, "run": run, "recipe": recipe, "files": len(names)}
             audit_log.append(store, connection, actor, "export.written", run or "store", detail_of_log)
-    except StoreError:
-        return
+    except StoreError as error:
+        said = getattr(error.__cause__, "orig", None) or error.__cause__  # without the store's place
+        if not store.read_only and not _READ_ONLY.search(str(said)):
+            warn(
+                f"{', '.join(names)}: written, but the store could not note it, so `solon forget` will not name it "
+                f"({error.cause}); export it again once that is mended"
+            )
 
 
 def _amendments(

@@ -528,14 +528,17 @@ def count_replayed(connection: Connection, run_id: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def count_judged_elsewhere(connection: Connection, run_id: str) -> int:
-    """How many items of a run that are still to be judged have seeds that brought verdicts."""
-    brought = texts.c.body.like('%, "verdicts": [%')  # its keys are sorted: this one is the last
-    query = select(func.count()).select_from(
+def count_judged_elsewhere(connection: Connection, run_id: str, least: int) -> int:
+    """How many items of a run that are still to be judged have seeds that brought verdicts, and at least so many
+    responses of which they speak."""
+    brought = texts.c.body.like('%"verdicts": [%')  # or what is called so deeper down
+    query = select(texts.c.body).select_from(
         items.join(seeds, seeds.c.id == items.c.seed_id).join(texts, texts.c.id == seeds.c.text_id)
     )
     to_do = items.c.state.in_(("queued", "running", "parked")) & (items.c.attempt == 0)
-    return int(connection.execute(query.where(items.c.run_id == run_id, to_do, brought)).scalar_one())
+    wanted = query.where(items.c.run_id == run_id, to_do, brought).execution_options(stream_results=True)
+    seeds_of = map(json.loads, connection.execute(wanted).scalars())
+    return sum("verdicts" in seed and len(seed.get("responses") or ()) >= least for seed in seeds_of)
 
 
 def count_provisional(connection: Connection, run_id: str) -> int:
