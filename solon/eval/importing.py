@@ -464,7 +464,7 @@ class _Answers:
         if first.rationale.strip():
             answer["rationale"] = first.rationale
         by = self._expert or (f"{CHANNEL}:{first.by[:100]}" if first.by else local_actor())
-        people = self._project.config.reviewers
+        people, match = self._project.config.reviewers, self._project.config.review.match
         try:
             await self._store.writer.run(
                 lambda connection: answer_review(
@@ -474,6 +474,7 @@ class _Answers:
                     by=by,
                     channel=CHANNEL,
                     reviewers=people,
+                    match=match,
                     within=connection,
                 )
             )

@@ -175,8 +175,8 @@ def seed_rubric_of(metadata: Mapping[str, Any] | None) -> SeedRubric | None:
 
 def _read_weighed(line: str, number: int) -> dict[str, Any]:
     """A line as `read_seed_rubric` takes it. What stands before the first colon is a weight where it is a number or
-    looks like one: a sign or a digit first, and no letter. Any word (Infinity, NaN), a time or a ratio (24:00, 3:1) is
-    part of the words."""
+    looks like one: a sign or a digit first, and no letter. Any word without a sign (Infinity, NaN), a time or a ratio
+    (24:00, 3:1) is part of the words."""
     head, colon, text = line.partition(":")
     told = head.strip().replace(",", ".").replace("\N{MINUS SIGN}", "-")
     if not told[:1].isdigit() and not told.startswith(("+", "-", ".")):

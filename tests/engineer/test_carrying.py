@@ -11,9 +11,12 @@ from sqlalchemy import select, update
 from solon.graphs import context
 from solon.graphs.context import ItemContext
 from solon.project import Project
+from solon.store.learning.adoption import send_again
+from solon.store.learning.evidence import JudgedItem
 from solon.store.tables import table_of
 from solon.store.tables.law import Precedent
-from solon.store.tables.people import Decision, Event
+from solon.store.tables.people import Decision, Event, Review
+from solon.store.tables.work import Record
 
 RESPONSES = [{"text": "the first answer", "source": "x"}, {"text": "a second answer", "source": "y"}]
 SEEDS = [{"id": f"c{i}", "prompt": f"Which of {i}?", "responses": RESPONSES} for i in range(4)]
@@ -87,6 +90,26 @@ def test_audits_are_drawn_anew_in_each_attempt(monkeypatch: pytest.MonkeyPatch) 
     assert len(again - first) > 30, (
         "an item whose first record was not audited may be drawn when it is accepted again"
     )
+
+
+def test_an_item_whose_audit_was_answered_is_not_audited_again(open_project: Any) -> None:
+    project = open_project(**{**GIVEN, "routing": {"policy": "never", "audit_share": 0.5}})
+    expert = project.add_expert("Ada")
+    seeds = [{**SEEDS[0], "id": f"c{n}", "prompt": f"Which of {n}?"} for n in range(16)]
+    project.run("preference", seeds)
+    answered = {review.item_id for review in project.reviews()[:4]}
+    for review in project.reviews()[:4]:
+        project.decide(review, "tie", expert=expert)
+    for _ in range(3):
+        with project.store.transaction() as connection:
+            for item_id in {row.item_id for row in rows(project, Record) if row.superseded_at is None}:
+                judged = JudgedItem(item_id, 0, "accepted", pilot=False)
+                assert send_again(connection, judged, {}, why="a test")
+        project.resume()
+    audits = [row for row in rows(project, Review) if row.kind == "audit"]
+    assert {row.attempt for row in audits if row.item_id in answered} == {0}, "it counts once"
+    assert {row.attempt for row in audits} == {0, 1, 2, 3}, "others are drawn in their place"
+    assert {row.attempt for row in audits if row.state == "waiting"} == {3}
 
 
 def _traces(project: Project, run_id: str) -> list[dict[str, Any]]:

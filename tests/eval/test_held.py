@@ -98,7 +98,7 @@ def test_answers_of_people_are_read_part_by_part_and_counted(store: Store) -> No
         assert len(said.answers) >= len(said.blind) >= len(said.opinions) > 3
 
         def read(times: int) -> tuple[agreement.Found, drift.Found, Heard]:
-            found, weeks, heard = agreement.Found(), drift.Found(), Heard()
+            found, weeks, heard = agreement.Found(connection, material.run_ids), drift.Found(), Heard()
             for _ in range(times):
                 found.add(connection, material, said)
                 weeks.add(said)
@@ -132,6 +132,10 @@ def test_many_parts_give_the_figures_of_one(store: Store, monkeypatch: pytest.Mo
         assert len(list(read_said(connection, material.run_ids))) > 9
     for one, other in zip(whole, measure(), strict=True):
         assert one == other
+    asked, drawn_for_strata = [], agreement.drawn_for_strata
+    monkeypatch.setattr(agreement, "drawn_for_strata", lambda *a: asked.append(a) or drawn_for_strata(*a))
+    agreement.evaluate(material)
+    assert len(asked) == 1, "all runs are gone through once, and not for each part"
 
 
 def test_records_are_compared_with_a_benchmark_and_let_go(tmp_path: Path) -> None:

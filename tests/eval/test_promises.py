@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from solon import Project
 from solon.consensus.finite import Plan, plan_sample
@@ -291,8 +291,22 @@ def test_answers_taken_back_after_the_release_are_recomputed(project: Project) -
     passed, told = checks(project)["promise"]
     assert passed
     assert "1 of its answers changed or were taken back" in told
+    asked: list[str] = []
+    with project.store.connect() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *said: asked.append(said[2]))
+        assert release_sets.count_taken_back(connection) == {}
+    assert not any("release_sets.records" in one for one in asked), "no set is read whole"
     for name in given[1:10]:
         change(project, "UPDATE decisions SET undone_at = decided_at + 1e9 WHERE id = :id", id=name)
+    along = (
+        "SELECT item_id, undone_at FROM decisions WHERE id = :last"  # what rested on an answer goes with it
+    )
+    change(
+        project,
+        f"UPDATE decisions SET (item_id, undone_at) = ({along}) WHERE id = :id",
+        id=given[10],
+        last=given[9],
+    )
     with project.store.connect() as connection:
         assert release_sets.count_taken_back(connection) == {"one": 9}
     passed, told = checks(project)["promise"]
@@ -500,6 +514,7 @@ def test_a_release_without_a_promise_is_as_it_was(project: Project) -> None:
         "log",
         "rows",
         "file plain.jsonl",
+        "file plain.jsonl.manifest.json",
         "file lock.txt",
         "rebuilt",
     }

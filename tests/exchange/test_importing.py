@@ -313,6 +313,22 @@ def test_answers_count_only_where_an_expert_vouches(
     assert {(answer.actor, answer.counts) for answer in answers} == {(expert.actor, True)}
 
 
+@pytest.mark.parametrize(("match", "taken"), [("prefer", 6), ("require", 0)])
+def test_an_experts_import_goes_by_how_the_queue_is_handed_out(
+    tmp_path: Path, match: str, taken: int
+) -> None:
+    write(tmp_path / "pairs.jsonl", [{**row, "specialty": "medicine"} for row in pairs()])
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "seeds": {"map": {"specialty": "specialty"}},
+        "review": {"match": match},
+    }
+    with Project(f"sqlite:///{tmp_path}/run.db", config=config) as project:
+        ada, _ = add_expert(project.store, "Ada", specialties=["law"], by="local:test")
+        found = import_file(project, "trl-preference", tmp_path / "pairs.jsonl", expert=ada)
+    assert (found.decisions, found.pending_review) == (taken, 6 - taken)
+
+
 def test_mistakes_are_explained(solon: Cli, tmp_path: Path) -> None:
     code, _, err = solon("import", "trl-preferense", "x.jsonl", "--store", STORE)
     assert code == 2

@@ -18,8 +18,9 @@ from solon.store.reviewing.doubts import doubted_answers
 from solon.store.reviewing.experts import TokenCheck, add_expert
 from solon.store.reviewing.known import Mix, next_known
 from solon.store.reviewing.overlaps import DOUBT
-from solon.store.reviewing.queue import lease_next, lease_review
+from solon.store.reviewing.queue import lease_next, lease_review, release
 from solon.store.reviewing.repeats import repeated_answers
+from solon.store.reviewing.review_rows import LeaseLost
 from solon.store.runs.runs import find_run
 from solon.store.tables import assignments, decisions, items, reviews
 
@@ -114,6 +115,23 @@ def test_who_else_can_answer_goes_by_how_the_queue_is_handed_out(
         first = _waiting(connection)[0].id
     answer(project, ada, first, "transfer", match=match)
     assert bool(asked_again(project)) is again
+
+
+def test_what_the_queue_hands_out_whatever_the_field_is_leased_by_its_id(project: Project) -> None:
+    ada, lea = person(project, "Ada"), person(project, "Lea", "lead")
+    with project.store.transaction() as connection:
+        connection.execute(update(reviews).values(specialty="medicine"))
+        first, second, third = (row.id for row in _waiting(connection)[:3])
+        for name, handed in ((first, {"escalated": True}), (second, {"prefer_actor": ada.actor})):
+            connection.execute(update(reviews).where(reviews.c.id == name).values(**handed))
+        for who, mine in ((lea, first), (ada, second)):
+            found = lease_next(connection, who, match="require")
+            assert found is not None
+            assert found[1].id == mine
+            release(connection, found[0].id, who.actor)
+            assert lease_review(connection, who, mine, match="require")[1].id == mine
+        with pytest.raises(LeaseLost, match="of another field"):
+            lease_review(connection, lea, third, match="require")
 
 
 def test_the_second_person_is_asked_blind_and_both_answers_stay(project: Project) -> None:

@@ -151,6 +151,13 @@ def test_what_is_not_whole_is_refused(saved: Path) -> None:
     assert {file.name: file.read_bytes() for file in Path.cwd().glob("solon.*")} == before
 
 
+def test_a_copy_that_is_no_store_is_told_by_its_backup(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"words " * 99)
+    with pytest.raises(StoreError, match=r"store\.db, of the backup, cannot be read") as refused:
+        backups.schema_in(tmp_path / "store.db")
+    assert refused.value.next_step.startswith("fetch the backup once more")
+
+
 @pytest.mark.sqlite("files")
 def test_what_is_in_the_way(
     saved: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

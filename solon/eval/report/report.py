@@ -289,7 +289,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
     store = material.store
     standings = {run.id: read_standing(store, run) for run in material.runs}
     with store.connect() as connection:
-        heard, drifted, agreed_on = Heard(), drift.Found(), agreement.Found()
+        heard, drifted, agreed_on = Heard(), drift.Found(), agreement.Found(connection, material.run_ids)
         curved = curves.Found(connection, store.key, material.runs)
         for said in read_said(connection, material.run_ids, settled=material.settled):
             heard.add(said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -258,8 +258,8 @@ def first_answers(opinions: Iterable[Opinion], beyond: Set[str]) -> Iterator[tup
 
 def evaluate(material: Material) -> Agreement:
     """Return the agreement, from counted answers: given with an expert's token, before the votes were shown."""
-    found = Found()
     with material.store.connect() as connection:
+        found = Found(connection, material.run_ids)
         for said in read_said(connection, material.run_ids, settled=material.settled):
             found.add(connection, material, said)
         return found.tell(connection, material)
@@ -284,7 +284,8 @@ class _Agreed:
 class Found:
     """What was found of the answers read so far: numbers, some bytes for each."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: Connection, run_ids: Collection[str]) -> None:
+        self._beyond = drawn_for_strata(connection, run_ids)
         self.answers, self.left_out, self.outcomes = 0, Counter[str](), 2
         self.split: dict[str, dict[str, _Agreed]] = defaultdict(lambda: defaultdict(_Agreed))
         self.best, self.said = array("I"), array("I")
@@ -306,11 +307,10 @@ class Found:
         for shown, answers in overlaps(said.blind).items():
             self.experts.add(answers, began[shown])
         judged: dict[evaluation.Shown, Opinion] = {}
-        beyond = drawn_for_strata(connection, material.run_ids)
         for opinion in said.opinions:
             self._hear(opinion)
             judged.setdefault(opinion.answer.what, opinion)
-        for what, opinion in first_answers(said.opinions, beyond):
+        for what, opinion in first_answers(said.opinions, self._beyond):
             self.split["drawn"][what].add(opinion.agrees)
             self.all_asked += opinion.answer.rule == "always"
         for opinion in judged.values():
@@ -321,14 +321,13 @@ class Found:
                 connection, material.run_ids, "interrupt", DRAWN_RULES, part=said.part
             ),
             said,
-            beyond,
         )
 
-    def _count_asked(self, asked: Set[tuple[str, int]], said: Said, beyond: Set[str]) -> None:
+    def _count_asked(self, asked: Set[tuple[str, int]], said: Said) -> None:
         """Count items drawn among all, each once; not those answered that no panel judged."""
         judged = {o.answer.item_id for o in said.opinions if o.answer.rule in DRAWN_RULES}
         answered = {answer.item_id for answer in said.blind if answer.rule in DRAWN_RULES}
-        self.asked += len((({item for item, _ in asked} - answered) | judged) - beyond)
+        self.asked += len((({item for item, _ in asked} - answered) | judged) - self._beyond)
 
     def _hear(self, opinion: Opinion) -> None:
         answer, agrees = opinion.answer, opinion.agrees

@@ -813,9 +813,10 @@ def _given(
         named = {name: one.get(name) for name in ("model", "source")}
         facts = say_beside({**named, **(one.get("metadata") or {})}, ())
         if side in tied:
-            facts = {name: value for name, value in own.items() if value} | facts
+            known = {name: value for name, value in own.items() if value}
+            facts = known | facts | known  # whatever further columns of that name the seed brings
             if own["withheld"]:
-                del facts["text"]
+                facts.pop("text", None)
         given[side] = facts
     return {side: facts for side, facts in given.items() if facts}
 

@@ -172,15 +172,20 @@ def count_signatures(connection: Connection) -> dict[str, int]:
 
 def count_taken_back(connection: Connection) -> dict[str, int]:
     """How many answers about the records of each release were taken back after it was written, by its name; without
-    releases of which none was. Whether a promise still holds, `release verify` recomputes."""
-    query = select(decisions.c.item_id, decisions.c.undone_at).where(decisions.c.undone_at.is_not(None))
-    undone = connection.execute(query).all()
+    releases of which none was. What was undone of an item at one time is one. Whether a promise still holds, `release
+    verify` recomputes."""
+    newest = select(func.max(decisions.c.undone_at)).scalar_subquery()
+    before = select(table.c.id, table.c.name, table.c.closed_at).where(
+        table.c.state == WRITTEN, table.c.closed_at < newest
+    )
+    undone = select(decisions.c.item_id, decisions.c.undone_at).distinct()
     found: dict[str, int] = {}
-    for one in each_set(connection) if undone else ():
-        if one.state == WRITTEN and one.closed_at is not None:
-            own = {record.item_id for record in one.records}
-            n = sum(row.item_id in own and row.undone_at > one.closed_at for row in undone)
-            found |= {one.name: n} if n else {}
+    for one in connection.execute(before.order_by(table.c.created_at, table.c.id)).all():
+        rows = connection.execute(select(table.c.records).where(table.c.id == one.id)).scalar_one()
+        own = {item_id for _, item_id, *_ in rows}
+        later = connection.execute(undone.where(decisions.c.undone_at > one.closed_at))
+        n = sum(item_id in own for item_id, _ in later)
+        found |= {one.name: n} if n else {}
     return found
 
 

@@ -82,7 +82,8 @@ class ExpertRow:
         return ROLES.index(self.role) >= ROLES.index(role)
 
     def can_answer(self, specialty: str | None, lang: str | None, match: str) -> bool:
-        """Does this person have the language of a review and, where `match` is `require`, its field?"""
+        """Does this person have the language of a review and, where `match` is `require`, its field? With `prefer` the
+        queue hands out other languages, too, once nothing else is left: whether anybody has them, this says."""
         fits = match == "prefer" or specialty in (None, *self.specialties)
         return fits and (not self.languages or lang in (None, *self.languages))
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from solon.store.database.ids import hash_id, keyed_hash
 from solon.store.database.writer import Row, insert_rows
 from solon.store.reviewing.review_rows import ReviewRow
-from solon.store.tables import items, seeds
+from solon.store.tables import items, reviews, seeds
 from solon.store.tables.people import Review
 
 
@@ -61,7 +61,17 @@ def asked_further(connection: Connection, review: Mapping[str, Any], asked: int)
 
 
 def insert_audit(connection: Connection, audit: Row, asked: int = 1) -> None:
-    """Insert the blind check of an accepted item, in its seed's field and language, once for each person `asked`."""
+    """Insert the blind check of an accepted item, in its seed's field and language, once for each person `asked`; none
+    where an audit of an earlier attempt was answered or is in somebody's hands: an item's first audit is what counts,
+    and its author would never be handed another of the same texts."""
+    earlier = select(reviews.c.id).where(
+        reviews.c.item_id == audit["item_id"],
+        reviews.c.attempt < audit["attempt"],
+        reviews.c.kind == "audit",
+        reviews.c.state != "withdrawn",
+    )
+    if audit["attempt"] and connection.execute(earlier.limit(1)).first() is not None:
+        return
     row = {**audit, **seed_facts(connection, audit["item_id"])}
     again = [{**row, "id": hash_id("audit", row["id"], n)} for n in range(1, asked)]
     insert_rows(connection, [(Review, one) for one in (row, *again)])

@@ -371,7 +371,8 @@ def lease_review(
     theirs = review.kind in PERSONAL or review.prefer_actor == expert.actor
     if not theirs and _has_answered(connection, expert.actor, review):
         raise NotPending("you have answered this question already", next_step="ask for the next one")
-    if match == "require" and not expert.can_answer(review.specialty, review.lang, match):
+    handed = theirs or review.escalated  # whatever the field, as the queue does
+    if match == "require" and not handed and not expert.can_answer(review.specialty, review.lang, match):
         raise LeaseLost("this review is of another field or language", next_step="ask for the next one")
     lease_taken = _lease(connection, review.id, expert.actor)
     if lease_taken is None:

@@ -118,13 +118,14 @@ def schema_in(copy: Path) -> str | None:
         found = re.search(r"^COPY .*\n(\S+)\n\\\.$", told, re.MULTILINE)
         return found and found[1]
     uri = f"{copy.absolute().as_uri()}?mode=ro&immutable=1"
-    with (
-        mapped_errors(f"sqlite:///{copy}", "solon restore"),
-        closing(sqlite3.connect(uri, uri=True)) as reading,
-    ):
-        if not reading.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
-            return None
-        found_row = reading.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as reading:
+            if not reading.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+                return None
+            found_row = reading.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        told = f"{copy}, of the backup, cannot be read: {error}"
+        raise StoreError(told, next_step="fetch the backup once more, or take an earlier one") from error
     return found_row[0]  # type: ignore[no-any-return]
 
 
