@@ -550,9 +550,10 @@ def _read(content: _Read, file: Path, limit: int | None, config: Config) -> Piec
     form = _find_format(content.format, config)
     first = [raw[1] for raw in sample if not isinstance(raw, BadRow)]
     read = form.settled(first) if form.settled else form.read
-    counted = content.count(chain(sample, lines)) if form.counts_lines else chain(sample, lines)
+    of_lines = form.counts_lines and limit is None
+    counted = content.count(chain(sample, lines)) if of_lines else chain(sample, lines)
     for raw in islice(form.gather(counted), limit):
-        content.rows += not form.counts_lines
+        content.rows += not of_lines
         if isinstance(raw, BadRow):
             content.bad.append(raw)
             continue
@@ -609,8 +610,8 @@ def _other_format(format: str, file: Path, config: Config) -> str:
 
 
 def _recognise(file: Path, sample: Sequence[tuple[int, Mapping[str, Any]] | BadRow], config: Config) -> str:
-    """The name of the format that the rows fit: of those that fit more than half as many as the best does the first,
-    which is the more particular, so that a hole in a row does not turn the layout of the file.
+    """The name of the first format, which is the most particular, that more than half of the rows fit, so that a hole
+    in a row does not turn the layout of the file; where there is none, of the one that most fit.
     """
     if not sample:
         raise SeedError(f"{file} is empty", next_step="see docs/formats.md")
@@ -618,8 +619,9 @@ def _recognise(file: Path, sample: Sequence[tuple[int, Mapping[str, Any]] | BadR
     fitting = Counter({PANEL: sum("judges" in row and "response_a" in row for row in rows)})
     for name, form in _formats(config).items():
         fitting[name] = sum(form.fits(row) for row in rows)
-    if most := max(fitting.values()):
-        return next(name for name in fitting if 2 * fitting[name] > most)
+    best = max(fitting, key=lambda name: fitting[name])
+    if fitting[best]:
+        return next((name for name in fitting if 2 * fitting[name] > len(rows)), best)
     columns = ", ".join(dict.fromkeys(str(name)[:40] for row in rows for name in row))
     raise UsageError(
         f"{file}: the layout is none that is known (columns: {columns[:400] or 'none'})",

@@ -17,7 +17,7 @@ from solon.formats.json_values import Verbatim, show
 from solon.formats.message_trees import is_tree, read_tree
 from solon.formats.outcomes import UNKNOWN, number_of, read_outcome, yes_or_no
 from solon.formats.paths import EACH, at, is_absent, steps_of, without
-from solon.formats.seed_rows import RowProblem
+from solon.formats.seed_rows import CHAT_COLUMNS, RowProblem
 from solon.formats.turns import Turn, find_turns, list_extras, read_transcript, read_turns
 
 SYSTEM = ("system", "system_prompt", "system_message", "system_instruction")
@@ -39,6 +39,7 @@ REFERENCE = (
 _BELONGS: Mapping[str, str] = {
     **dict.fromkeys(SYSTEM, "the first turn of `messages`"),
     **dict.fromkeys(HISTORY, "turns of `messages`"),
+    **dict.fromkeys(("messages", *CHAT_COLUMNS), "`messages`"),
     **dict.fromkeys(("instruction", "question", "query", "problem", "user_prompt"), "`prompt`"),
     **dict.fromkeys(("context", "passage", "document"), "`input`"),
     **dict.fromkeys(REFERENCE[1:], "`reference`"),
@@ -58,26 +59,39 @@ def read_mapped(maps: Sequence[ImportMap], row: Row) -> Pieces:
         RowProblem: a part is missing, of another kind, or contradicts another.
     """
     chosen = next((one for test in (fits, has_answers) for one in maps if test(one, row)), None)
-    told = next((one for one in maps if _names_winner(one, row)), chosen)
-    if chosen is None or (chosen.winner and told is not chosen and not _are_there(row, chosen.winner)):
-        raise RowProblem(_no_answers(maps if told is None else (told,), row))
+    named = [one for one in maps if _names_winner(one, row)]
+    partly = [one for one in named if any(not is_absent(at(row, path)) for path in one.sides)]
+    if chosen is None or (chosen.winner and partly and not _are_there(row, chosen.winner)):
+        raise RowProblem(_no_answers((partly or named)[:1] or maps, row))
     yield from read_tree(chosen.tree, row) if chosen.tree is not None else _Reading(chosen, row).pieces()
 
 
 def maps_in_use(maps: Sequence[ImportMap], rows: Sequence[Row]) -> tuple[ImportMap, ...]:
     """Return the maps by which the rows of one file are read, of which these are the first.
 
-    Of maps that fit the same row, or name its winner, one is used in all of the file, so that a hole in the column that
-    says which answer is better is a row that nobody decided, and another column never decides in its place.
+    Of maps that say what is better of the same answers one is used in all of the file, so that a hole in its column is
+    a row that nobody decided, and another column never decides in its place. Maps that fit none of these rows stay for
+    other answers, and maps that decide nothing stay whatever they fit.
     """
     fitting = [{place for place, row in enumerate(rows) if fits(one, row)} for one in maps]
     most = max(map(len, fitting), default=0)
-    kept, read = list[ImportMap](), set[int]()
-    for place in sorted(range(len(maps)), key=lambda place: 2 * len(fitting[place]) <= most):
-        if not fitting[place] & read and not any(_names_winner(maps[place], rows[row]) for row in read):
-            kept.append(maps[place])
-            read |= fitting[place]
+    kept, known, answered, read = list[ImportMap](), set[tuple[str, ...]](), set[int](), set[int]()
+    for found, one in sorted(
+        zip(fitting, maps, strict=True), key=lambda pair: _decides(pair[1]) and 2 * len(pair[0]) < most
+    ):
+        named = one.sides in known or any(_names_winner(one, rows[place]) for place in read)
+        if _decides(one) and (found <= answered if found else named):
+            continue
+        kept.append(one)
+        if _decides(one) and found:
+            known.add(one.sides)
+            read |= found
+            answered |= {place for place, row in enumerate(rows) if has_answers(one, row)}
     return tuple(kept)
+
+
+def _decides(one: ImportMap) -> bool:
+    return bool(one.winner or one.index or one.strength or one.label or one.scores or one.ranks)
 
 
 def _names_winner(one: ImportMap, row: Row) -> bool:
@@ -140,13 +154,19 @@ class _Reading:
         self._taken = {str(steps_of(path)[0]) for path in (*one.sides, *one.prompt)}
 
     def pieces(self) -> Iterator[Imported | Skipped]:
+        """What the row becomes, and before it what would have decided it and is missing, if anything."""
+        found = list(self._read_pieces())
+        answers = [len(one.seed["responses"]) for one in found if isinstance(one, Imported) and not one.said]
+        yield from (Skipped(f"without_{name}") for name in self._holes(max(answers, default=0))[:1])
+        yield from found
+
+    def _read_pieces(self) -> Iterator[Imported | Skipped]:
         one = self.map
         conversation, texts = self._conversation()
         answers = self._answers(texts)
         ours, metadata = split_columns(self.rest)
         metadata |= self.extras
         shared = {**ours, "messages": conversation, "reference": self.reference}
-        yield from (Skipped(f"without_{name}") for name in self._holes(len(answers)))
         if len(answers) == 1:
             if self._listed:
                 raise RowProblem("there is one answer only; a pair takes two")
@@ -156,8 +176,10 @@ class _Reading:
         yield from pair_up(Imported("pair", shared, metadata), answers, outcome, self._merits(len(answers)))
 
     def _holes(self, answers: int) -> list[str]:
-        """What would tell the better answer and is missing, so that nobody decided the row."""
+        """What would tell the better of so many answers that nobody decided, and is missing."""
         one = self.map
+        if not answers:
+            return []
         telling = [*one.winner, *filter(None, (one.index, one.strength))]
         if not telling and (answers > 1 or one.accept_from is not None):
             telling = [*(one.ranks or one.scores)][: 1 if self._listed or answers == 1 else None]

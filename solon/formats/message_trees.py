@@ -12,9 +12,7 @@ from solon.formats.outcomes import YES, number_of
 from solon.formats.paths import at, steps_of, without
 from solon.formats.seed_files import BadRow
 from solon.formats.seed_rows import RowProblem
-from solon.formats.turns import Turn, read_turns
-
-_SPOKEN = ("role", "text", "content", "replies")
+from solon.formats.turns import ROLE_KEYS, TEXT_KEYS, Turn, first_of, read_turns
 
 
 def is_tree(value: Any) -> bool:
@@ -70,10 +68,15 @@ def _pairs(shared: Imported, replies: list[Mapping[str, Any]], path: str) -> Ite
 def _is_fit(node: Mapping[str, Any], pieces: list[Imported | Skipped]) -> bool:
     """Whether a message is to be shown to people; what is skipped for it is told in `pieces`."""
     deleted = str(node.get("deleted") or "").lower() in YES
-    empty = all(not str(node.get(name) or "").strip() for name in ("text", "content"))
+    empty = first_of(_filled(node), TEXT_KEYS) is None
     if deleted or empty:
         pieces.append(Skipped("deleted_message" if deleted else "empty_message"))
     return not (deleted or empty)
+
+
+def _filled(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A message without texts that are empty."""
+    return {name: value for name, value in node.items() if name not in TEXT_KEYS or str(value or "").strip()}
 
 
 def gather_trees(lines: Lines) -> Lines:
@@ -96,7 +99,7 @@ def gather_trees(lines: Lines) -> Lines:
 
 def _read_message(node: Mapping[str, Any], path: str) -> Turn:
     try:
-        [turn] = read_turns({**node, "replies": None})
+        [turn] = read_turns({**_filled(node), "replies": None})
     except ValueError as problem:
         raise RowProblem(f"{path}: a message of the tree: {str(problem).removeprefix('[0] ')}") from None
     return turn
@@ -117,4 +120,6 @@ def _answer(reply: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 
 def _facts(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in node.items() if name not in _SPOKEN and value is not None}
+    said = _filled(node)
+    spoken = (first_of(said, ROLE_KEYS), first_of(said, TEXT_KEYS), "replies")
+    return {name: value for name, value in said.items() if name not in spoken and value is not None}

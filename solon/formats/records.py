@@ -62,7 +62,7 @@ class ExportRow:
         reference: a good answer that came with the seed; None where none did.
         given: what came with the answers that the seed brought: `chosen` (also of a single response) and
             `rejected` -> model, source, scores and other facts; empty for texts that were drafted. Of a tie `A` and
-            `B`, as they were shown -> the same and `text`, drafted or not; `withheld` in place of one that was flagged.
+            `B`, as they were shown -> the same and `text`, drafted or not; `withheld` where it was flagged.
         fields: what the form of a label recipe said beside the label.
         lineage: ids of calls, prompt versions, models, constitution, rubric and consensus versions, decision
             id, pseudonymous actor; `principles`: by which the texts were made, where a revision, or an answer that

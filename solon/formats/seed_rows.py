@@ -264,17 +264,27 @@ def _take_chat(ours: dict[str, Any], metadata: dict[str, Any]) -> str:
     """
     chat = "messages"
     alone = "prompt" not in ours and "messages" not in ours
-    for name in [name for name in metadata if fold(name) in CHAT_COLUMNS]:
-        value = metadata[name]
-        listed = isinstance(value, list) or (isinstance(value, str) and value.lstrip().startswith("["))
-        if _absent(value) or not (listed or alone):  # such as the number of a conversation
-            continue
+    names = [name for name in metadata if fold(name) in CHAT_COLUMNS and not _absent(metadata[name])]
+    for name in sorted(names, key=lambda name: not is_chat(metadata[name])):
+        if not (is_chat(metadata[name]) or (alone and "messages" not in ours)):
+            continue  # such as the number of a conversation
         if "messages" not in ours:
             chat = name
-        elif _messages(value, name)[:2] != _messages(ours["messages"], chat)[:2]:
+        elif _messages(metadata[name], name)[:2] != _messages(ours["messages"], chat)[:2]:
             raise RowProblem(f"the row has both {chat} and {name}, and they differ; leave one of them out")
         ours["messages"] = metadata.pop(name)
     return chat
+
+
+def is_chat(value: Any) -> bool:
+    """Tell whether a value is a list of messages, or the JSON text of one, by the first of them."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = read_value(value)
+        except (ValueError, RecursionError):
+            return False
+    first = value[0] if isinstance(value, list) and value else None
+    return isinstance(first, dict) and first_of(first, ROLE_KEYS) is not None
 
 
 def _absent(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """The whole record with its lineage: JSONL, CSV and Parquet. Imports `contract`, `records` and `dialogues` only.
 
 These write every record that they are given, whatever its outcome. The text that experts flagged is withheld:
-`chosen` or `response` is null and `withheld` says so; its id and flags stay.
+`chosen` or `response` is null and `withheld` says so; its id and flags stay. Of a tie it is left out of `given`.
 """
 
 from __future__ import annotations
@@ -35,10 +35,16 @@ def whole(row: ExportRow) -> Iterator[Piece]:
     shares = row.shares
     content["shares"] = shares and [{"label": label, "share": share} for label, share in shares.items()]
     content["flags"], content["flagged_candidates"] = list(row.flags), list(row.flagged_candidates)
+    content["given"] = {side: _without_withheld(facts) for side, facts in row.given.items()}
     withheld = withheld_of(row)
     for name in withheld:
         content[name] = None
     yield {**content, "withheld": withheld}
+
+
+def _without_withheld(facts: dict[str, Any]) -> dict[str, Any]:
+    """What came with an answer; without its text where that was flagged."""
+    return {name: fact for name, fact in facts.items() if name != "text" or not facts.get("withheld")}
 
 
 def nested_as_json(row: ExportRow) -> Iterator[Piece]:

@@ -21,9 +21,11 @@ from solon.consensus.panel import ABSTAIN, TIE
 from solon.errors import ConfigError, SeedError, UsageError
 from solon.formats.dataset_folders import list_data_files
 from solon.formats.documents import is_document
+from solon.formats.headers import fold
 from solon.formats.seed_files import BadRow, excerpt_of, sum_up
-from solon.formats.seed_rows import RowProblem, SeedRow, SeedVerdict
+from solon.formats.seed_rows import CHAT_COLUMNS, RowProblem, SeedRow, SeedVerdict
 from solon.formats.seeds import SeenIds, read_seed_rows, read_seeds, write_bad_rows
+from solon.formats.turns import find_turns
 from solon.questions import nearest
 from solon.workspace.spool import Spool
 
@@ -139,6 +141,8 @@ def tell_content_aside(seeds: Seeds, config: Config) -> str:
         for row in rows
         for name, value in row.metadata.items()
         if value and isinstance(value, str | list)
+        # what messages say beside role and content stands under the name of their column
+        if fold(name) not in ("messages", *CHAT_COLUMNS) or find_turns(value) is not None
     ]
     return tell_aside(dict.fromkeys(said))
 

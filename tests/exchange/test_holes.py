@@ -62,13 +62,99 @@ def test_a_row_with_a_hole_is_undecided(
     rows[1][column] = hole
     if hole == "absent":
         del rows[1][column]
-    (file := tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    content = importing._Read(importing.AUTO)
-    said = [one.said for one, _ in importing._read(content, file, None, Config())]
+    content, found = read(rows, tmp_path)
     assert content.format == name
-    assert [bool(each) for each in said] == [True, False, True]
+    assert [bool(one.said) for one in found] == [True, False, True]
     assert content.skipped == {f"without_{column}": 1}
     assert not content.bad
+
+
+def read(rows: list[Row], folder: Path, name: str = importing.AUTO, limit: int | None = None) -> Any:
+    """What was read, with the seeds as `found`."""
+    (file := folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    content: Any = importing._Read(name)
+    found = [one for one, _ in importing._read(content, file, limit, Config())]
+    return content, found
+
+
+TWO: Row = {"answer_a": "a", "answer_b": "b"}
+
+
+@pytest.mark.parametrize(("column", "other"), [("winner", "label"), ("preference", "winner")])
+@pytest.mark.parametrize("place", [10, 50])
+def test_no_other_column_decides_where_the_first_is_empty(
+    column: str, other: str, place: int, tmp_path: Path
+) -> None:
+    rows = [{"prompt": f"q{n}", **TWO, column: "a", other: ""} for n in range(50)]
+    rows.insert(place, {"prompt": "hole", **TWO, column: "", other: "b"})
+    content, found = read(rows, tmp_path, "choice")
+    assert [one.seed["messages"][-1]["content"] for one in found if not one.said] == ["hole"]
+    assert content.skipped == {f"without_{column}": 1}
+
+
+def test_answers_of_other_columns_are_read_in_the_same_file(tmp_path: Path) -> None:
+    turns = {"messages": [{"role": "user", "content": "m"}, {"role": "assistant", "content": "x"}]}
+    short = {"prompt": "m", "completion": "x"}
+    rows = [*([turns] * 20), turns | short, *([short] * 15)]
+    rows = [row | {"number": n} for n, row in enumerate(rows)]
+    for label in ({}, {"label": True}):
+        content, found = read([row | label for row in rows], tmp_path)
+        assert content.format == ("trl-unpaired-preference" if label else "trl-sft")
+        assert (len(found), content.bad) == (36, [])
+
+
+def test_a_layout_of_the_minority_is_not_that_of_the_file(tmp_path: Path) -> None:
+    plain = [{"prompt": f"q{n}", "completion": "a"} for n in range(30)]
+    pairs = [{"prompt": f"p{n}", "chosen": "a", "rejected": "b"} for n in range(16)]
+    content, found = read([*plain, *pairs], tmp_path)
+    assert (content.format, len(found)) == ("trl-sft", 30)
+
+
+def test_only_rows_that_wait_are_counted_each_once(tmp_path: Path) -> None:
+    scores = {"score_chosen": 5, "score_rejected": 2}
+    pairs = [
+        {"prompt": f"p{n}", "chosen": "a", "rejected": "b", **(scores if n % 5 < 3 else {})}
+        for n in range(20)
+    ]
+    content, found = read(pairs, tmp_path)
+    assert content.format == "ultrafeedback-binarized"
+    assert all(one.said for one in found)
+    assert content.skipped == {}
+    rated = [
+        {"instruction": f"q{n}", "completions": [completion("a", 1.0), completion("b", 2.0)]}
+        for n in range(3)
+    ]
+    rated[1]["completions"] = [completion(text, None) for text in "abc"]  # two pairs of one row
+    content, found = read(rated, tmp_path)
+    assert [bool(one.said) for one in found] == [True, False, False, True]
+    assert content.skipped == {"without_overall_score": 1}
+
+
+@pytest.mark.parametrize("key", ["text", "content", "value", "message"])
+def test_messages_of_a_tree_have_their_text_under_any_usual_name(key: str, tmp_path: Path) -> None:
+    def node(who: str, said: str, *replies: Row, **more: Any) -> Row:
+        return {"role": who, "text": "", key: said, "replies": [*replies], **more}
+
+    tree = node(
+        "prompter",
+        "Q?",
+        node("assistant", "x", rank=1),
+        node("assistant", "y", rank=0),
+        node("assistant", " "),
+    )
+    content, (pair,) = read([{"message_tree_id": "t", "prompt": tree}], tmp_path, "oasst")
+    assert content.skipped == {"empty_message": 1}
+    assert sorted(one["text"] for one in pair.seed["responses"]) == ["x", "y"]
+    assert pair.metadata == {"message_tree_id": "t", "message": {}}
+
+
+def test_a_limit_counts_the_trees_that_it_allows(tmp_path: Path) -> None:
+    rows = [
+        {"message_id": f"{n}{part}", "parent_id": f"{n}" if part else None, "role": who, "text": f"{part}?"}
+        for n in range(3)
+        for part, who in (("", "prompter"), ("a", "assistant"), ("b", "assistant"))
+    ]
+    assert [read(rows, tmp_path, "oasst", limit)[0].rows for limit in (1, None)] == [1, 9]
 
 
 def completion(text: str, overall: float | None) -> Row:
@@ -87,9 +173,9 @@ def test_a_score_of_another_name_never_decides() -> None:
             {**completion("b", None), "fine-grained_score": 2},
         ],
     }
-    read = FORMATS["ultrafeedback"].settled
-    assert read is not None
-    *_, pair = read([*rows, hole])(hole)
+    settled = FORMATS["ultrafeedback"].settled
+    assert settled is not None
+    *_, pair = settled([*rows, hole])(hole)
     assert pair.said == ()  # type: ignore[union-attr]
 
 

@@ -26,11 +26,12 @@ STORE = "sqlite:///imported.db"
 
 
 def told(map: Row, row: Row) -> list[tuple[str, str, str]]:
-    """What is said, and the answers, the better one first."""
+    """What is said, and the answers, the better one first; of a note its reason."""
     found = []
     for one in read_mapped((ImportMap.model_validate(map),), row):
         if not isinstance(one, Imported):
-            continue  # a note, of what is missing
+            found.append((one.reason,))
+            continue
         said = one.said[0] if one.said else None
         texts = [response["text"] for response in one.seed["responses"]]
         turned = said is not None and said.response == 1
@@ -61,7 +62,10 @@ AB: Row = {"q": "Ask?", "a": "one", "b": "two"}
         ({**TWO, "strength": "s"}, {**AB, "s": 0}, ("tie",)),
         ({**TWO, "scores": ["x", "y"]}, {**AB, "x": 1, "y": "2.5"}, ("prefer", "two", "one")),
         ({**TWO, "scores": ["x", "y"]}, {**AB, "x": 2, "y": 2}, ("tie",)),
-        ({**TWO, "scores": ["x", "y"]}, {**AB, "x": 1, "y": None}, ("-",)),
+        ({**TWO, "scores": ["x", "y"]}, {**AB, "x": 1, "y": None}, ("without_y", "-")),
+        ({**TWO, "scores": ["x", "y"]}, {**AB, "x": None}, ("without_x", "-")),
+        ({**TWO, "winner": ["x", "y", "t"]}, {**AB, "x": 1, "y": None}, ("prefer", "one", "two")),
+        ({"prompt": "q", "chosen": "b", "rejected": "a", "scores": ["x", "y"]}, AB, ("prefer", "two", "one")),
         ({**TWO, "ranks": ["x", "y"]}, {**AB, "x": 2, "y": 1}, ("prefer", "two", "one")),
         (TWO, AB, ("-",)),
         ({"prompt": "q", "chosen": "b", "rejected": "a"}, AB, ("prefer", "two", "one")),
@@ -78,7 +82,9 @@ AB: Row = {"q": "Ask?", "a": "one", "b": "two"}
     ],
 )  # fmt: skip
 def test_a_map_tells_which_answer_is_better(map: Row, row: Row, wanted: tuple[str, ...]) -> None:
-    [found] = told(map, row)
+    *notes, found = told(map, row)
+    assert notes == [(reason,) for reason in wanted if reason.startswith("without_")]
+    wanted = wanted[len(notes) :]
     if wanted[0] in ("tie", "both_bad", "-") and len(wanted) == 1:
         assert (found[0], {*found[1:]}) == (wanted[0], {"one", "two"})
     else:

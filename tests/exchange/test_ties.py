@@ -5,10 +5,17 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+
+from solon.eval.releases.diff import diff_releases
+from solon.eval.releases.releases import TEXTS, create_release, freeze_row, read_rows, verify_release
+from solon.store.database.store import Store
+from solon.store.records.exporting import export_rows
 
 Cli = Callable[..., tuple[int, str, str]]
 TIED: dict[str, Any] = {
@@ -73,3 +80,41 @@ def test_flagged_texts_of_a_tie_are_withheld(tie: Callable[..., Any]) -> None:
         "A": {"model": "m1", "scores": {"score": 4.0}, "rating": 0, "withheld": True},
         "B": {"source": "book", "withheld": True},
     }
+
+
+def test_a_release_has_the_texts_of_a_tie_from_the_store_only(
+    tie: Callable[..., Any], solon: Cli, tmp_path: Path
+) -> None:
+    tie(TIED, {"id": "z", "prompt": "Name a river."})
+    folder = tmp_path / "one"
+    with Store(f"sqlite:///{tmp_path}/solon.db") as store:
+        create_release(store, "one", folder)
+        assert "Wren." in (folder / "one.jsonl").read_text()
+        frozen = next(row for row in read_rows(folder) if row["seed_id"] == "t")
+        assert "Wren." not in json.dumps(frozen)
+        assert frozen["given"]["B"] == {"text": None, "source": "book"}
+        row = next(row for row in export_rows(store)[1] if row.seed_id == "t")
+        row.given["A"]["text"] = "Owl."
+        assert freeze_row(row)["texts_sha256"] != frozen["texts_sha256"]
+        row.given.clear()  # as in releases that were made before ties had texts
+        before = json.dumps([getattr(row, name) for name in TEXTS], sort_keys=True)
+        assert freeze_row(row)["texts_sha256"] == sha256(before.encode()).hexdigest()
+        assert verify_release(store, folder).passed
+        assert diff_releases(store, folder).same == 2
+        older = (folder / "rows.jsonl").read_text().splitlines()
+        stripped = [{**json.loads(line), "given": {}, "texts_sha256": "older"} for line in older]
+        (earlier := tmp_path / "earlier").mkdir()
+        (earlier / "release.json").write_text((folder / "release.json").read_text())
+        (earlier / "rows.jsonl").write_text("\n".join(map(json.dumps, stripped)))
+        assert diff_releases(store, earlier).same == 2
+        with store.transaction() as connection:  # a second opinion flags both
+            for item, shown in connection.execute(text("SELECT item_id, shown FROM records")).all():
+                flags = json.dumps({name: ["unsafe"] for name in json.loads(shown)})
+                update = text("UPDATE decisions SET flags = :flags WHERE item_id = :item")
+                connection.execute(update, {"flags": flags, "item": item})
+        assert verify_release(store, folder).passed
+    code, _, err = solon("forget", frozen["lineage"]["item"], "--yes")
+    assert code == 0, err
+    with Store(f"sqlite:///{tmp_path}/solon.db") as store:
+        failed = {one.name: one.told for one in verify_release(store, folder).checks if not one.passed}
+    assert "1 records with erased texts" in failed["rebuilt"]

@@ -235,7 +235,6 @@ def test_a_conversation_beside_its_prompt_keeps_its_earlier_turns(
             {"conversations": TALK, "conversation": SAID},
             "both conversations and conversation, and they differ",
         ),
-        ({"prompt": "a", "conversations": ["b"]}, r"conversations[0] is a text"),
         ({"conversations": []}, "conversations is an empty list"),
         ({"messages": None}, "messages is empty"),
         ({"conversation": ""}, "conversation is empty"),
@@ -245,9 +244,14 @@ def test_a_conversation_that_does_not_fit_is_refused(row: dict[str, Any], told: 
     assert told in ends(write(tmp_path / "s.jsonl", json.dumps(row)))[0]
 
 
-@pytest.mark.parametrize("beside", ["a17", 17, {"number": 3}, []])
+@pytest.mark.parametrize(
+    "beside",
+    ["a17", 17, {"number": 3}, [], "[2024-01-01 10:00] hi", "[12, 13]", [12, 13], ["c-1"], [{"number": 3}]],
+)
 def test_a_column_that_is_no_conversation_stays_a_column(beside: Any, tmp_path: Path) -> None:
     assert only(tmp_path, {"prompt": "a", "conversation": beside}).metadata == {"conversation": beside}
+    row = {"conversation": beside, "conversations": SAID}
+    assert only(tmp_path, row).prompt == "And then?"
 
 
 def test_what_messages_say_beside_role_and_content_is_metadata(tmp_path: Path) -> None:
@@ -299,3 +303,10 @@ def test_columns_that_look_like_content_are_told_before_a_run() -> None:
         assert words in told
     assert not any(name in told for name in ("answer", "rejected", "k ("))
     assert tell_content_aside([{"prompt": "a", "topic": "b", "system": None}], config) == ""
+    mapped = config.model_copy(
+        update={"seeds": config.seeds.model_copy(update={"map": {"messages": "turns"}})}
+    )
+    turns = [{"role": "user", "content": "a", "name": "Ann", "sender": "b"}]
+    told = tell_content_aside([{"turns": turns, "conversations": SAID, "conversation": "c-1"}], mapped)
+    assert told.endswith(": conversations (its place: `messages`)")
+    assert tell_content_aside([{"messages": turns}, {"conversations": turns}], config) == ""

@@ -148,10 +148,17 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change | No
     return Change(seed=after["seed_id"], before=before["id"], after=after["id"], reasons=tuple(reasons))
 
 
+def _hashes_less(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether one of two rows of a tie was released before the texts of ties were in the hash."""
+    told = [sum("text" in facts for facts in row.get("given", {}).values()) for row in (before, after)]
+    return before["id"] == after["id"] and told[0] != told[1]
+
+
 def _find_reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[str]:
     if before["lineage"]["run"] != after["lineage"]["run"]:
         yield "another run's record stands in its place"
-    if before["texts_sha256"] != after["texts_sha256"] or before["label"] != after["label"]:
+    same_texts = before["texts_sha256"] == after["texts_sha256"] or _hashes_less(before, after)
+    if not same_texts or before["label"] != after["label"]:
         decided = (
             after["route"] == "decided" and before["lineage"]["decision"] != after["lineage"]["decision"]
         )

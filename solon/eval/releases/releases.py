@@ -439,11 +439,15 @@ def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def freeze_row(row: ExportRow) -> dict[str, Any]:
-    """Return a record without its texts, and with one hash over them."""
+    """Return a record without its texts, and with one hash over them. Where a tie has a text stands None."""
     # The input is the end of the prompt, which is hashed: so releases made before it had a column verify as they did.
     content = {f.name: getattr(row, f.name) for f in fields(ExportRow) if f.name not in (*TEXTS, "input")}
-    texts = json.dumps([getattr(row, name) for name in TEXTS], sort_keys=True, ensure_ascii=True)
-    return {**content, "texts_sha256": hashlib.sha256(texts.encode()).hexdigest()}
+    given = {side: facts | ({"text": None} if "text" in facts else {}) for side, facts in row.given.items()}
+    # A record without texts of a tie has the hash that it had before there were any.
+    tied = [facts["text"] for facts in row.given.values() if facts.get("text") is not None]
+    texts = [*(getattr(row, name) for name in TEXTS), *tied]
+    hashed = hashlib.sha256(json.dumps(texts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+    return {**content, "given": given, "texts_sha256": hashed}
 
 
 @dataclass(slots=True)
@@ -543,6 +547,9 @@ class _Restored:
             kept.pop("promise", None)
             for name in ("flags", "flagged_candidates"):
                 kept[name] = tuple(kept[name])
+            for side, facts in kept.get("given", {}).items():
+                if "text" in facts:
+                    facts["text"] = fresh.given.get(side, {}).get("text")
             row = replace(fresh, **kept)
             self.changed += freeze_row(row)["texts_sha256"] != digest
             yield row

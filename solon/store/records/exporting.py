@@ -804,7 +804,7 @@ def _tied(
 def _given(
     content: dict[str, Any], sides: dict[str, _Answer | None], tied: Mapping[str, dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """side -> what came with its text, where the seed brought it; of a tie the text, too, unless that is withheld."""
+    """side -> what came with its text, where the seed brought it; of a tie the text, too, perhaps marked `withheld`."""
     responses = {one["text"]: one for one in content.get("responses") or ()}
     written = {side: {"text": answer[0]} for side, answer in sides.items() if answer is not None} | dict(tied)
     given = {}
@@ -815,8 +815,6 @@ def _given(
         if side in tied:
             known = {name: value for name, value in own.items() if value}
             facts = known | facts | known  # whatever further columns of that name the seed brings
-            if own["withheld"]:
-                facts.pop("text", None)
         given[side] = facts
     return {side: facts for side, facts in given.items() if facts}
 
