@@ -157,7 +157,7 @@ def test_status_shows_versions_looks_promise_and_audits(solon: Cli, copied: str,
         assert look["why"] or look["promise"]
     assert status["audit"]["n"] == known.audits
     code, out, _ = solon("learn", "--status", "--store", copied)
-    assert "audits: " in out
+    assert f"audits since the newest certificate: {status['audit']['agreed']} of {known.audits} agreed" in out
     assert "version 1" in out
 
 
