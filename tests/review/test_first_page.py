@@ -172,8 +172,8 @@ def test_how_far_experts_agree_is_one_figure(project: Project, person: Any) -> N
     assert (promise.state, promise.returns) == ("none", "")
     assert "asked about every item" in promise.sentence
     suite = project.evaluate("agreement")
-    assert (suite.random.n, suite.random.known) == (10, True)
-    assert any("10 of the 10 answers" in note and "asked about every item" in note for note in suite.notes)
+    assert (suite.random.n, suite.random.known) == (5, True)  # items, each answered by two people
+    assert any("5 of the 5 items" in note and "asked about every item" in note for note in suite.notes)
     assert {(one.name, one.compared, one.agreed) for one in found.team or ()} == {
         ("Ada", 5, found.agreed), ("Bo", 5, found.agreed), ("Lea", 0, 0)
     }  # fmt: skip
