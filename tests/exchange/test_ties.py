@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, update
 
 from solon.eval.releases.diff import diff_releases
 from solon.eval.releases.releases import TEXTS, create_release, freeze_row, read_rows, verify_release
 from solon.store.database.store import Store
 from solon.store.records.exporting import export_rows
+from solon.store.tables import decisions, records
 
 Cli = Callable[..., tuple[int, str, str]]
 TIED: dict[str, Any] = {
@@ -108,10 +109,9 @@ def test_a_release_has_the_texts_of_a_tie_from_the_store_only(
         (earlier / "rows.jsonl").write_text("\n".join(map(json.dumps, stripped)))
         assert diff_releases(store, earlier).same == 2
         with store.transaction() as connection:  # a second opinion flags both
-            for item, shown in connection.execute(text("SELECT item_id, shown FROM records")).all():
-                flags = json.dumps({name: ["unsafe"] for name in json.loads(shown)})
-                update = text("UPDATE decisions SET flags = :flags WHERE item_id = :item")
-                connection.execute(update, {"flags": flags, "item": item})
+            for item, shown in connection.execute(select(records.c.item_id, records.c.shown)).all():
+                flags = {name: ["unsafe"] for name in shown}
+                connection.execute(update(decisions).where(decisions.c.item_id == item).values(flags=flags))
         assert verify_release(store, folder).passed
     code, _, err = solon("forget", frozen["lineage"]["item"], "--yes")
     assert code == 0, err
