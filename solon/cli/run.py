@@ -316,7 +316,8 @@ def finish(project: Project, summary: RunSummary, json: bool, store: str | None)
     """Print the summary, say what to do next, and leave with the run's exit code."""
     from solon.store.records.overview import count_without_drafts
 
-    code = exit_code(summary, count_without_drafts(project.store, summary.run_id))
+    empty = summary.rejected and not summary.accepted
+    code = exit_code(summary, count_without_drafts(project.store, summary.run_id) if empty else 0)
     if json:
         print_json({**asdict(summary), "exit_code": code})
     else:
