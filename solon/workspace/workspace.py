@@ -523,6 +523,8 @@ class Workspace:
                 runs.set_run(connection, run.id, status=status, stopped_because=error.cause)
             error.about = asdict(self.summarize(run.id))
             raise
+        with self.store.transaction() as connection:
+            runs.keep_spent(connection, run.id)
         summary = self.summarize(run.id)
         if summary.queued and stopped is None:
             stopped = f"another process is at work on {summary.queued} items"

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, case, exists, func, or_, select
+from sqlalchemy import Connection, and_, case, exists, func, literal_column, or_, select
 
 from solon.config.sections import FILTERED
 from solon.formats.records import plain_model
@@ -216,7 +216,7 @@ def unusable_answers(connection: Connection, run_id: str, limit: int = 5) -> tup
             served.c.outcome == "ok",
         )
     )
-    failed = and_(answered, calls.c.outcome != "ok", ~otherwise)
+    failed = and_(answered, calls.c.outcome != literal_column("'ok'"), ~otherwise)
     number = func.count(calls.c.item_id.distinct())
     groups = (
         select(calls.c.role, calls.c.model, number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal_column, select
 
 from solon.config.sections import RoutingConfig
 from solon.errors import TokenWanted
@@ -46,7 +46,13 @@ def measures(connection: Connection, review: ReviewRow) -> bool:
     people_alone = is_label(review.response_schema) and connection.execute(judged).first() is None
     if routing.measures and not people_alone:
         return True
-    drawn = select(reviews.c.id).where(reviews.c.run_id == run.id, reviews.c.kind != "interrupt")
+    # The kind is written out and the order given, so that SQLite reads the index of what was drawn, and not all reviews
+    # that wait.
+    drawn = (
+        select(reviews.c.id)
+        .where(reviews.c.run_id == run.id, reviews.c.kind != literal_column("'interrupt'"))
+        .order_by(reviews.c.item_id)
+    )
     return connection.execute(drawn.limit(1)).first() is not None or asks_golden(connection, run.recipe)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class RunRow:
         active_seconds: time that processes have worked on it.
         finished_at: when a process last stopped working on it, None while the first one does.
         stopped_because: why it stopped before its end, None where it did not.
+        spent: what its calls took when a process last stopped working on it, see `store.runs.runs.spent`.
     """
 
     id: str
@@ -42,3 +44,4 @@ class RunRow:
     active_seconds: float
     finished_at: float | None
     stopped_because: str | None
+    spent: dict[str, Any] | None = None

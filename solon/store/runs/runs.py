@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -506,24 +506,45 @@ def count_calls(connection: Connection, run_id: str) -> int:
 
 
 def spent(connection: Connection, run_id: str) -> Spent:
-    """The totals over the journal of a run: every request once, also those that came to nothing. It reads all its
-    calls.
+    """The totals over the journal of a run: every request once, also those that came to nothing. It counts the run's
+    calls, and reads them all where there are more than when `keep_spent` was called last.
     """
+    return _read_kept(connection, run_id) or _add_up(connection, run_id)[1]
+
+
+def keep_spent(connection: Connection, run_id: str) -> None:
+    """Keep with a run what is `spent` now, for whoever asks before it makes another call."""
+    if _read_kept(connection, run_id) is None:
+        counted, totals = _add_up(connection, run_id)
+        set_run(connection, run_id, spent={"calls": counted, "totals": asdict(totals)})
+
+
+def _read_kept(connection: Connection, run_id: str) -> Spent | None:
+    """What `keep_spent` kept; None where the run has made further calls since."""
+    kept = connection.execute(select(runs.c.spent).where(runs.c.id == run_id)).scalar()
+    if not kept or kept["calls"] != count_calls(connection, run_id):
+        return None
+    return Spent(**kept["totals"])
+
+
+def _add_up(connection: Connection, run_id: str) -> tuple[int, Spent]:
+    """How many calls a run has and what they took, by one query, so that the two belong together whoever else is at
+    work."""
     untold = calls.c.input_tokens.is_(None) | calls.c.output_tokens.is_(None)
-    unknown = case((calls.c.estimated.is_(True) | untold, 1), else_=0)
-    unpriced = case((calls.c.cost.is_(None) & (calls.c.attempts > 0), 1), else_=0)
-    query = select(
-        func.coalesce(func.sum(calls.c.attempts), 0),
-        func.coalesce(func.sum(calls.c.input_tokens), 0),
-        func.coalesce(func.sum(calls.c.output_tokens), 0),
-        func.coalesce(func.sum(calls.c.cached_tokens), 0),
-        func.coalesce(func.sum(unknown), 0),
-        func.coalesce(func.sum(calls.c.cost), 0.0),
-        func.coalesce(func.sum(unpriced), 0),
-        func.coalesce(func.sum(case((calls.c.model == BUILTIN, 1), else_=0)), 0),
-    ).where(calls.c.run_id == run_id, calls.c.attempts > 0)
-    row = connection.execute(query).one()
-    return Spent(
+    ones = (
+        calls.c.attempts,
+        calls.c.input_tokens,
+        calls.c.output_tokens,
+        calls.c.cached_tokens,
+        case((calls.c.estimated.is_(True) | untold, 1), else_=0),
+        calls.c.cost,
+        case((calls.c.cost.is_(None), 1), else_=0),
+        case((calls.c.model == BUILTIN, 1), else_=0),
+    )
+    sums = (func.sum(one).filter(calls.c.attempts > 0) for one in ones)
+    counted, *found = connection.execute(select(func.count(), *sums).where(calls.c.run_id == run_id)).one()
+    row = [one or 0 for one in found]
+    return int(counted), Spent(
         calls=int(row[0]),
         input_tokens=int(row[1]),
         output_tokens=int(row[2]),

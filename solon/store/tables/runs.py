@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field, SQLModel
 
-from solon.store.tables.columns import json_column, key, ref
+from solon.store.tables.columns import json_column, key, partial_index, ref
 
 
 class Meta(SQLModel, table=True):
@@ -121,6 +121,8 @@ class Run(SQLModel, table=True):
         active_seconds: time that processes have worked on it.
         finished_at: when a process last stopped working on it, None while the first one does.
         stopped_because: why it stopped before its end, None where it did not.
+        spent: what its calls took when a process last stopped working on it, and how many these were, see
+            `store.runs.runs.spent`; None before.
     """
 
     __tablename__ = "runs"
@@ -139,6 +141,7 @@ class Run(SQLModel, table=True):
     active_seconds: float = 0.0
     finished_at: float | None = None
     stopped_because: str | None = None
+    spent: Any = json_column()
 
 
 class Item(SQLModel, table=True):
@@ -301,7 +304,10 @@ class Call(SQLModel, table=True):
     reused_from: str | None = None
     created_at: float
 
-    __table_args__ = (Index("ix_calls_run_seed", "run_id", "seed_id"),)
+    __table_args__ = (
+        Index("ix_calls_run_seed", "run_id", "seed_id"),
+        partial_index("ix_calls_failed", "run_id", where=text("outcome != 'ok'")),
+    )
 
 
 CALL_TEXTS = ("prompt_id", "answer_id", "error_id", "reasoning_id")

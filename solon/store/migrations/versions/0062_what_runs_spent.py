@@ -1,0 +1,20 @@
+"""what a run's calls took is kept with the run, and failed calls are found by an index"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0062"
+down_revision = "0061"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("runs", sa.Column("spent", sa.JSON(none_as_null=True), nullable=True))
+    failed = sa.text("outcome != 'ok'")
+    op.create_index("ix_calls_failed", "calls", ["run_id"], sqlite_where=failed, postgresql_where=failed)
+
+
+def downgrade() -> None:
+    op.drop_index("ix_calls_failed", "calls")
+    op.drop_column("runs", "spent")
