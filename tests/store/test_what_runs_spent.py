@@ -10,7 +10,7 @@ from sqlalchemy import event, literal, select
 from solon.agents.models.scripted import ScriptedChat
 from solon.project import Project
 from solon.store.database.store import Store
-from solon.store.records.overview import unusable_answers
+from solon.store.records.overview import count_filtered, unusable_answers
 from solon.store.reviewing.measuring_runs import measures
 from solon.store.reviewing.review_rows import find_review
 from solon.store.runs.runs import count_calls, keep_spent, spent
@@ -64,7 +64,7 @@ def test_what_a_run_spent_is_kept_until_it_makes_another_call(store_url: str) ->
 @pytest.mark.sqlite("its query plans")
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_few_rows_are_read_where_there_are_few(store_url: str) -> None:
-    """Neither whether a run measures nor what failed in it is found by reading all its reviews or calls."""
+    """Whether a run measures, what failed and what was dropped in it is found without reading all that it has."""
     with Project(store_url, config=CONFIG, models={"default": ScriptedChat()}) as project:
         run = project.run("preference", SEEDS).run_id
         with project.store.connect() as connection:
@@ -72,6 +72,7 @@ def test_few_rows_are_read_where_there_are_few(store_url: str) -> None:
         for ask, index in (
             (lambda c: measures(c, review), "ix_reviews_drawn"),
             (lambda c: unusable_answers(c, run), "ix_calls_failed"),
+            (lambda c: count_filtered(c, run), "ix_candidates_unused"),
         ):
             _, told = asked_in(project.store, ask)
             with project.store.connect() as connection:

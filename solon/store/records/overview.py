@@ -7,7 +7,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    TextClause,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from solon.config.sections import FILTERED
 from solon.formats.records import plain_model
@@ -27,6 +38,7 @@ from solon.store.tables import (
     seeds,
     texts,
 )
+from solon.store.tables.work import UNUSED
 
 _LAW = {"constitution": constitutions, "rubric": rubrics, "rules": rule_books}
 
@@ -133,14 +145,6 @@ class Filtered:
 def count_filtered(connection: Connection, run_id: str, named: Collection[str] = ()) -> tuple[Filtered, ...]:
     """What each filter dropped that dropped anything, and those that are `named`, in the order in which they look.
     Revisions are not counted: one that is dropped is never stored."""
-    own_request = candidates.c.prompt_text_id.is_not(None)
-    by_kind = (
-        select(candidates.c.kind, own_request, func.count())
-        .join(items, and_(items.c.id == candidates.c.item_id, items.c.attempt == candidates.c.attempt))
-        .where(items.c.run_id == run_id, candidates.c.kind.in_(("draft", "given", *FILTERED)))
-        .group_by(candidates.c.kind, own_request)
-    )
-    texts_of = {(str(kind), bool(own)): int(n) for kind, own, n in connection.execute(by_kind)}
     by_reason = (
         select(items.c.reason, func.count())
         .where(items.c.run_id == run_id, items.c.state == "rejected")
@@ -148,17 +152,32 @@ def count_filtered(connection: Connection, run_id: str, named: Collection[str] =
     )
     rejected = {reason: int(n) for reason, n in connection.execute(by_reason)}
     dropped = {name: rejected.get(tell_dropped_seed(name), 0) for name in FILTERED}
-    for (kind, _), n in texts_of.items():
+    for (kind, _), n in _count_texts(connection, run_id, UNUSED).items():
         if kind in dropped:
             dropped[kind] += n
     if not any(dropped.values()) and not named:
         return ()
+    texts_of = _count_texts(connection, run_id, candidates.c.kind.in_(("draft", "given", *FILTERED)))
     answers = sum(n for (kind, _), n in texts_of.items() if not kind.startswith("request_"))
     requests = sum(n for (_, own), n in texts_of.items() if own) or _count_begun(connection, run_id)
     of = {"answer": answers, "request": requests}
     return tuple(
         Filtered(name, n, of[name.partition("_")[0]]) for name, n in dropped.items() if n or name in named
     )
+
+
+def _count_texts(
+    connection: Connection, run_id: str, which: ColumnElement[bool] | TextClause
+) -> dict[tuple[str, bool], int]:
+    """(kind, is it a request of its own) -> how many texts of a run's present attempts there are."""
+    own_request = candidates.c.prompt_text_id.is_not(None)
+    query = (
+        select(candidates.c.kind, own_request, func.count())
+        .join(items, and_(items.c.id == candidates.c.item_id, items.c.attempt == candidates.c.attempt))
+        .where(items.c.run_id == run_id, which)
+        .group_by(candidates.c.kind, own_request)
+    )
+    return {(str(kind), bool(own)): int(n) for kind, own, n in connection.execute(query)}
 
 
 def tell_all_dropped(connection: Connection, run_id: str) -> str:

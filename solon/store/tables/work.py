@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-from solon.store.tables.columns import json_column, key, ref
+from solon.store.tables.columns import json_column, key, partial_index, ref
+
+UNUSED = text("kind NOT IN ('draft', 'given', 'revision', 'edit', 'merged')")
+"""A candidate that was not used. The index of these says it in the same words, else a database does not follow it."""
 
 
 class Candidate(SQLModel, table=True):
@@ -41,6 +44,8 @@ class Candidate(SQLModel, table=True):
     call_id: str | None = ref("calls.id", nullable=True)
     author: str = ""
     created_at: float
+
+    __table_args__ = (partial_index("ix_candidates_unused", "item_id", where=UNUSED),)
 
 
 class Critique(SQLModel, table=True):

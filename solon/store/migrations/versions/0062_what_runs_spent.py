@@ -1,4 +1,4 @@
-"""what a run's calls took is kept with the run, and failed calls are found by an index"""
+"""what a run's calls took is kept with the run; failed calls and unused candidates are found by an index"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,8 +13,13 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("spent", sa.JSON(none_as_null=True), nullable=True))
     failed = sa.text("outcome != 'ok'")
     op.create_index("ix_calls_failed", "calls", ["run_id"], sqlite_where=failed, postgresql_where=failed)
+    unused = sa.text("kind NOT IN ('draft', 'given', 'revision', 'edit', 'merged')")
+    op.create_index(
+        "ix_candidates_unused", "candidates", ["item_id"], sqlite_where=unused, postgresql_where=unused
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_candidates_unused", "candidates")
     op.drop_index("ix_calls_failed", "calls")
     op.drop_column("runs", "spent")
