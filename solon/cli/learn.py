@@ -212,10 +212,10 @@ def spell_status(found: dict[str, Any]) -> str:
         lines.append(clean(f"  {found['suspended']['told']}"))
     audit = found["audit"]
     rate = "-" if audit["rate"] is None else f"{audit['rate']:.2f}"
-    low, high = audit["interval"]
-    since = " since the newest certificate" if in_force or found["suspended"] else ""
+    low, high = audit["always"]
+    since = " since the newest certificate" if audit["certificate"] else ""
     lines.append(
-        f"audits{since}: {audit['agreed']} of {audit['n']} agreed ({rate}, 95% {low:.2f} to {high:.2f}): "
+        f"audits{since}: {audit['agreed']} of {audit['n']} agreed ({rate}, {low:.2f} to {high:.2f} over all looks): "
         f"{audit['state']}"
     )
     lines.append(f"  {audit['why']}")

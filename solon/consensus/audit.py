@@ -29,6 +29,7 @@ class AuditReport:
         detects: the highest agreement at which the alarm would have gone off by now with probability .8 or
             more; None where there is no such agreement yet.
         why: the state in words.
+        certificate: id of the certificate since which they were given; None where it is all audits.
     """
 
     n: int
@@ -40,6 +41,7 @@ class AuditReport:
     state: str
     detects: float | None
     why: str
+    certificate: str | None = None
 
 
 def is_drawn(key: str, share: float) -> bool:
@@ -66,8 +68,8 @@ def watch(
 
     The state is ``alarm`` if the confidence sequence has at any time shown an agreement under ``promise``;
     where the promise holds this ever happens with probability at most ``delta``. It is ``green`` if there is
-    no alarm and ``n`` audits would by now show a fall of ``slack`` with probability .8. Otherwise it is
-    ``cannot tell``, and the report says which fall ``n`` audits can show.
+    no alarm, ``n`` audits would by now show a fall of ``slack`` with probability .8, and no fewer agreed than
+    promised. Otherwise it is ``cannot tell``, and the report says which fall ``n`` audits can show.
 
     Args:
         answers: for each audit, whether the expert agreed with the record.
@@ -99,6 +101,9 @@ def watch(
             "alarm",
             f"agreement fell under {promise:g}: shown by audit {alarm_at}; {agreed} of {n} agreed",
         )
+    elif rate is not None and rate < promise:
+        state = "cannot tell"
+        why = f"fewer agreed than the promised {promise:.0%}, though not so few that the alarm calls it proven: {tail}"
     elif lowest_shown is not None and lowest_shown >= promise - slack:
         state, why = "green", f"no sign of a fall; {tail}"
     else:

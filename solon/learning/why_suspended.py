@@ -30,7 +30,7 @@ class Suspension:
     Attributes:
         certificate: the certificate.
         why: in words.
-        back: what would bring it back, in words.
+        back: what would bring it back: words that follow "brought back by".
         probes: random probes that would, or that are asked; None where another look is needed.
     """
 
@@ -44,7 +44,7 @@ class Suspension:
         return {**asdict(self), "told": str(self)}
 
     def __str__(self) -> str:
-        return f"certificate {self.certificate} is suspended: {self.why}; {self.back}"
+        return f"certificate {self.certificate} is suspended: {self.why}; it is brought back by {self.back}"
 
 
 def read_suspension(
@@ -58,24 +58,25 @@ def read_suspension(
     """
     if certificates.certificate_of(connection, run) is not None:
         return None
+    own = certificates.newest_granted(connection, run)
     name, plan = run.id[:8], carries.find_carry(connection, run.id)
     if plan is not None and plan.state == ASKED:
         people = reviewers or config_as_stored(config_payload(connection, run.config_id), run.id).reviewers
         found = count_probes(connection, plan, certificates.wanted_by(connection, run).target, people)
         back = (
-            f"it comes back when {found.needed} of {found.asked} random probes agree: {found.agreed} did "
-            f"so far, {found.disagreed} did not, {found.open} wait"
+            f"{found.needed} of {found.asked} random probes that agree: {found.agreed} did so far, "
+            f"{found.disagreed} did not, {found.open} wait"
         )
-        return Suspension(plan.certificate_id, plan.why, back, found.asked)
-    own = certificates.newest_granted(connection, run)
+        if own is None:
+            return Suspension(plan.certificate_id, plan.why, back, found.asked)
+        return Suspension(own.id, _why(own), back, found.asked)
     if own is not None:
-        taken_back = WITHDRAWN in own.figures
         back = (
-            f"answer these questions again, then `solon learn {name}` repeats the look and may bring it back"
-            if taken_back
-            else f"a further look may bring it back: `solon learn {name} --more 1`"
+            f"those questions answered again, then `solon learn {name}`: the same look is repeated"
+            if WITHDRAWN in own.figures
+            else f"a further planned look, at more random questions: `solon learn {name} --more N`"
         )
-        return Suspension(own.id, str(own.figures.get(certificates.SUSPENDED) or "it was replaced"), back)
+        return Suspension(own.id, _why(own), back)
     row = carries.newest_elsewhere(connection, run)
     if row is None:
         return None
@@ -85,21 +86,25 @@ def read_suspension(
     return Suspension(row.id, why, back, probes)
 
 
+def _why(own: CertificateRow) -> str:
+    return str(own.figures.get(certificates.SUSPENDED, "no reason is noted"))
+
+
 def _tell_probes(
     connection: Connection, run: RunRow, config: Config, row: CertificateRow, *, refused: bool
 ) -> tuple[int | None, str]:
-    pilot = f"the pilot leads to a new one: `solon learn {run.id[:8]}` says what it waits for"
+    pilot = f"`solon learn {run.id[:8]}` says what that waits for"
     if refused:
-        return None, f"random probes did not bring it back; {pilot}"
+        return None, f"the pilot alone, as random probes did not show it: {pilot}"
     if problem := cannot_carry(connection, run, config, row):
-        return None, f"probes cannot bring it back ({problem}); {pilot}"
+        return None, f"the pilot alone, as no probes can ({problem}): {pilot}"
     routing = config.routing
     try:
         probes = plan_probes(routing.alpha, left_of_delta(connection, run, routing), asked=routing.probes)
     except ConfigError as error:
-        return None, f"{error.cause}; {pilot}"
+        return None, f"the pilot alone ({error.cause}): {pilot}"
     assert probes is not None
     return probes.asked, (
-        f"{probes.asked} random probes bring it back if at most {probes.slips} of them disagree (probability "
+        f"{probes.asked} random probes, if at most {probes.slips} of them disagree (probability "
         f"{probes.chance(0.97):.2f} where experts agree on 97%): `solon learn {run.id[:8]} --carry`"
     )

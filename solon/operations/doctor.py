@@ -321,7 +321,7 @@ def _check_certificate(store: Store, config: Config) -> Iterator[Check]:
             found = read_suspension(connection, run, config.reviewers)
             if found is not None:
                 told = f"run {run.id}: certificate {found.certificate} is suspended: {found.why}"
-                yield Check("certificate", "note", told, found.back)
+                yield Check("certificate", "note", told, f"it is brought back by {found.back}")
 
 
 def _check_items(store: Store, *, repair: bool) -> Iterator[Check]:

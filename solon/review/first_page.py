@@ -149,7 +149,7 @@ class FirstPage:
         rests = self.counting or bool(self.waits.cases + self.waits.own_cases)
         return [
             *_repairs(say, self.queue, works=self.works),
-            *_suspended(say, self.promise),
+            *_promised(say, self.promise),
             *_for_the_lead(say, self.waits, self.first_case),
             *_for_people(say, self.queue, self.people, self.few),
             *_towards_a_promise(say, self.promise, self.untested, asked=bool(self.queue["free"])),
@@ -173,7 +173,12 @@ def _repairs(say: Language, queue: Mapping[str, Any], *, works: bool) -> list[St
     return [Step(words, "/lead/runs", why)]
 
 
-def _suspended(say: Language, promise: RunPromise | None) -> list[Step]:
+def _promised(say: Language, promise: RunPromise | None) -> list[Step]:
+    """What is wrong with the promise."""
+    if promise is not None and promise.falls_short:
+        return [
+            Step(say.gettext("Audits show less than is promised."), "#good", say.tell(promise.audits_say))
+        ]
     if promise is None or promise.state != "suspended":
         return []
     why = say.gettext("%(why)s. It is brought back by %(returns)s")

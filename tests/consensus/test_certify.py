@@ -292,6 +292,15 @@ def test_a_real_fall_is_found_and_little_data_cannot_tell() -> None:
     rng = np.random.default_rng(9)
     assert watch((rng.random(300) < 0.75).tolist(), 0.9).state == "alarm"
     assert watch([True] * 5, 0.9).state == "cannot tell"
+    fewer = watch(([True] * 8 + [False]) * 100, 0.9)  # .889
+    assert fewer.detects is not None
+    assert (fewer.state, fewer.detects > 0.85) == ("cannot tell", True), (
+        "that is no sign of a promise that holds"
+    )
+    assert fewer.why.startswith("fewer agreed than the promised 90%")
+    assert fewer.always[1] > 0.9, (
+        "the interval that belongs to the alarm holds the promise while there is none"
+    )
     calm = watch([i % 20 != 0 for i in range(600)], 0.9)
     assert calm.state == "green"
     assert calm.detects is not None

@@ -132,7 +132,10 @@ def test_too_many_slips_refuse_it_once_and_for_all(project: Project) -> None:
     suspended = project.summarize().suspended
     assert suspended is not None
     assert suspended["probes"] is None
-    assert "did not bring it back" in suspended["back"]
+    assert "random probes did not show it" in suspended["back"]
+    with project.store.connect() as connection:
+        [(name, figure), *_] = read_promise(connection, find_run(connection)).measured()
+    assert (name, figure.value) == ("Experts agreed, on the probes", 0.0)
     assert project.carry_certificate().state == "refused"
     assert len(certificates(project)) == 2, "there is one look"
 
@@ -170,6 +173,30 @@ def test_answers_that_are_taken_back_suspend_it_until_they_are_there_again(proje
     assert project.carry_certificate().state == "granted"
     assert project.summarize().promise is not None
     assert [spent for _, spent, _ in certificates(project)][1:] == [pytest.approx(0.05), 0.0]
+
+
+def test_a_promise_that_probes_keep_is_told_from_their_answers_now(project: Project) -> None:
+    project.carry_certificate()
+    asked = [one for one in probes(project) if one.kind != "overlap"]
+    for review in asked:
+        answer(project, review, right=True)
+    assert project.carry_certificate().state == "granted"
+    told = promised(project)
+    assert told["Covers"].startswith("of this run's 40: "), (
+        "people's answers are in no share of what was drawn from"
+    )
+    assert told["Rests on"].endswith("asked blind: 14 have an expert's answer")
+    for review in asked[:3]:
+        change(project, "UPDATE decisions SET undone_at = decided_at WHERE review_id = :id", id=review.id)
+        change(project, "UPDATE reviews SET state = 'waiting' WHERE id = :id", id=review.id)
+    project.learn()
+    suspended, told = project.summarize().suspended, promised(project)
+    assert suspended is not None
+    assert "taken back" in suspended["why"]
+    assert suspended["told"].endswith(f"it is brought back by {suspended['back']}")
+    assert (told["Why"], told["Brought back by"]) == (suspended["why"], suspended["back"])
+    assert told["Experts agreed, on the answers it rests on"].endswith("n = 11)")
+    assert told["Rests on"].endswith("asked blind: 11 have an expert's answer, 3 have none")
 
 
 def test_what_cannot_be_carried_over_is_said(project: Project) -> None:

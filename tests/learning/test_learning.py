@@ -18,6 +18,7 @@ from sqlalchemy import text
 
 from solon import Project
 from solon.cli.run import print_summary
+from solon.eval.report.promise import read_promise
 from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
 from solon.learning.certificates import Crossfit, fold_of
@@ -283,6 +284,8 @@ def test_audits_wait_beside_accepted_items_and_an_alarm_suspends_the_certificate
     assert watch_audits(project.store, run, project.config).n == 0
     with project.store.connect() as connection:
         kept = certificate_of(connection, run)
+        promise = read_promise(connection, run)
+    assert (promise.since, promise.audits.n) == (True, 0), "the picture counts the same audits"
     assert kept is not None
     assert kept.id == renewed
     # Nor does the one before come back where the newest is suspended.

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from solon.config.pinned import config_as_stored
 from solon.consensus.target import read_target
 from solon.display.text import shorten
 from solon.eval.replay.opinions import counted
 from solon.eval.result import Figure, nothing, rate
 from solon.eval.suites.agreement import measure_experts
-from solon.eval.suites.audit import DECIDED, measure_audited
+from solon.eval.suites.audit import DECIDED, NOT_AUDITED
+from solon.learning.audits import read_audits
+from solon.learning.carrying import count_probes
 from solon.learning.strata import strata_in, tell_strata
 from solon.learning.why_suspended import read_suspension
-from solon.learning.withdrawn import WITHDRAWN
+from solon.store.learning.carries import find_carry
 from solon.store.records import evaluation
 from solon.store.reviewing import drawn_questions
 from solon.store.runs import certificates, items, pilot, runs
@@ -26,6 +29,9 @@ from solon.store.runs import certificates, items, pilot, runs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from solon.config.sections import ReviewersConfig
+    from solon.consensus.audit import AuditReport
+    from solon.learning.carrying import CarryOver
     from solon.store.database.engine import Connection
     from solon.store.runs.certificates import CertificateRow
     from solon.store.runs.run_row import RunRow
@@ -57,14 +63,20 @@ class RunPromise(BaseModel):
         shown: agreement on the pilot's answers that the newest look counted: those as sure as what is covered, or all
             of them where it was refused.
         experts: how often two experts agree with each other: no panel can be expected to do better.
-        audits: agreement on accepted records that were audited since.
+        audits: agreement on accepted records that were audited since the newest certificate, on all while there was
+            none; its interval holds at all looks together.
+        since: whether there was one.
+        audits_say: what they say of the promise, in words; empty while none was answered.
         items: number of the run's items by part, see `PARTS`.
-        covers: share of the pilot that is as sure as the promise asks, 0 where nothing is promised.
+        covers: share of the pilot that is as sure as the promise asks; 0 where nothing is promised, and of probes: they
+            are drawn among what nobody had decided, which is no share of all.
         drawn: questions that were drawn at random among the run's items so far.
         answered: those of them that have an answer that counts.
         asks_all: people are asked about every item of the run (`policy = "always"`): none rests on the panel alone.
         tested: questions on which the panel would accept a record, at the newest look: a promise is about these.
-        probes: of a certificate that was carried over after a change: the random probes that it rests on, 0 otherwise.
+        probes: of a certificate that was to be carried over after a change: the random probes that were drawn for it, 0
+            otherwise.
+        probes_answered: those of them that have an answer that counts.
         strata: agreement by stratum that is promised something by itself, on the answers that this rests on; empty
             where none was asked for, and while nothing is in force.
         strata_told: what is promised of strata by themselves, a sentence each.
@@ -83,6 +95,8 @@ class RunPromise(BaseModel):
     shown: Figure
     experts: Figure
     audits: Figure
+    since: bool
+    audits_say: str
     items: dict[str, int]
     covers: float
     drawn: int
@@ -90,6 +104,7 @@ class RunPromise(BaseModel):
     asks_all: bool
     tested: int
     probes: int
+    probes_answered: int
     strata: dict[str, Figure]
     strata_told: tuple[str, ...]
     why: str
@@ -99,6 +114,11 @@ class RunPromise(BaseModel):
     def total(self) -> int:
         """Items of the run."""
         return sum(self.items.values())
+
+    @property
+    def falls_short(self) -> bool:
+        """It is in force, and fewer agreed in audits since than it promises, though no alarm has proven a fall."""
+        return self.state == "in force" and self.audits.known and (self.audits.value or 0.0) < self.aim
 
     @property
     def sentence(self) -> str:
@@ -122,10 +142,10 @@ class RunPromise(BaseModel):
     @property
     def rests_on(self) -> str:
         """What it rests on: how many decisions, drawn how."""
-        if self.probes:
+        if self.probes and self.state != "refused":
             return (
                 f"{self.probes} probes, drawn at random after a change among all items that an earlier certificate "
-                "would accept then, and asked blind"
+                f"would accept then, and asked blind: {_spell_answered(self.probes, self.probes_answered)}"
             )
         if not self.drawn and self.asks_all:
             return (
@@ -134,8 +154,6 @@ class RunPromise(BaseModel):
             )
         if not self.drawn:
             return "nothing: no questions were drawn at random"
-        missing = self.drawn - self.answered
-        gaps = f", {missing} {'has' if missing == 1 else 'have'} none" if missing else ""
         part = self.tested and self.tested < self.answered
         tested = (
             f"; on {self.tested} of them the panel would accept a record, and these are tested"
@@ -144,7 +162,7 @@ class RunPromise(BaseModel):
         )
         return (
             f"{self.drawn} questions, drawn at random from all {self.total} items before anybody saw them, and asked "
-            f"whatever the panel says: {self.answered} have an expert's answer{gaps}{tested}"
+            f"whatever the panel says: {_spell_answered(self.drawn, self.answered)}{tested}"
         )
 
     @property
@@ -163,6 +181,7 @@ class RunPromise(BaseModel):
         """Name and words of each thing that a lead should know of the promise."""
         facts = [(name, spell(figure)) for name, figure in self.measured()]
         waits = self.state in ("in force", "suspended")
+        facts += [("Audits say", self.audits_say)] if waits and self.audits_say else []
         facts += [
             ("Covers" if waits else "Items", self.coverage),
             ("Rests on", self.rests_on),
@@ -177,16 +196,22 @@ class RunPromise(BaseModel):
 
     def measured(self) -> list[tuple[str, Figure]]:
         """Name and figure of each agreement that was measured: the rows of the picture."""
-        shown = (
-            "Experts agreed, on the answers it rests on" if self.covers else "Experts agreed, in the pilot"
-        )
+        shown = "Experts agreed, on the probes" if self.probes else "Experts agreed, in the pilot"
+        if self.state in ("in force", "suspended"):
+            shown = "Experts agreed, on the answers it rests on"
         own = self.state == "none" and self.asks_all  # then no answers are tested
         return [
             *(() if own else ((shown, self.shown),)),
             *((f"By itself: {shorten(name, 32)}", figure) for name, figure in self.strata.items()),
-            ("Experts agreed, in audits since", self.audits),
+            ("Experts agreed, in audits since" if self.since else "Experts agreed, in audits", self.audits),
             ("Two experts agree with each other", self.experts),
         ]
+
+
+def _spell_answered(asked: int, answered: int) -> str:
+    missing = asked - answered
+    gaps = f", {missing} {'has' if missing == 1 else 'have'} none" if missing else ""
+    return f"{answered} have an expert's answer{gaps}"
 
 
 def spell(figure: Figure) -> str:
@@ -204,11 +229,16 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
     answers = counted(evaluation.answers(connection, [run.id], telling=True))
     drawn, answered = _sample(connection, run, {answer.item_id for answer in answers})
     state = _state(last, in_force, drawn)
-    asks_all = runs.config_payload(connection, run.config_id)["routing"].get("policy") == "always"
+    config = runs.config_payload(connection, run.config_id)
+    asks_all = config["routing"].get("policy") == "always"
     why, returns = ("", "") if state == "none" and asks_all else _way_back(run, state, last, drawn - answered)
     earlier = read_suspension(connection, run)
-    if earlier is not None and (last is None or earlier.certificate != last.id):  # of before a change
-        why, returns = f"certificate {earlier.certificate} is suspended: {earlier.why}", earlier.back
+    if earlier is not None:
+        why, returns = earlier.why, earlier.back
+        if last is None or earlier.certificate != last.id:  # of before a change
+            why = f"certificate {earlier.certificate} is suspended: {why}"
+    pinned = config_as_stored(config, run.id)
+    audits, probes = read_audits(connection, run, pinned), _count_probes(connection, last, pinned.reviewers)
     by_stratum = strata_in(in_force.figures, connection) if in_force else ()
     promised = last if state in ("in force", "suspended") else None
     return RunPromise(
@@ -217,16 +247,19 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
         aim=1 - (promised.alpha if promised else wanted.alpha),
         confidence=1 - (promised.delta if promised else wanted.delta),
         target=str(read_target(promised.target if promised else wanted.target)),
-        shown=_shown(last),
+        shown=rate(probes.agreed, probes.agreed + probes.disagreed) if probes else _shown(last),
         experts=measure_experts(answers).experts_agree,
-        audits=measure_audited(connection, run, answers),
+        audits=_audited(audits),
+        since=audits.certificate is not None,
+        audits_say=audits.why if audits.n else "",
         items=_items(connection, run),
-        covers=float(in_force.figures.get("coverage") or 0.0) if in_force else 0.0,
+        covers=float(in_force.figures.get("coverage") or 0.0) if in_force and not probes else 0.0,
         drawn=drawn,
         answered=answered,
         asks_all=asks_all,
         tested=int(last.figures.get("tested") or 0) if last else 0,
-        probes=int(in_force.figures["n"]) if in_force and "carry" in in_force.figures else 0,
+        probes=probes.asked if probes else 0,
+        probes_answered=probes.agreed + probes.disagreed if probes else 0,
         strata={one.name: rate(one.agreed, one.n) for one in by_stratum if one.threshold is not None},
         strata_told=tuple(tell_strata(in_force.figures, by_stratum)) if in_force else (),
         why=why,
@@ -291,8 +324,22 @@ def _shown(last: CertificateRow | None) -> Figure:
     return rate(float(figures["agreed"]), int(figures["n"]), "no answers were tested yet")
 
 
+def _audited(audits: AuditReport) -> Figure:
+    if audits.rate is None:
+        return nothing(NOT_AUDITED)
+    return Figure(value=audits.rate, low=audits.always[0], high=audits.always[1], n=audits.n)
+
+
+def _count_probes(
+    connection: Connection, last: CertificateRow | None, reviewers: ReviewersConfig
+) -> CarryOver | None:
+    """How the probes of a certificate that was to be carried over are answered now; None of any other."""
+    plan = find_carry(connection, str(last.covers["run"])) if last and "carry" in last.figures else None
+    return count_probes(connection, plan, last.target, reviewers) if last and plan else None
+
+
 def _way_back(run: RunRow, state: str, last: CertificateRow | None, missing: int) -> tuple[str, str]:
-    """Why nothing is in force, and what brings it into force, or would bring it back."""
+    """Why nothing is in force, and what brings it into force; of what is suspended `read_suspension` says it."""
     short = run.id[:8]
     if state == "in force":
         return "", BROUGHT_BACK_BY
@@ -307,14 +354,6 @@ def _way_back(run: RunRow, state: str, last: CertificateRow | None, missing: int
         return (
             f"{missing} of its questions have no answer yet" if missing else "its answers were not tested"
         ), more
-    if state == "suspended":
-        why = str(last.figures.get(certificates.SUSPENDED, "no reason is noted"))
-        if last.figures.get(WITHDRAWN):
-            return (
-                why,
-                f"those questions answered again, then `solon learn {short}`: the same look is repeated",
-            )
-        return why, f"a further planned look, at more random questions: `solon learn {short} --more N`"
     told = "agreed_in_all" in last.figures  # then the reason names the next look, or that there is none
     return last.reason, "" if told and not missing else more
 

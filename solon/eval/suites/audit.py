@@ -174,11 +174,6 @@ def audit_run(connection: Connection, run: RunRow, *, settled: bool = False) -> 
     )
 
 
-def measure_audited(connection: Connection, run: RunRow, blind: Sequence[Answer]) -> Figure:
-    """Return the agreement on accepted records of a run that were audited, from its counted answers."""
-    return _share(_with_records(connection, run, blind))
-
-
 def _sharpen(connection: Connection, run: RunRow, audited: Sequence[Audited], settled: bool) -> SharpRate:
     """Agreement on records in force, of which audits are a random part, with their confidence as control variate."""
     checked, sure, everywhere = {one.item_id for one in audited}, dict[str, float](), array("d")
