@@ -67,8 +67,9 @@ class Plan:
     looks: tuple[Look, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as plain values."""
-        return asdict(self)
+        """The plan as plain values; the errors of its looks with as many digits as they have."""
+        looks = [{**asdict(look), "error": float(f"{look.error:.12g}")} for look in self.looks]
+        return {**asdict(self), "looks": looks}
 
     def chances(self, agreement: float) -> tuple[float, ...]:
         """The probability that the promise is granted by each look, if this share of the rest agrees."""

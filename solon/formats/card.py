@@ -75,7 +75,7 @@ def write_card(
         f"Licence: {_plain(licence or common_value(facts['licences']) or 'not stated')}.\n",
         *(["## What is promised\n", _promise(promise)] if promise is not None else []),
         "## How it was made\n",
-        _how(facts, summary.runs) + "".join(f"- {_plain(line)}\n" for line in made),
+        _how(facts, summary.runs) + "".join(f"- {_plain(line, LONGEST)}\n" for line in made),
         "## What is in it\n",
         _table(facts, ("languages", "licences", "sources", "consents", "routes", "models")),
         *_by_rubric(set_rubric),
@@ -201,6 +201,7 @@ def _promise(promise: Mapping[str, Any]) -> str:
     lines = [
         f"**{_plain(promise['sentence'])}**\n",
         *(f"- {_plain(line)}" for line in promise["arithmetic"]),
+        "- Who signs for it does so later: names and dates stand in `signatures.json` beside this card.",
         "\nIt does not say\n",
         *(f"- {_plain(line)}" for line in promise["does_not_say"]),
     ]

@@ -819,9 +819,14 @@ class Project(Workspace):
         Raises:
             UsageError: the page cannot be written there, or there is no such run.
         """
+        from solon.eval.releases.promises import recheck_promises
         from solon.eval.report.writing import write_report
+        from solon.project.releases import FOLDER
 
-        return write_report(self.store, Path(path), run_id=run_id, title=title, with_texts=with_texts)
+        now = recheck_promises(self.store, FOLDER, self.config.reviewers)
+        return write_report(
+            self.store, Path(path), run_id=run_id, title=title, with_texts=with_texts, rechecked=now
+        )
 
     # Taking out -------------------------------------------------------------------------------------------------
 

@@ -152,6 +152,10 @@ def test_the_set_is_frozen_its_sample_asked_and_then_it_is_released(project: Pro
     card = (tmp_path / "releases" / "one" / "README.md").read_text()
     assert section["sentence"] in card
     assert "It does not say" in card
+    [run] = manifest["runs"]
+    assert f"The panel of run {run}: 1: a careful expert in the subject" in card.replace("\\", "")
+    assert "signatures.json" in card
+    assert [look["error"] for look in section["plan"]["looks"]] == [0.063, 0.027], "no digits of rounding"
     assert "Ada" not in json.dumps(manifest)
 
 
@@ -309,9 +313,52 @@ def test_answers_taken_back_after_the_release_are_recomputed(project: Project) -
     )
     with project.store.connect() as connection:
         assert release_sets.count_taken_back(connection) == {"one": 9}
+    with project.store.transaction() as connection:  # one is given again as it was, one otherwise
+        for n, other in ((1, ""), (2, "tie")):
+            row = dict(
+                connection.execute(text("SELECT * FROM decisions WHERE id = :id"), {"id": given[n]})
+                .mappings()
+                .one()
+            )
+            row |= {"id": f"again {n}", "undone_at": None, "choice": other or row["choice"]}
+            names = ", ".join(row)
+            connection.execute(
+                text(f"INSERT INTO decisions ({names}) VALUES (:{names.replace(', ', ', :')})"), row
+            )
+    with project.store.connect() as connection:
+        assert release_sets.count_taken_back(connection) == {"one": 8}
+    [stands] = project.report("report.md").promises
+    assert (stands.holds, stands.now) == (False, checks(project)["promise"][1].partition("confidence. ")[2])
+    page = Path("report.md").read_text()
+    assert "**No longer promised:** Of these" in page
+    assert "Nobody has signed it. It no longer holds: " in page
     passed, told = checks(project)["promise"]
     assert not passed
     assert told.startswith("no longer holds")
+
+
+def test_records_that_another_set_found_wrong_are_counted_against_a_released_one(project: Project) -> None:
+    promise_of(project)
+    answer_all(project)
+    figures = project.releases.create("one", promise=0.9)["promise"]["figures"]
+    possible, records = figures["wrong_at_most"], figures["records"]
+    allowed = records // 10
+    promise_of(project, "two")
+    asked = sorted(waiting(project, "audit"), key=lambda one: one.item_id)
+    told = {}
+    for wrong, review in enumerate(asked[: allowed + 1], start=1):
+        answer(project, review, right=False)
+        if wrong in (possible, possible + 1, allowed + 1):
+            told[wrong] = checks(project)["promise"]
+    assert told[possible][0]
+    assert f"At most {possible} of {records} are wrong, recomputed; {possible} of them" in told[possible][1]
+    for wrong, limit in (
+        (possible + 1, f"{possible} that its sample left possible"),
+        (allowed + 1, f"{allowed} that the promise allows"),
+    ):
+        passed, said = told[wrong]
+        assert (passed, said.split(":")[0]) == (False, "no longer holds")
+        assert f"By now {wrong} of {records} are known to be wrong, more than the {limit}" in said
 
 
 def test_what_was_sealed_is_checked(project: Project) -> None:
@@ -400,6 +447,10 @@ def test_one_set_at_a_time_and_a_further_attempt_is_tested_harder(project: Proje
     drawn = {one.item_id for one in waiting(project, "audit")}
     answer(project, waiting(project, "audit")[0], right=True)
     project.releases.withdraw("two")
+    planned = promise_of(project, "three", dry_run=True)
+    assert (first["attempt"], planned["attempt"]) == (1, 2)
+    assert "attempt 2 at some of these records" in planned["told"][-1]
+    assert not any("attempt" in line for line in first["told"])
     third = promise_of(project, "three")
     assert third["plan"]["looks"][0]["error"] == pytest.approx(first["plan"]["looks"][0]["error"] / 10)
     assert third["plan"]["decided"] == 11, "what was answered is known, and drawn no more"
@@ -580,5 +631,9 @@ def test_the_report_shows_what_is_promised_and_that_it_is_signed(
         lead.releases.sign("one")
     assert project.report(page).promises[0].signed == 1
     shown = page.read_text()
-    assert section["sentence"] in shown
+    assert f"<b>{section['sentence']}</b>" in shown
+    assert "Signed by 1 lead. It still holds: At most" in shown
+    Path("releases").rename("elsewhere")
+    told = project.report(page).promises[0]
+    assert (told.holds, "solon release verify one" in told.standing) == (None, True)
     assert "Lena Voss" not in shown

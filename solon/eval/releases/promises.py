@@ -17,6 +17,7 @@ from solon.consensus.target import read_target
 from solon.display.text import moment
 from solon.errors import SolonError, UsageError
 from solon.eval.releases.releases import (
+    ROWS,
     Check,
     Promised,
     Verification,
@@ -361,15 +362,21 @@ def _tell_plan(plan: Plan) -> list[str]:
 
 
 def _tell_asked(frozen: FrozenSet, finding: Finding) -> dict[str, Any]:
-    asked = len(finding.sample)
+    asked, planned = len(finding.sample), spell_plan(finding.plan)
+    if frozen.attempt > 1:
+        planned["told"].append(
+            f"this is attempt {frozen.attempt} at some of these records: it may spend a tenth of the error of the one "
+            "before"
+        )
     return {
+        "attempt": frozen.attempt,
         "frozen_at": moment(frozen.created_at),
         "asked": asked,
         "answered": asked - finding.waiting,
         "waiting": finding.waiting,
         "slips": finding.slips,
         "looks": finding.looks,
-        **spell_plan(finding.plan),
+        **planned,
     }
 
 
@@ -491,39 +498,74 @@ def verify_promised(store: Store, folder: Path, reviewers: ReviewersConfig) -> V
     )
 
 
+def recheck_promises(store: Store, folder: Path, reviewers: ReviewersConfig) -> dict[str, tuple[bool, str]]:
+    """Return of each written promise, by the name of its release, whether it holds by the answers as they stand now,
+    and why; without releases that are not in this folder. Files are not compared: that is left to `verify_promised`."""
+    with store.connect() as connection:
+        written = {
+            one.name: one.result
+            for one in release_sets.each_set(connection)
+            if one.state == release_sets.WRITTEN and one.result and (folder / one.name / ROWS).is_file()
+        }
+    found = {}
+    for name, section in written.items():
+        try:
+            found[name] = _recompute(store, folder / name, section, reviewers)
+        except SolonError as error:
+            found[name] = False, error.cause
+    return found
+
+
 def _check_promise(
     store: Store, folder: Path, section: Mapping[str, Any], reviewers: ReviewersConfig
 ) -> Check:
     """Recompute the promise from the manifest, the rows and the store, by the answers as they stand now."""
+    try:
+        held, told = _recompute(store, folder, section, reviewers)
+    except _Unlike as error:
+        return Check(name="promise", passed=False, told=error.cause)
+    told = f"{section['sentence']} {told}"
+    return Check(name="promise", passed=held, told=told if held else f"no longer holds: {told}")
+
+
+class _Unlike(SolonError):
+    """The store and the release do not speak of the same frozen set."""
+
+
+def _recompute(
+    store: Store, folder: Path, section: Mapping[str, Any], reviewers: ReviewersConfig
+) -> tuple[bool, str]:
     rows = [row for row in read_rows(folder) if "promise" in row]
     with store.connect() as connection:
         frozen = release_sets.find_set(connection, str(section["set"]))
         if frozen is None:
-            return _failed("this store knows no frozen set of this release")
+            raise _Unlike("this store knows no frozen set of this release")
         if digest_of(frozen.records) != section["frozen_sha256"]:
-            return _failed("the frozen set was changed after it was sealed")
+            raise _Unlike("the frozen set was changed after it was sealed")
         known = know_set(connection, store.key, frozen, rows, reviewers)
     sample = known.drawn[: len(section["sample"])]
     if [one.record_id for one, _ in sample] != [one["record"] for one in section["sample"]]:
-        return _failed("another sample is drawn from this set")
+        raise _Unlike("another sample is drawn from this set")
     wrong = _wrong_now(known, frozen, rows, int(section["figures"]["looks"]))
     moved = sum(one["state"] != state for one, (_, state) in zip(section["sample"], sample, strict=True))
-    held = wrong <= most_allowed(len(rows), float(section["promise"]))
-    since = f" {moved} of its answers changed or were taken back since." if moved else ""
-    told = f"{section['sentence']}{since} At most {wrong} of {len(rows)} are wrong, recomputed"
-    return Check(name="promise", passed=held, told=told if held else f"no longer holds: {told}")
+    since = f"{moved} of its answers changed or were taken back since. " if moved else ""
+    allowed, sure = most_allowed(len(rows), float(section["promise"])), len(known.now.left_out)
+    possible = wrong - known.now.changed
+    told = f"At most {wrong} of {len(rows)} are wrong, recomputed"
+    if sure > min(allowed, possible):
+        limit = (allowed, "the promise allows") if sure > allowed else (possible, "its sample left possible")
+        told = f"By now {sure} of {len(rows)} are known to be wrong, more than the {limit[0]} that {limit[1]}"
+    elif sure:
+        told += f"; {sure} of them are known to be, by what experts answered"
+    return sure <= possible and wrong <= allowed, since + told
 
 
 def _wrong_now(known: KnownSet, frozen: FrozenSet, rows: Sequence[Mapping[str, Any]], looks: int) -> int:
     """How many released records are wrong at most, by the looks that were taken and what is known now. Those that were
-    found wrong after the release are in it."""
+    found wrong after the release are in it, unless they are more than it, which refutes it."""
     bounds = [known.bound_at(look) for look in known.plan.looks[:looks]]
     tested = {one.item_id for one in frozen.records if one.tested}
     found = [row["lineage"]["item"] in tested for row in rows if row["id"] in known.now.left_out]
     out = known.now.found_wrong - sum(found)
     bound = min([known.plan.rest, *bounds])
     return max(0, bound - out) + known.now.changed + len(found) - sum(found)
-
-
-def _failed(why: str) -> Check:
-    return Check(name="promise", passed=False, told=why)

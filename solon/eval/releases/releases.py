@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -33,11 +33,11 @@ from solon.formats.containers import explain_os_error
 from solon.formats.exports import ExportSummary, export, find_format
 from solon.formats.facts import spell_cautions
 from solon.formats.folder import write_beside
-from solon.formats.records import ExportRow
+from solon.formats.records import ExportRow, plain_model
 from solon.reading import parse_json, read_objects, read_text
 from solon.store.database import audit_log, clock
 from solon.store.privacy.forgetting import mark_begun
-from solon.store.records import release_sets, releasing
+from solon.store.records import evaluation, release_sets, releasing
 from solon.store.records.exporting import export_rows, runs_in_force
 from solon.workspace.views import find_wanted
 
@@ -212,7 +212,8 @@ def _make(
     beside = [Path(summary.manifest).name, *write_beside(folder, _beside(summary), form, name)]
     if promised is not None:
         _check_promised(promised, frozen.written or {})
-        card = write_card(_beside(summary), form, name=name, promise=promised.section)
+        made = _tell_panels(store, summary.runs)
+        card = write_card(_beside(summary), form, name=name, promise=promised.section, made=made)
         (folder / CARD).write_text(card, encoding="utf-8")
     (folder / LOCK).write_text(_lock(), encoding="utf-8")
     manifest = {
@@ -242,6 +243,17 @@ def _make(
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return manifest
+
+
+def _tell_panels(store: Store, runs: Iterable[str]) -> list[str]:
+    """The seats that judged in each run, with their models, a sentence each."""
+    with store.connect() as connection:
+        votes = {run: evaluation.count_votes(connection, run) for run in runs}
+    seats = {
+        run: sorted({f"{seat} [{plain_model(judge)}]" for seat, judge, came in found if not came})
+        for run, found in votes.items()
+    }
+    return [f"The panel of run {run}: {'; '.join(named)}." for run, named in seats.items() if named]
 
 
 @contextmanager

@@ -43,7 +43,9 @@ def _promised(report: Report) -> list[str]:
         lines += ["", f"Run `{promise.run}`. **{plain(promise.sentence)}**", ""]
         lines += [f"- {name}: {plain(words)}" for name, words in promise.facts()]
     for released in report.promises:
-        lines += ["", f"Release {plain(released.release)}: **{plain(released.sentence)}**"]
+        said = plain(released.sentence)
+        told = f"**No longer promised:** {said}" if released.holds is False else f"**{said}**"
+        lines += ["", f"Release {plain(released.release)}: {told} {plain(released.standing)}"]
     return lines if len(lines) > 2 else []
 
 

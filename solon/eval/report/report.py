@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
     from solon.store.records.evaluation import Accepted
+
+
+Rechecked = Mapping[str, tuple[bool, str]]
+"""Of releases, by name: whether what they promise holds by the answers as they stand now, and what was seen."""
 
 
 class _Part(BaseModel):
@@ -174,6 +178,8 @@ class ReleasePromise(_Part):
         arithmetic: how it came about, a sentence each.
         does_not_say: what it does not say.
         signed: how many signatures the log holds.
+        holds: whether it follows from the answers as they stand now; None where its folder was not at hand.
+        now: what was recomputed, in words; empty where nothing was.
     """
 
     release: str
@@ -182,6 +188,17 @@ class ReleasePromise(_Part):
     arithmetic: tuple[str, ...]
     does_not_say: tuple[str, ...]
     signed: int
+    holds: bool | None
+    now: str
+
+    @property
+    def standing(self) -> str:
+        """Who signed, and whether it still holds, in sentences."""
+        leads = "1 lead" if self.signed == 1 else f"{self.signed} leads"
+        signed = f"Signed by {leads}." if self.signed else "Nobody has signed it."
+        if self.holds is None:
+            return f"{signed} As it was written: `solon release verify {self.release}` says whether it still holds."
+        return f"{signed} {'It still holds' if self.holds else 'It no longer holds'}: {self.now}."
 
 
 class Report(_Part):
@@ -275,7 +292,9 @@ class Report(_Part):
         return card(self.title, facts)
 
 
-def build_report(material: Material, *, title: str = "", with_texts: bool = False) -> Report:
+def build_report(
+    material: Material, *, title: str = "", with_texts: bool = False, rechecked: Rechecked | None = None
+) -> Report:
     """Measure everything that a report shows, and return it.
 
     It reads the store only, but for the audit watch of `read_standing`, whose alarm suspends a certificate.
@@ -309,7 +328,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         amendments = read_amendments(connection, law, lambda actor: pseudonym(store, actor))
         auditors = _auditors(connection, material, heard, standings)
         promised = read_promises(connection, material.runs)
-        promises = _promises(connection, material)
+        promises = _promises(connection, material, rechecked or {})
         agreed = _pseudonymous(store, agreed_on.tell(connection, material))
         drifting = drifted.tell(connection, material).alarms
     audited = audit.evaluate(material)
@@ -376,7 +395,7 @@ def _survey(accepted: Iterable[Accepted]) -> tuple[ExampleDraw, Counter[str]]:
     return drawn, tally
 
 
-def _promises(connection: Connection, material: Material) -> tuple[ReleasePromise, ...]:
+def _promises(connection: Connection, material: Material, rechecked: Rechecked) -> tuple[ReleasePromise, ...]:
     """The promises of written releases that hold a record of these runs, the oldest first."""
     written = [
         (one.name, moment(one.closed_at or one.created_at), one.result)
@@ -394,6 +413,8 @@ def _promises(connection: Connection, material: Material) -> tuple[ReleasePromis
             arithmetic=tuple(result["arithmetic"]),
             does_not_say=tuple(result["does_not_say"]),
             signed=signed.get(name, 0),
+            holds=rechecked[name][0] if name in rechecked else None,
+            now=rechecked[name][1] if name in rechecked else "",
         )
         for name, made_at, result in written
     )

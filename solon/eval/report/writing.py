@@ -19,12 +19,18 @@ SUFFIXES = (".html", ".htm", ".md")
 """How the name of a report ends; in .md it is the short form, in Markdown."""
 
 if TYPE_CHECKING:
-    from solon.eval.report.report import Report
+    from solon.eval.report.report import Rechecked, Report
     from solon.store.database.store import Store
 
 
 def write_report(
-    store: Store, output: Path, *, run_id: str | None = None, title: str = "", with_texts: bool = False
+    store: Store,
+    output: Path,
+    *,
+    run_id: str | None = None,
+    title: str = "",
+    with_texts: bool = False,
+    rechecked: Rechecked | None = None,
 ) -> Report:
     """Write the page, or its short form in Markdown, and all figures as JSON beside it; returns the figures.
 
@@ -32,6 +38,7 @@ def write_report(
         output: the page, with a name in .html; the short form, with one in .md.
         run_id: this run only; default: all runs.
         with_texts: show example texts; without it neither file holds any.
+        rechecked: of releases, see `build_report`.
 
     Raises:
         UsageError: the name ends in none of these, the page cannot be written there, or there is no such run.
@@ -43,7 +50,8 @@ def write_report(
             f"{output}: a report is a page in HTML or a text in Markdown, with all figures as JSON beside it",
             next_step=f"end the name in {' or '.join(SUFFIXES)}, such as {output.with_suffix('.html')}",
         )
-    report = build_report(gather(store, [run_id] if run_id else ()), title=title, with_texts=with_texts)
+    material = gather(store, [run_id] if run_id else ())
+    report = build_report(material, title=title, with_texts=with_texts, rechecked=rechecked)
     render = render_markdown if output.suffix.lower() == ".md" else render_page
     write_text_at_once(output, [render(report)])
     write_text_at_once(beside, [report.model_dump_json(indent=2), "\n"])

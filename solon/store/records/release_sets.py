@@ -171,14 +171,19 @@ def count_signatures(connection: Connection) -> dict[str, int]:
 
 
 def count_taken_back(connection: Connection) -> dict[str, int]:
-    """How many answers about the records of each release were taken back after it was written, by its name; without
-    releases of which none was. What was undone of an item at one time is one. Whether a promise still holds, `release
-    verify` recomputes."""
+    """How many answers about the records of each release were taken back after it was written and not given again as
+    they were, by its name; without releases of which none was. What was undone of an item at one time is one. Whether a
+    promise still holds, `release verify` recomputes."""
     newest = select(func.max(decisions.c.undone_at)).scalar_subquery()
     before = select(table.c.id, table.c.name, table.c.closed_at).where(
         table.c.state == WRITTEN, table.c.closed_at < newest
     )
-    undone = select(decisions.c.item_id, decisions.c.undone_at).distinct()
+    again = decisions.alias("again")
+    same = [again.c[name] == decisions.c[name] for name in ("item_id", "content_hash", "choice")]
+    empty = ("candidate_id", "edit_id", "label")
+    same += [func.coalesce(again.c[name], "") == func.coalesce(decisions.c[name], "") for name in empty]
+    given_again = select(again.c.id).where(*same, again.c.undone_at.is_(None), again.c.counts)
+    undone = select(decisions.c.item_id, decisions.c.undone_at).where(~given_again.exists()).distinct()
     found: dict[str, int] = {}
     for one in connection.execute(before.order_by(table.c.created_at, table.c.id)).all():
         rows = connection.execute(select(table.c.records).where(table.c.id == one.id)).scalar_one()
