@@ -77,3 +77,12 @@ def plan_probes(
     else:
         plans = [ProbePlan(least_with(n, alpha, level), n, alpha, level) for n in range(SLIPS, -1, -1)]
     return next((plan for plan in plans if items is None or plan.asked <= items), None)
+
+
+def spell_counts(asked: int, agreed: int, disagreed: int, unasked: int) -> str:
+    """How probes were answered by now, in words. `unasked`: those without an answer that nobody is asked about any
+    more."""
+    told = (
+        f"{agreed} of {asked} probes agreed, {disagreed} did not, {asked - agreed - disagreed - unasked} wait"
+    )
+    return f"{told}, {unasked} are not asked any more and count as disagreement" if unasked else told

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.consensus.binomial import lower_bound
 from solon.consensus.model import ConsensusModel
-from solon.consensus.probes import plan_probes
+from solon.consensus.probes import plan_probes, spell_counts
 from solon.consensus.target import read_target
 from solon.errors import UsageError
 from solon.graphs.routing import is_covered, presumption
@@ -49,7 +49,8 @@ class CarryOver:
         asked: probes that were drawn among them.
         slips: so many of them may disagree.
         agreed: probes on which the experts agree with the panel.
-        disagreed: those on which they do not, or that nobody can be asked about any more.
+        disagreed: those on which they do not.
+        unasked: those without an answer that nobody is asked about any more; they count as disagreement.
         state: `asked`, `granted` or `refused`.
         moved: items that are queued again because of this.
         now: it came out just now.
@@ -64,6 +65,7 @@ class CarryOver:
     slips: int
     agreed: int
     disagreed: int
+    unasked: int
     state: str
     moved: int = 0
     now: bool = False
@@ -76,28 +78,32 @@ class CarryOver:
     @property
     def open(self) -> int:
         """Probes that wait for an answer."""
-        return self.asked - self.agreed - self.disagreed
+        return self.asked - self.agreed - self.disagreed - self.unasked
+
+    @property
+    def counted(self) -> str:
+        """How the probes were answered by now, in words."""
+        return spell_counts(self.asked, self.agreed, self.disagreed, self.unasked)
 
     def to_json(self) -> dict[str, Any]:
         """All fields as plain values."""
         return {**asdict(self), "open": self.open}
 
     def __str__(self) -> str:
-        counted = f"{self.agreed} of {self.asked} probes agreed, {self.disagreed} did not, {self.open} wait"
         if self.state == GRANTED:
             return (
-                f"certificate {self.certificate} is carried over: {counted}; at least {self.promise:.0%} agreement; "
-                f"`solon resume {self.run_id[:8]}` carries {self.moved} items on"
+                f"certificate {self.certificate} is carried over: {self.counted}; at least {self.promise:.0%} "
+                f"agreement; `solon resume {self.run_id[:8]}` carries {self.moved} items on"
             )
         if self.state == REFUSED:
             return (
-                f"certificate {self.certificate} is not carried over: {counted}, and {self.slips} may disagree; the "
-                "pilot is the other way to one"
+                f"certificate {self.certificate} is not carried over: {self.counted}, and {self.slips} may disagree; "
+                "the pilot is the other way to one"
             )
         return (
             f"certificate {self.certificate} comes back when {self.needed} of {self.asked} random probes "
-            f"agree, drawn among the {self.items} items that it would accept now: {counted}. They are asked first: "
-            f"`solon review serve`, then `solon learn {self.run_id[:8]}`"
+            f"agree, drawn among the {self.items} items that it would accept now: {self.counted}. They are asked "
+            f"first in each field: `solon review serve`, then `solon learn {self.run_id[:8]}`"
         )
 
 
@@ -324,13 +330,16 @@ def _next_state(connection: Connection, run: RunRow, plan: CarryRow, found: Carr
     suspended."""
     enough = found.agreed >= found.needed
     in_force = certificates.certificate_of(connection, run)
-    if plan.state == ASKED and found.disagreed > found.slips:
+    if plan.state == ASKED and found.disagreed + found.unasked > found.slips:
         return REFUSED
     if plan.state == ASKED and enough and in_force is None:
         return GRANTED
     of_plan = in_force is not None and (in_force.figures.get("carry") or {}).get("plan") == plan.id
     if plan.state == GRANTED and of_plan and in_force is not None and not enough:
-        why = f"answers to {found.open + found.disagreed} of its {found.asked} probes were taken back, or disagree"
+        why = (
+            f"answers to its probes were taken back or changed: {found.agreed} of {found.asked} agree by now, and "
+            f"{found.needed} have to"
+        )
         certificates.suspend(connection, in_force.id, why=why, note={WITHDRAWN: found.open})
         return ASKED
     return plan.state
@@ -340,7 +349,7 @@ def count_probes(
     connection: Connection, plan: CarryRow, speaks_of: str, reviewers: ReviewersConfig
 ) -> CarryOver:
     """How the probes were answered by now. Each person's first blind answer counts; what nobody can be asked about any
-    more, as its item went another way first, is disagreement.
+    more, as its item went another way first or as enough others agreed, counts as disagreement.
 
     Args:
         speaks_of: the name of the target.
@@ -351,17 +360,17 @@ def count_probes(
     final = final_among(connection, {one.actor for one in said}, reviewers)
     answers = answers_by_question(said)
     still_open = carries.still_open(connection, plan)
-    agreed = disagreed = 0
+    agreed = disagreed = unasked = 0
     for probe in plan.probes:
         by_person = answers.get(question_of(probe.item_id, probe.attempt), {})
         outcome = target.audit_outcome([answer for who, answer in by_person.items() if who in final])
         if outcome is not None:
             agreed, disagreed = agreed + (outcome == probe.best), disagreed + (outcome != probe.best)
         else:
-            disagreed += probe.item_id not in still_open
+            unasked += probe.item_id not in still_open
     return CarryOver(
         plan.run_id, plan.certificate_id, plan.why, 1.0 - plan.alpha, plan.items, len(plan.probes), plan.slips,
-        agreed, disagreed, plan.state,
+        agreed, disagreed, unasked, plan.state,
     )  # fmt: skip
 
 
@@ -370,13 +379,13 @@ def _keep(
 ) -> str:
     """Keep what the look at the probes shows, as a certificate of the run or its refusal; returns its id."""
     granted, n = found.state == GRANTED, found.asked
-    counted = f"{found.agreed} of {n} random probes agreed"
     changed = f"after a change ({plan.why})"
     bound = lower_bound(found.agreed, n, plan.level) if granted else 0.0
     why = (
-        f"carried over from {row.id} {changed}: {counted}, at least {bound:.3f} with confidence {1 - plan.level:.3g}"
+        f"carried over from {row.id} {changed}: {found.agreed} of {n} random probes agreed, at least {bound:.3f} "
+        f"with confidence {1 - plan.level:.3g}"
         if granted
-        else f"not carried over from {row.id} {changed}: {counted}, {found.disagreed} did not, and {plan.slips} may"
+        else f"not carried over from {row.id} {changed}: {found.counted}, and {plan.slips} may disagree"
     )
     wanted = certificates.wanted_by(connection, run)
     outcome = {

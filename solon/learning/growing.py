@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.looks import size_reaching
 from solon.errors import UsageError
+from solon.learning.looks import Looking
 from solon.store.learning.rerouting import at_work, grow_pilot
 from solon.store.runs import certificates
 from solon.store.runs.interactive import is_interactive
@@ -31,6 +32,7 @@ class PilotGrowth:
         size: of the pilot from now on.
         items: of the run.
         passed: sizes at which looks were planned that are passed over.
+        awaited: size at which a look is still to come without them; None where there is none.
     """
 
     run_id: str
@@ -39,12 +41,16 @@ class PilotGrowth:
     size: int
     items: int
     passed: tuple[int, ...] = ()
+    awaited: int | None = None
 
     @property
     def look(self) -> str:
         """The look for which they are drawn, in words."""
         over = f", past those at {', '.join(map(str, self.passed))}" if self.passed else ""
-        return f"the next planned look at {self.size}{over}"
+        early = (
+            f" (the look at {self.awaited} is still to come, and may do without them)" if self.awaited else ""
+        )
+        return f"the next planned look at {self.size}{over}{early}"
 
     def __str__(self) -> str:
         return (
@@ -80,11 +86,13 @@ def grow(
                     f"all {total} items of run {run.id} are in the pilot already",
                     next_step="a larger run, or `solon release create --promise` on the records that there are",
                 )
+        planned = first << len(Looking.at(connection, run, routing).over)
         known = 0 if streams else count_pilot_within(connection, run.id, size) - before
         drawn = size - before if dry_run else grow_pilot(connection, run, size, interactive=streams)
-    looks = itertools.takewhile(lambda planned: planned < size, (first << n for n in itertools.count()))
-    passed = tuple(planned for planned in looks if planned > before)
-    return PilotGrowth(run.id, drawn, drawn - known, size, total, passed)
+    looks = itertools.takewhile(lambda at: at < size, (first << n for n in itertools.count()))
+    passed = tuple(at for at in looks if at > before)
+    awaited = planned if planned <= before else None
+    return PilotGrowth(run.id, drawn, drawn - known, size, total, passed, awaited)
 
 
 def _check(connection: Connection, run: RunRow, routing: RoutingConfig) -> None:

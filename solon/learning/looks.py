@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from solon.store.runs.run_row import RunRow
 
 
+GAPS = (
+    ", though later ones are answered (they wait, were skipped, declined, taken back, carried over or answered without "
+    "a token, or are in nobody's field)"
+)
+"""What questions without an answer may be, where nobody waits for further ones to be drawn."""
+
+
 @dataclass(frozen=True, slots=True)
 class FittedVersion:
     """A version that a look may certify.
@@ -109,10 +116,11 @@ class Looking:
         )
 
     def is_due(self, sample: Sample) -> bool:
-        """Whether the look may be taken. One that counted questions as disagreement, since they were passed over, may
-        be repeated when they are answered: what is missing can only have counted against the panel, so that nothing is
-        gained by the first."""
-        if not sample.decisions or sample.missing or not self.delta:
+        """Whether the look may be taken: not while so many questions are passed over that they would fail it whatever
+        the answers are, which follows from who answers what, not from agreement, so that waiting costs nothing. One
+        that counted fewer as disagreement may be repeated when they are answered: what is missing can only have counted
+        against the panel, so that nothing is gained by the first."""
+        if not sample.decisions or sample.missing or self._has_gaps(sample) or not self.delta:
             return False
         last = self.own[-1] if self.own else None
         if last is None:
@@ -127,7 +135,8 @@ class Looking:
     def tell_next(self, sample: Sample) -> str:
         """What the next look waits for, in words."""
         size, open_ = sample.look.size + sample.further, sample.unanswered
-        if not sample.missing:
+        gaps = not sample.missing and self._has_gaps(sample)
+        if not (sample.missing or gaps):
             return ""
         if not self.routing.draws_pilot:
             return f"the sample is looked at when {open_} more of it are answered"
@@ -138,12 +147,11 @@ class Looking:
             )
         are = "is" if open_ == 1 else "are"
         beyond = f", {sample.further} of them drawn for strata," if sample.further else ""
-        return f"the pilot is looked at when all {size} of it{beyond} are answered: {open_} {are} open"
+        told = f"the pilot is looked at when all {size} of it{beyond} are answered: {open_} {are} open"
+        return told + GAPS if gaps else told
 
     def test(self, version: FittedVersion, sample: Sample) -> dict[str, Any]:
         """What the sample shows, as plain values. It takes a while, and needs nothing of the store."""
-        if self._has_gaps(sample):
-            return _too_many_gaps(self.routing.alpha, len(sample.decisions), sample.passed_over)
         judged = version.evidence.judged
         if version.evidence.is_partial:  # a place among confidences is one only where all were asked
             judged = [one for one in judged if one.pilot]
@@ -164,8 +172,7 @@ class Looking:
             result: as of `test`.
             version_id: the version that was tested.
         """
-        if not self._has_gaps(sample):
-            result = self._explain(connection, result, sample)
+        result = self._explain(connection, result, sample)
         again = any(
             row.spent_delta and row.figures["planned"]["number"] == sample.look.number for row in self.own
         )
@@ -261,19 +268,6 @@ def _rates(result: dict[str, Any]) -> tuple[float, float]:
     n, size = int(result["tested"]), int(result["n"])
     rest = (result["agreed_in_all"] - result["agreed"]) / (n - size) if n > size else 0.0
     return (result["agreed"] / size if size else rest), rest
-
-
-def _too_many_gaps(alpha: float, n: int, passed_over: int) -> dict[str, Any]:
-    """No look: questions that nobody answers would fail it, whatever the answers are. That there are some follows from
-    who answers what, not from agreement, so that waiting for them costs nothing."""
-    from solon.consensus.certify import Certificate
-
-    why = (
-        f"{passed_over} of the first {n} questions of the sample have no answer that counts, though later ones have "
-        "(open, skipped, declined, in nobody's field, taken back, carried over, or answered without a token): they "
-        "would count as disagreement, and no look is taken before they are answered"
-    )
-    return Certificate(alpha, 0.0, None, 0.0, 0, 0.0, 0.0, n, 0, why).to_json()
 
 
 def _ceiling(evidence: Evidence, target: Target, alpha: float) -> dict[str, Any]:

@@ -63,10 +63,7 @@ def read_suspension(
     if plan is not None and plan.state == ASKED:
         people = reviewers or config_as_stored(config_payload(connection, run.config_id), run.id).reviewers
         found = count_probes(connection, plan, certificates.wanted_by(connection, run).target, people)
-        back = (
-            f"{found.needed} of {found.asked} random probes that agree: {found.agreed} did so far, "
-            f"{found.disagreed} did not, {found.open} wait"
-        )
+        back = f"{found.needed} of {found.asked} random probes that agree: {found.counted}"
         if own is None:
             return Suspension(plan.certificate_id, plan.why, back, found.asked)
         return Suspension(own.id, _why(own), back, found.asked)

@@ -23,7 +23,9 @@ from solon.errors import ConfigError, UsageError
 from solon.eval.report.promise import read_promise
 from solon.learning.carrying import cannot_carry
 from solon.store.learning import carries
+from solon.store.learning.adoption import send_again
 from solon.store.learning.carries import FIRST
+from solon.store.learning.evidence import undecided_items
 from solon.store.reviewing.review_rows import ReviewRow, list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.runs import find_run
@@ -104,7 +106,7 @@ def test_the_whole_way_from_a_change_to_the_certificate(project: Project) -> Non
     for review in asked[:11]:
         answer(project, review, right=True)
     assert project.learn().why.count("11 of 14 probes agreed, 0 did not, 3 wait") == 1
-    assert "11 did so far" in (project.summarize().suspended or {})["back"]
+    assert "11 of 14 probes agreed, 0 did not, 3 wait" in (project.summarize().suspended or {})["back"]
     answer(project, asked[11], right=True)
     learned = project.learn()
     assert "is carried over: 12 of 14 probes agreed" in learned.why
@@ -118,6 +120,25 @@ def test_the_whole_way_from_a_change_to_the_certificate(project: Project) -> Non
     assert promised(project)["Rests on"].startswith("14 probes, drawn at random after a change")
     assert not query(project, "SELECT 1 FROM reviews WHERE state = 'waiting' AND rule = 'audit'")
     assert project.carry_certificate().state == "granted", "nothing is asked again"
+
+
+def test_what_was_sent_again_before_comes_under_the_certificate(project: Project) -> None:
+    """What another version had settled, or doubted, is still queued when the certificate comes back."""
+    project.carry_certificate()
+    asked = probes(project)
+    drawn = {one.item_id for one in asked}
+    with project.store.transaction() as connection:
+        left = [
+            one for one in undecided_items(connection, find_run(connection).id) if one.item_id not in drawn
+        ]
+        assert sum(send_again(connection, one, {}, why="settled") for one in left) > 2
+    for review in asked[:12]:
+        answer(project, review, right=True)
+    project.learn()
+    project.resume()
+    rows = "FROM records JOIN runs ON runs.id = records.run_id WHERE superseded_at IS NULL AND provisional"
+    newest = "runs.created_at = (SELECT max(created_at) FROM runs)"
+    assert query(project, f"SELECT count(*) {rows} AND {newest}") == [(0,)]
 
 
 def test_too_many_slips_refuse_it_once_and_for_all(project: Project) -> None:
@@ -148,12 +169,15 @@ def test_what_the_probes_may_spend_the_pilot_may_not(project: Project) -> None:
     assert sum(float(str(spent)) for (spent,) in rows[1:]) <= 0.1 + 1e-9
 
 
-def test_a_probe_that_nobody_can_be_asked_about_any_more_disagrees(project: Project) -> None:
+def test_a_probe_that_nobody_can_be_asked_about_any_more_counts_as_disagreement(project: Project) -> None:
     project.carry_certificate()
     for review in [one for one in probes(project) if one.kind == "interrupt"][:2]:
         given = {"choice": "prefer", "candidate": review.candidates[0]}
         decide(project.store, review.id, given, actor="somebody", channel="api", counts=False)
-    assert project.carry_certificate().disagreed == 2, "they were decided, and by nobody who counts"
+    left = project.carry_certificate()
+    assert (left.disagreed, left.unasked, left.open) == (0, 2, 12), (
+        "they were decided, and by nobody who counts"
+    )
 
 
 def test_answers_that_are_taken_back_suspend_it_until_they_are_there_again(project: Project) -> None:
@@ -168,7 +192,10 @@ def test_answers_that_are_taken_back_suspend_it_until_they_are_there_again(proje
     project.learn()
     suspended = project.summarize().suspended
     assert suspended is not None
-    assert "11 did so far, 2 did not, 1 wait" in suspended["back"], "those that were open when it was granted"
+    told = "11 of 14 probes agreed, 0 did not, 1 wait, 2 are not asked any more and count as disagreement"
+    assert told in suspended["back"], "those that were open when it was granted"
+    [(reason,)] = query(project, "SELECT figures FROM certificates WHERE suspended_at IS NOT NULL")
+    assert "taken back or changed: 11 of 14 agree by now, and 12 have to" in str(reason)
     change(project, "UPDATE decisions SET undone_at = NULL WHERE review_id = :id", id=audit)
     assert project.carry_certificate().state == "granted"
     assert project.summarize().promise is not None

@@ -34,7 +34,8 @@ REFUSALS = {
 }  # fmt: skip
 """What people are refused with on the pages, and the rooms that do so."""
 COMPOSING = (
-    "consensus/audit.py", "consensus/target.py", "eval/report/promise.py", "eval/report/promise_picture.py",
+    "consensus/audit.py", "consensus/probes.py", "consensus/target.py", "eval/report/promise.py",
+    "eval/report/promise_picture.py",
     "eval/result.py", "graphs/nodes/consensus.py", "graphs/nodes/resolve.py", "graphs/routing.py",
     "graphs/spending.py", "law/amendments.py", "learning/strata.py", "learning/why_suspended.py",
     "learning/withdrawn.py", "recipes/rubrics.py", "review/checks.py",

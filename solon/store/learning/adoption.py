@@ -13,7 +13,7 @@ from solon.store.database.events import event
 from solon.store.database.writer import insert_rows
 from solon.store.learning.evidence import JudgedItem
 from solon.store.runs.items import next_attempt
-from solon.store.tables import assignments, items, records, reviews
+from solon.store.tables import assignments, decisions, items, records, reviews, verdicts
 
 DOUBTED = "doubted"
 """Kind of the event that learning took an item's record out of the set, since the panel was no longer sure enough of
@@ -50,10 +50,16 @@ class TakenOut:
 def adopt_for_queued(
     connection: Connection, run_id: str, consensus_id: str, certificate_id: str | None
 ) -> int:
-    """Pin the items of a run that were never started to the new version; returns how many."""
+    """Pin the items of a run that the panel has yet to judge, or to judge again from its journal, to the new version;
+    returns how many. What people decided stays on its way, and so does what newer law sent again."""
+    judged = exists().where(verdicts.c.item_id == items.c.id, verdicts.c.attempt == items.c.attempt)
+    decided = exists().where(
+        decisions.c.item_id == items.c.id, reviews.c.id == decisions.c.review_id, reviews.c.kind != "audit"
+    )
+    to_come = (items.c.starts == 0) | (items.c.carried.is_(None) & ~judged & ~decided)
     statement = (
         update(items)
-        .where(items.c.run_id == run_id, items.c.state == "queued", items.c.starts == 0)
+        .where(items.c.run_id == run_id, items.c.state == "queued", to_come)
         .values(consensus_id=consensus_id, certificate_id=certificate_id)
     )
     return int(connection.execute(statement).rowcount)

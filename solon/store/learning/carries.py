@@ -180,7 +180,7 @@ def ask_waiting(connection: Connection, carry: CarryRow, people: int) -> None:
 
 
 def put_first(connection: Connection, carry: CarryRow) -> None:
-    """Put the open reviews of probes before all others."""
+    """Put the open reviews of probes before all others; each person's own fields still go before the rest."""
     ids = [row["id"] for row in _open_reviews(connection, carry)]
     late = reviews.c.id.in_(ids) & (reviews.c.priority > FIRST)
     connection.execute(update(reviews).where(late).values(priority=FIRST))
