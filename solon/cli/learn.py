@@ -98,10 +98,12 @@ def _agree_to_cost(project: Project, grown: PilotGrowth, *, yes: bool, asks: boo
 
     minutes = minutes_of_growth(project, grown)
     low, likely, high = minutes.spell(0)
-    whence = "as answers took so far" if minutes.source == "measured" else "assumed from word counts"
+    whence = (
+        "as answers took so far" if minutes.source == "measured" else "assumed by the length of the texts"
+    )
     told = (
         f"{grown.asked} further questions for experts, up to {grown.look} of {grown.items} items: "
-        f"about {likely} minutes of their time ({low} to {high}, {whence})"
+        f"about {likely} minutes of their time, second answers included ({low} to {high}, {whence})"
     )
     typer.echo(told, err=True)
     if yes or (asks and sys.stdin.isatty() and typer.confirm("draw them?", err=True)):

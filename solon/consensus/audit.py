@@ -205,9 +205,9 @@ def detectable(n: int, promise: float, delta: float = 0.05, power: float = 0.8) 
 
 def rate_with_bound(events: Sequence[bool], delta: float = 0.05) -> tuple[float | None, float]:
     """Return the share of a bad event, such as unsafe accepted records, and its exact upper bound at level 1
-    - delta.
+    - delta, rounded up to a tenth of a percent: no page can print less than it is.
 
     The share is None, and the bound 1, where there are no events to look at.
     """
     n, k = len(events), sum(map(bool, events))
-    return (k / n if n else None), upper_bound(k, n, delta)
+    return (k / n if n else None), math.ceil(1000 * upper_bound(k, n, delta)) / 1000

@@ -25,7 +25,7 @@ from solon.store.reviewing.budget import (
 )
 from solon.store.reviewing.review_rows import ReviewRow
 from solon.store.runs.certificates import consensus_payload, newest_stopping
-from solon.store.runs.throughput import review_seconds
+from solon.store.runs.throughput import answer_time
 from solon.store.runs.verdicts import votes_on
 
 if TYPE_CHECKING:
@@ -117,7 +117,6 @@ def _look_up(
         requests = requests_of(connection, [r.item_id for r in held])
         vectors, covered = (embed if can_embed() else embed_words)(requests), None
         covered = (embed if can_embed() else embed_words)(before)
-    measured = review_seconds(connection, run.recipe)
     scores, chosen_by = _score(connection, routing.acquisition, outcomes, held, vectors, covered)
     return Known(
         vectors,
@@ -125,7 +124,7 @@ def _look_up(
         scores,
         chosen_by,
         asked_items(connection, run.id, rule="budget"),
-        1.0 if measured is None else measured.mean / routing.review_seconds,
+        answer_time(connection, run.recipe, routing.review_seconds).scale,
     )
 
 

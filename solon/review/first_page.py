@@ -255,17 +255,14 @@ def _for_people(
                 Step(words, "/lead/queue", say.gettext("They go back to the queue when that page is closed."))
             )
     if queue["free"]:
+        waits = queue["free"] + queue["leased"]
         told = say.ngettext(
             "Have reviewers answer %(n)s review.",
             "Have reviewers answer %(n)s reviews.",
-            queue["free"],
+            waits,
         )
-        words = _fill(told, queue["free"])
-        steps.append(
-            Step(
-                words, "#who", say.gettext("`solon review notify` writes to those for whom something waits.")
-            )
-        )
+        why = say.gettext("`solon review notify` writes to those for whom something waits.")
+        steps.append(Step(_fill(told, waits), "#who", why))
     elif queue["leased"]:
         told = say.ngettext(
             "Wait for %(n)s review that someone has in hand.",

@@ -102,7 +102,7 @@ _WORDS = (
     "review released; review read; review revealed; review explained; review checked; queue read; proposals "
     "read; privacy held; privacy forgotten; principle proposed; principle taken; principle declined; principle "
     "withdrawn; pilot strata; pilot drawn; known retired; known imported; item repaired; guidelines read; "
-    "instruction written; "
+    "instruction written; no result; "
     "guidelines acknowledged; export written; export read; export previewed; export asked; expert trust; "
     "expert stage; expert rotated; expert revoked; expert added; diff read; decision overruled; certificate "
     "suspended; constitution in force; rubric in force; rules in force; run begun; run ask again; there is no "

@@ -492,7 +492,7 @@ def summarize(
         stopped_because=run.stopped_because,
         worker=asdict(stopped) if stopped else None,
         promise=promise.to_promise() if promise else None,
-        unsafe={**unsafe, "at_most": round(unsafe["at_most"], 4)},
+        unsafe=unsafe,
         more_decisions=more_decisions,
         notes=notes,
         queue=queue,

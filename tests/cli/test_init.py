@@ -44,6 +44,7 @@ def test_the_folder_runs_as_its_readme_says(
     assert sorted(made["files"]) == sorted(path.name for path in home.iterdir())
     monkeypatch.chdir(home)
     assert solon("config", "check").code == 0
+    assert load_config().routing.pilot_size == 120, "as it comes, which is what the pages speak of"
     run, _, export = [line.split("  #")[0].split()[1:] for line in commands_of(home / "README.md")]
     summary = solon(*run, "--limit", "3", "--json")
     assert summary.code in (0, 3), summary

@@ -5,6 +5,7 @@ stopping.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from solon.consensus.certify import (
     certify,
     certify_weighted,
     least_sample,
+    least_with,
     plan_test,
 )
 from solon.consensus.looks import look_needed, part_of, plan_look
@@ -323,6 +325,18 @@ def test_intervals_hold_the_rate_and_the_sequence_is_wider(n: int, k: int) -> No
     assert wide_high >= high - 1e-6
 
 
+def test_the_page_says_where_a_certificate_starts_and_what_a_refusal_speaks_of() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "consensus.md").read_text()
+    plan = plan_test(120, 0.1, 0.09)
+    for level in (0.09, plan.sequence):
+        for alpha in (0.1, 0.2):
+            starts = " | ".join(str(least_with(slips, alpha, level)) for slips in range(5))
+            assert f"| alpha {alpha:.2f}, at {level:.4g} | {starts} |".replace("0.", ".") in page
+    assert f"begin with the {plan.start} most confident" in page
+    least = least_passing(108, 0.9, plan.sequence), least_passing(120, 0.9, plan.sequence), plan.passes_whole
+    assert least == (103, 114, 115), "the page's worked refusal"
+
+
 def test_audit_draws_are_fixed_by_their_key() -> None:
     drawn = [is_drawn(f"secret:{i}", 0.05) for i in range(4000)]
     assert drawn == [is_drawn(f"secret:{i}", 0.05) for i in range(4000)]
@@ -330,6 +344,7 @@ def test_audit_draws_are_fixed_by_their_key() -> None:
     rate, bound = rate_with_bound([False] * 59)
     assert rate == 0.0
     assert bound == pytest.approx(0.05, abs=0.002)
+    assert rate_with_bound([False] * 48)[1] == 0.061, "0.0605 shown as 6.0% would promise too much"
 
 
 # --- ceilings and stopping

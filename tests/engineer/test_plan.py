@@ -12,8 +12,10 @@ from solon.config import parse_config
 from solon.consensus.strata import drawn_beyond, fewest_of
 from solon.errors import UsageError
 from solon.operations.planning import make_plan, measure, plan_home
+from solon.operations.planning.answers import minutes_of
 from solon.operations.planning.assumed import WORDS_PER_MINUTE
 from solon.operations.planning.promise import warn_of_pilot
+from solon.recipes.preference import PREFERENCE
 from solon.store.tables import table_of
 
 PRICED = {"model": "scripted:default", "price": {"input": 2.0, "output": 10.0}}
@@ -195,12 +197,25 @@ def test_shares_of_the_configuration_and_measured_seconds(open_project: Any) -> 
     ]
     project = open_project(models={"default": PRICED}, routing={"policy": "always"})
     project.run("preference", [{**seed, "specialty": "a", "lang": "en"} for seed in SEEDS])
-    for review in project.reviews():
+    config = parse_config(BASE)
+
+    def each() -> float:
+        """Seconds of an answer: of the plan, of `status` and of a pilot that grows alike."""
+        seconds = make_plan(config, items=8, store=project.store, **TEAM).review_seconds.likely
+        queue = project.summarize().queue
+        assert queue is not None
+        assert queue["minutes"] == pytest.approx(queue["reviews"] * seconds / 60, abs=0.06)
+        assert minutes_of(project.store, config, PREFERENCE, 48).likely == pytest.approx(seconds)
+        return seconds
+
+    assert each() < make_plan(config, items=8, **TEAM).review_seconds.likely / 2, "the texts are short"
+    for review in project.reviews()[:5]:
         project.decide(review, "tie")
     decisions, reviews = table_of(Decision), table_of(Review)
     with project.store.transaction() as connection:
         connection.execute(update(decisions).values(counts=True, active_seconds=40.0))
-        connection.execute(update(reviews).values(specialty="a", lang="en"))
+        connection.execute(update(reviews).values(specialty="a", lang="en", minutes=0.5))
+    assert each() == 40
     made = make_plan(parse_config({**BASE, **shares}), items=800, store=project.store, **TEAM)
     by_name = {(g.specialty, g.lang): g.review_seconds for g in made.groups}
     assert (by_name["a", "en"].likely, by_name["a", "en"].source) == (40, "measured")

@@ -279,6 +279,7 @@ def test_a_forgotten_seed_is_a_slip_and_leaves_the_set(project: Project) -> None
     with project.store.connect() as connection:
         after = read_promise(connection, find_run(connection)).items
     assert (after["erased"], after["not done yet"]) == (1, before["not done yet"])
+    assert before["waiting for people"] == len({one.item_id for one in waiting(project, "interrupt")})
     assert promise_of(project)["slips"] == 1
     answer_all(project)
     figures = project.releases.create("one", promise=0.9)["promise"]["figures"]

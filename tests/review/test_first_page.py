@@ -59,7 +59,7 @@ def test_steps_are_ranked_from_what_is_broken_to_what_is_done() -> None:
         few=[{"reviews": 5, "people": 0}, {"reviews": 7, "people": 1}],
         waits=LeadWork(cases=2, own_cases=0, escalated=1, proposals=3, drafts=1),
         first_case="c1",
-        queue={**QUEUE, "free": 9, "to_apply": 4, "worker": "the disk is full"},
+        queue={**QUEUE, "free": 7, "leased": 2, "to_apply": 4, "worker": "the disk is full"},
     )
     assert [(step.words, step.link) for step in busy.steps(IN_ENGLISH)] == [
         ("4 decisions have not reached their items.", "/lead/runs"),

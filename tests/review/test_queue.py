@@ -15,7 +15,7 @@ from solon.store.reviewing import queue
 from solon.store.reviewing.answering import AnswerResult, answer_lease, asks_why
 from solon.store.reviewing.drafts import Lease, find_lease, read_draft, save_draft
 from solon.store.reviewing.experts import ExpertRow
-from solon.store.reviewing.review_lists import list_own_answers, work_by_actor
+from solon.store.reviewing.review_lists import count_answers, list_own_answers, work_by_actor
 from solon.store.reviewing.review_rows import LeaseLost, NotThere, ReviewRow, find_review
 from solon.store.reviewing.undoing import undo
 from solon.store.tables import assignments, decisions, reviews
@@ -427,6 +427,16 @@ def test_nobody_gets_the_same_question_twice(project: Project, person: Any) -> N
     with project.store.connect() as connection:
         work = work_by_actor(connection).values()
     assert (sum(one.decided for one in work), sum(one.second for one in work)) == (12, 1)
+    with project.store.transaction() as connection:
+        first, repeated = (
+            connection.execute(select(decisions.c.id).where(decisions.c.actor == ada.actor))
+            .scalars()
+            .all()[:2]
+        )
+        connection.execute(update(decisions).where(decisions.c.id == repeated).values(carried_from=first))
+        work = work_by_actor(connection).values()
+        assert sum(one.decided for one in work) == 11, "an answer that was carried over was given once"
+        assert count_answers(connection, ada.actor)[1:] == (11, 12)
 
 
 def _rows(project: Project, ids: list[str]) -> list[ReviewRow]:

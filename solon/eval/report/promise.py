@@ -46,7 +46,8 @@ BROUGHT_BACK_BY = (
     "look: `solon learn`"
 )
 PARTS = (
-    "under the promise", "answered by people", "accepted without a promise", "rejected", "not done yet", "erased",
+    "under the promise", "answered by people", "accepted without a promise", "rejected", "waiting for people",
+    "no result", "not done yet", "erased",
 )  # fmt: skip
 """Where the items of a run are, in the order in which they are drawn."""
 
@@ -362,9 +363,10 @@ def _items(connection: Connection, run: RunRow) -> dict[str, int]:
     """How many of the run's items are in each of `PARTS`."""
     states = items.count_states(connection, run.id)
     people, covered, rest = evaluation.count_accepted(connection, run.id, DECIDED)
-    rejected, erased = states["rejected"], states[items.FORGOTTEN]
-    left = max(sum(states.values()) - people - covered - rest - rejected - erased, 0)
-    return dict(zip(PARTS, (covered, people, rest, rejected, left, erased), strict=True))
+    failed = states["failed"] + states["parked"]
+    known = (covered, people, rest, states["rejected"], states["waiting"], failed)
+    left = max(sum(states.values()) - sum(known) - states[items.FORGOTTEN], 0)
+    return dict(zip(PARTS, (*known, left, states[items.FORGOTTEN]), strict=True))
 
 
 def read_promises(connection: Connection, of: Sequence[RunRow]) -> tuple[RunPromise, ...]:

@@ -20,7 +20,7 @@ from solon.errors import ConfigError, UsageError
 from solon.formats.seed_groups import SeedGroup, count_groups
 from solon.formats.seed_rows import SeedRow
 from solon.law.seed_rubrics import seed_rubric_of
-from solon.operations.planning.answers import answers_a_question
+from solon.operations.planning.answers import answers_a_question, known_time
 from solon.operations.planning.assumed import WORDS_PER_MINUTE, Assumed
 from solon.operations.planning.promise import spell_promise
 from solon.operations.planning.ranges import Range, add_up, multiply, range_of
@@ -35,7 +35,7 @@ from solon.workspace.workspace import Workspace
 if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
     from solon.store.database.store import Store
-    from solon.store.runs.throughput import MeasuredRates, Rate
+    from solon.store.runs.throughput import AnswerTime, MeasuredRates, Rate
 
 __all__ = [
     "WORDS_PER_MINUTE",
@@ -256,7 +256,8 @@ def make_plan(
         )
     model = Assumed(config, recipe, words)
     calls, tokens, cost, seconds = _model_rates(found, model)
-    review = range_of(found.review_seconds) if found and found.review_seconds else model.review_seconds()
+    known = known_time(store, config, recipe)
+    review = model.review_seconds(known)
     unsure = range_of(found.unsure, most=1.0) if found and found.unsure else Range(*UNSURE)
     shares = {name: n / items for name, n in (strata or {}).items()}
     # For each seed that brings no rubric, whatever the policy.
@@ -311,6 +312,7 @@ def make_plan(
             review,
             wanted,
             _group_seconds(store, recipe.name) if store is not None else {},
+            known,
         ),
     )
 
@@ -451,6 +453,7 @@ def _plan_groups(
     review: Range,
     wanted: Range,
     measured: Mapping[tuple[str, str], Rate],
+    known: AnswerTime,
 ) -> tuple[GroupPlan, ...]:
     """Experts of a specialty answer that one; the others share the rest as it asks for time."""
     total = max(1, sum(group.items for group in groups))
@@ -458,8 +461,8 @@ def _plan_groups(
         range_of(measured[group.specialty, group.lang])
         if (group.specialty, group.lang) in measured
         else review
-        if review.source == "measured" or group.words is None
-        else Assumed(config, recipe, group.words).review_seconds()
+        if group.words is None
+        else Assumed(config, recipe, group.words).review_seconds(known)
         for group in groups
     ]
     asked = [wanted.times(group.items / total) for group in groups]

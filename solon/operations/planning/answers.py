@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.target import read_target
 from solon.operations.planning.assumed import Assumed
-from solon.operations.planning.ranges import Range, range_of
-from solon.store.runs.throughput import review_seconds
+from solon.operations.planning.ranges import Range
+from solon.store.runs.throughput import AnswerTime, answer_time
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -26,13 +26,17 @@ def answers_a_question(target: str) -> float:
     return 1.0 + SECOND if experts == 1 else float(experts)
 
 
-def minutes_of(store: Store, config: Config, recipe: Recipe, questions: int) -> Range:
-    """Return the minutes that so many questions of a pilot take of all experts together: by the answers that were given
-    in the store, else by word counts.
-    """
+def known_time(store: Store | None, config: Config, recipe: Recipe) -> AnswerTime:
+    """Return what the store knows of the time that an answer takes; nothing without a store."""
+    if store is None:
+        return AnswerTime()
     with store.connect() as connection:
-        rate = review_seconds(connection, recipe.name)
-    seconds = range_of(rate) if rate else Assumed(config, recipe, None).review_seconds()
+        return answer_time(connection, recipe.name, config.routing.review_seconds)
+
+
+def minutes_of(store: Store, config: Config, recipe: Recipe, questions: int) -> Range:
+    """Return the minutes that so many questions of a pilot take of all experts together, second answers included."""
+    seconds = Assumed(config, recipe, None).review_seconds(known_time(store, config, recipe))
     return seconds.times(questions * answers_a_question(config.routing.target) / 60)
 
 

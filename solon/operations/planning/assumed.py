@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from solon.config import Config
-from solon.operations.planning.ranges import Range, add_up, multiply
+from solon.operations.planning.ranges import Range, add_up, multiply, range_of
 from solon.recipes.rubrics import MAX_TOKENS, TRIES, drafting_model
 
 if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
+    from solon.store.runs.throughput import AnswerTime
 
 WORDS_PER_MINUTE = 238
 """Silent reading of English non-fiction by adults; Brysbaert 2019, Journal of Memory and Language 109, 104047."""
@@ -25,8 +26,8 @@ ESCALATED = 0.3
 """Share of items that a tier of judges sends on to the next; it may be none or all."""
 DEBATED = Range(0.0, 0.3, 1.0)
 """Share of items whose judges disagree, where these debate."""
-DECIDING_SECONDS = (5.0, 15.0, 45.0)
-"""To decide and say why, besides reading."""
+DECIDING = (1 / 3, 1.0, 3.0)
+"""To decide and say why, besides reading: multiples of what `reading_minutes` takes for it."""
 
 Role = tuple[str, Range, float, float]
 """A model, its calls, words of texts in each prompt as multiples of an answer, and the room for the answer."""
@@ -153,13 +154,20 @@ class Assumed:
         template = 120  # words of a template without what is filled in
         return len(load_constitution(self.config.law.constitution).as_prompt().split()) + template
 
-    def review_seconds(self) -> Range:
-        """Seconds that a person takes for one answer: reading what is shown, and deciding."""
+    def review_seconds(self, known: AnswerTime) -> Range:
+        """Seconds that a person takes for one answer, reading what is shown and deciding: as `known`, else by the words
+        that are awaited."""
+        if known.seconds and known.measured:
+            return range_of(known.seconds)
+        deciding = self.config.routing.review_seconds / 2
+        told = Range(*DECIDING).times(deciding)
+        if known.seconds:
+            return add_up(Range(1.0, 1.0, 1.0).times(max(0.0, known.seconds.mean - deciding)), told)
         room = self.config.generator.max_tokens or self._room(self.config.generator.models)
         answers = self.recipe.question.asked(self.config).shown
         shown = Range(*ANSWER_SHARE).times(answers * room / TOKENS_PER_WORD[1])
         words = add_up(self._prompt_words(), shown)
-        return add_up(words.times(60 / WORDS_PER_MINUTE), Range(*DECIDING_SECONDS))
+        return add_up(words.times(60 / WORDS_PER_MINUTE), told)
 
     def in_flight(self) -> int:
         """Calls at once, as the configuration says; 8 where it leaves it open."""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, case, func, select
 
 from solon.responses import RUBRIC
 from solon.store.reviewing.review_rows import PERSONAL, has_reason
-from solon.store.runs.throughput import review_seconds
+from solon.store.runs.throughput import answer_time
 from solon.store.tables import reviews
 
 KINDS = {
@@ -38,11 +38,13 @@ def sum_queue(
     """Reviews that wait and the minutes they take, in all, by kind, and beyond the first `budget` of them.
 
     None where nobody is waited for. Minutes follow the length of the texts; `measured` says whether they are scaled by
-    what people took for earlier answers, or by `assumed_seconds` of an ordinary review. `orders` counts those, of
+    what people took for earlier answers; `assumed_seconds` are those of an ordinary review. `orders` counts those, of
     whatever kind, whose texts give orders to models.
     """
     waits = (reviews.c.run_id == run_id, reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
-    need = func.coalesce(reviews.c.minutes, assumed_seconds / 60)
+    known = answer_time(connection, recipe, assumed_seconds)
+    each = known.seconds.mean if known.seconds else assumed_seconds
+    need = func.coalesce(reviews.c.minutes * known.scale, each / 60)
     why = (reviews.c.kind, reviews.c.rule, reviews.c.response_schema)
     orders = func.sum(case((has_reason("injection"), 1), else_=0))
     grouped = connection.execute(
@@ -52,19 +54,17 @@ def sum_queue(
         return None
     first = select(need).where(*waits).order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
     spent = [float(minutes) for minutes in connection.execute(first.limit(budget)).scalars()]
-    measured = review_seconds(connection, recipe)
-    scale = measured.mean / assumed_seconds if measured is not None else 1.0
     counts: Counter[str] = Counter()
     minutes: defaultdict[str, float] = defaultdict(float)
     for kind, rule, schema, number, taken, _ in grouped:
         told = kind_told(kind, rule, schema)
         counts[told] += int(number)
-        minutes[told] += float(taken) * scale
+        minutes[told] += float(taken)
     total = sum(minutes.values())
     return {
         "reviews": counts.total(),
         "minutes": round(total, 1),
-        "measured": measured is not None,
+        "measured": known.measured,
         "by_kind": {
             kind: {"reviews": number, "minutes": round(minutes[kind], 1)}
             for kind, number in counts.most_common()
@@ -73,6 +73,6 @@ def sum_queue(
         "budget": budget,
         "left_by_budget": {
             "reviews": counts.total() - len(spent),
-            "minutes": round(max(0.0, total - sum(spent) * scale), 1),
+            "minutes": round(max(0.0, total - sum(spent)), 1),
         },
     }

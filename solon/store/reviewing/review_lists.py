@@ -281,13 +281,13 @@ def _taken_back() -> ColumnElement[bool]:
 def count_answers(connection: Connection, actor: str, since: float | None = None) -> tuple[int, int, int]:
     """How many answers a person has given since then, how many in all, and how many everyone has.
 
-    A vote is an answer; a decision that votes made is none.
+    A vote is an answer; a decision that votes made is none, nor is one that was carried over: it was given before.
 
     Args:
         since: epoch seconds; None: the last 24 hours.
     """
     since = since if since is not None else clock.now() - 24 * 3600
-    stands = (decisions.c.undone_at.is_(None), decisions.c.actor != VOTES)
+    stands = (decisions.c.undone_at.is_(None), decisions.c.actor != VOTES, decisions.c.carried_from.is_(None))
     count = select(func.count()).select_from(decisions).where(*stands)
     votes = select(func.count()).select_from(assignments).where(assignments.c.state == "vote")
     conditions = (
@@ -311,7 +311,7 @@ class Work:
     """What one person did.
 
     Attributes:
-        decided: decisions that stand, but for second opinions.
+        decided: decisions that stand, but for second opinions and those that were carried over, given before.
         vote: votes.
         second: second opinions: answers to an overlap, and those that came after another's decision.
         skipped: reviews skipped.
@@ -350,7 +350,7 @@ def work_by_actor(connection: Connection) -> dict[str, Work]:
     stands = (
         select(decisions.c.actor, decisions.c.active_seconds, reviews.c.kind)
         .join(reviews, reviews.c.id == decisions.c.review_id)
-        .where(decisions.c.undone_at.is_(None))
+        .where(decisions.c.undone_at.is_(None), decisions.c.carried_from.is_(None))
     )
     for actor, active, kind in connection.execute(stands):
         if kind == "overlap":

@@ -38,8 +38,6 @@ class MeasuredRates:
         model_seconds: seconds that models and functions took for one item.
         unsure: share of items, outside the pilot and policies that force it, that a person was asked about; None
             where there are no such items.
-        review_seconds: seconds that a person was active on one answer, by an expert's own token; None under five
-            answers.
     """
 
     items: int
@@ -49,7 +47,6 @@ class MeasuredRates:
     cost: Rate | None
     model_seconds: Rate
     unsure: Rate | None
-    review_seconds: Rate | None
 
 
 def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -> MeasuredRates | None:
@@ -86,7 +83,6 @@ def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -
         cost=None if any(unpriced) else _rate(costs),
         model_seconds=_rate(seconds),
         unsure=_unsure(connection, done),
-        review_seconds=review_seconds(connection, recipe),
     )
 
 
@@ -134,19 +130,43 @@ def _unsure(connection: Connection, done: Subquery) -> Rate | None:
     return Rate(share, math.sqrt(near * (1 - near) / (total + 4)), total)
 
 
-def review_seconds(connection: Connection, recipe: str) -> Rate | None:
-    """The mean of the seconds that a person was active on one answer, by an expert's own token; None under five
-    answers.
+@dataclass(frozen=True, slots=True)
+class AnswerTime:
+    """How long a person takes for one answer to a recipe's question, and where that is from.
+
+    Attributes:
+        seconds: for one answer; None before anybody was asked.
+        scale: people take so many times what the length of the texts says of a review.
+        measured: on at least five answers that told how long a person was active, with an expert's own token; else the
+            length of the texts of the reviews says it.
     """
+
+    seconds: Rate | None = None
+    scale: float = 1.0
+    measured: bool = False
+
+
+def answer_time(connection: Connection, recipe: str, ordinary: float) -> AnswerTime:
+    """Return how long an answer takes: the one place that whoever tells experts' minutes reads.
+
+    Args:
+        ordinary: seconds of a review of ordinary length, where its own is not known.
+    """
+    read = (60 * reviews.c.minutes).label("read")
     query = (
-        select(decisions.c.active_seconds)
+        select(decisions.c.active_seconds, func.coalesce(read, ordinary).label("read"))
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .where(reviews.c.recipe == recipe, decisions.c.counts, decisions.c.active_seconds > 0)
         .order_by(decisions.c.decided_at.desc())
         .limit(MOST)
     )
-    seconds = [float(value) for value in connection.execute(query).scalars()]
-    return _rate(seconds) if len(seconds) >= 5 else None
+    rows = connection.execute(query).all()
+    if len(rows) >= 5:
+        taken = _rate([float(row.active_seconds) for row in rows])
+        return AnswerTime(taken, taken.mean * len(rows) / sum(float(row.read) for row in rows), True)
+    lengths = select(read).where(reviews.c.recipe == recipe, reviews.c.minutes > 0)
+    newest = connection.execute(lengths.order_by(reviews.c.created_at.desc()).limit(MOST)).scalars().all()
+    return AnswerTime(_rate([float(one) for one in newest]) if newest else None)
 
 
 def review_seconds_by_group(connection: Connection, recipe: str) -> dict[tuple[str, str], Rate]:
