@@ -73,6 +73,9 @@ class Language:
         """
         if not self.told or len(text) > LONGEST_TOLD:
             return text
+        number = _NUMBER.match(text)
+        if number and isinstance(known := self.told.get(text[number.end() :]), str):  # no other text's values
+            return f"{number[0]}{known}"
         found = self._find(text)
         if found is None and text[-1:] == "." and (found := self._find(text[:1].lower() + text[1:-1])):
             found = f"{found[:1].upper()}{found[1:]}."
@@ -81,7 +84,6 @@ class Language:
         for joint in (*SENTENCES, ": ", ", "):
             if joint in text:
                 return joint.join(self.tell(part) for part in text.split(joint))
-        number = _NUMBER.match(text)
         return f"{number[0]}{self.tell(text[number.end() :])}" if number else text
 
     def tell_first(self, text: str) -> str:
