@@ -296,7 +296,7 @@ def status(
             console().print(clean(f"  {line}"))
     for name, n in taken_back.items():
         answers = "1 answer about its records was" if n == 1 else f"{n} answers about its records were"
-        told = f"release {name}: {answers} taken back since it was written, and not given again"
+        told = f"release {name}: {answers} taken back since it was written, and not given again as before"
         console().print(clean(f"{told}; `solon release verify {name}` says whether its promise still holds"))
 
 

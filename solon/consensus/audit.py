@@ -101,9 +101,10 @@ def watch(
             "alarm",
             f"agreement fell under {promise:g}: shown by audit {alarm_at}; {agreed} of {n} agreed",
         )
-    elif rate is not None and rate < promise:
+    elif agreed < promise * n - 1e-9:
         state = "cannot tell"
-        why = f"fewer agreed than the promised {promise:.0%}, though not so few that the alarm calls it proven: {tail}"
+        fewer = f"fewer agreed than the promised {100 * promise:.4g}%"
+        why = f"{fewer}, though not so few that the alarm calls it proven: {tail}"
     elif lowest_shown is not None and lowest_shown >= promise - slack:
         state, why = "green", f"no sign of a fall; {tail}"
     else:

@@ -57,7 +57,8 @@ def read_audits(connection: Connection, run: RunRow, config: Config) -> AuditRep
         stands = audit.question.said_by(chosen, label, audit.shown)
         if of_it and stands is not None and audit.decision_id in outcomes:
             agreed.append(outcomes[audit.decision_id] == stands)
-    report = watch(agreed, 1 - config.routing.alpha, delta=config.routing.delta)
+    promised = spoken_of or config.routing
+    report = watch(agreed, 1 - promised.alpha, delta=promised.delta)
     return replace(report, certificate=spoken_of.id if spoken_of else None)
 
 

@@ -319,10 +319,10 @@ def settle(
     question = recipe.question.asked(config)
     presumed = presumption(recipe.pairing_under(config), question)
     judged = [replace(one, pilot=False) for one in judged]
-    _, settled, doubted, _, _ = adopt(
+    queued, settled, doubted, _, _ = adopt(
         store, run, config, question, model, judged, row.consensus_id, certificate_id, row.cuts, presumed
     )
-    return replace(found, moved=settled + doubted)
+    return replace(found, moved=queued + settled + doubted)
 
 
 def _next_state(connection: Connection, run: RunRow, plan: CarryRow, found: CarryOver) -> str:

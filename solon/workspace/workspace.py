@@ -521,10 +521,9 @@ class Workspace:
             status = "stopped" if arrivals is None or arrivals.stored else "loading"
             with self.store.transaction() as connection:
                 runs.set_run(connection, run.id, status=status, stopped_because=error.cause)
+            runs.keep_spent(self.store, run.id)
             error.about = asdict(self.summarize(run.id))
             raise
-        with self.store.transaction() as connection:
-            runs.keep_spent(connection, run.id)
         summary = self.summarize(run.id)
         if summary.queued and stopped is None:
             stopped = f"another process is at work on {summary.queued} items"
@@ -537,10 +536,12 @@ class Workspace:
     async def _drive(self, runner: Runner, on_runner: Callable[[Runner], None] | None) -> str | None:
         """Work, learn, and work on what that moved. Returns why it was stopped, None where it came to its end."""
         from solon.learning.withdrawn import recheck
+        from solon.store.runs.runs import keep_spent
 
         self._runner = runner
         if on_runner is not None:
             on_runner(runner)
+        stopped = None
         try:
             recheck(self.store, runner.run)
             runner.learned = self.close_round(runner.run, runner.config)
@@ -548,10 +549,11 @@ class Workspace:
             if self._learn(runner.run, runner.config).moved_items:
                 await runner.work()
         except LimitReached as limit:
-            return limit.cause
+            stopped = limit.cause
         finally:
             await runner.pool.aclose()
-        return None
+        keep_spent(self.store, runner.run.id)
+        return stopped
 
     async def _deliver_elsewhere(
         self, newest: RunRow, on_runner: Callable[[Runner], None] | None

@@ -300,9 +300,7 @@ def test_a_real_fall_is_found_and_little_data_cannot_tell() -> None:
         "that is no sign of a promise that holds"
     )
     assert fewer.why.startswith("fewer agreed than the promised 90%")
-    assert fewer.always[1] > 0.9, (
-        "the interval that belongs to the alarm holds the promise while there is none"
-    )
+    assert fewer.always[1] > 0.9, "the interval for all looks still holds the promise here"
     calm = watch([i % 20 != 0 for i in range(600)], 0.9)
     assert calm.state == "green"
     assert calm.detects is not None

@@ -321,7 +321,8 @@ def test_answers_taken_back_after_the_release_are_recomputed(project: Project) -
                 .mappings()
                 .one()
             )
-            row |= {"id": f"again {n}", "undone_at": None, "choice": other or row["choice"]}
+            row |= {"id": f"again {n}", "decided_at": row["undone_at"] + 1, "undone_at": None}
+            row |= {"choice": other or row["choice"]}
             names = ", ".join(row)
             connection.execute(
                 text(f"INSERT INTO decisions ({names}) VALUES (:{names.replace(', ', ', :')})"), row

@@ -17,7 +17,6 @@ from test_plans import listening, plan
 
 from benchmarks.review_fill import fill
 from solon.eval.report.promise import RunPromise
-from solon.eval.result import rate
 from solon.project import Project
 from solon.review.app import create_app
 from solon.review.auth import Caller
@@ -73,12 +72,10 @@ def test_steps_are_ranked_from_what_is_broken_to_what_is_done() -> None:
         ("1 item has no result.", "/lead/runs"),
     ]
     assert "the disk is full" in busy.steps(IN_ENGLISH)[0].why
-    falls = RunPromise.model_construct(
-        state="in force", aim=0.9, audits=rate(113, 135), audits_say="fewer agreed"
-    )
+    falls = RunPromise.model_construct(state="in force", falls_short=True, audits_say="fewer agreed")
     [step] = page_of(promise=falls).steps(IN_ENGLISH)
     assert (step.words, step.why) == ("Audits show less than is promised.", "fewer agreed")
-    assert page_of(promise=falls.model_copy(update={"aim": 0.8})).steps(IN_ENGLISH) == []
+    assert page_of(promise=falls.model_copy(update={"falls_short": False})).steps(IN_ENGLISH) == []
     done = page_of(runs=[RunProgress("r", "preference", done=3, waiting=0, failed=0, left=0)])
     assert [step.link for step in done.steps(IN_ENGLISH)] == ["/lead/exports"]
 

@@ -47,7 +47,8 @@ def test_what_a_run_spent_is_kept_until_it_makes_another_call(store_url: str) ->
             assert spent(connection, run) == kept
             connection.execute(runs.update().where(runs.c.id == run).values(spent=None))
             assert spent(connection, run) == kept, "a store of an earlier version has nothing kept"
-            keep_spent(connection, run)
+        keep_spent(store, run)
+        with store.connect() as connection:
             assert (connection.scalar(select(runs.c.spent)) or {})["calls"] == count_calls(connection, run)
 
         other = {"id": literal("another"), "attempts": literal(7)}
@@ -57,7 +58,8 @@ def test_what_a_run_spent_is_kept_until_it_makes_another_call(store_url: str) ->
             connection.execute(calls.insert().from_select(list(calls.columns), one))
             later = spent(connection, run)
             assert later.calls == kept.calls + 7, "the further call is added up"
-            keep_spent(connection, run)
+        keep_spent(store, run)
+        with store.connect() as connection:
             assert spent(connection, run) == later
 
 

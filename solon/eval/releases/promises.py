@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,12 @@ from solon.consensus.target import read_target
 from solon.display.text import moment
 from solon.errors import SolonError, UsageError
 from solon.eval.releases.releases import (
-    ROWS,
     Check,
     Promised,
     Verification,
     check_new,
     create_release,
+    is_sealed,
     read_manifest,
     read_rows,
     survey_records,
@@ -500,19 +501,18 @@ def verify_promised(store: Store, folder: Path, reviewers: ReviewersConfig) -> V
 
 def recheck_promises(store: Store, folder: Path, reviewers: ReviewersConfig) -> dict[str, tuple[bool, str]]:
     """Return of each written promise, by the name of its release, whether it holds by the answers as they stand now,
-    and why; without releases that are not in this folder. Files are not compared: that is left to `verify_promised`."""
+    and why; without releases that are not in this folder as they were sealed: of these `verify_promised` tells more."""
     with store.connect() as connection:
         written = {
             one.name: one.result
             for one in release_sets.each_set(connection)
-            if one.state == release_sets.WRITTEN and one.result and (folder / one.name / ROWS).is_file()
+            if one.state == release_sets.WRITTEN and one.result
         }
     found = {}
     for name, section in written.items():
-        try:
-            found[name] = _recompute(store, folder / name, section, reviewers)
-        except SolonError as error:
-            found[name] = False, error.cause
+        with suppress(SolonError):
+            if is_sealed(store, folder / name):
+                found[name] = _recompute(store, folder / name, section, reviewers)
     return found
 
 

@@ -399,14 +399,11 @@ def verify_release(store: Store, folder: Path) -> Verification:
     Hashes and the seal are checked; then every file is rebuilt from the store and compared byte by byte.
     """
     manifest = read_manifest(folder)
-    name = str(manifest["name"])
-    with store.connect() as connection:
-        entry = releasing.find_release(connection, name)
-    checks = [_check_seal(entry, folder), _check_log(store, str(manifest["audit_log"]["head"]))]
-    rows_ok = (folder / ROWS).is_file() and hash_file(folder / ROWS) == manifest["rows"]["sha256"]
-    checks.append(
-        Check(name="rows", passed=rows_ok, told="as released" if rows_ok else f"{ROWS} was changed")
-    )
+    checks = [
+        *_check_manifest(store, folder, manifest),
+        _check_log(store, str(manifest["audit_log"]["head"])),
+    ]
+    rows_ok = checks[1].passed
     beside = [{"path": manifest[one]["file"], **manifest[one]} for one in ("lock", "card") if one in manifest]
     beside += manifest.get("beside", ())
     for file in (*manifest["export"]["files"], *beside):
@@ -416,7 +413,23 @@ def verify_release(store: Store, folder: Path) -> Verification:
         checks.append(Check(name=f"file {file['path']}", passed=same, told=seen))
     if rows_ok:
         checks += _rebuild(store, folder, manifest)
-    return Verification(release=name, passed=all(check.passed for check in checks), checks=tuple(checks))
+    return Verification(
+        release=str(manifest["name"]), passed=all(check.passed for check in checks), checks=tuple(checks)
+    )
+
+
+def is_sealed(store: Store, folder: Path) -> bool:
+    """Whether manifest and frozen rows of a release are those that were sealed; its other files are not looked at."""
+    return all(check.passed for check in _check_manifest(store, folder, read_manifest(folder)))
+
+
+def _check_manifest(store: Store, folder: Path, manifest: Mapping[str, Any]) -> list[Check]:
+    """Compare the manifest with its seal, and the frozen rows with the manifest."""
+    with store.connect() as connection:
+        entry = releasing.find_release(connection, str(manifest["name"]))
+    rows_ok = (folder / ROWS).is_file() and hash_file(folder / ROWS) == manifest["rows"]["sha256"]
+    told = "as released" if rows_ok else f"{ROWS} was changed"
+    return [_check_seal(entry, folder), Check(name="rows", passed=rows_ok, told=told)]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from solon.learning.audits import read_audits
 from solon.learning.carrying import count_probes
 from solon.learning.strata import strata_in, tell_strata
 from solon.learning.why_suspended import read_suspension
-from solon.store.learning.carries import find_carry
+from solon.store.learning.carries import ASKED, find_carry
 from solon.store.records import evaluation
 from solon.store.reviewing import drawn_questions
 from solon.store.runs import certificates, items, pilot, runs
@@ -68,6 +68,8 @@ class RunPromise(BaseModel):
             none; its interval holds at all looks together.
         since: whether there was one.
         audits_say: what they say of the promise, in words; empty while none was answered.
+        falls_short: it is in force, and these audits raise an alarm, or their 95% interval, looked at once, lies below
+            what it promises.
         items: number of the run's items by part, see `PARTS`.
         covers: share of the pilot that is as sure as the promise asks; 0 where nothing is promised, and of probes: they
             are drawn among what nobody had decided, which is no share of all.
@@ -98,6 +100,7 @@ class RunPromise(BaseModel):
     audits: Figure
     since: bool
     audits_say: str
+    falls_short: bool
     items: dict[str, int]
     covers: float
     drawn: int
@@ -115,11 +118,6 @@ class RunPromise(BaseModel):
     def total(self) -> int:
         """Items of the run."""
         return sum(self.items.values())
-
-    @property
-    def falls_short(self) -> bool:
-        """It is in force, and fewer agreed in audits since than it promises, though no alarm has proven a fall."""
-        return self.state == "in force" and self.audits.known and (self.audits.value or 0.0) < self.aim
 
     @property
     def sentence(self) -> str:
@@ -248,11 +246,14 @@ def read_promise(connection: Connection, run: RunRow) -> RunPromise:
         aim=1 - (promised.alpha if promised else wanted.alpha),
         confidence=1 - (promised.delta if promised else wanted.delta),
         target=str(read_target(promised.target if promised else wanted.target)),
-        shown=rate(probes.agreed, probes.agreed + probes.disagreed) if probes else _shown(last),
+        shown=_shown(last, probes),
         experts=measure_experts(answers).experts_agree,
         audits=_audited(audits),
         since=audits.certificate is not None,
         audits_say=audits.why if audits.n else "",
+        falls_short=in_force is not None
+        and audits.n > 0
+        and (audits.state == "alarm" or audits.interval[1] < 1 - in_force.alpha),
         items=_items(connection, run),
         covers=float(in_force.figures.get("coverage") or 0.0) if in_force and not probes else 0.0,
         drawn=drawn,
@@ -315,8 +316,11 @@ def list_untested(connection: Connection, of: Sequence[RunRow]) -> dict[str, int
     return untested
 
 
-def _shown(last: CertificateRow | None) -> Figure:
-    """Agreement on the answers that a certificate rests on, on all that were tested where it was refused."""
+def _shown(last: CertificateRow | None, probes: CarryOver | None) -> Figure:
+    """Agreement on the answers that a certificate rests on, on all that were tested where it was refused; on probes as
+    they were tested, those without an answer among them, but for those that wait."""
+    if probes is not None:
+        return rate(probes.agreed, probes.asked - (probes.open if probes.state == ASKED else 0))
     if last is None or not last.figures.get("tests"):
         return nothing("no answers were tested yet")
     figures = last.figures

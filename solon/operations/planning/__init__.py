@@ -29,13 +29,14 @@ from solon.plugins import Plugin, bind, references
 from solon.recipes.makers import Given
 from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import Recipes
+from solon.store.runs.throughput import AnswerTime
 from solon.workspace.seeds import Seeds, check_strata, read_rows
 from solon.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
     from solon.store.database.store import Store
-    from solon.store.runs.throughput import AnswerTime, MeasuredRates, Rate
+    from solon.store.runs.throughput import MeasuredRates, Rate
 
 __all__ = [
     "WORDS_PER_MINUTE",
@@ -457,12 +458,16 @@ def _plan_groups(
 ) -> tuple[GroupPlan, ...]:
     """Experts of a specialty answer that one; the others share the rest as it asks for time."""
     total = max(1, sum(group.items for group in groups))
+    words = sum(group.items * (group.words or 0.0) for group in groups) / total
+    typical = Assumed(config, recipe, words).review_seconds(AnswerTime()).likely
     seconds = [
         range_of(measured[group.specialty, group.lang])
         if (group.specialty, group.lang) in measured
         else review
         if group.words is None
         else Assumed(config, recipe, group.words).review_seconds(known)
+        if known.seconds is None
+        else review.times(Assumed(config, recipe, group.words).review_seconds(AnswerTime()).likely / typical)
         for group in groups
     ]
     asked = [wanted.times(group.items / total) for group in groups]

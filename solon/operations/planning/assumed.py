@@ -162,7 +162,8 @@ class Assumed:
         deciding = self.config.routing.review_seconds / 2
         told = Range(*DECIDING).times(deciding)
         if known.seconds:
-            return add_up(Range(1.0, 1.0, 1.0).times(max(0.0, known.seconds.mean - deciding)), told)
+            mean = known.seconds.mean
+            return Range(max(0.0, mean - (deciding - told.low)), mean, mean + told.high - deciding)
         room = self.config.generator.max_tokens or self._room(self.config.generator.models)
         answers = self.recipe.question.asked(self.config).shown
         shown = Range(*ANSWER_SHARE).times(answers * room / TOKENS_PER_WORD[1])

@@ -25,7 +25,8 @@ def open_bench(store: Store, connection: Connection, run: RunRow, item_id: str) 
     run_id = keyed_hash(store.key, BENCH, run.id)
     place = {"id": run_id, "status": PREVIEW, "seeds_name": BENCH, "seeds_fingerprint": ""}
     row = {name: getattr(run, name) for name in RunRow.__dataclass_fields__}
-    row |= {**place, "reuse_run_id": None, "scope": "", "actor": "system", "active_seconds": 0.0}
+    row |= {**place, "reuse_run_id": None, "scope": "", "actor": "system"}
+    row |= {"active_seconds": 0.0, "spent": None}
     item = dict(connection.execute(select(items).where(items.c.id == item_id)).mappings().one())
     bench_id = keyed_hash(store.key, BENCH, item_id)
     item |= {"id": bench_id, "run_id": run_id, "state": PREVIEW, "route": None, "reason": None}

@@ -183,6 +183,7 @@ def count_taken_back(connection: Connection) -> dict[str, int]:
     empty = ("candidate_id", "edit_id", "label")
     same += [func.coalesce(again.c[name], "") == func.coalesce(decisions.c[name], "") for name in empty]
     given_again = select(again.c.id).where(*same, again.c.undone_at.is_(None), again.c.counts)
+    given_again = given_again.where(again.c.decided_at > decisions.c.undone_at)
     undone = select(decisions.c.item_id, decisions.c.undone_at).where(~given_again.exists()).distinct()
     found: dict[str, int] = {}
     for one in connection.execute(before.order_by(table.c.created_at, table.c.id)).all():
