@@ -18,7 +18,7 @@ from solon.learning.evidence import answers_by_question, final_among, question_o
 from solon.learning.withdrawn import WITHDRAWN
 from solon.store.database import clock
 from solon.store.database.ids import keyed_hash, new_id
-from solon.store.learning import carries, evidence
+from solon.store.learning import adoption, carries, evidence
 from solon.store.learning.carries import ASKED, GRANTED, REFUSED, CarryRow, Probe
 from solon.store.records import checking
 from solon.store.runs import certificates
@@ -315,7 +315,8 @@ def settle(
         if state == REFUSED:
             return found
         model, judged = _judged(connection, run, recipe, config, row)
-        carries.leave_pilot(connection, [one.item_id for one in judged if one.pilot])
+        pilot = [one.item_id for one in judged if one.pilot]
+        carries.leave_pilot(connection, pilot + adoption.queued_pilot(connection, run.id))
     question = recipe.question.asked(config)
     presumed = presumption(recipe.pairing_under(config), question)
     judged = [replace(one, pilot=False) for one in judged]

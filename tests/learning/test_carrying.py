@@ -139,6 +139,10 @@ def test_what_was_sent_again_before_comes_under_the_certificate(project: Project
     rows = "FROM records JOIN runs ON runs.id = records.run_id WHERE superseded_at IS NULL AND provisional"
     newest = "runs.created_at = (SELECT max(created_at) FROM runs)"
     assert query(project, f"SELECT count(*) {rows} AND {newest}") == [(0,)]
+    of_pilot = (
+        "FROM items JOIN runs ON runs.id = items.run_id WHERE pilot AND items.state IN ('queued', 'waiting')"
+    )
+    assert query(project, f"SELECT count(*) {of_pilot} AND {newest}") == [(0,)], "the pilot is asked no more"
 
 
 def test_too_many_slips_refuse_it_once_and_for_all(project: Project) -> None:

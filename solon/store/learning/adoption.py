@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, update
 
 from solon.store.database import clock
 from solon.store.database.events import event
@@ -52,17 +52,22 @@ def adopt_for_queued(
 ) -> int:
     """Pin the items of a run that the panel has yet to judge, or to judge again from its journal, to the new version;
     returns how many. What people decided stays on its way, and so does what newer law sent again."""
+    pins = {"consensus_id": consensus_id, "certificate_id": certificate_id}
+    return int(connection.execute(update(items).where(*_to_come(run_id)).values(**pins)).rowcount)
+
+
+def queued_pilot(connection: Connection, run_id: str) -> list[str]:
+    """Ids of the items of the pilot that `adopt_for_queued` would pin."""
+    return list(connection.execute(select(items.c.id).where(*_to_come(run_id), items.c.pilot)).scalars())
+
+
+def _to_come(run_id: str) -> tuple[ColumnElement[bool], ...]:
     judged = exists().where(verdicts.c.item_id == items.c.id, verdicts.c.attempt == items.c.attempt)
     decided = exists().where(
         decisions.c.item_id == items.c.id, reviews.c.id == decisions.c.review_id, reviews.c.kind != "audit"
     )
     to_come = (items.c.starts == 0) | (items.c.carried.is_(None) & ~judged & ~decided)
-    statement = (
-        update(items)
-        .where(items.c.run_id == run_id, items.c.state == "queued", to_come)
-        .values(consensus_id=consensus_id, certificate_id=certificate_id)
-    )
-    return int(connection.execute(statement).rowcount)
+    return items.c.run_id == run_id, items.c.state == "queued", to_come
 
 
 def reorder(connection: Connection, values: Mapping[str, float]) -> None:
