@@ -13,7 +13,8 @@ from solon.store.database.events import event
 from solon.store.database.writer import insert_rows
 from solon.store.learning.evidence import JudgedItem
 from solon.store.runs.items import next_attempt
-from solon.store.tables import assignments, decisions, items, records, reviews, verdicts
+from solon.store.runs.verdicts import panel_votes
+from solon.store.tables import assignments, decisions, items, records, reviews
 
 DOUBTED = "doubted"
 """Kind of the event that learning took an item's record out of the set, since the panel was no longer sure enough of
@@ -62,7 +63,7 @@ def queued_pilot(connection: Connection, run_id: str) -> list[str]:
 
 
 def _to_come(run_id: str) -> tuple[ColumnElement[bool], ...]:
-    judged = exists().where(verdicts.c.item_id == items.c.id, verdicts.c.attempt == items.c.attempt)
+    judged = exists().where(panel_votes.c.item_id == items.c.id, panel_votes.c.attempt == items.c.attempt)
     decided = exists().where(
         decisions.c.item_id == items.c.id, reviews.c.id == decisions.c.review_id, reviews.c.kind != "audit"
     )
