@@ -163,6 +163,9 @@ class EngineHost:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         self.engine.shutdown()
+        self.engine.shutdown = lambda *_: (
+            None
+        )  # vLLM calls it again when the interpreter leaves, which prints an error
 
     def _end(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -180,9 +183,10 @@ def engine_host(name: str, options: Mapping[str, Any]) -> EngineHost:
     key = key_of(name, options)
     with _hosts_lock:
         if key not in _hosts or _hosts[key].stopped:
+            _hosts[key] = EngineHost(name, options)
+            # Last in, first out: before multiprocessing, which vLLM brings, waits for the engine's process to end.
             atexit.unregister(stop_engines)
             atexit.register(stop_engines)
-            _hosts[key] = EngineHost(name, options)
         return _hosts[key]
 
 

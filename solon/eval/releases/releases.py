@@ -399,11 +399,8 @@ def verify_release(store: Store, folder: Path) -> Verification:
     Hashes and the seal are checked; then every file is rebuilt from the store and compared byte by byte.
     """
     manifest = read_manifest(folder)
-    checks = [
-        *_check_manifest(store, folder, manifest),
-        _check_log(store, str(manifest["audit_log"]["head"])),
-    ]
-    rows_ok = checks[1].passed
+    seal, rows = _check_manifest(store, folder, manifest)
+    checks = [seal, _check_log(store, str(manifest["audit_log"]["head"])), rows]
     beside = [{"path": manifest[one]["file"], **manifest[one]} for one in ("lock", "card") if one in manifest]
     beside += manifest.get("beside", ())
     for file in (*manifest["export"]["files"], *beside):
@@ -411,7 +408,7 @@ def verify_release(store: Store, folder: Path) -> Verification:
         same = path.is_file() and hash_file(path) == file["sha256"]
         seen = "as released" if same else "changed" if path.is_file() else "not there"
         checks.append(Check(name=f"file {file['path']}", passed=same, told=seen))
-    if rows_ok:
+    if rows.passed:
         checks += _rebuild(store, folder, manifest)
     return Verification(
         release=str(manifest["name"]), passed=all(check.passed for check in checks), checks=tuple(checks)
