@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -123,3 +125,18 @@ def test_a_whole_item_on_the_real_engine(tmp_path: Any) -> None:
         assert summary.items == 2
         assert summary.model_calls >= 8
         assert summary.pending_review + summary.rejected == 2
+
+
+@real
+def test_a_program_of_its_own_ends(tmp_path: Any) -> None:
+    """Where nothing else has brought multiprocessing, vLLM does, and it waits for the engine's process at the end."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from solon.agents.models.factory import make_chat_model\n"
+        "from solon.config.sections import ModelConfig\n"
+        "if __name__ == '__main__':\n"
+        "    options = {'enforce_eager': True, 'max_num_seqs': 2}\n"
+        f"    make_chat_model(ModelConfig(model={f'vllm:{MODEL}'!r}, context=1024, options=options)).start()\n"
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, "Exception ignored" in done.stderr) == (0, False), done.stderr[-2000:]
