@@ -221,7 +221,7 @@ class Decision(SQLModel, table=True):
     overruled_by: str | None = Field(default=None, max_length=64)
 
     __table_args__ = (
-        Index("ix_decisions_answers", "actor", "undone_at", "decided_at"),
+        Index("ix_decisions_answers", "actor", "undone_at", "decided_at", "carried_from"),
         Index("ix_decisions_newest", "decided_at"),
         partial_index("ix_decisions_again", "actor", "content_hash", where=text("undone_at IS NULL")),
     )

@@ -1,4 +1,4 @@
-"""what a run's calls took is kept with the run; failed calls and unused candidates are found by an index"""
+"""what a run's calls took is kept with the run; failed calls, unused candidates and carried answers are in indexes"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,9 +17,13 @@ def upgrade() -> None:
     op.create_index(
         "ix_candidates_unused", "candidates", ["item_id"], sqlite_where=unused, postgresql_where=unused
     )
+    op.drop_index("ix_decisions_answers", "decisions")
+    op.create_index("ix_decisions_answers", "decisions", ["actor", "undone_at", "decided_at", "carried_from"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_decisions_answers", "decisions")
+    op.create_index("ix_decisions_answers", "decisions", ["actor", "undone_at", "decided_at"])
     op.drop_index("ix_candidates_unused", "candidates")
     op.drop_index("ix_calls_failed", "calls")
     op.drop_column("runs", "spent")
