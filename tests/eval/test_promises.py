@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 
 from solon import Project
 from solon.consensus.finite import Plan, plan_sample
@@ -35,6 +35,7 @@ from solon.store.records.release_sets import FrozenRecord
 from solon.store.reviewing.review_rows import ReviewRow, list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.runs import find_run
+from solon.store.tables import decisions
 
 Cli = Callable[..., tuple[int, str, str]]
 CONFIG: dict[str, Any] = {
@@ -317,16 +318,11 @@ def test_answers_taken_back_after_the_release_are_recomputed(project: Project) -
     with project.store.transaction() as connection:  # one is given again as it was, one otherwise
         for n, other in ((1, ""), (2, "tie")):
             row = dict(
-                connection.execute(text("SELECT * FROM decisions WHERE id = :id"), {"id": given[n]})
-                .mappings()
-                .one()
+                connection.execute(select(decisions).where(decisions.c.id == given[n])).mappings().one()
             )
             row |= {"id": f"again {n}", "decided_at": row["undone_at"] + 1, "undone_at": None}
             row |= {"choice": other or row["choice"]}
-            names = ", ".join(row)
-            connection.execute(
-                text(f"INSERT INTO decisions ({names}) VALUES (:{names.replace(', ', ', :')})"), row
-            )
+            connection.execute(decisions.insert().values(**row))
     with project.store.connect() as connection:
         assert release_sets.count_taken_back(connection) == {"one": 8}
     [stands] = project.report("report.md").promises
