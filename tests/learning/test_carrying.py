@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pilots import answer_all, make_project, query, seeds
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from benchmarks.certificates import Path as Kind
 from benchmarks.certificates import just_under, measure_false
@@ -23,12 +23,13 @@ from solon.errors import ConfigError, UsageError
 from solon.eval.report.promise import read_promise
 from solon.learning.carrying import cannot_carry
 from solon.store.learning import carries
-from solon.store.learning.adoption import send_again
+from solon.store.learning.adoption import adopt_for_queued, send_again
 from solon.store.learning.carries import FIRST
 from solon.store.learning.evidence import undecided_items
 from solon.store.reviewing.review_rows import ReviewRow, list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.runs import find_run
+from solon.store.tables import decisions, items, reviews, verdicts
 
 ROUTING: dict[str, Any] = {"alpha": 0.4, "pilot": 16, "pilot_share": 0.5, "audit_share": 0.0}
 PERSONAS = ("a careful expert in the subject", "the person who asked")
@@ -143,6 +144,24 @@ def test_what_was_sent_again_before_comes_under_the_certificate(project: Project
         "FROM items JOIN runs ON runs.id = items.run_id WHERE pilot AND items.state IN ('queued', 'waiting')"
     )
     assert query(project, f"SELECT count(*) {of_pilot} AND {newest}") == [(0,)], "the pilot is asked no more"
+
+
+def test_what_people_decided_law_sent_again_or_the_panel_judged_keeps_its_version(project: Project) -> None:
+    with project.store.transaction() as connection:
+        run = find_run(connection)
+        left = undecided_items(connection, run.id)[:4]
+        assert sum(send_again(connection, one, {}, why="settled") for one in left) == 4
+        version = connection.scalar(select(items.c.consensus_id).where(items.c.id == left[0].item_id))
+        assert adopt_for_queued(connection, run.id, str(version), None) == 4
+        decided, carried, judged = (one.item_id for one in left[1:])
+        connection.execute(items.update().where(items.c.id == carried).values(carried=["one"]))
+        again = verdicts.update().where(verdicts.c.item_id == judged)
+        assert connection.execute(again.values(attempt=verdicts.c.attempt + 1)).rowcount
+        assert adopt_for_queued(connection, run.id, str(version), None) == 2
+        answered = select(decisions.c.id).join(reviews, reviews.c.id == decisions.c.review_id)
+        one = connection.scalar(answered.where(reviews.c.kind == "interrupt").limit(1))
+        connection.execute(decisions.update().where(decisions.c.id == one).values(item_id=decided))
+        assert adopt_for_queued(connection, run.id, str(version), None) == 1
 
 
 def test_too_many_slips_refuse_it_once_and_for_all(project: Project) -> None:
@@ -263,9 +282,9 @@ def test_the_test_of_probes_keeps_its_level_for_every_number_of_items(alpha: flo
     for asked in (None, 200):
         plan = plan_probes(alpha, 0.1, asked=asked)
         assert plan is not None
-        for items in range(plan.asked, plan.asked * 12, 5):
-            wrong = math.floor(items * alpha + 1e-9) + 1
-            assert at_most(items, wrong, plan.asked, plan.slips) <= plan.level
+        for size in range(plan.asked, plan.asked * 12, 5):
+            wrong = math.floor(size * alpha + 1e-9) + 1
+            assert at_most(size, wrong, plan.asked, plan.slips) <= plan.level
 
 
 def test_simulated_probes_after_a_change_of_the_panel_keep_their_level() -> None:

@@ -464,7 +464,7 @@ def _plan_groups(
         range_of(measured[group.specialty, group.lang])
         if (group.specialty, group.lang) in measured
         else review
-        if group.words is None
+        if group.words is None or known.measured
         else Assumed(config, recipe, group.words).review_seconds(known)
         if known.seconds is None
         else review.times(Assumed(config, recipe, group.words).review_seconds(AnswerTime()).likely / typical)
