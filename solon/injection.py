@@ -315,11 +315,14 @@ _RULES: tuple[tuple[str, int, Near], ...] = (
 )
 """Kind, how far apart the words may stand, and the roles that must all be played. The first is looked for, and the
 others around it: the rarest stands first."""
+_NEEDED = [frozenset(names) for _, _, names in _RULES]
 
 
 def _by_words(folded: str) -> Iterator[Span]:
     known = _words_of(folded)
-    roles = _find_roles(folded, known) if _may_play(folded, known) else {}
+    if not _may_play(folded, known):
+        return
+    roles = _find_roles(folded, known)
     for kind, width, (first, *others) in _RULES:
         if not all(name in roles for name in (first, *others)):
             continue
@@ -350,7 +353,7 @@ def _may_play(folded: str, known: Mapping[str, Iterable[str]]) -> bool:
     played = _ELSEWHERE.union(*known.values())
     if not folded.isascii():
         played = played.union(role for piece, role in _PIECE_ROLES if piece in folded)
-    return any(played.issuperset(names) for _, _, names in _RULES)
+    return any(map(played.issuperset, _NEEDED))
 
 
 def _find_roles(folded: str, known: Mapping[str, Iterable[str]]) -> dict[str, list[tuple[int, int]]]:
@@ -564,16 +567,17 @@ _BLANKS = re.compile(r"[ .\-_*~|]+")
 _SQUEEZED = re.compile(
     r"(?:ignore|disregard|forget).{0,12}(?:instruct|prompt|rules|above|previous)|(?:choose|pick|select|prefer|answer)(?:answer|response|option|this|only|the)"
 )
-_CODED = re.compile(r"(?<![\w+/=-])[a-z0-9+/_-]{24,}={0,2}", re.IGNORECASE)
+_CODED = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{24,}={0,2}")
 _MOST_CODED = 4096
 """Characters of a Base64 word that are decoded."""
 
 
 def _by_shape(folded: str) -> Iterator[Span]:
     for kind, shape in _SHAPES:
-        if any(piece in folded for piece in _PIECES_OF.get(kind, ("",))):
-            for found in shape.finditer(folded):
-                yield Span(*found.span(), kind)
+        for piece in _PIECES_OF.get(kind, ("",)):
+            if piece in folded:
+                yield from (Span(*found.span(), kind) for found in shape.finditer(folded))
+                break
     ciphered = [found.span() for found in _CIPHERED.finditer(folded)]
     for (start, end), (_, later) in pairwise(ciphered):
         if later - end < 60 and folded[start:end] not in folded[end:later]:

@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -201,7 +202,9 @@ class Case:
     def at(self, round: int, index: int) -> Case:
         """The same case for draft (or seat) number `index` of a round: what it asks is asked apart from the others. A
         maker is given its case so."""
-        return replace(self, place=(round, index), answered=[])
+        other = copy(self)  # with what was worked out already, such as the principles as text
+        vars(other).update(place=(round, index), answered=[])
+        return other
 
     @overload
     async def ask(

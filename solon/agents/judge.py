@@ -169,16 +169,15 @@ async def _judge_once(
     judge, asked_at = case.config.judges[seat], f"{seat}/{pair}/{order}"
     first, second = (a, b) if order == "AB" else (b, a)
     if judge.python:
-        asked = plugged.judge_pair(
+        opinion = plugged.judge_pair(
             case, judge.python, first, second, seat=asked_at, sample=sample, round=round
         )
-        return _from_opinion(*await asked, place)
-    base = Ask(
+        return _from_opinion(*await opinion, place)
+    asked_at = f"{asked_at}{AGAIN if case.reasons.get(order) else ''}"
+    ask = partial(
+        Ask,
         role="judge",
-        seat=f"{asked_at}{AGAIN if case.reasons.get(order) else ''}",
         model=judge.model,
-        prompt=Rendered("", "", ""),
-        max_tokens=judge.max_tokens,
         temperature=judge.temperature,
         seed=case.draw("judge", seat, round, pair, order, sample),
         sample=sample,
@@ -188,12 +187,13 @@ async def _judge_once(
     verdict = _verdict_at(case, place)
     if case.caller.can_give_logprobs(judge.model):
         prompt = _pair_prompt(case, place, first, second, precedents, letter=True)
-        ask = replace(base, prompt=prompt, max_tokens=1, logprobs=True)
-        finding = _from_logprobs(await case.caller.call(ask), order, verdict)
+        asked = ask(seat=asked_at, prompt=prompt, max_tokens=1, logprobs=True)
+        finding = _from_logprobs(await case.caller.call(asked), order, verdict)
     if finding is None:
         prompt = _pair_prompt(case, place, first, second, precedents, letter=False)
-        ask = replace(base, prompt=prompt, seat=base.seat + "/json", schema=PairVerdict)
-        outcome, parsed = await case.caller.parsed(ask)
+        seat_json, most = f"{asked_at}/json", judge.max_tokens
+        asked = ask(seat=seat_json, prompt=prompt, max_tokens=most, schema=PairVerdict)
+        outcome, parsed = await case.caller.parsed(asked)
         finding = _from_json(outcome, parsed, order, verdict)
     return finding
 

@@ -105,10 +105,11 @@ class Part:
         Raises:
             TemplateError: the part uses a variable that is not given, or fails.
         """
-        used = tuple((name, values[name]) for name in self._names if name in values)
-        if all(isinstance(value, str) for _, value in used):
-            return self._filled(used)
-        return self._fill(used)
+        used = tuple([(name, values[name]) for name in self._names if name in values])
+        for _, value in used:
+            if not isinstance(value, str):
+                return self._fill(used)
+        return self._filled(used)
 
     def _fill(self, given: tuple[tuple[str, Any], ...]) -> str:
         # As `Template.render` does it, without laying the environment's globals together anew each time.
@@ -154,6 +155,10 @@ class Prompt:
         return hashlib.sha256(self.source.encode()).hexdigest()[:16]
 
     @cached_property
+    def _declared(self) -> frozenset[str]:
+        return frozenset(self.variables)
+
+    @cached_property
     def _sentences(self) -> tuple[tuple[str, ...], frozenset[str]]:
         """`Rendered.orders` and `Rendered.headings`: what the template says itself, whatever is filled in."""
         body = _FILLED_IN.sub(
@@ -175,7 +180,7 @@ class Prompt:
         Raises:
             ConfigError: values and declared variables differ, or the template fails.
         """
-        if set(values) != set(self.variables):
+        if values.keys() != self._declared:
             wrong = sorted(set(values) ^ set(self.variables))
             raise ConfigError(
                 f"prompt {self.name}: declared and given variables differ in {', '.join(wrong)}"
@@ -184,8 +189,8 @@ class Prompt:
         if self.marks == PER_PROMPT:
             mark = _mark(secret, tuple(sorted(map(str, values.values()))))
         try:
-            system = self.system.render({**values, "mark": mark})
-            user = self.user.render({**values, "mark": mark})
+            given = {**values, "mark": mark}
+            system, user = self.system.render(given), self.user.render(given)
         except Exception as error:  # a template may divide by zero, or nest itself
             why = "it calls itself without end" if isinstance(error, RecursionError) else error
             told = f"prompt {self.name}: {_line_of(error)}{why}"

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from benchmarks import work
 from benchmarks.run import fake_server
+from solon.agents.models import logprobs
 from solon.project import Project
 from solon.prompts.library import Prompt
 from solon.store import tables
@@ -50,6 +51,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(Prompt, "render")
     count(CallKey, "_hash")
     count(Pregel, "astream")
+    count(logprobs, "_read")
     return counts
 
 
@@ -78,6 +80,7 @@ def test_an_item_that_its_panel_ends(tmp_path: Path, counted: Counter[str]) -> N
     assert characters < 6_400
     assert counted["render"] <= 6 * ITEMS, "no prompt is rendered twice"
     assert counted["_hash"] <= 6 * ITEMS, "no call's key is hashed twice"
+    assert counted["_read"] <= 2 * ITEMS, "no log probabilities are read twice"
     assert counted["astream"] == 0, "LangGraph begins where an item waits for a person"
 
 

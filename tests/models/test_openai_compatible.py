@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import pickle
 import time
@@ -158,6 +159,17 @@ def test_the_time_limit_counts_per_try() -> None:
     error, _ = call(answering("hang"), timeout=0.1, retries=1)
     assert isinstance(error, ModelUnavailable)
     assert "nothing came within 0.1 s" in str(error)
+
+
+@pytest.mark.parametrize(
+    "beyond", ["\ufeff%s", '{"beside": NaN, "least": -Infinity, %s', '{"lone": "\\ud800", %s']
+)
+def test_an_answer_in_json_that_is_not_quite_the_standard_s_is_read(beyond: str) -> None:
+    told = json.dumps(completion("there"))
+    body = beyond % (told if beyond.startswith("\ufeff") else told[1:])
+    answer, server = call(answering(web.Response(text=body, content_type="application/json")))
+    assert answer.content == "there"
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("body", ["<html>oops</html>", '{"choices": [', "[]", '"x"'])

@@ -263,6 +263,20 @@ def test_a_row_that_is_there_stays_as_it_is(store: Store) -> None:
         assert connection.execute(select(texts.c.id, texts.c.body)).all() == [(text_id, "same")]
 
 
+def test_a_row_that_comes_again_in_a_commit_is_handed_to_the_driver_once(store: Store) -> None:
+    """Each call of an item brings the texts that its prompt quotes."""
+    handed: list[int] = []
+    event.listen(
+        store.engine,
+        "before_cursor_execute",
+        lambda *told: handed.append(len(told[3]) if "INSERT INTO texts" in told[2] else 0),
+    )
+    rows = [store.text_row(body, None)[1] for body in ("a", "b")]
+    with store.transaction() as connection:
+        insert_rows(connection, [*rows, *rows, (rows[0][0], dict(rows[0][1]))])
+    assert sum(handed) == count_texts(store) == 2
+
+
 def test_parents_are_inserted_before_their_children(store: Store, seed_store: Any) -> None:
     """Rows come in any order of tables; foreign keys hold."""
     seeded = seed_store(1)

@@ -156,9 +156,10 @@ class Gate:
         begun = min(end for end, _ in self._served if end >= since)
         return sum(recent) / max(_now() - begun, 1e-6)
 
-    def _answer(self, kind: str, seconds: float) -> None:
+    def _answer(self, kind: str, begun: float) -> None:
         now = _now()
-        self.newest = max(self.newest, now - seconds)
+        seconds = now - begun
+        self.newest = max(self.newest, begun)
         self._misses, self._out, self._pause = 0, False, FIRST_PAUSE
         self._missed.clear()
         self._ends.append("answered")
@@ -299,7 +300,7 @@ class Place:
     def answered(self) -> None:
         """Take note that the try was answered: an outage is over, and the allowance grows by one for each full round of
         answers."""
-        self.gate._answer(self.kind, _now() - self._begun)
+        self.gate._answer(self.kind, self._begun)
 
     def refused(self) -> None:
         """Take note that the try was refused for load."""

@@ -47,7 +47,11 @@ class LabelShares:
     bound: bool
 
 
-def first_token(told: Any) -> list[dict[str, Any]] | None:
+class FirstToken(list[dict[str, Any]]):
+    """What `first_token` has read, so that it need not be read again."""
+
+
+def first_token(told: Any) -> FirstToken | None:
     """The log probabilities of the first token in OpenAI's shape, or None where nothing of them can be read.
 
     Args:
@@ -55,6 +59,8 @@ def first_token(told: Any) -> list[dict[str, Any]] | None:
             `{"tokens", "token_logprobs", "top_logprobs"}`, alternatives as a list or a map, log probabilities or
             probabilities, as numbers or text. What is no number counts as not listed.
     """
+    if isinstance(told, FirstToken):
+        return told
     try:
         own, seen = _read(told)
     except (RecursionError, OverflowError):
@@ -64,7 +70,7 @@ def first_token(told: Any) -> list[dict[str, Any]] | None:
     ranked = sorted(seen.items(), key=lambda pair: -pair[1])[:_MOST]
     chosen = own if own in seen else ranked[0][0]
     entries = [_entry(token, seen[token]) for token in (chosen, *(token for token, _ in ranked))]
-    return [{**entries[0], "top_logprobs": entries[1:]}]
+    return FirstToken([{**entries[0], "top_logprobs": entries[1:]}])
 
 
 def number_tokens(told: Any) -> dict[str, dict[str, Any]] | None:

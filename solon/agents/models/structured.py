@@ -245,12 +245,17 @@ async def _complete(
 def _plain(answer: Completion, read: Callable[[Any], Any]) -> Completion:
     """The answer with names that are short texts and what can be read of its log probabilities; of what a server tells
     otherwise, nothing is known."""
-    return replace(
-        answer,
+    return Completion(
+        text=answer.text,
         logprobs=read(answer.logprobs) if answer.logprobs else None,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
         model=_name(answer.model),
         finish_reason=_name(answer.finish_reason),
         request_id=_name(answer.request_id),
+        calls=answer.calls,
+        reasoning=answer.reasoning,
+        cached_tokens=answer.cached_tokens,
     )
 
 

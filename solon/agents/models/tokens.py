@@ -111,6 +111,8 @@ def read_cached(usage: Any) -> int:
 
 def read_count(value: Any) -> int | None:
     """A number of tokens as a server writes it: whole, as a float or as text; None where it is none."""
+    if type(value) is int and 0 <= value <= _MOST_TOKENS:
+        return value
     if isinstance(value, str):
         value = (
             int(value) if value.strip().isascii() and value.strip().isdigit() and len(value) < 12 else None

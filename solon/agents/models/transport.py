@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
+import orjson
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -444,6 +445,9 @@ async def _read(response: aiohttp.ClientResponse, most: int = ANSWER_BYTES, *, c
     Raises:
         _TooLarge: the body is longer.
     """
+    length = response.content_length
+    if length is not None and length <= most and "Content-Encoding" not in response.headers:
+        return await response.read()
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
@@ -467,7 +471,7 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 def _decode(raw: bytes) -> dict[str, Any]:
     try:
-        body = without_list(json.loads(raw))
+        body = without_list(_loads(raw))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except ValueError:
@@ -479,6 +483,14 @@ def _decode(raw: bytes) -> dict[str, Any]:
         # A broken answer, not a programming error: handled like JSON that cannot be read.
         raise ValueError(f"a JSON object was expected, {type(body).__name__} came")
     return body
+
+
+def _loads(raw: bytes) -> Any:
+    """What JSON says. Some servers write more than the standard has, such as NaN, which Python's own module reads."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return json.loads(raw)
 
 
 def _plainly(error: Exception) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import (
     AIMessage,
@@ -234,8 +235,10 @@ def _detail(wire: Mapping[str, Any], kind: str, name: str) -> int | None:
 def dump(payload: Mapping[str, Any]) -> bytes:
     """A payload as JSON bytes. Lone surrogates, which hostile text may hold, become U+FFFD instead of an error
     far below."""
-    text = _encode(payload)
     try:
-        return text.encode()
-    except UnicodeEncodeError:
+        return orjson.dumps(payload)
+    except (
+        orjson.JSONEncodeError
+    ):  # surrogates, or an option of the user's that only Python's own JSON can write
+        text = _encode(payload)
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

@@ -51,17 +51,18 @@ class _Job:
 
 
 def insert_rows(connection: Connection, rows: Iterable[tuple[type, Row]]) -> None:
-    """Insert (table class, row) pairs of any tables, parents before children; a row that is there already stays as
-    it is.
+    """Insert (table class, row) pairs of any tables, parents before children; a row that is there already, or comes
+    twice, stays as it is.
     """
-    by_table: dict[Table, dict[tuple[str, ...], list[Row]]] = {}
+    alike: dict[tuple[type, tuple[str, ...]], dict[str | int, Row]] = {}
     for table_class, row in rows:
-        table = table_of(table_class)
-        by_table.setdefault(table, {}).setdefault(tuple(row), []).append(row)
-    for table in sorted(by_table, key=_dependency_rank):
-        for columns, same_columns in by_table[table].items():
-            prepared = _prepare(connection.dialect, table, columns)
-            connection.exec_driver_sql(prepared.sql, [prepared.values(row) for row in same_columns])
+        same_columns = alike.setdefault((table_class, tuple(row)), {})
+        # The driver takes as long for a row that is there as for a new one, and each call brings the texts it quotes.
+        same_columns.setdefault(row.get("id", len(same_columns)), row)
+    by_table = [(table_of(kind), columns, found.values()) for (kind, columns), found in alike.items()]
+    for table, columns, found in sorted(by_table, key=lambda group: _dependency_rank(group[0])):
+        prepared = _prepare(connection.dialect, table, columns)
+        connection.exec_driver_sql(prepared.sql, [prepared.values(row) for row in found])
 
 
 @dataclass(frozen=True, slots=True)

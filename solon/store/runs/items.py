@@ -163,7 +163,7 @@ _SET_STATE = (
     .where(
         items.c.id == bindparam("of_item"),
         items.c.attempt == bindparam("of_attempt"),
-        items.c.state.not_in(FINAL),
+        *(items.c.state != state for state in FINAL),  # a list would be spelt out anew at each execution
         or_(items.c.state != "waiting", bindparam("by_graph", type_=Boolean())),
     )
     .values(
@@ -351,16 +351,19 @@ def keep_claims(connection: Connection, by: str) -> None:
     connection.execute(update(spending).where(spending.c.by == by).values(until=until))
 
 
+_OF_IDS = (
+    select(items, seeds.c.external_id, seeds.c.group, texts.c.body)
+    .join(seeds, seeds.c.id == items.c.seed_id)
+    .join(texts, texts.c.id == seeds.c.text_id)
+    .where(items.c.id.in_(bindparam("of_ids", expanding=True)))
+)
+
+
 def load_items(store: Store, ids: Sequence[str]) -> list[ItemRow]:
     """Items with the texts of their seeds, in the order of `ids`."""
-    query = (
-        select(items, seeds.c.external_id, seeds.c.group, texts.c.body)
-        .join(seeds, seeds.c.id == items.c.seed_id)
-        .join(texts, texts.c.id == seeds.c.text_id)
-        .where(items.c.id.in_(ids))
-    )
     with store.connect() as connection:
-        by_id = {row["id"]: _item(row) for row in connection.execute(query).mappings()}
+        rows = connection.execute(_OF_IDS, {"of_ids": list(ids)}).mappings().all()
+        by_id = {row["id"]: _item(row) for row in rows}
     return [by_id[item_id] for item_id in ids if item_id in by_id]
 
 
