@@ -118,7 +118,10 @@ def primary(tag: str | None) -> str | None:
 def find_language(text: str) -> frozenset[str]:
     """Return the codes (ISO 639-1) of the languages that a text may be in; empty where it cannot be told."""
     plain = re.sub(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+", " ", text[:LOOKED_AT], flags=re.DOTALL)
-    scripts = Counter(unicodedata.name(c, "?").split(" ")[0] for c in plain if c.isalpha())
+    scripts = Counter[str]()
+    for character, times in Counter(plain).items():
+        if character.isalpha():
+            scripts[unicodedata.name(character, "?").split(" ")[0]] += times
     total = scripts.total()
     if total < FEWEST_LETTERS:
         return frozenset()
@@ -131,7 +134,10 @@ def find_language(text: str) -> frozenset[str]:
 
 
 def _of_latin(words: list[str]) -> frozenset[str]:
-    hits = Counter({code: sum(word in common for word in words) for code, common in COMMON.items()})
+    times = Counter(words)
+    hits = Counter(
+        {code: sum(times[word] for word in common & times.keys()) for code, common in COMMON.items()}
+    )
     (best, most), (_, next_most) = hits.most_common(2)
     if most < max(FEWEST_HITS, SHARE * len(words)) or most < LEAD * next_most:
         return frozenset()

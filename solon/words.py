@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 MATCH_SECONDS = 0.1
 """How long a regular expression may look at one text."""
@@ -43,6 +44,7 @@ def measure_readability(text: str) -> float | None:
     return 206.835 - 1.015 * len(words) / count_sentences(text) - 84.6 * syllables / len(words)
 
 
+@lru_cache(maxsize=1 << 16)
 def _count_syllables(word: str) -> int:
     groups = len(re.findall(r"[aeiouy]+", word))
     silent = word.endswith("e") and not word.endswith(("le", "ee")) and groups > 1
