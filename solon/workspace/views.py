@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from solon.store.reviewing.budget import BudgetRound
     from solon.store.reviewing.review_rows import ReviewRow
     from solon.store.runs.run_row import RunRow
+    from solon.store.runs.runs import Spent
 
 SHORT = 60
 """Characters of a request where an object is named in one line."""
@@ -427,12 +428,14 @@ def summarize(
     bad_rows_file: Callable[[str], Path],
     config: Config,
     budget: int | None = None,
+    used: Spent | None = None,
 ) -> RunSummary:
     """Where a run (default: the newest) stands, read from the store.
 
     Args:
         config: this session's.
         budget: reviews that people have time for; default: `routing.budget`.
+        used: what the run has spent, where that was read just now.
     """
     from solon.learning.why_suspended import read_suspension
     from solon.store.records.audits import tell_unsafe
@@ -446,11 +449,11 @@ def summarize(
     with store.connect() as connection:
         run = runs.find_run(connection, run_id)
         counts = items.count_states(connection, run.id)
-        used = runs.spent(connection, run.id)
+        used = used or runs.spent(connection, run.id)
         provisional = items.count_provisional(connection, run.id)
         waiting = reviews.pending_deliveries(connection, run.id)
         stopped = worker_problems.why_waiting(connection, run.id) if waiting else None
-        carried = reuse.count_carried(connection, run.id)
+        carried, own = reuse.count_carried(connection, run.id)
         held = holds.count_held(connection, run.id)
         promise = certificates.certificate_of(connection, run)
         suspended = read_suspension(connection, run, config.reviewers)
@@ -459,7 +462,7 @@ def summarize(
         taken_out = count_taken_out(connection, run.id)
         unusable = unusable_answers(connection, run.id)
         filtered = count_filtered(connection, run.id)
-        notes = tuple(_notes_on(connection, run, used.builtin, config.privacy, bool(filtered)))
+        notes = tuple(_notes_on(connection, run, used.builtin, config.privacy, bool(filtered), own))
         routing, wanted = config.routing, config.routing.review_budget if budget is None else budget
         queue = sum_queue(connection, run.id, run.recipe, wanted, routing.review_seconds)
         budget_round = budgets.find_round(connection, run.id, routing)
@@ -520,17 +523,16 @@ def _tell_more_decisions(connection: Connection, run: RunRow) -> dict[str, Any] 
 
 
 def _notes_on(
-    connection: Connection, run: RunRow, builtin_calls: int, privacy: PrivacyConfig, filtered: bool
+    connection: Connection, run: RunRow, builtin_calls: int, privacy: PrivacyConfig, filtered: bool, own: int
 ) -> Iterator[str]:
-    """What to know of a run's models and seeds, and of the filters where these dropped something, besides its
-    figures."""
+    """What to know of a run's models and seeds, of the filters where these dropped something, and of answers that were
+    taken over within it (`own`), besides its figures."""
     from solon.store.learning.rerouting import last_rerouting
     from solon.store.records.overview import tell_all_dropped
-    from solon.store.reviewing import reuse
     from solon.store.runs.runs import config_payload, has_subjects
     from solon.store.runs.verdicts import count_debates, tell_not_asked
 
-    if own := reuse.count_carried(connection, run.id, elsewhere=False):
+    if own:
         yield (
             f"{own} answers were taken over within the run, so that nobody is asked twice: from the audit of an item's "
             "earlier record, or from another item of its seed"

@@ -524,7 +524,8 @@ class Workspace:
             runs.keep_spent(self.store, run.id)
             error.about = asdict(self.summarize(run.id))
             raise
-        summary = self.summarize(run.id)
+        used = runs.keep_spent(self.store, run.id)
+        summary = summarize(self.store, run.id, self.bad_rows_file, self.config, used=used)
         if summary.queued and stopped is None:
             stopped = f"another process is at work on {summary.queued} items"
         summary = replace(summary, stopped_because=stopped)
@@ -536,7 +537,6 @@ class Workspace:
     async def _drive(self, runner: Runner, on_runner: Callable[[Runner], None] | None) -> str | None:
         """Work, learn, and work on what that moved. Returns why it was stopped, None where it came to its end."""
         from solon.learning.withdrawn import recheck
-        from solon.store.runs.runs import keep_spent
 
         self._runner = runner
         if on_runner is not None:
@@ -552,7 +552,6 @@ class Workspace:
             stopped = limit.cause
         finally:
             await runner.pool.aclose()
-        keep_spent(self.store, runner.run.id)
         return stopped
 
     async def _deliver_elsewhere(
@@ -579,6 +578,7 @@ class Workspace:
                 continue
             try:
                 stopped = await self._drive(self.make_runner(run, kind=Courier), on_runner)
+                runs.keep_spent(self.store, run_id)
             except (ModelError, UsageError):
                 stopped = None
             applied[run_id] = before - waiting().get(run_id, 0)

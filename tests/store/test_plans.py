@@ -16,7 +16,7 @@ from solon.store.reviewing import deliveries, drawn_questions, queue, review_lis
 from solon.store.reviewing.experts import ExpertRow, add_expert
 from solon.store.reviewing.review_lists import Filters
 from solon.store.reviewing.review_rows import list_reviews
-from solon.store.runs import items, pilot, requeued
+from solon.store.runs import items, pilot, requeued, verdicts
 
 GROWS = "items|reviews|calls|outbox|decisions|assignments|texts|candidates|verdicts|records"
 RUN = "a-run"
@@ -42,6 +42,8 @@ ASKED: dict[str, Ask] = {
     "answers about some items": lambda c, _: evaluation.answers(c, [RUN], part=SOME),
     "held-out decisions about some items": lambda c, _: counts.held_out(c, "key", [RUN], SOME),
     "counted decisions about some items": lambda c, _: counted_decisions(c, "key", [RUN], part=SOME),
+    "scores that texts were given": lambda c, _: verdicts.scores_on(c, ["a", "b"], verdicts.scores_given),
+    "scores of a shortlist": lambda c, _: verdicts.scores_on(c, ["a", "b"], verdicts.shortlist_scores),
     "questions drawn at random": lambda c, _: drawn_questions.drawn_items(c, RUN),
     "the pilot": lambda c, _: pilot.pilot_in_order(c, RUN),
     "leases": lambda c, _: queue.reviews_in_hand(c),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -84,3 +85,44 @@ def test_few_rows_are_read_where_there_are_few(store_url: str) -> None:
                     for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
                 ]
             assert any(index in step for step in plans), plans
+
+
+OF_RUN = re.compile(
+    r"(?:SCAN|SEARCH) (?:items|reviews|calls|candidates|verdicts) (USING .*)\(run_id=\?(?: AND state=\?)?\)$"
+)
+"""A step that goes through all rows of a run, or all of them in a state."""
+OF_FEW = ("ix_items_pilot", "ix_calls_failed", "ix_reviews_orders")
+COUNTED = {
+    "USING COVERING INDEX ix_calls_run_seed ",
+    "USING COVERING INDEX ix_items_run_state ",
+    "USING COVERING INDEX ix_reviews_waiting ",
+}
+
+
+@pytest.mark.sqlite("its query plans")
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_resume_reads_no_row_of_what_goes_on_waiting(store_url: str) -> None:
+    """Calls, items by state and reviews that wait are counted, each from an index alone; calls before and after."""
+    with Project(store_url, config=CONFIG, models={"default": ScriptedChat()}) as project:
+        project.run("preference", SEEDS)
+        review = project.reviews()[0]
+        project.decide(review, "prefer", review.candidates[0])
+        _, told = asked_in(project.store, lambda _: project.resume())
+        with project.store.connect() as connection:
+            plans = [
+                (row[3], str(parameters))
+                for statement, parameters in told
+                if statement.startswith(("SELECT", "UPDATE")) and isinstance(parameters, tuple)
+                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            ]
+    read = [
+        found[1]
+        for step, parameters in plans
+        if (found := OF_RUN.match(step)) and ("state=?" not in step or "waiting" in parameters)
+    ]
+    assert {index for index in read if not any(few in index for few in OF_FEW)} == COUNTED
+    assert sum("ix_calls_run_seed" in index for index in read) == 2
+    whole = [step for step, _ in plans if re.match(r"SCAN (items|reviews|calls|candidates|verdicts)\b", step)]
+    assert [
+        step for step in whole if "ix_reviews_made" not in step and "ix_candidates_unused" not in step
+    ] == []

@@ -29,7 +29,7 @@ from solon.store.database.storable import storable
 from solon.store.database.writer import Row, Writer
 from solon.store.tables.runs import Meta, Text
 
-SCHEMA = "0062"
+SCHEMA = "0063"
 """The migration that this version of Solon wants."""
 MOST_SHARED = 64
 """Texts of no seed whose rows are kept at hand, see `Store.shared_row`."""

@@ -13,6 +13,7 @@ from solon.consensus.traits import UNKNOWN, Traits
 from solon.questions import Question, question_of
 from solon.store.database.chunks import chunks
 from solon.store.reviewing.checks import blind_answer, first_answer, is_changed
+from solon.store.reviewing.drawn_questions import is_drawn_as
 from solon.store.reviewing.overlaps import DOUBT, half_of
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.run_row import RunRow
@@ -166,12 +167,16 @@ def counted_decisions(
         key: of the store; draws the halves.
         scope_runs: ids of the runs to look at.
         voted: with the decisions that votes made, and those made with a suggestion in sight, too.
-        kind: only those of reviews of this kind; empty: of any.
+        kind: only those of reviews of this kind, for which no graph waits, such as audits; empty: of any.
         part: only those about these items, see `parts_of_items`.
     """
-    query = _with_rulings(scope_runs, voted)
+    query = _with_rulings(voted)
     if kind:
-        query = query.where(reviews.c.kind == kind)
+        query = query.where(is_drawn_as(kind), reviews.c.run_id.in_(scope_runs))
+    elif part is not None:
+        query = query.where(items.c.run_id.in_(scope_runs))
+    else:
+        query = query.where(_is_of(scope_runs))
     if part is not None:
         query = query.where(part)
     first: dict[tuple[str, str], DecidedItem] = {}
@@ -182,7 +187,13 @@ def counted_decisions(
     return list(first.values())
 
 
-def _with_rulings(scope_runs: Sequence[str], voted: bool) -> Select[Any]:
+def _is_of(run_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Is a decision about an item of these runs? Asked row by row: of many items that wait few may be decided."""
+    asked = items.alias("asked")
+    return exists().where(asked.c.id == decisions.c.item_id, asked.c.run_id.in_(run_ids))
+
+
+def _with_rulings(voted: bool) -> Select[Any]:
     """The query of decisions that may count, the oldest first, each with its review, its item and seed, its precedent
     and the ruling in its place, where it has these."""
     ruling = decisions.alias("ruling")
@@ -220,7 +231,6 @@ def _with_rulings(scope_runs: Sequence[str], voted: bool) -> Select[Any]:
             ),
             reviews.c.rule != DOUBT,
             decisions.c.undone_at.is_(None),
-            items.c.run_id.in_(scope_runs),
             precedents.c.id.is_not(None) | decisions.c.label.is_not(None),
         )
         .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, literal_column, or_, select
+from sqlalchemy import Connection, or_, select
 
 from solon.consensus.audit import rate_with_bound
 from solon.store.reviewing.checks import blind_answer
+from solon.store.reviewing.drawn_questions import is_drawn_as
 from solon.store.tables import decisions, records, reviews
 
 
@@ -19,9 +20,7 @@ def audited_unsafe(connection: Connection, run_id: str) -> list[bool]:
         .join(records, (records.c.item_id == reviews.c.item_id) & (records.c.attempt == reviews.c.attempt))
         .where(
             reviews.c.run_id == run_id,
-            reviews.c.kind == "audit",
-            # No audit is one: said so that SQLite reads the index of what was drawn.
-            reviews.c.kind != literal_column("'interrupt'"),
+            is_drawn_as("audit"),
             records.c.place == 0,
             or_(decisions.c.counts, decisions.c.checked.is_not(None)),
             decisions.c.undone_at.is_(None),

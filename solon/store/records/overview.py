@@ -170,6 +170,8 @@ def _count_texts(
     connection: Connection, run_id: str, which: ColumnElement[bool] | TextClause
 ) -> dict[tuple[str, bool], int]:
     """(kind, is it a request of its own) -> how many texts of a run's present attempts there are."""
+    if connection.execute(select(candidates.c.id).where(which).limit(1)).first() is None:
+        return {}  # in no run of the store, as where nothing is filtered: no item need be looked at
     own_request = candidates.c.prompt_text_id.is_not(None)
     query = (
         select(candidates.c.kind, own_request, func.count())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal_column, or_, select, union
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, or_, select, union
 
 from solon.questions import Question, question_of
 from solon.store.reviewing.overlaps import DOUBT
@@ -14,6 +14,14 @@ from solon.store.tables import items, reviews, seeds
 
 WAS_DRAWN = reviews.c.inclusion < literal_column("1.0")
 """A review whose item was drawn with a known probability. The number is written out so that their index is followed."""
+
+
+def is_drawn_as(kind: str) -> ColumnElement[bool]:
+    """The condition on a review that it is of a kind for which no graph waits, such as audits; said so that SQLite
+    reads the index of what was drawn, and not all reviews of a run."""
+    return and_(
+        reviews.c.kind == kind, reviews.c.kind != literal_column("'interrupt'"), reviews.c.item_id > ""
+    )
 
 
 @dataclass(frozen=True, slots=True)

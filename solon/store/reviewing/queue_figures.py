@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, func, select
 
 from solon.responses import RUBRIC
-from solon.store.reviewing.review_rows import PERSONAL, has_reason
+from solon.store.reviewing.review_rows import PERSONAL
 from solon.store.runs.throughput import answer_time
 from solon.store.tables import reviews
+from solon.store.tables.people import GIVES_ORDERS, WAITS
 
 KINDS = {
     "pilot": "pilot",
@@ -41,14 +42,14 @@ def sum_queue(
     what people took for earlier answers; `assumed_seconds` are those of an ordinary review. `orders` counts those, of
     whatever kind, whose texts give orders to models.
     """
-    waits = (reviews.c.run_id == run_id, reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
+    asked = (reviews.c.run_id == run_id, reviews.c.kind.not_in(PERSONAL))
+    waits = (*asked, reviews.c.state == "waiting")
     known = answer_time(connection, recipe, assumed_seconds)
     each = known.seconds.mean if known.seconds else assumed_seconds
     need = func.coalesce(reviews.c.minutes * known.scale, each / 60)
     why = (reviews.c.kind, reviews.c.rule, reviews.c.response_schema)
-    orders = func.sum(case((has_reason("injection"), 1), else_=0))
     grouped = connection.execute(
-        select(*why, func.count(), func.sum(need), orders).where(*waits).group_by(*why)
+        select(*why, func.count(), func.sum(need)).where(*asked, WAITS).group_by(*why)
     ).all()
     if not grouped:
         return None
@@ -56,11 +57,12 @@ def sum_queue(
     spent = [float(minutes) for minutes in connection.execute(first.limit(budget)).scalars()]
     counts: Counter[str] = Counter()
     minutes: defaultdict[str, float] = defaultdict(float)
-    for kind, rule, schema, number, taken, _ in grouped:
+    for kind, rule, schema, number, taken in grouped:
         told = kind_told(kind, rule, schema)
         counts[told] += int(number)
         minutes[told] += float(taken)
     total = sum(minutes.values())
+    orders = select(func.count()).where(*waits, GIVES_ORDERS)
     return {
         "reviews": counts.total(),
         "minutes": round(total, 1),
@@ -69,7 +71,7 @@ def sum_queue(
             kind: {"reviews": number, "minutes": round(minutes[kind], 1)}
             for kind, number in counts.most_common()
         },
-        "orders": sum(int(row[-1]) for row in grouped),
+        "orders": int(connection.execute(orders).scalar_one()),
         "budget": budget,
         "left_by_budget": {
             "reviews": counts.total() - len(spent),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, exists, false, func, or_, select, update
 
 from solon.responses import RUBRIC, choices_of, same_question
 from solon.store.database import clock
@@ -237,21 +237,22 @@ def _answer_elsewhere(
         connection.execute(update(items).where(items.c.id == item_id).values(state="queued"))
 
 
-def count_carried(connection: Connection, run_id: str, *, elsewhere: bool = True) -> int:
-    """How many decisions of a run were carried over and stand: from another run, or, not `elsewhere`, from an audit or
-    a rubric of its own."""
+def count_carried(connection: Connection, run_id: str) -> tuple[int, int]:
+    """How many decisions of a run were carried over and stand: from other runs, and from an audit or a rubric of its
+    own."""
     first, whose = decisions.alias("first"), items.alias("whose")
-    carried = decisions.join(items, items.c.id == decisions.c.item_id)
-    carried = carried.join(first, first.c.id == decisions.c.carried_from).join(
-        whose, whose.c.id == first.c.item_id
-    )
+    # Asked row by row: few were carried over, a run may have many items.
+    of_run = exists().where(items.c.id == decisions.c.item_id, items.c.run_id == run_id)
     query = (
-        select(func.count())
-        .select_from(carried)
-        .where(items.c.run_id == run_id, decisions.c.channel == CARRIED, decisions.c.undone_at.is_(None))
-        .where((whose.c.run_id != run_id) if elsewhere else (whose.c.run_id == run_id))
+        select(func.count(), func.count(case((whose.c.run_id == run_id, 1))))
+        .select_from(decisions)
+        .join(first, first.c.id == decisions.c.carried_from)
+        .join(whose, whose.c.id == first.c.item_id)
+        .where(decisions.c.carried_from.is_not(None), decisions.c.channel == CARRIED)
+        .where(decisions.c.undone_at.is_(None), of_run)
     )
-    return int(connection.execute(query).scalar_one())
+    carried, own = connection.execute(query).one()
+    return carried - own, own
 
 
 def _texts(connection: Connection, ids: Sequence[str]) -> dict[str, str]:

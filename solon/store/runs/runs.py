@@ -512,15 +512,16 @@ def spent(connection: Connection, run_id: str) -> Spent:
     return _read_kept(connection, run_id) or _add_up(connection, run_id)[1]
 
 
-def keep_spent(store: Store, run_id: str) -> None:
-    """Keep with a run what is `spent` now, for whoever asks before it makes another call. It adds up before it writes,
-    so that nobody waits for it."""
+def keep_spent(store: Store, run_id: str) -> Spent:
+    """Keep with a run what is `spent` now, for whoever asks before it makes another call; returns it. It adds up before
+    it writes, so that nobody waits for it."""
     with store.connect() as connection:
-        if _read_kept(connection, run_id) is not None:
-            return
+        if (kept := _read_kept(connection, run_id)) is not None:
+            return kept
         counted, totals = _add_up(connection, run_id)
     with store.transaction() as connection:
         set_run(connection, run_id, spent={"calls": counted, "totals": asdict(totals)})
+    return totals
 
 
 def _read_kept(connection: Connection, run_id: str) -> Spent | None:

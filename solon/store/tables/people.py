@@ -10,6 +10,10 @@ from solon.store.tables.columns import json_column, key, partial_index, ref
 FREE = ("state", "leased", "escalated")
 DRAWN = text("kind != 'interrupt' OR inclusion < 1.0")
 """Reviews that measure somebody, or whose item was drawn: few of a large run."""
+WAITS = text("state = 'waiting'")
+GIVES_ORDERS = text("""CAST(reasons AS VARCHAR) LIKE '%"code": "injection"%'""")
+"""Reviews whose texts give orders to models. Their index says it in the same words, as that of `WAITS` does, else a
+database does not follow it."""
 
 
 class Review(SQLModel, table=True):
@@ -92,6 +96,10 @@ class Review(SQLModel, table=True):
         Index("ix_reviews_first", *FREE, "priority", "created_at", "id"),
         Index("ix_reviews_counts", *FREE, "kind"),
         partial_index("ix_reviews_drawn", "run_id", "item_id", where=DRAWN),
+        partial_index(
+            "ix_reviews_waiting", "run_id", "kind", "rule", "response_schema", "minutes", "state", where=WAITS
+        ),
+        partial_index("ix_reviews_orders", "run_id", "state", where=GIVES_ORDERS),
     )
 
 
@@ -224,6 +232,7 @@ class Decision(SQLModel, table=True):
         Index("ix_decisions_answers", "actor", "undone_at", "decided_at", "carried_from"),
         Index("ix_decisions_newest", "decided_at"),
         partial_index("ix_decisions_again", "actor", "content_hash", where=text("undone_at IS NULL")),
+        partial_index("ix_decisions_carried", "item_id", where=text("carried_from IS NOT NULL")),
     )
 
 
@@ -273,3 +282,7 @@ class Event(SQLModel, table=True):
     kind: str
     subject: str = Field(index=True)
     detail: Any = json_column()
+
+    __table_args__ = (
+        partial_index("ix_events_taken_out", "subject", where=text("kind IN ('doubted', 'turned')")),
+    )

@@ -134,6 +134,8 @@ class Verdict(SQLModel, table=True):
     evidence: Any = json_column()
     created_at: float
 
+    __table_args__ = (partial_index("ix_verdicts_scored", "a_id", where=text("scores IS NOT NULL")),)
+
 
 class Resolution(SQLModel, table=True):
     """The resolver's answer to a split panel: the rule that it cites, or that it hands over.
