@@ -24,10 +24,13 @@ Told = dict[str, Any]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=500)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--rows", type=count, default=500)
+    parser.add_argument("--repeats", type=count, default=3)
     parser.add_argument(
-        "--growth", default="1000,10000", help="sizes of a growing store; 50000 takes minutes more"
+        "--growth",
+        type=sizes,
+        default=[1000, 10000],
+        help="sizes of a growing store; 50000 takes minutes more",
     )
     parser.add_argument(
         "--waiting", type=int, default=0, help="items that wait while --rows of them are resumed"
@@ -39,8 +42,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="comma-separated parts: " + ",".join(PARTS))
     parser.add_argument("-o", "--output", type=Path, help="write the JSON here too")
     given = parser.parse_args()
-    os.environ["SOLON_BENCH_IN_FLIGHT"] = str(given.in_flight)
     parts = given.only.split(",") if given.only else list(PARTS)
+    if unknown := [part for part in parts if part not in PARTS]:
+        parser.error(f"--only: {', '.join(unknown)} is no part; there are {', '.join(PARTS)}")
+    os.environ["SOLON_BENCH_IN_FLIGHT"] = str(given.in_flight)
     found: Told = {"machine": _machine(), "rows": given.rows, "repeats": given.repeats}
     for part in parts:
         print(f"... {part}", file=sys.stderr, flush=True)
@@ -50,6 +55,16 @@ def main() -> None:
     if given.output is not None:
         given.output.write_text(text + "\n", encoding="utf-8")
     print(text)
+
+
+def count(written: str) -> int:
+    if (number := int(written)) < 1:
+        raise ValueError
+    return number
+
+
+def sizes(written: str) -> list[int]:
+    return [count(part) for part in written.split(",")]
 
 
 def measure_server(given: argparse.Namespace) -> Told:
@@ -116,7 +131,7 @@ def measure_postgres(given: argparse.Namespace) -> Told:
 def measure_growth(given: argparse.Namespace) -> Told:
     """The same run ever larger, and each run by tenths: time a row and memory should stay, disk a row too."""
     with fake_server() as port:
-        return {size: _contender("growth", port, int(size)) for size in given.growth.split(",")}
+        return {str(size): _contender("growth", port, size) for size in given.growth}
 
 
 def measure_savers(given: argparse.Namespace) -> Told:

@@ -1,7 +1,8 @@
 """A fake OpenAI-compatible chat server for measurements: answers are prebuilt, so that it is not the bottleneck.
 
 It is a fake. Drafts carry a number; the judge prefers the higher one whatever the order, so every panel agrees with
-itself. Never imports Solon or an HTTP library: its own cost must not be confused with theirs.
+itself. It prints the port that it listens on, and lives until its standard input ends. Never imports Solon or an HTTP
+library: its own cost must not be confused with theirs.
 """
 
 from __future__ import annotations
@@ -54,7 +55,11 @@ PREFERS = {
     first: _reply(first, [(first, -0.05), (second, -3.0), (f" {first}", -6.0)])
     for first, second in ("AB", "BA")
 }
-MODELS = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 26\r\n\r\n{"data":[{"id": "fake"}]}'
+_MODELS = b'{"object":"list","data":[{"id":"fake","object":"model"}]}'
+MODELS = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(_MODELS)
+    + _MODELS
+)
 
 
 class Chat(asyncio.Protocol):

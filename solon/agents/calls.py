@@ -510,6 +510,8 @@ class Caller:
         heard: by the model's name, whether anybody listens to its calls; shared by all callers of a run.
         stood_in: whether another model has answered a call of the item in the place of the one that was asked, so that
             no certificate speaks of it.
+        in_flight: calls of the item that were admitted and have not ended.
+        over: the item is given up for now, so that no further call of it is made.
     """
 
     pool: ModelPool
@@ -518,6 +520,35 @@ class Caller:
     tracing: Tracing
     heard: dict[str, bool]
     stood_in: bool = False
+    in_flight: int = 0
+    over: bool = False
+    _landed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    async def admit(self) -> None:
+        """Count a call of the item that is about to be made, as `Meter.admit` does. Every admitted call must be
+        released.
+
+        Raises:
+            LimitReached: as of `Meter.admit`, or the item was given up.
+        """
+        if self.over:
+            raise LimitReached("the item was given up", next_step="continue with `solon resume`")
+        await self.meter.admit()
+        self.in_flight += 1
+
+    def release(self) -> None:
+        """Take note that an admitted call has ended and is journalled, whatever came of it."""
+        self.meter.release()
+        self.in_flight -= 1
+        self._landed.set()
+
+    async def land(self) -> None:
+        """Make no further call of the item, and wait until none is in flight: what is journalled after the claim on the
+        item was given back is lost, and would be paid for again."""
+        self.over = True
+        while self.in_flight:
+            self._landed.clear()
+            await self._landed.wait()
 
     def can_give_logprobs(self, model: str) -> bool:
         """Whether answers of this model can carry log probabilities."""
@@ -617,7 +648,7 @@ class Caller:
         await place.take()
         try:
             await self.journal.keep_claim()
-            await self.meter.admit()
+            await self.admit()
             needs = _LOGPROBS if ask.logprobs and not ask.schema else frozenset[str]()
             hold = partial(self.meter.hold, member.config)
             call_id = self.journal.call_id(key)
@@ -653,7 +684,7 @@ class Caller:
             finally:
                 OF_CALL.reset(asked)
                 hold(-tries.input_tokens - expected[0], -tries.output_tokens - expected[1])
-                self.meter.release()
+                self.release()
         finally:
             place.leave()
         return outcome

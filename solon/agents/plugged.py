@@ -63,13 +63,13 @@ async def _consult(
     if outcome is not None:
         caller.meter.count_reused(outcome)
     else:
-        await caller.meter.admit()
+        await caller.admit()
         try:
             outcome = await _call(plugin, caller.journal.call_id(key), values, read)
             caller.meter.count(outcome)
             caller.journal.write(key, outcome)
         finally:
-            caller.meter.release()
+            caller.release()
     return outcome, read(json.loads(outcome.text)) if outcome.ok else None
 
 

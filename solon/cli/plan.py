@@ -111,7 +111,11 @@ def print_plan(made: Plan) -> None:
     if made.promise:
         out.print(clean(made.promise))
     for name, found, digits in made.rows():
-        told = "unknown: a model has no price ([models.*.price])" if found is None else _spell(found, digits)
+        told = (
+            ("unknown: a model has no price ([models.*.price], with batch = true its `batch`, too)")
+            if found is None
+            else _spell(found, digits)
+        )
         out.print(clean(f"  {name:32} {told}"))
     if made.groups:
         table = Table(

@@ -293,16 +293,19 @@ class Config(Section):
 
     def notes(self, roles: Collection[str] = ROLES) -> tuple[str, ...]:
         """Return what plans and previews warn of: the built-in model acts in one of these roles, a model judges its own
-        family, or not every judge may be asked."""
+        family, not every judge may be asked, or batches at a provider are waited for."""
         biased = [
             f"the judge {judge} is of the family that drafts ({', '.join(drafting)}): it may prefer its own"
             for judge, drafting in (self.own_judges() if {"generator", "judge"} <= {*roles} else {}).items()
         ]
         stops = self.consensus.stop != "off" and "judge" in roles
-        saves = (
-            "judges are asked in turns: how many calls that saves is not known before, and all are counted"
+        saves = "judges are asked in turns: what that saves is in measured figures alone, assumed ones count all calls"
+        batches = " and ".join(name for name in self.models_in_use(roles) if self.models[name].batch)
+        waits = (
+            f"calls of {batches} wait for batches at the provider, each step of an item for another one, up to a day: "
+            "machine hours leave that out"
         )
-        return tuple(filter(None, [self.builtin_note(roles), *biased, saves * stops]))
+        return tuple(filter(None, [self.builtin_note(roles), *biased, saves * stops, waits * bool(batches)]))
 
     def own_judges(self) -> dict[str, tuple[str, ...]]:
         """Return models of judges -> drafting models of their family; empty where `routing.own_family` allows it."""

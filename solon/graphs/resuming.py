@@ -186,7 +186,11 @@ class Threads:
     ) -> dict[str, Any]:
         about = {"session.id": item.run_id, "solon.item": item.id, "solon.seed": item.seed_id}
         with mapped_errors(self._store.url), self._tracing.span("solon.item", "AGENT", about) as span:
-            result = await self._pass_on(item, context, given, known)
+            try:
+                result = await self._pass_on(item, context, given, known)
+            except Exception:
+                await context.case.caller.land()  # a call whose neighbour failed goes on by itself
+                raise
             span.set_attribute(
                 "solon.outcome", "waiting" if INTERRUPT in result else result.get("outcome", "")
             )

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from solon.agents.calls import Account, Meter, ModelPool
@@ -123,7 +124,7 @@ class Runner:
         self.learned: int | None = (
             None  # reviews of the budget that were answered when the panel last learned
         )
-        self._failures = 0
+        self._failures, self._since = 0, 0.0
         self._useless, self._fruitful = 0, False
         self._under_way: set[str] = set()
         self._awaited: frozenset[str] = frozenset()
@@ -175,7 +176,7 @@ class Runner:
             )
             self._threads = Threads(self.store, graph, self.contexts, tracing)
             with item_store.working() as self.me:
-                begun = time.monotonic()
+                self._since = time.monotonic()
                 with self.store.transaction() as connection:
                     item_store.release_dead(connection, self.run.id)
                     deliveries.recover_outbox(connection, self.run.id)
@@ -187,9 +188,9 @@ class Runner:
                     yield
                 finally:
                     keeper.cancel()
-                    await self._end(time.monotonic() - begun)
+                    await self._end()
 
-    async def _end(self, seconds: float) -> None:
+    async def _end(self) -> None:
         # A call whose neighbour failed goes on by itself: what it brings must not be lost.
         await self.meter.land()
         await asyncio.gather(*self._notes, return_exceptions=True)
@@ -197,6 +198,7 @@ class Runner:
             return
         if self.meter.account is not None:
             await self.meter.account.close(self.meter)
+        seconds = time.monotonic() - self._since
         await self.store.writer.run(lambda connection: add_active_seconds(connection, self.run.id, seconds))
         self._recount()
 
@@ -594,10 +596,17 @@ class Runner:
     async def _keep_claims(self) -> None:
         while True:
             await asyncio.sleep(item_store.CLAIM_SECONDS / 4)
+            now = time.monotonic()
             try:
-                await self.store.writer.run(lambda connection: item_store.keep_claims(connection, self.me))
+                await self.store.writer.run(partial(self._stay, seconds=now - self._since))
+                self._since = now
             except StoreError as error:
                 self._fatal = self._fatal or error
+
+    def _stay(self, connection: Connection, *, seconds: float) -> None:
+        """Prolong what is held, and count the time of work, which a kill would else take along."""
+        item_store.keep_claims(connection, self.me)
+        add_active_seconds(connection, self.run.id, seconds)
 
     def _recount(self) -> None:
         if self._on_progress is None:

@@ -513,6 +513,9 @@ class Workspace:
     ) -> RunSummary:
         from solon.store.runs import runs
 
+        if run.stopped_because is not None:  # were this session killed, that of an earlier one would be told
+            with self.store.transaction() as connection:
+                runs.set_run(connection, run.id, stopped_because=None)
         try:
             runner = self.make_runner(run, on_progress=on_progress)
             runner.arrivals = arrivals

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, select
 
+from benchmarks import work
+from benchmarks.run import fake_server
+from solon.graphs import runner
+from solon.project import Project
 from solon.store.runs import items, spending
+from solon.store.runs.runs import add_active_seconds, find_run
+from solon.store.tables import calls
 
 Make = Callable[..., Any]
 SEEDS = [f"Explain thing number {n}." for n in range(12)]
@@ -82,6 +90,62 @@ def test_what_a_killed_process_had_set_aside_is_free_again(
             living.close()
         desk.project.resume(run.id)
         assert desk.chat.calls == (10 if alive else 40)
+
+
+def test_a_call_whose_neighbour_met_the_limit_is_kept(store_url: str) -> None:
+    """Of two drafts one is in flight when the other one may not be sent: the item is given back once both have
+    ended."""
+    with fake_server(0.05) as port:
+        config = work.config(port, policy="never")
+        for most in (1, 2, 3, 4, 5, 90):
+            with Project(store_url, config={**config, "limits": {"calls": most}}) as project:
+                summary = project.run("preference", work.seeds(1)) if most == 1 else project.resume()
+                assert summary.model_calls == min(most, work.CALLS)
+                with project.store.connect() as connection:
+                    outcomes = list(connection.execute(select(calls.c.outcome)).scalars())
+                assert outcomes == ["ok"] * min(most, work.CALLS)
+    assert (summary.accepted, summary.stopped_because) == (1, None)
+
+
+def test_why_an_earlier_session_stopped_is_not_told_of_one_that_was_killed(
+    make_desk: Make, store_url: str
+) -> None:
+    desk = make_desk(store_url, routing={"policy": "never"}, limits={"calls": 3})
+    assert desk.project.run("preference", SEEDS[:2]).stopped_because
+    told: list[str | None] = []
+
+    def look(_question: Any) -> None:
+        told.append(desk.project.summarize().stopped_because)
+
+    make_desk(store_url, look, routing={"policy": "never"}).project.resume()
+    assert set(told) == {None}
+
+
+def test_the_time_of_work_is_counted_while_it_goes_on(
+    make_desk: Make, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill would else take all of it along."""
+    monkeypatch.setattr(items, "CLAIM_SECONDS", 0.04)
+    desk = make_desk(store_url)
+    run = desk.project.load("preference", SEEDS[:1])
+    counted: list[float] = []
+
+    async def scene() -> None:
+        loop, once = asyncio.get_running_loop(), asyncio.Event()
+
+        def add(connection: Connection, run_id: str, seconds: float) -> None:
+            add_active_seconds(connection, run_id, seconds)
+            counted.append(seconds)
+            loop.call_soon_threadsafe(once.set)
+
+        monkeypatch.setattr(runner, "add_active_seconds", add)
+        async with asyncio.timeout(60), desk.project.make_runner(run).at_work():
+            await once.wait()
+
+    asyncio.run(scene())
+    assert len(counted) >= 2
+    worked = desk.read(lambda connection: find_run(connection, run.id)).active_seconds
+    assert worked == pytest.approx(sum(counted))
 
 
 def test_without_a_limit_nothing_is_set_aside(make_desk: Make, store_url: str) -> None:
