@@ -2,8 +2,8 @@
 
 The server of models is the fake one, which takes `--latency` for each answer, so that two processes have something to
 wait for at the same time; the private PostgreSQL server commits to the disk. Everything runs on this machine: what
-counts is how its cores are shared. Seconds are from the first item that ends to the last one, so that the start of
-processes (told apart) is not taken for work.
+counts is how its cores are shared. Seconds are from the end of the item that completes the first tenth to the last
+one, so that the start of processes (told apart) is not taken for work.
 """
 
 from __future__ import annotations
