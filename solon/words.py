@@ -10,6 +10,8 @@ from functools import lru_cache
 MATCH_SECONDS = 0.1
 """How long a regular expression may look at one text."""
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f]+(?:\s|$)")
+_SHORT = 40
+"""Letters of the longest word whose syllables are remembered."""
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 _MARKUP = re.compile(r"</?[A-Za-z!][^<>]*>|&#?\w{1,32};|\]\([^()]*\)")
 _LETTERS = re.compile(r"[^\W_]")
@@ -40,15 +42,17 @@ def measure_readability(text: str) -> float | None:
     words = find_words(text)
     if len(words) < 10:
         return None
-    syllables = sum(_count_syllables(word) for word in words)
+    syllables = sum((_known if len(word) <= _SHORT else _count_syllables)(word) for word in words)
     return 206.835 - 1.015 * len(words) / count_sentences(text) - 84.6 * syllables / len(words)
 
 
-@lru_cache(maxsize=1 << 16)
 def _count_syllables(word: str) -> int:
     groups = len(re.findall(r"[aeiouy]+", word))
     silent = word.endswith("e") and not word.endswith(("le", "ee")) and groups > 1
     return max(1, groups - silent)
+
+
+_known = lru_cache(maxsize=1 << 13)(_count_syllables)
 
 
 def has_keyword(keywords: Iterable[str], text: str) -> bool:

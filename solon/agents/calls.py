@@ -531,16 +531,31 @@ class Caller:
         Raises:
             LimitReached: as of `Meter.admit`, or the item was given up.
         """
-        if self.over:
-            raise LimitReached("the item was given up", next_step="continue with `solon resume`")
-        await self.meter.admit()
-        self.in_flight += 1
+        self.check()
+        self.in_flight += 1  # before the wait for leave, which `land` may begin in
+        try:
+            await self.meter.admit()
+        except BaseException:
+            self._end()
+            raise
 
     def release(self) -> None:
         """Take note that an admitted call has ended and is journalled, whatever came of it."""
         self.meter.release()
+        self._end()
+
+    def _end(self) -> None:
         self.in_flight -= 1
         self._landed.set()
+
+    def check(self) -> None:
+        """Check that the item was not given up, before something that takes time or money.
+
+        Raises:
+            LimitReached: it was.
+        """
+        if self.over:
+            raise LimitReached("the item was given up", next_step="continue with `solon resume`")
 
     async def land(self) -> None:
         """Make no further call of the item, and wait until none is in flight: what is journalled after the claim on the
@@ -626,6 +641,7 @@ class Caller:
         if failed is not None and not all(gate.outage for gate in gates):
             raise failed
         while all(gate.closed for gate in gates):
+            self.check()
             self.meter.check()
             lasts, name = max(gate.outage for gate in gates), line[0].config.model
             if lasts > gates[0].patience:
@@ -645,6 +661,7 @@ class Caller:
         Raises:
             GateClosed: it does not answer, and another call probes it.
         """
+        self.check()
         await place.take()
         try:
             await self.journal.keep_claim()

@@ -300,10 +300,12 @@ class Config(Section):
         ]
         stops = self.consensus.stop != "off" and "judge" in roles
         saves = "judges are asked in turns: what that saves is in measured figures alone, assumed ones count all calls"
-        batches = " and ".join(name for name in self.models_in_use(roles) if self.models[name].batch)
+        batches = " and ".join(
+            dict.fromkeys(name for _, _, name in self.asked(roles) if self.models[name].batch)
+        )
         waits = (
-            f"calls of {batches} wait for batches at the provider, each step of an item for another one, up to a day: "
-            "machine hours leave that out"
+            f"calls of {batches} wait for batches at the provider, each step of an item for another one, up to a day, "
+            "which no figure counts"
         )
         return tuple(filter(None, [self.builtin_note(roles), *biased, saves * stops, waits * bool(batches)]))
 

@@ -596,17 +596,18 @@ class Runner:
     async def _keep_claims(self) -> None:
         while True:
             await asyncio.sleep(item_store.CLAIM_SECONDS / 4)
-            now = time.monotonic()
+            before, self._since = self._since, time.monotonic()
             try:
-                await self.store.writer.run(partial(self._stay, seconds=now - self._since))
-                self._since = now
+                await self.store.writer.run(partial(self._stay, seconds=self._since - before))
             except StoreError as error:
                 self._fatal = self._fatal or error
 
     def _stay(self, connection: Connection, *, seconds: float) -> None:
         """Prolong what is held, and count the time of work, which a kill would else take along."""
+        add_active_seconds(
+            connection, self.run.id, seconds
+        )  # the run first, as whoever opens an account of it
         item_store.keep_claims(connection, self.me)
-        add_active_seconds(connection, self.run.id, seconds)
 
     def _recount(self) -> None:
         if self._on_progress is None:

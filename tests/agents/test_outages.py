@@ -67,6 +67,31 @@ def after(begin: float, end: float = float("inf")) -> Callable[[float], bool]:
     return lambda now: begin <= now < end
 
 
+def test_an_item_is_given_back_once_a_call_that_waited_for_leave_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`land` may begin while a neighbour waits for leave: that call is made, and one that comes later is not."""
+    town = Town(after(float("inf")))
+
+    async def scene() -> None:
+        caller, leave = town.caller(), asyncio.Event()
+        monkeypatch.setattr(Meter, "admit", lambda _: leave.wait())
+        waiting = asyncio.ensure_future(caller.admit())
+        await asyncio.sleep(0)
+        landing = asyncio.ensure_future(caller.land())
+        await asyncio.sleep(0)
+        assert not landing.done()
+        with pytest.raises(LimitReached):
+            await caller.admit()
+        leave.set()
+        await waiting
+        assert not landing.done()
+        caller.release()
+        await asyncio.wait_for(landing, 1.0)
+
+    run(scene())
+
+
 def test_an_outage_of_ten_minutes_loses_no_call() -> None:
     town = Town(after(1.0, 10 * MINUTE))
 

@@ -113,6 +113,9 @@ def test_command_line(command: Any, folder: Any) -> None:
     assert "unknown: a model has no price" in out
     assert "assumed from word counts" in err
     assert not (folder / "solon.db").exists()
+    batched = {**BASE, "models": {"default": {"model": "openai:m", "batch": True}}}
+    [note] = [one for one in parse_config(batched).notes() if "batches" in one]
+    assert note.startswith("calls of default wait for batches at the provider")
     assert command("plan", "--items", 0, "--experts", 1, "--minutes", 1, "--days", 1)[0] == 2
 
 

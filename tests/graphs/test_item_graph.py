@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import operator
+import random
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Annotated, Any, TypedDict
@@ -485,3 +486,11 @@ async def test_on_both_databases(make_desk: MakeDesk, store_url: str) -> None:
     state = await graph.ainvoke(prefer(told), thread("b"))
     assert state["outcome"] == "accepted", "another process goes on where the thread waits"
     assert desk.states() == {"accepted": 2}
+
+
+def test_many_long_labels_wait(make_desk: Any, store_url: str) -> None:
+    """No index holds all that a review asks: PostgreSQL takes 2,704 bytes."""
+    labels = ["".join(chr(0x4E00 + random.randrange(20_000)) for _ in range(40)) for _ in range(60)]
+    desk = make_desk(store_url, label={"labels": labels}, routing=ALWAYS)
+    assert desk.project.run("label", ["Which one is it?"]).pending_review == 1
+    assert desk.project.summarize().queue["reviews"] == 1

@@ -91,7 +91,7 @@ OF_RUN = re.compile(
     r"(?:SCAN|SEARCH) (?:items|reviews|calls|candidates|verdicts) (USING .*)\(run_id=\?(?: AND state=\?)?\)$"
 )
 """A step that goes through all rows of a run, or all of them in a state."""
-OF_FEW = ("ix_items_pilot", "ix_calls_failed", "ix_reviews_orders")
+OF_FEW = ("ix_items_pilot", "ix_calls_failed", "ix_reviews_orders", "ix_reviews_rubrics")
 COUNTED = {
     "USING COVERING INDEX ix_calls_run_seed ",
     "USING COVERING INDEX ix_items_run_state ",

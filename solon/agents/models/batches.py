@@ -23,7 +23,7 @@ from aiohttp import MultipartWriter
 from solon.agents.models.failures import Complaint, Refusal, refused, unavailable
 from solon.agents.models.transport import Answer, Transport
 from solon.agents.models.tries import OF_CALL, LeftBehind, Tries, ask_leave
-from solon.agents.models.wire import dump
+from solon.agents.models.wire import dump, spell
 from solon.errors import ModelRefused, ModelUnavailable, SolonError
 from solon.store.database.ids import hash_id, new_id
 
@@ -129,7 +129,7 @@ class Batches:
         if tries.place is not None:
             tries.place.leave()  # a gate is for servers that answer within seconds
         body = dump(payload)
-        name = hash_id(tries.call_id or new_id(), body.decode())
+        name = hash_id(tries.call_id or new_id(), spell(payload))
         url = json.dumps(f"/v1{path}").encode()
         line = b'{"custom_id":"%s","method":"POST","url":%s,"body":%s}\n' % (name.encode(), url, body)
         request = _Request(name, line, tries, asyncio.get_running_loop().create_future())

@@ -234,11 +234,14 @@ def _detail(wire: Mapping[str, Any], kind: str, name: str) -> int | None:
 
 def dump(payload: Mapping[str, Any]) -> bytes:
     """A payload as JSON bytes. Lone surrogates, which hostile text may hold, become U+FFFD instead of an error
-    far below."""
+    far below; what is no number becomes null."""
     try:
         return orjson.dumps(payload)
-    except (
-        orjson.JSONEncodeError
-    ):  # surrogates, or an option of the user's that only Python's own JSON can write
-        text = _encode(payload)
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    except orjson.JSONEncodeError:  # surrogates, or what only Python's own JSON can write
+        return spell(payload).encode()
+
+
+def spell(payload: Mapping[str, Any]) -> str:
+    """A payload as text of JSON, spelled as ever: names of requests that wait at a provider are made of it."""
+    text: str = _encode(payload)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -11,7 +11,7 @@ from solon.responses import RUBRIC
 from solon.store.reviewing.review_rows import PERSONAL
 from solon.store.runs.throughput import answer_time
 from solon.store.tables import reviews
-from solon.store.tables.people import GIVES_ORDERS, WAITS
+from solon.store.tables.people import ASKS_FOR_RUBRIC, GIVES_ORDERS, WAITS
 
 KINDS = {
     "pilot": "pilot",
@@ -47,20 +47,27 @@ def sum_queue(
     known = answer_time(connection, recipe, assumed_seconds)
     each = known.seconds.mean if known.seconds else assumed_seconds
     need = func.coalesce(reviews.c.minutes * known.scale, each / 60)
-    why = (reviews.c.kind, reviews.c.rule, reviews.c.response_schema)
-    grouped = connection.execute(
-        select(*why, func.count(), func.sum(need)).where(*asked, WAITS).group_by(*why)
-    ).all()
-    if not grouped:
+    why = (reviews.c.kind, reviews.c.rule)
+    grouped = select(*why, func.count(), func.sum(need)).group_by(*why)
+    every = connection.execute(grouped.where(*asked, WAITS)).all()
+    if not every:
         return None
+    # Of a list of states, since SQLite would go through all that waits where one is named.
+    rubrics = connection.execute(
+        grouped.where(*asked, reviews.c.state.in_(("waiting", "")), ASKS_FOR_RUBRIC)
+    ).all()
     first = select(need).where(*waits).order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
     spent = [float(minutes) for minutes in connection.execute(first.limit(budget)).scalars()]
     counts: Counter[str] = Counter()
     minutes: defaultdict[str, float] = defaultdict(float)
-    for kind, rule, schema, number, taken in grouped:
-        told = kind_told(kind, rule, schema)
-        counts[told] += int(number)
-        minutes[told] += float(taken)
+    for kind, rule, number, taken in every:
+        counts[kind_told(kind, rule, "")] += int(number)
+        minutes[kind_told(kind, rule, "")] += float(taken)
+    for kind, rule, number, taken in rubrics:  # an index of what they ask would hold all labels of a long set
+        counts.update({"rubric": int(number), kind_told(kind, rule, ""): -int(number)})
+        minutes["rubric"] += float(taken)
+        minutes[kind_told(kind, rule, "")] -= float(taken)
+    counts = +counts
     total = sum(minutes.values())
     orders = select(func.count()).where(*waits, GIVES_ORDERS)
     return {

@@ -11,6 +11,7 @@ FREE = ("state", "leased", "escalated")
 DRAWN = text("kind != 'interrupt' OR inclusion < 1.0")
 """Reviews that measure somebody, or whose item was drawn: few of a large run."""
 WAITS = text("state = 'waiting'")
+ASKS_FOR_RUBRIC = text("response_schema = 'rubric@1'")
 GIVES_ORDERS = text("""CAST(reasons AS VARCHAR) LIKE '%"code": "injection"%'""")
 """Reviews whose texts give orders to models. Their index says it in the same words, as that of `WAITS` does, else a
 database does not follow it."""
@@ -96,9 +97,8 @@ class Review(SQLModel, table=True):
         Index("ix_reviews_first", *FREE, "priority", "created_at", "id"),
         Index("ix_reviews_counts", *FREE, "kind"),
         partial_index("ix_reviews_drawn", "run_id", "item_id", where=DRAWN),
-        partial_index(
-            "ix_reviews_waiting", "run_id", "kind", "rule", "response_schema", "minutes", "state", where=WAITS
-        ),
+        partial_index("ix_reviews_waiting", "run_id", "kind", "rule", "minutes", "state", where=WAITS),
+        partial_index("ix_reviews_rubrics", "run_id", "state", where=ASKS_FOR_RUBRIC),
         partial_index("ix_reviews_orders", "run_id", "state", where=GIVES_ORDERS),
     )
 

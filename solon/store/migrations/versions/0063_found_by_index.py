@@ -11,9 +11,10 @@ depends_on = None
 INDEXES = {
     "ix_reviews_waiting": (
         "reviews",
-        ["run_id", "kind", "rule", "response_schema", "minutes", "state"],
+        ["run_id", "kind", "rule", "minutes", "state"],
         "state = 'waiting'",
     ),
+    "ix_reviews_rubrics": ("reviews", ["run_id", "state"], "response_schema = 'rubric@1'"),
     "ix_reviews_orders": (
         "reviews",
         ["run_id", "state"],
