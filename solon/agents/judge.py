@@ -191,8 +191,7 @@ async def _judge_once(
         finding = _from_logprobs(await case.caller.call(asked), order, verdict)
     if finding is None:
         prompt = _pair_prompt(case, place, first, second, precedents, letter=False)
-        seat_json, most = f"{asked_at}/json", judge.max_tokens
-        asked = ask(seat=seat_json, prompt=prompt, max_tokens=most, schema=PairVerdict)
+        asked = ask(seat=f"{asked_at}/json", prompt=prompt, max_tokens=judge.max_tokens, schema=PairVerdict)
         outcome, parsed = await case.caller.parsed(asked)
         finding = _from_json(outcome, parsed, order, verdict)
     return finding

@@ -116,6 +116,28 @@ def test_before_the_first_answer_it_stops_at_once() -> None:
     assert len(town.asked) == 20
 
 
+def test_a_call_of_an_item_that_was_given_up_takes_no_probe() -> None:
+    """Its neighbour failed while it waited for the end of the outage: it ends, and leaves the probes to others."""
+    town = Town(after(1.0))
+
+    async def scene() -> None:
+        await town.call(0)
+        await asyncio.sleep(1.0)
+        others = asyncio.ensure_future(town.calls(range(1, 20)))
+        await asyncio.sleep(1.0)
+        caller = town.caller()
+        ask = Ask("generator", "1", "default", Rendered("", "One more?", ""), 8, 0.0, 1)
+        orphan = asyncio.ensure_future(caller.call(ask))
+        await asyncio.sleep(1.0)
+        assert not orphan.done()
+        await caller.land()
+        with pytest.raises(LimitReached, match="given up"):
+            await asyncio.wait_for(orphan, 5.0)
+        others.cancel()
+
+    run(scene())
+
+
 def test_patience_ends() -> None:
     town = Town(after(1.0), patience="5m")
 

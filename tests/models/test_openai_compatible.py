@@ -20,6 +20,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from pydantic import SecretStr
 
 from solon.agents.models.failures import retry_after_seconds
+from solon.agents.models.wire import spell
 from solon.errors import ModelRefused, ModelUnavailable, TooLong
 
 PROMPT = [SystemMessage("be brief"), HumanMessage("hi")]
@@ -415,6 +416,12 @@ def test_a_cancelled_call_gives_its_place_back() -> None:
             await chat.aclose()
 
     asyncio.run(scene())
+
+
+def test_a_body_is_spelled_as_ever_where_names_are_made_of_it() -> None:
+    """A batch that an earlier version left at the provider is found by the name of each request."""
+    body = {"temperature": 1e-05, "prompt": "日本", "lone": "\ud800", "none": float("nan")}
+    assert spell(body) == '{"temperature":1e-05,"prompt":"日本","lone":"�","none":NaN}'
 
 
 def test_hostile_text_goes_out_as_valid_json() -> None:

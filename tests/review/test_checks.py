@@ -158,6 +158,11 @@ async def test_what_it_says_is_kept_and_the_answer_before_it_is_the_evidence(
         page = (await browser.get(f"/lead/items/{changed[0].item_id}")).text
     assert "Answered card at first." in page
     assert "The reason speaks of &lt;b&gt;money&lt;/b&gt;" in page
+    with project.store.transaction() as connection:
+        one = dict(connection.execute(select(decisions).limit(1)).mappings().one()) | {"undone_at": 1.0}
+        connection.execute(decisions.insert(), [{**one, "id": f"more {n}"} for n in range(100)])
+        again = counted_decisions(connection, project.store.key, [run.id])
+    assert again == measured, "the same from the items' side, where the store has more decisions than these"
 
 
 @pytest.mark.parametrize(

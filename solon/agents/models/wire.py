@@ -242,6 +242,7 @@ def dump(payload: Mapping[str, Any]) -> bytes:
 
 
 def spell(payload: Mapping[str, Any]) -> str:
-    """A payload as text of JSON, spelled as ever: names of requests that wait at a provider are made of it."""
+    """A payload as text of JSON, as Python's own module writes it: the names of requests in a batch are hashes of it,
+    and a batch may have waited at a provider since an earlier version."""
     text: str = _encode(payload)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

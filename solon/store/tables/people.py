@@ -13,8 +13,8 @@ DRAWN = text("kind != 'interrupt' OR inclusion < 1.0")
 WAITS = text("state = 'waiting'")
 ASKS_FOR_RUBRIC = text("response_schema = 'rubric@1'")
 GIVES_ORDERS = text("""CAST(reasons AS VARCHAR) LIKE '%"code": "injection"%'""")
-"""Reviews whose texts give orders to models. Their index says it in the same words, as that of `WAITS` does, else a
-database does not follow it."""
+"""Reviews that wait, that ask for a rubric (`responses.RUBRIC`), and whose texts give orders to models. Their indexes
+say it in the same words, else a database does not follow them."""
 
 
 class Review(SQLModel, table=True):
